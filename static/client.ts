@@ -1,0 +1,834 @@
+/**
+ * The client library: one connection to a Parley server that mends itself. It owns the connection,
+ * the cursors of the rooms it is in, and the messages that are not acknowledged yet. It knows
+ * nothing of the DOM, keeps no history, and runs in browsers, Deno and Node 22+.
+ *
+ * The decision worth defending: messages go out one frame at a time, the next when the last is
+ * answered. What is said meanwhile gathers and goes together, as on the server, so that a message
+ * which is refused and sent again can never be overtaken by a later one.
+ *
+ * ```ts
+ * const client = connect("wss://example.org/ws", { name: "Ada" });
+ * client.addEventListener("chat", ({ detail }) => console.log(detail.from.name, detail.payload));
+ * client.join("lobby");
+ * const stored = await client.send("lobby", "hello"); // stored.seq: its place in the room
+ * ```
+ *
+ * @module
+ */
+
+import type {
+  AnnouncedLimits,
+  ByeEvent,
+  ChatCommand,
+  ChatEvent,
+  Command,
+  Cursor,
+  CustomCommand,
+  CustomEvent as AppEvent,
+  ErrorCode,
+  ErrorEvent,
+  Event as WireEvent,
+  JoinedEvent,
+  Json,
+  Message,
+  SystemEvent,
+  TypingEvent,
+  User,
+  WelcomeEvent,
+} from "../server/protocol.ts";
+
+/** Close codes after which a client does not come back (`CLOSE_CODES` of the protocol). */
+export const FINAL_CLOSE_CODES: readonly number[] = [1000, 1003, 1008, 1009];
+/** Errors after which the same command may succeed later (`ERRORS` of the protocol). */
+export const RETRIABLE_ERRORS: readonly string[] = [
+  "rate_limited",
+  "room_full",
+  "too_many_rooms",
+  "unavailable",
+];
+
+/** How long a connection may take until it is welcomed, in milliseconds. */
+const WELCOME_MS = 10_000;
+/** Silence after which the server is dead, in heartbeats: two missed, and a little for the road. */
+const MISSED_HEARTBEATS = 2.2;
+/** A connection that lasted this long was a good one, in milliseconds. */
+const LASTED_MS = 5_000;
+/** How long a room's missed messages are waited for before something new is said in it. */
+const CATCH_UP_MS = 3_000;
+/** "Typing" is said again this often while it goes on, and forgotten after the longer time. */
+const TYPING_MS = 3_000;
+const TYPING_FORGOTTEN_MS = 5_000;
+
+/** What became of a message that was not stored, or of a room that was not entered. */
+export class ClientError extends Error {
+  /**
+   * The server's error code, or `closed` (the client is), `left` (the room was left first), `full`
+   * (too many messages are waiting already).
+   */
+  readonly code: ErrorCode | "closed" | "left" | "full";
+  constructor(code: ClientError["code"], message: string) {
+    super(message);
+    this.name = "ClientError";
+    this.code = code;
+  }
+}
+
+/** The part of the Web Storage API that the client uses. */
+export interface KeyValue {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+}
+
+/** What {@linkcode connect} can be told. */
+export interface ClientOptions {
+  /** The name to begin with. A name that is kept from an earlier visit goes before it. */
+  readonly name?: string;
+  /**
+   * Where identity (token and name) is kept. Clients that share it are one person.
+   * @default localStorage in a browser; elsewhere this client only
+   */
+  readonly identity?: KeyValue;
+  /**
+   * Where unacknowledged messages are kept. Must not be shared with a client that runs meanwhile.
+   * @default sessionStorage in a browser; elsewhere memory
+   */
+  readonly outbox?: KeyValue;
+  /** How many unacknowledged messages are kept; {@linkcode Client.send} refuses more. @default 256 */
+  readonly maxUnsent?: number;
+  /**
+   * The bounds of exponential back-off between tries, in milliseconds. The actual wait is a random
+   * part of it (full jitter), so that many clients do not come back together.
+   * @default { min: 500, max: 20_000 }
+   */
+  readonly backoffMs?: { readonly min: number; readonly max: number };
+  /** Opens a connection. @default {@linkcode webSocket} */
+  readonly transport?: OpenTransport;
+}
+
+/** Where the connection stands. */
+export type ClientState =
+  | { readonly status: "connecting" }
+  | { readonly status: "open" }
+  /** Lost; the next try is at `retryAt` (milliseconds since 1970). */
+  | { readonly status: "waiting"; readonly retryAt: number }
+  /** For good: by {@linkcode Client.close}, or by the server with a final close code. */
+  | { readonly status: "closed"; readonly code: number; readonly reason: string };
+
+/** What a client dispatches, each as the `detail` of a `CustomEvent`. */
+export interface ClientEvents {
+  state: ClientState;
+  welcome: WelcomeEvent;
+  /** `recovered: false`: forget what is shown of the room, the messages that follow are all. */
+  joined: JoinedEvent;
+  chat: ChatEvent;
+  custom: AppEvent;
+  system: SystemEvent;
+  /** Also when it has not been said again for 5 seconds, or a message came: then `false`. */
+  typing: TypingEvent;
+  /**
+   * A refusal that no promise tells of. With `room`: the room cannot be entered, or not yet if the
+   * code is in {@linkcode RETRIABLE_ERRORS}.
+   */
+  error: ErrorEvent & { readonly room?: string };
+  bye: ByeEvent;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Transport: what the client needs of a connection, and nothing more
+// ---------------------------------------------------------------------------------------------
+
+/** A connection that is being opened, or open. */
+export interface Transport {
+  /** Sends commands together, in order. Only called after `opened`. */
+  send(commands: readonly Command[]): void;
+  /** Lets go of the connection: after this no handler is called. */
+  close(): void;
+}
+
+/** What a transport tells its client. */
+export interface TransportHandlers {
+  opened(): void;
+  received(events: readonly WireEvent[]): void;
+  closed(code: number, reason: string): void;
+}
+
+/** Begins to open a connection to `url` (ws: or wss:). */
+export type OpenTransport = (url: string, handlers: TransportHandlers) => Transport;
+
+/** The transport of choice: a WebSocket that speaks `parley.v1.batched`. */
+export const webSocket: OpenTransport = (url, { opened, received, closed }) => {
+  const socket = new WebSocket(url, "parley.v1.batched");
+  socket.onopen = opened;
+  socket.onmessage = ({ data }) => received([JSON.parse(data)].flat());
+  socket.onclose = ({ code, reason }) => closed(code, reason);
+  return {
+    send: (commands) => socket.send(JSON.stringify(commands)),
+    close() {
+      // A dead peer's close event may be minutes away: nobody waits for it.
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close(1000);
+    },
+  };
+};
+
+// ---------------------------------------------------------------------------------------------
+// The client
+// ---------------------------------------------------------------------------------------------
+
+/** A command that is kept until it is answered. */
+export type Unsent = (ChatCommand | CustomCommand) & { readonly ref: string };
+
+type Timer = ReturnType<typeof setTimeout>;
+
+interface Outgoing extends PromiseWithResolvers<Message> {
+  readonly command: Unsent;
+  inFlight: boolean;
+}
+
+interface Membership extends PromiseWithResolvers<JoinedEvent> {
+  /** The `ref` of a `join` under way or done; without it, one is to be sent. */
+  ref: string;
+  joined: boolean;
+  epoch: string;
+  /** The last message seen; -1 before the first. */
+  seq: number;
+  /** The newest message when the room was joined. */
+  head: number;
+  /** Not joined: no sooner joined. Joined: nothing said sooner, unless caught up with `head`. */
+  notBefore: number;
+  typedAt: number;
+  /** Who is typing, with the timers that forget them. */
+  readonly typists: Map<string, { from: User; timer: Timer }>;
+}
+
+/** Merged with the class: the one way to type an EventTarget's events without a cast. */
+export interface Client {
+  addEventListener<K extends keyof ClientEvents>(
+    type: K,
+    listener: (event: CustomEvent<ClientEvents[K]>) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof ClientEvents>(
+    type: K,
+    listener: (event: CustomEvent<ClientEvents[K]>) => void,
+  ): void;
+  removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null): void;
+}
+
+/** A connection to a server, and all that must outlive it. Made by {@linkcode connect}. */
+export class Client extends EventTarget {
+  readonly #url: URL;
+  readonly #options: ClientOptions;
+  readonly #identity: KeyValue;
+  readonly #unsent: KeyValue;
+  readonly #listening = new AbortController();
+  readonly #rooms = new Map<string, Membership>();
+  #outbox: Outgoing[] = [];
+  #state: ClientState = { status: "connecting" };
+  #transport: Transport | undefined;
+  #user: User | undefined;
+  #token: string | undefined;
+  #limits: AnnouncedLimits | undefined;
+  #rename: { name: string; ref: string } | undefined;
+  #tries = 0;
+  #byeMs: number | undefined;
+  #heardAt = 0;
+  /** When the frame in flight went out; Infinity without one. */
+  #sentAt = Infinity;
+  #deadMs = 0;
+  #allowance = 0;
+  #refilledAt = 0;
+  #welcomedAt = 0;
+  #pausedUntil = 0;
+  #stateTimer: Timer | undefined;
+  #flushTimer: Timer | undefined;
+
+  constructor(url: string | URL, options: ClientOptions = {}) {
+    super();
+    this.#url = new URL(url);
+    this.#url.protocol = this.#url.protocol.replace("http", "ws");
+    this.#options = options;
+    this.#identity = options.identity ?? browserStorage("localStorage");
+    this.#unsent = options.outbox ?? browserStorage("sessionStorage");
+    this.#restore();
+    if (typeof addEventListener === "function") {
+      const { signal } = this.#listening;
+      addEventListener("online", () => this.retry(), { signal });
+      addEventListener("visibilitychange", () => this.retry(), { signal });
+      addEventListener("offline", () => this.#lost(1006, ""), { signal });
+    }
+    this.#connect();
+  }
+
+  /** Where the connection stands. Changes are dispatched as `state`. */
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /** Who this client is; undefined before the first `welcome`. */
+  get user(): User | undefined {
+    return this.#user;
+  }
+
+  /** What the server announced in its last `welcome`. */
+  get limits(): AnnouncedLimits | undefined {
+    return this.#limits;
+  }
+
+  /** The messages that are not acknowledged, oldest first; after a reload, those from before it. */
+  get unsent(): readonly Unsent[] {
+    return this.#outbox.map(({ command }) => command);
+  }
+
+  /**
+   * Enters a room, now and after every reconnect, until {@linkcode leave}. Entering a room twice is
+   * entering it once.
+   *
+   * @param since where the application left off; by default the room's recent messages come.
+   * @returns when first entered. It goes on trying while the room is full, which `error` tells.
+   * @throws {ClientError} if the server refuses for good, or the room is left meanwhile.
+   */
+  join(room: string, since?: Cursor): Promise<JoinedEvent> {
+    let membership = this.#rooms.get(room);
+    if (!membership) {
+      membership = {
+        ...quietly(Promise.withResolvers<JoinedEvent>()),
+        ref: "",
+        joined: false,
+        epoch: since?.epoch ?? "",
+        seq: since?.seq ?? -1,
+        head: 0,
+        notBefore: 0,
+        typedAt: 0,
+        typists: new Map(),
+      };
+      this.#rooms.set(room, membership);
+      this.#flush();
+    }
+    return membership.promise;
+  }
+
+  /** Leaves a room. What was not acknowledged in it fails with `left`. */
+  leave(room: string): void {
+    const membership = this.#rooms.get(room);
+    if (!membership) return;
+    this.#forgetTypists(membership, room);
+    this.#rooms.delete(room);
+    const error = new ClientError("left", `Room "${room}" was left.`);
+    membership.reject(error);
+    this.#fail(({ command }) => command.room === room, error);
+    if (membership.ref) this.#say({ type: "leave", room });
+  }
+
+  /**
+   * Says something in a room that was joined. The message is kept, over reconnects and in a browser
+   * over reloads, until the server has it: in the order of the calls, and stored once.
+   *
+   * @param ref names the message, 1 to 64 characters. While a message of that name is unsent, this
+   * returns the promise of that one.
+   * @returns the message as stored.
+   * @throws {ClientError} if it will not be stored.
+   */
+  send(room: string, payload: string, ref: string = newRef()): Promise<Message> {
+    const membership = this.#rooms.get(room);
+    if (membership) membership.typedAt = 0;
+    return this.#keep({ type: "chat", room, payload, ref });
+  }
+
+  /**
+   * Sends an application's own event. With `durable` it is stored, numbered and kept like a
+   * message. Without, it is sent once if the connection is open, or not at all.
+   */
+  emit(room: string, name: string, payload: Json, how: { durable: true }): Promise<Message>;
+  emit(room: string, name: string, payload: Json): void;
+  emit(
+    room: string,
+    name: string,
+    payload: Json,
+    how?: { durable: true },
+  ): Promise<Message> | void {
+    const command = { type: "custom", room, name, payload } as const;
+    if (how) return this.#keep({ ...command, durable: true, ref: newRef() });
+    if (this.#rooms.get(room)?.joined) this.#say(command);
+  }
+
+  /** Tells the others that the user types, or stopped. Cheap enough to call at every key. */
+  typing(room: string, active = true): void {
+    const membership = this.#rooms.get(room);
+    if (!membership?.joined) return;
+    const now = Date.now();
+    if (active ? now - membership.typedAt < TYPING_MS : !membership.typedAt) return;
+    membership.typedAt = active ? now : 0;
+    this.#say({ type: "typing", room, payload: active });
+  }
+
+  /** Takes a new name; `system` with kind `renamed` tells that it is so, or else `error`. */
+  rename(name: string): void {
+    this.#rename = { name, ref: "" };
+    this.#flush();
+  }
+
+  /**
+   * A page of what was said before `before` (a `seq`), oldest first; empty at the beginning of
+   * the room.
+   *
+   * @throws {ClientError} `unavailable` if the server cannot be reached or refuses.
+   */
+  async history(room: string, before: number, limit = 50): Promise<readonly Message[]> {
+    const url = new URL(`rooms/${encodeURIComponent(room)}/messages`, this.#url);
+    url.protocol = url.protocol.replace("ws", "http");
+    url.search = `before=${before}&limit=${limit}`;
+    const headers = new Headers(this.#token ? { authorization: `Bearer ${this.#token}` } : {});
+    const signal = AbortSignal.timeout(WELCOME_MS);
+    const response = await fetch(url, { headers, signal }).catch(() => undefined);
+    if (!response?.ok) {
+      await response?.body?.cancel();
+      throw new ClientError("unavailable", "The history cannot be read.");
+    }
+    const page: { messages: readonly Message[] } = await response.json();
+    return page.messages;
+  }
+
+  /** Tries to connect now, if it is waiting to. */
+  retry(): void {
+    if (this.#state.status === "waiting") this.#connect();
+  }
+
+  /** Closes the connection for good. What was not acknowledged fails with `closed`. */
+  close(): void {
+    if (this.#state.status !== "closed") this.#end(1000, "");
+  }
+
+  // --- the connection -------------------------------------------------------------------------
+
+  #connect(): void {
+    clearTimeout(this.#stateTimer);
+    this.#setState({ status: "connecting" });
+    const open = this.#options.transport ?? webSocket;
+    const transport = this.#transport = open(this.#url.href, {
+      opened: () => this.#hello(),
+      received: (events) => {
+        this.#heardAt = Date.now();
+        for (const event of events) {
+          // A listener may have closed the client, or the event may have ended the connection.
+          if (this.#transport === transport) this.#receive(event);
+        }
+      },
+      closed: (code, reason) => this.#lost(code, reason),
+    });
+    this.#stateTimer = setTimeout(() => this.#lost(1006, "no welcome"), WELCOME_MS);
+  }
+
+  #hello(): void {
+    // Read anew each time: another tab may have taken another name since.
+    const saved = stored<{ token?: string; name?: string }>(this.#identity, IDENTITY_KEY);
+    this.#token = saved?.token;
+    const name = this.#rename?.name ?? saved?.name ?? this.#options.name;
+    this.#transport?.send([{
+      type: "hello",
+      ref: HELLO,
+      ...(this.#token && { token: this.#token }),
+      ...(name && { name }),
+    }]);
+  }
+
+  #welcomed(event: WelcomeEvent): void {
+    clearTimeout(this.#stateTimer);
+    this.#token = event.token;
+    this.#limits = event.limits;
+    this.#rename = undefined;
+    this.#byeMs = undefined;
+    this.#iAm(event.user);
+    this.#allowance = event.limits.burst - 1;
+    this.#welcomedAt = this.#refilledAt = this.#heardAt;
+    this.#pausedUntil = 0;
+    this.#deadMs = event.heartbeatSeconds * 1000 * MISSED_HEARTBEATS;
+    this.#setState({ status: "open" });
+    this.#watch();
+    this.#flush();
+  }
+
+  /** Waits until the server has been silent, or a message unanswered, for too long. */
+  #watch(): void {
+    const left = Math.min(this.#heardAt, this.#sentAt + this.#deadMs) + this.#deadMs - Date.now();
+    if (left <= 0) return this.#lost(1006, "silence");
+    this.#stateTimer = setTimeout(() => this.#watch(), left);
+  }
+
+  #lost(code: number, reason: string): void {
+    if (!this.#transport) return;
+    if (FINAL_CLOSE_CODES.includes(code)) return this.#end(code, reason);
+    // A connection that lasted starts the back-off anew; one that is cut at once does not.
+    if (this.#state.status === "open" && Date.now() - this.#welcomedAt > LASTED_MS) this.#tries = 0;
+    const { min, max } = this.#options.backoffMs ?? { min: 500, max: 20_000 };
+    const wait = this.#byeMs ?? Math.random() * Math.min(max, min * 2 ** this.#tries++);
+    this.#detach();
+    this.#stateTimer = setTimeout(() => this.#connect(), wait);
+    this.#setState({ status: "waiting", retryAt: Date.now() + wait });
+  }
+
+  #end(code: number, reason: string): void {
+    this.#detach();
+    this.#listening.abort();
+    this.#setState({ status: "closed", code, reason });
+    const error = new ClientError("closed", reason || "The client is closed.");
+    for (const membership of this.#rooms.values()) membership.reject(error);
+    this.#rooms.clear();
+    for (const { reject } of this.#outbox) reject(error);
+    this.#outbox = [];
+  }
+
+  #detach(): void {
+    clearTimeout(this.#stateTimer);
+    clearTimeout(this.#flushTimer);
+    this.#transport?.close();
+    this.#transport = undefined;
+    this.#byeMs = undefined;
+    this.#sentAt = Infinity;
+    for (const outgoing of this.#outbox) outgoing.inFlight = false;
+    for (const [room, membership] of this.#rooms) {
+      this.#forgetTypists(membership, room);
+      Object.assign(membership, { ref: "", joined: false, notBefore: 0, typedAt: 0 });
+    }
+  }
+
+  #setState(state: ClientState): void {
+    this.#state = state;
+    this.#dispatch("state", state);
+  }
+
+  #dispatch(type: string, detail: unknown): void {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  // --- what comes in --------------------------------------------------------------------------
+
+  #receive(event: WireEvent): void {
+    switch (event.type) {
+      case "ping":
+        return; // that it came is all it says
+      case "welcome":
+        this.#welcomed(event);
+        break;
+      case "bye":
+        this.#byeMs = event.retryAfterMs;
+        break;
+      case "error":
+        return this.#refused(event);
+      case "joined":
+        return this.#joined(event);
+      case "chat":
+      case "custom":
+        return this.#said(event);
+      case "typing":
+        return this.#typed(event);
+      case "system":
+        if (event.kind === "renamed" && event.user && event.user.id === this.#user?.id) {
+          this.#iAm(event.user);
+        }
+    }
+    this.#dispatch(event.type, event);
+  }
+
+  #joined(event: JoinedEvent): void {
+    const membership = this.#rooms.get(event.room);
+    if (!membership) return;
+    const { epoch, seq, recovered } = event;
+    if (!recovered) membership.seq = seq ? -1 : 0;
+    Object.assign(membership, {
+      epoch,
+      head: seq,
+      joined: true,
+      notBefore: Date.now() + CATCH_UP_MS,
+    });
+    membership.resolve(event);
+    this.#dispatch("joined", event);
+    this.#flush();
+  }
+
+  #said(event: ChatEvent | AppEvent): void {
+    const { room, seq, from, ref } = event;
+    const membership = this.#rooms.get(room);
+    const own = from.id === this.#user?.id && seq !== undefined
+      ? this.#outbox.find(({ command }) => command.ref === ref && command.room === room)
+      : undefined;
+    if (own) {
+      this.#outbox = this.#outbox.filter((other) => other !== own);
+      this.#save();
+    }
+    if (membership?.joined && this.#isNext(membership, seq, own)) {
+      const typist = membership.typists.get(from.id);
+      if (typist) this.#typed({ type: "typing", room, from, payload: false });
+      this.#dispatch(event.type, event);
+    }
+    if (own && isMessage(event)) own.resolve(event);
+    if (own || membership?.seq === membership?.head) this.#flush();
+  }
+
+  /** Whether a message is to be told, and the cursor then moved over it. */
+  #isNext(membership: Membership, seq: number | undefined, own: unknown): boolean {
+    if (seq === undefined) return true;
+    if (seq <= membership.seq) return false;
+    // The answer to a message sent again runs ahead of the log when we are behind: it comes again
+    // in its place, and the cursor must not leap over what comes before.
+    if (own && membership.seq >= 0 && seq > membership.seq + 1) return false;
+    membership.seq = seq;
+    return true;
+  }
+
+  #typed(event: TypingEvent): void {
+    const { room, from, payload } = event;
+    const typists = this.#rooms.get(room)?.typists;
+    clearTimeout(typists?.get(from.id)?.timer);
+    typists?.delete(from.id);
+    if (payload) {
+      const over = { ...event, payload: false };
+      const timer = setTimeout(() => this.#typed(over), TYPING_FORGOTTEN_MS);
+      typists?.set(from.id, { from, timer });
+    }
+    this.#dispatch("typing", event);
+  }
+
+  #forgetTypists(membership: Membership, room: string): void {
+    for (const { from } of membership.typists.values()) {
+      this.#typed({ type: "typing", room, from, payload: false });
+    }
+  }
+
+  #refused(event: ErrorEvent): void {
+    const { ref, code } = event;
+    const retry = RETRIABLE_ERRORS.includes(code);
+    const retryAt = Date.now() + (event.retryAfterMs ?? 1000 + Math.random() * 2000);
+    const error = new ClientError(code, event.payload);
+    const refused = this.#outbox.find(({ command, inFlight }) => inFlight && command.ref === ref);
+    const [room, membership] =
+      [...this.#rooms].find(([, { ref: asked }]) => asked && asked === ref) ??
+        [];
+    if (code === "rate_limited" || code === "unavailable") this.#pausedUntil = retryAt;
+    if (refused) {
+      refused.inFlight = false;
+      if (!retry) this.#fail((outgoing) => outgoing === refused, error);
+    } else if (room !== undefined && membership) {
+      if (retry) Object.assign(membership, { ref: "", notBefore: retryAt });
+      else {
+        this.#rooms.delete(room);
+        membership.reject(error);
+      }
+      this.#dispatch("error", { ...event, room });
+    } else if (ref && ref === this.#rename?.ref) {
+      if (retry) this.#rename.ref = "";
+      else {
+        this.#rename = undefined;
+        this.#dispatch("error", event);
+      }
+    } else {
+      this.#dispatch("error", event);
+      if (ref === HELLO && (this.#token || this.#rename)) {
+        // A token of other times, or a name that is refused: begin as somebody new.
+        this.#token = this.#rename = undefined;
+        store(this.#identity, IDENTITY_KEY, {});
+        this.#hello();
+      }
+    }
+    this.#flush();
+  }
+
+  // --- what goes out --------------------------------------------------------------------------
+
+  #keep(command: Unsent): Promise<Message> {
+    const { ref, room } = command;
+    const known = this.#outbox.find(({ command }) => command.ref === ref && command.room === room);
+    if (known) return known.promise;
+    if (this.#state.status === "closed") {
+      return Promise.reject(new ClientError("closed", "The client is closed."));
+    }
+    if (this.#outbox.length >= (this.#options.maxUnsent ?? 256)) {
+      return Promise.reject(new ClientError("full", "Too many messages are waiting to be sent."));
+    }
+    const outgoing = { ...Promise.withResolvers<Message>(), command, inFlight: false };
+    this.#outbox.push(outgoing);
+    this.#save();
+    queueMicrotask(() => this.#flush()); // what is said in one turn goes in one frame
+    return outgoing.promise;
+  }
+
+  #fail(which: (outgoing: Outgoing) => boolean, error: ClientError): void {
+    const failed = this.#outbox.filter(which);
+    this.#outbox = this.#outbox.filter((outgoing) => !failed.includes(outgoing));
+    this.#save();
+    for (const { reject } of failed) reject(error);
+  }
+
+  /** Sends what is due, in one frame within the server's limits, and comes back for the rest. */
+  #flush(): void {
+    clearTimeout(this.#flushTimer);
+    if (this.#state.status !== "open") return;
+    const now = Date.now();
+    const frame: Command[] = [];
+    const most = this.#limits?.frameBytes || Infinity;
+    let bytes = 2;
+    let again = this.#pausedUntil > now ? this.#pausedUntil : Infinity;
+    const later = (at: number) => again = Math.min(again, at);
+
+    for (const command of again < Infinity ? [] : this.#due(now, later)) {
+      const size = encoder.encode(JSON.stringify(command)).length + 1;
+      if (size + 2 > most) {
+        const error = new ClientError(
+          "too_large",
+          `A message may be ${most} bytes with its frame.`,
+        );
+        this.#fail((outgoing) => outgoing.command === command, error);
+        continue;
+      }
+      const wait = bytes + size > most ? 1 : this.#spend(now);
+      if (wait) {
+        later(now + wait);
+        break;
+      }
+      bytes += size;
+      frame.push(command);
+    }
+    if (frame.length) this.#transport?.send(frame);
+    this.#sentAt = !this.#outbox.some(({ inFlight }) => inFlight)
+      ? Infinity
+      : Math.min(this.#sentAt, now);
+    if (again < Infinity) this.#flushTimer = setTimeout(() => this.#flush(), again - now);
+  }
+
+  /** What is to be said; asking for the next one means that the last one goes out. */
+  *#due(now: number, later: (at: number) => void): Generator<Command> {
+    for (const [room, membership] of this.#rooms) {
+      if (membership.ref) continue;
+      if (membership.notBefore > now) {
+        later(membership.notBefore);
+        continue;
+      }
+      const { epoch, seq } = membership;
+      const ref = newRef();
+      yield { type: "join", room, ref, ...(seq >= 0 && { since: { epoch, seq } }) };
+      membership.ref = ref;
+    }
+    if (this.#rename && !this.#rename.ref) {
+      const rename = { name: this.#rename.name, ref: newRef() };
+      yield { type: "rename", ...rename };
+      this.#rename = rename;
+    }
+    if (this.#outbox.some(({ inFlight }) => inFlight)) return;
+    for (const outgoing of this.#outbox) {
+      const membership = this.#rooms.get(outgoing.command.room);
+      if (!membership?.joined) continue;
+      // What was missed may hold the echo of this very message.
+      if (membership.seq < membership.head && membership.notBefore > now) {
+        later(membership.notBefore);
+        continue;
+      }
+      yield outgoing.command;
+      outgoing.inFlight = true;
+    }
+  }
+
+  /** Sends at once what is worth nothing later; over the rate it is dropped. */
+  #say(command: Command): void {
+    if (this.#state.status !== "open") return;
+    if (this.#spend(Date.now()) && command.type !== "leave") return;
+    this.#transport?.send([command]);
+  }
+
+  /** Takes one command from the allowance; if there is none, says when there is, in milliseconds. */
+  #spend(now: number): number {
+    const { rate, burst } = this.#limits ?? { rate: 0, burst: 0 };
+    if (!rate) return 0;
+    const refill = Math.max(0, now - this.#refilledAt) * rate / 1000;
+    this.#allowance = Math.min(burst, this.#allowance + refill);
+    this.#refilledAt = now;
+    if (this.#allowance < 1) return Math.ceil((1 - this.#allowance) * 1000 / rate);
+    this.#allowance--;
+    return 0;
+  }
+
+  // --- what is kept ---------------------------------------------------------------------------
+
+  #iAm(user: User): void {
+    this.#user = user;
+    if (this.#rename?.ref) this.#rename = undefined;
+    store(this.#identity, IDENTITY_KEY, { token: this.#token, name: user.name });
+  }
+
+  #save(): void {
+    store(this.#unsent, UNSENT_KEY, this.unsent);
+  }
+
+  #restore(): void {
+    const kept = stored<readonly Unsent[]>(this.#unsent, UNSENT_KEY) ?? [];
+    for (const command of kept) {
+      const settled = quietly(Promise.withResolvers<Message>());
+      this.#outbox.push({ ...settled, command, inFlight: false });
+    }
+  }
+}
+
+/**
+ * Connects to a server, and keeps at it.
+ *
+ * @param url of the server's `/ws`; http: and https: will do.
+ * @throws {TypeError} if the URL is none.
+ */
+export function connect(url: string | URL, options?: ClientOptions): Client {
+  return new Client(url, options);
+}
+
+const IDENTITY_KEY = "parley.me";
+const UNSENT_KEY = "parley.unsent";
+const HELLO = "hello";
+const encoder = new TextEncoder();
+
+function isMessage(event: ChatEvent | AppEvent): event is Message {
+  return event.seq !== undefined;
+}
+
+/** A name for a message: 96 random bits. `crypto.randomUUID` is missing on plain http. */
+function newRef(): string {
+  return crypto.getRandomValues(new Uint32Array(3)).reduce((ref, n) => ref + n.toString(36), "");
+}
+
+/** A promise that nobody need look at: its rejection is not reported as unhandled. */
+function quietly<T>(settled: PromiseWithResolvers<T>): PromiseWithResolvers<T> {
+  settled.promise.catch(() => {});
+  return settled;
+}
+
+function browserStorage(name: "localStorage" | "sessionStorage"): KeyValue {
+  try {
+    // Deno has both too, but a program there would not expect to be given an earlier one's name.
+    if ("document" in globalThis) return globalThis[name];
+  } catch {
+    // Blocked by the user: then it lasts as long as the page.
+  }
+  const kept = new Map<string, string>();
+  return {
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => void kept.set(key, value),
+  };
+}
+
+function stored<T>(storage: KeyValue, key: string): T | undefined {
+  try {
+    return JSON.parse(storage.getItem(key) ?? "") ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function store(storage: KeyValue, key: string, value: unknown): void {
+  try {
+    storage.setItem(key, JSON.stringify(value));
+  } catch {
+    // Full or blocked: it is kept in memory all the same.
+  }
+}
