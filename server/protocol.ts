@@ -28,7 +28,7 @@ export interface Cursor {
 
 // ---------------------------------------------------------------------------------------------
 // Commands: client → server. In all of them `room` defaults to "lobby", and `ref` (1 to 64
-// characters, the sender's own) comes back in the answer, be it an echo or an error.
+// characters, the sender's own) comes back in the echo or in the error.
 // ---------------------------------------------------------------------------------------------
 
 /** Says who the client is; answered by {@linkcode WelcomeEvent}. Without it the client is a guest. */
@@ -293,7 +293,7 @@ export const DEFAULT_ROOM = "lobby";
 /** How deep a `custom` payload may nest. */
 export const MAX_DEPTH = 32;
 /** How many people `joined` lists. */
-export const MAX_LISTED = 200;
+export const MAX_LISTED = 100;
 
 // ---------------------------------------------------------------------------------------------
 // Parsing

@@ -1,0 +1,168 @@
+/**
+ * What stores, numbers and carries messages: the only thing that differs between one machine and
+ * many. A broker knows rooms as names and events as text. It knows nothing of members, sessions or
+ * sockets, and tells what was committed by calling back, in `seq` order for each room.
+ *
+ * @module
+ */
+import type { Draft } from "../protocol.ts";
+
+/** A room's log, as one finds it. */
+export interface LogState {
+  /** Names the log; see {@linkcode Cursor}. */
+  readonly epoch: string;
+  /** The newest `seq`; 0 if there is no message yet. */
+  readonly head: number;
+}
+
+/** The events of a stretch of a log, without holes: `first`, `first + 1`, … `last`. */
+export interface Page {
+  readonly first: number;
+  readonly last: number;
+  readonly frame: Frame;
+}
+
+/** Which stretch to read. */
+export interface Range {
+  /** The oldest messages above this `seq` … */
+  readonly after?: number;
+  /** … or the newest below this one. */
+  readonly before?: number;
+  /** At most so many. */
+  readonly limit: number;
+  /** And not much more text than this. @default {Infinity} */
+  readonly chars?: number;
+}
+
+/** A message that was in the log already: the same person, room and `ref`. */
+export interface Duplicate<D extends Draft> {
+  readonly draft: D;
+  readonly seq: number;
+  /** The original event's text. */
+  readonly event: string;
+}
+
+/** What a broker tells the hub. Neither may throw. */
+export interface BrokerListener {
+  /** These are in the log now. */
+  committed(room: string, page: Page): void;
+  /** Something ephemeral happened. */
+  signalled(room: string, signal: Signal): void;
+}
+
+/** Something ephemeral on its way to a room's members, on this node and on others. */
+export interface Signal {
+  /** The event's text. */
+  readonly event: string;
+  /** The person who is not told, being its origin. */
+  readonly exceptUserId?: string;
+}
+
+/** The log was found unusable; one line for people, no stack trace needed. */
+export class BrokerError extends Error {
+  override readonly name = "BrokerError";
+}
+
+/**
+ * Stores batches, numbers them, reads them back and carries signals.
+ *
+ * All that is asynchronous may reject when the storage is away; nothing was then shown, and the
+ * same call may be made again later.
+ */
+export interface Broker extends AsyncDisposable {
+  /** Where the data is, for people. */
+  readonly place: string;
+  /** The secret that tokens are signed with, kept with the log. */
+  readonly secret: Uint8Array;
+  /** Sets who is told. To be called once, before anything else. */
+  listen(listener: BrokerListener): void;
+  /**
+   * From here on this room's messages and signals are called back, from any node: the first page
+   * that is `committed` after the answer begins at `head + 1`.
+   */
+  open(room: string): Promise<LogState>;
+  /** The opposite of `open`. */
+  close(room: string): void;
+  /**
+   * Commits a batch, whole or not at all, and calls `committed` before it answers.
+   * One call at a time: the hub gathers the next batch meanwhile.
+   */
+  publish<D extends Draft>(batch: readonly D[]): Promise<readonly Duplicate<D>[]>;
+  /** A page of history; `undefined` where there is nothing. It may be shorter than `limit`. */
+  read(room: string, range: Range): Promise<Page | undefined>;
+  /** Carries something that is not stored: at most once. */
+  signal(room: string, signal: Signal): void;
+}
+
+/**
+ * Several events encoded once, for many readers: as the JSON array that a batched client is sent and
+ * that the log stores, and one by one for all others. Between events stands a line feed, which
+ * cannot occur inside JSON text (RFC 8259 §7), so either form is made from the other by cutting.
+ */
+export class Frame {
+  #array: string | undefined;
+  #events: readonly string[] | undefined;
+
+  private constructor(array: string | undefined, events: readonly string[] | undefined) {
+    this.#array = array;
+    this.#events = events;
+  }
+
+  /** @param array what {@linkcode Frame.array} once was. */
+  static fromArray(array: string): Frame {
+    return new Frame(array, undefined);
+  }
+
+  static fromEvents(events: readonly string[]): Frame {
+    return new Frame(undefined, events);
+  }
+
+  static of(event: string): Frame {
+    return new Frame(`[${event}]`, [event]);
+  }
+
+  /** Several frames as one. */
+  static join(frames: readonly Frame[]): Frame {
+    const first = frames[0];
+    if (frames.length === 1 && first !== undefined) return first;
+    return Frame.fromArray(`[${frames.map((frame) => frame.array.slice(1, -1)).join(SEPARATOR)}]`);
+  }
+
+  /** `[event,⏎event]` */
+  get array(): string {
+    return this.#array ??= `[${(this.#events ?? []).join(SEPARATOR)}]`;
+  }
+
+  get events(): readonly string[] {
+    return this.#events ??= this.array.slice(1, -1).split(SEPARATOR);
+  }
+
+  /** About how many bytes: exact for ASCII, at least a third of the truth for anything. */
+  get size(): number {
+    return this.array.length;
+  }
+}
+
+const SEPARATOR = ",\n";
+
+/** The part of a page that lies above `after` and not above `upTo`. */
+export function cut(page: Page, after: number, upTo = Infinity): Page | undefined {
+  if (page.first > after && page.last <= upTo) return page;
+  const first = Math.max(page.first, after + 1);
+  const last = Math.min(page.last, upTo);
+  if (first > last) return undefined;
+  const events = page.frame.events.slice(first - page.first, last - page.first + 1);
+  return { first, last, frame: Frame.fromEvents(events) };
+}
+
+/** Pages that follow each other, as one. */
+export function concat(pages: readonly Page[]): Page | undefined {
+  const [first, last] = [pages[0], pages.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  if (first === last) return first;
+  return {
+    first: first.first,
+    last: last.last,
+    frame: Frame.join(pages.map((page) => page.frame)),
+  };
+}

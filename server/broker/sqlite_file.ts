@@ -1,0 +1,148 @@
+/**
+ * Opening the database file, or refusing it in one line: whose it is, whether it is sound, whether
+ * somebody else has it. A file that is not ours is looked at and left as it was.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { DatabaseSync } from "node:sqlite";
+import { BrokerError } from "./broker.ts";
+
+/** An open database and what is kept in it once. */
+export interface Stored {
+  readonly database: DatabaseSync;
+  readonly epoch: string;
+  readonly secret: Uint8Array;
+  /** @throws {BrokerError} if the file was removed or replaced: a commit would reach nobody. */
+  mustStillBeThere(): void;
+}
+
+/** "Prly", in the header of every file of ours. */
+const APPLICATION_ID = 0x50726c79;
+const SCHEMA_VERSION = 1;
+/** A file up to this size is checked whole at start, at about 1 ms a megabyte. */
+const CHECKED_BYTES = 256 << 20;
+
+const SCHEMA = `
+  CREATE TABLE log (epoch TEXT NOT NULL, secret BLOB NOT NULL) STRICT;
+  CREATE TABLE rooms (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    head INTEGER NOT NULL DEFAULT 0   -- kept when the newest message is pruned by age
+  ) STRICT;
+  CREATE TABLE batches (
+    room INTEGER NOT NULL,
+    first INTEGER NOT NULL,           -- seq of the first event
+    count INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    events TEXT NOT NULL,             -- a JSON array, as it was sent
+    PRIMARY KEY (room, first)
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/** @throws {BrokerError} in one line */
+export function openDatabase(path: string): Stored {
+  const inMemory = path === ":memory:";
+  const size = inMemory ? 0 : inspect(path);
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path);
+    // Exclusive from the first access on: no second process, and no shared-memory file.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    database.exec("BEGIN EXCLUSIVE");
+    if (size === 0) create(database);
+    database.exec("COMMIT");
+    if (size > 0 && size <= CHECKED_BYTES) mustBeSound(database, path);
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec("PRAGMA synchronous = FULL");
+    const row = database.prepare("SELECT epoch, secret FROM log").get();
+    if (row === undefined || !(row.secret instanceof Uint8Array)) {
+      throw new BrokerError(
+        `${path} is a Parley database without its first row; restore a backup.`,
+      );
+    }
+    const inode = inMemory ? null : Deno.statSync(path).ino;
+    return {
+      database,
+      epoch: String(row.epoch),
+      secret: row.secret,
+      mustStillBeThere() {
+        if (!inMemory && inodeOf(path) !== inode) {
+          throw new BrokerError(`The database ${path} was removed or replaced.`);
+        }
+      },
+    };
+  } catch (thrown) {
+    database?.close();
+    throw inOneLine(path, thrown);
+  }
+}
+
+function create(database: DatabaseSync): void {
+  database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+  database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+  database.exec(SCHEMA);
+  database.prepare("INSERT INTO log (epoch, secret) VALUES (?, ?)")
+    .run(randomBytes(9).toString("base64url"), randomBytes(32));
+}
+
+/**
+ * Reads the header only (https://sqlite.org/fileformat2.html#database_header): SQLite itself might
+ * write to a foreign file, were it only to finish somebody's transaction.
+ *
+ * @returns the file's size; 0 if there is none yet, and then one is made that only we may read.
+ */
+function inspect(path: string): number {
+  const header = new Uint8Array(100);
+  let size: number;
+  try {
+    using file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
+    const info = file.statSync();
+    if (!info.isFile) throw new BrokerError(`${path} is not a file.`);
+    size = info.size;
+    if (size === 0) return 0;
+    file.readSync(header);
+  } catch (thrown) {
+    throw inOneLine(path, thrown);
+  }
+  const view = new DataView(header.buffer);
+  const magic = new TextDecoder().decode(header.subarray(0, 15));
+  if (magic !== "SQLite format 3" || view.getUint32(68) !== APPLICATION_ID) {
+    throw new BrokerError(`${path} is not a Parley database; it was left as it is.`);
+  }
+  const version = view.getUint32(60);
+  if (version !== SCHEMA_VERSION) {
+    throw new BrokerError(
+      `${path} has schema version ${version}; this Parley reads ${SCHEMA_VERSION}. It was left as it is.`,
+    );
+  }
+  return size;
+}
+
+function mustBeSound(database: DatabaseSync, path: string): void {
+  const verdict = database.prepare("PRAGMA quick_check(1)").get()?.quick_check;
+  if (verdict !== "ok") {
+    throw new BrokerError(`${path} is damaged (${verdict}); it was left as it is.`);
+  }
+}
+
+function inodeOf(path: string): number | null {
+  try {
+    return Deno.statSync(path).ino;
+  } catch {
+    return null;
+  }
+}
+
+/** What SQLite and the system say, as a sentence that names the file. */
+function inOneLine(path: string, thrown: unknown): BrokerError {
+  if (thrown instanceof BrokerError) return thrown;
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  if (/locked|busy/.test(text)) {
+    return new BrokerError(`The database ${path} is in use by another process.`);
+  }
+  if (/malformed|not a database/.test(text)) {
+    return new BrokerError(`${path} is damaged (${text}); it was left as it is.`);
+  }
+  return new BrokerError(`Cannot use the database ${path}: ${text}.`);
+}

@@ -1,0 +1,107 @@
+/**
+ * What WebSockets and event streams have in common: an outbox that gathers a turn's frames into one
+ * write, the high-water mark above which a connection is behind, the watch over those that are stuck,
+ * and an end that comes once, whatever the runtime says or fails to say afterwards.
+ *
+ * @module
+ */
+import { Frame } from "../broker/broker.ts";
+import type { CloseCode } from "../protocol.ts";
+import type { Hub, Outbox } from "../rooms/hub.ts";
+import type { Line, Session } from "../rooms/session.ts";
+import type { Pinged } from "./heartbeat.ts";
+import type { Watch, Watched } from "./watch.ts";
+
+/** What all connections of a server share. */
+export interface ConnectionContext {
+  readonly hub: Hub;
+  readonly watch: Watch;
+  /** The connection is gone. Called once. */
+  ended(connection: Connection): void;
+}
+
+export abstract class Connection implements Line, Outbox, Pinged, Watched {
+  /** Set by the subclass's factory as soon as both exist. */
+  protected abstract readonly session: Session;
+  protected readonly context: ConnectionContext;
+  #outbox: Frame[] = [];
+  #pending = 0;
+  #blocked = false;
+  #ended = false;
+
+  constructor(context: ConnectionContext) {
+    this.context = context;
+  }
+
+  /** Bytes handed to the runtime that the peer has not taken yet. */
+  abstract get queuedBytes(): number;
+  /** Settles when the peer has answered the close; never for one that is stuck. */
+  abstract get closed(): Promise<void>;
+  /** Hands one turn's frame to the runtime. Must not throw. */
+  protected abstract write(frame: Frame): void;
+  /** Says goodbye with that code. Must not throw. */
+  protected abstract shut(code: CloseCode, reason: string): void;
+
+  get ready(): boolean {
+    if (this.#ended || this.#blocked) return false;
+    if (this.queuedBytes + this.#pending <= this.context.hub.context.options.highWaterBytes) {
+      return true;
+    }
+    this.#blocked = true;
+    this.context.watch.add(this);
+    return false;
+  }
+
+  send(frame: Frame): void {
+    if (this.#ended) return;
+    if (this.#outbox.length === 0) this.context.hub.flushSoon(this);
+    this.#outbox.push(frame);
+    this.#pending += frame.size;
+  }
+
+  reply(frame: Frame): void {
+    const most = 2 * this.context.hub.context.options.highWaterBytes;
+    // It asks and asks, and does not read the answers.
+    if (this.queuedBytes + this.#pending > most) return this.close(1013);
+    this.send(frame);
+  }
+
+  flush(): void {
+    if (this.#ended || this.#outbox.length === 0) return;
+    const frame = Frame.join(this.#outbox);
+    this.#outbox = [];
+    this.#pending = 0;
+    this.write(frame);
+  }
+
+  close(code: CloseCode, reason = ""): void {
+    if (this.#ended) return;
+    this.flush();
+    this.shut(code, reason);
+    // Not left to the runtime's close event: for a peer that is stuck it never comes.
+    this.end();
+  }
+
+  /** Everything of this connection's is given back. May be called more than once. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#outbox = [];
+    this.context.watch.delete(this);
+    this.session.end();
+    this.context.ended(this);
+  }
+
+  /** A beat of the heart: whatever is still queued from before is watched from now on. */
+  ping(frame: Frame): void {
+    if (this.queuedBytes > 0) this.context.watch.add(this);
+    if (this.ready) this.send(frame);
+  }
+
+  /** What was queued has drained: the session may be given more. */
+  unblock(): void {
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.session.drained();
+  }
+}

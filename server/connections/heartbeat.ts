@@ -1,0 +1,47 @@
+/**
+ * The `ping` event of all connections, from one timer. They are dealt out over the slots of a wheel,
+ * so that thousands are never written to in one turn.
+ *
+ * @module
+ */
+import { Frame } from "../broker/broker.ts";
+import { encode } from "../protocol.ts";
+
+/** What is pinged. */
+export interface Pinged {
+  ping(frame: Frame): void;
+}
+
+const SLOTS = 100;
+
+export class Heartbeat {
+  readonly #slots: readonly Set<Pinged>[] = Array.from({ length: SLOTS }, () => new Set<Pinged>());
+  readonly #timer: ReturnType<typeof setInterval>;
+  #next = 0;
+  #turn = 0;
+
+  constructor(seconds: number) {
+    this.#timer = setInterval(() => this.#beat(), seconds * 1000 / SLOTS);
+  }
+
+  /** Adds a connection. @returns how to take it out again. */
+  add(connection: Pinged): () => void {
+    // Just behind the hand of the wheel, each one a slot further: first pinged after almost a round.
+    this.#next = (this.#next + 1) % SLOTS;
+    const slot = this.#slots[this.#next];
+    slot?.add(connection);
+    return () => slot?.delete(connection);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #beat(): void {
+    this.#turn = (this.#turn + 1) % SLOTS;
+    const slot = this.#slots[this.#turn];
+    if (slot === undefined || slot.size === 0) return;
+    const frame = Frame.of(encode({ type: "ping", at: Date.now() }));
+    for (const connection of slot) connection.ping(frame);
+  }
+}

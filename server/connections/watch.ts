@@ -1,0 +1,73 @@
+/**
+ * Looks after connections with something still queued: those that drain are fed again, those that
+ * take nothing at all for too long are dropped. The runtime tells neither: it has no drain event,
+ * and its idle timeout does not fire while a write is blocked. One timer, and only while needed.
+ *
+ * @module
+ */
+import type { Clock } from "../limits.ts";
+import type { CloseCode } from "../protocol.ts";
+
+/** What is watched. */
+export interface Watched {
+  readonly queuedBytes: number;
+  unblock(): void;
+  close(code: CloseCode): void;
+}
+
+/** Often enough that a reader is never idle for long, seldom enough to cost nothing. */
+const EVERY_MS = 25;
+
+export class Watch {
+  readonly #lowWaterBytes: number;
+  readonly #stallMs: number;
+  readonly #now: Clock;
+  readonly #watched = new Map<Watched, { queued: number; since: number }>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(options: { lowWaterBytes: number; stallSeconds: number }, now: Clock) {
+    this.#lowWaterBytes = options.lowWaterBytes;
+    this.#stallMs = options.stallSeconds * 1000;
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#watched.size;
+  }
+
+  add(connection: Watched): void {
+    if (this.#watched.has(connection)) return;
+    this.#watched.set(connection, { queued: connection.queuedBytes, since: this.#now() });
+    this.#timer ??= setInterval(() => this.#look(), EVERY_MS);
+  }
+
+  delete(connection: Watched): void {
+    this.#watched.delete(connection);
+    if (this.#watched.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#watched.clear();
+  }
+
+  #look(): void {
+    const now = this.#now();
+    for (const [connection, seen] of this.#watched) {
+      const queued = connection.queuedBytes;
+      if (queued <= this.#lowWaterBytes) connection.unblock();
+      if (queued === 0) {
+        this.delete(connection);
+      } else if (queued < seen.queued) {
+        seen.queued = queued;
+        seen.since = now;
+      } else if (now - seen.since > this.#stallMs) {
+        connection.close(1013);
+      } else {
+        seen.queued = queued;
+      }
+    }
+  }
+}

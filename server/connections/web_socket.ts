@@ -1,0 +1,82 @@
+/**
+ * A connection over WebSocket (RFC 6455): text frames in, one frame a turn out. It knows the
+ * subprotocols and nothing of what is said.
+ *
+ * @module
+ */
+import type { Frame } from "../broker/broker.ts";
+import { CLOSE_CODES, type CloseCode, SUBPROTOCOLS } from "../protocol.ts";
+import { Session } from "../rooms/session.ts";
+import { Connection, type ConnectionContext } from "./connection.ts";
+
+/** What the handshake found out. */
+export interface Handshake {
+  /** The subprotocol to speak; `undefined` for a plain client. */
+  readonly protocol: string | undefined;
+  /** Where a plain client goes, and what it wants to be called. */
+  readonly plain: { readonly room: string; readonly name: string | undefined };
+}
+
+export class WebSocketConnection extends Connection {
+  protected override readonly session: Session;
+  readonly #socket: WebSocket;
+  readonly #batched: boolean;
+  readonly #frameBytes: number;
+  readonly #closed = Promise.withResolvers<void>();
+
+  constructor(socket: WebSocket, handshake: Handshake, context: ConnectionContext) {
+    super(context);
+    this.#socket = socket;
+    this.#batched = handshake.protocol === SUBPROTOCOLS.batched;
+    this.#frameBytes = context.hub.context.options.frameBytes;
+    this.session = new Session(context.hub, this, this.#batched);
+    if (handshake.protocol === undefined) {
+      socket.onopen = () => this.session.enter(handshake.plain.room, handshake.plain.name);
+    }
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onclose = () => {
+      this.end();
+      this.#closed.resolve();
+    };
+    socket.onerror = () => this.end();
+  }
+
+  override get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  override get queuedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  protected override write(frame: Frame): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    if (this.#batched) return this.#socket.send(frame.array);
+    for (const event of frame.events) this.#socket.send(event);
+  }
+
+  protected override shut(code: CloseCode, reason: string): void {
+    if (this.#socket.readyState > WebSocket.OPEN) return;
+    try {
+      this.#socket.close(code, reason || CLOSE_CODES[code].reason);
+    } catch {
+      // It was closed by the peer in this very moment.
+    }
+  }
+
+  /** Sessions throw nothing: a throw out of this handler would end the process. */
+  #receive(data: unknown): void {
+    if (typeof data !== "string") return this.close(1003);
+    if (isLonger(data, this.#frameBytes)) return this.close(1009);
+    this.session.receive(data);
+  }
+}
+
+/** Whether text has more bytes than that in UTF-8; counted only where the length leaves it open. */
+function isLonger(text: string, bytes: number): boolean {
+  if (text.length > bytes) return true;
+  if (text.length * 3 <= bytes) return false;
+  return ENCODER.encode(text).byteLength > bytes;
+}
+
+const ENCODER = new TextEncoder();

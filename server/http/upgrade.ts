@@ -1,0 +1,79 @@
+/**
+ * The opening handshake of a WebSocket (RFC 6455 §4.2): flat guard clauses, one refusal each, all of
+ * them before the upgrade. Deno checks next to nothing here, and a throw or another answer after
+ * `Deno.upgradeWebSocket` would close the whole listener.
+ *
+ * @module
+ */
+import type { Handshake } from "../connections/web_socket.ts";
+import type { Options } from "../options.ts";
+import { DEFAULT_ROOM, NAME, SUBPROTOCOLS } from "../protocol.ts";
+import { isAllowedOrigin } from "./origin.ts";
+import { problem } from "./problem.ts";
+
+/** What the guard clauses need to know of the server. */
+export interface Gate {
+  readonly options: Options;
+  readonly draining: boolean;
+  /** Whether one more connection from the client's address would be too many. */
+  objection(): "full" | "address" | undefined;
+}
+
+/** Whether somebody wants to speak WebSocket here. */
+export function asksForUpgrade(request: Request): boolean {
+  return has(request.headers.get("upgrade"), "websocket");
+}
+
+/** The refusal, or what the handshake is about. */
+export function examine(request: Request, gate: Gate): Response | Handshake {
+  const { headers } = request;
+  if (request.method !== "GET") {
+    return problem(405, "A WebSocket is opened with GET.", { allow: "GET" });
+  }
+  if (!asksForUpgrade(request) || !has(headers.get("connection"), "upgrade")) {
+    return problem(426, "This is a WebSocket; ask for an upgrade.", {
+      upgrade: "websocket",
+      connection: "upgrade",
+    });
+  }
+  if (headers.get("sec-websocket-version") !== "13") {
+    return problem(426, "Only version 13 is spoken here.", { "sec-websocket-version": "13" });
+  }
+  if (!isKey(headers.get("sec-websocket-key"))) {
+    return problem(400, "Sec-WebSocket-Key must be 16 bytes in base64.");
+  }
+  if (!isAllowedOrigin(request, gate.options.allowOrigin)) {
+    return problem(403, "Pages from that origin are not allowed here; see --allow-origin.");
+  }
+  if (gate.draining) return problem(503, "The server is going down.", { "retry-after": "5" });
+  const objection = gate.objection();
+  if (objection === "full") return problem(503, "The server is full.", { "retry-after": "5" });
+  if (objection === "address") {
+    return problem(429, "Too many connections from that address.", { "retry-after": "5" });
+  }
+  const protocol = choose(headers.get("sec-websocket-protocol"));
+  const { searchParams } = new URL(request.url);
+  const room = searchParams.get("room") ?? DEFAULT_ROOM;
+  const name = searchParams.get("name") || undefined;
+  if (protocol === undefined && !NAME.accepts(room)) {
+    return problem(400, `Field "room" must be ${NAME.expects}.`);
+  }
+  if (protocol === undefined && name !== undefined && !NAME.accepts(name)) {
+    return problem(400, `Field "name" must be ${NAME.expects}.`);
+  }
+  return { protocol, plain: { room, name } };
+}
+
+/** The best of the offered subprotocols that we know; one that was not offered must not be named. */
+function choose(offered: string | null): string | undefined {
+  return Object.values(SUBPROTOCOLS).find((known) => has(offered, known));
+}
+
+/** Whether a comma-separated header has that member, in any case (RFC 9110 §5.6.1). */
+function has(header: string | null, member: string): boolean {
+  return header?.split(",").some((item) => item.trim().toLowerCase() === member) ?? false;
+}
+
+function isKey(key: string | null): boolean {
+  return key !== null && /^[A-Za-z0-9+/]{22}==$/.test(key);
+}

@@ -1,0 +1,50 @@
+/**
+ * Parley as a library: a real-time room server to put in front of your own application.
+ *
+ * ```ts
+ * import { createServer } from "./server/mod.ts";
+ *
+ * await using parley = await createServer({ db: ":memory:", port: 0 });
+ * parley.listen();
+ * console.log(parley.url);
+ * ```
+ *
+ * @module
+ */
+import { SqliteBroker } from "./broker/sqlite.ts";
+import { StaticFiles } from "./http/static_files.ts";
+import { consoleLog, type Log } from "./log.ts";
+import { completeOptions, type Options } from "./options.ts";
+import type { Authorize } from "./rooms/hub.ts";
+import { Server } from "./server.ts";
+
+export { BrokerError } from "./broker/broker.ts";
+export { consoleLog, type Log, silentLog } from "./log.ts";
+export { OptionError, type Options } from "./options.ts";
+export * from "./protocol.ts";
+export type { Authorize } from "./rooms/hub.ts";
+export type { Server } from "./server.ts";
+
+/** What an embedding program may bring besides options. */
+export interface Extras {
+  /** Where log lines go. @default {consoleLog} */
+  readonly log?: Log;
+  /** Who may join which room and speak in it. @default {() => true} */
+  readonly authorize?: Authorize;
+}
+
+/**
+ * A server with its log open, not listening yet: call `listen()`, or hand requests to `fetch`.
+ *
+ * @throws {OptionError} if an option is out of its range.
+ * @throws {BrokerError} if the database cannot be used.
+ */
+export async function createServer(
+  options: Partial<Options> = {},
+  { log = consoleLog, authorize = () => true }: Extras = {},
+): Promise<Server> {
+  const complete = completeOptions(options);
+  const files = await StaticFiles.load();
+  const broker = new SqliteBroker({ ...complete, path: complete.db });
+  return new Server({ options: complete, broker, files, log, authorize });
+}

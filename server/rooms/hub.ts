@@ -1,0 +1,191 @@
+/**
+ * The heart: rooms by name, people by id, and the tick. What arrives in one turn of the event loop
+ * is committed in one transaction and written to each connection as one frame. While a commit is in
+ * flight the next batch gathers; so batches grow with the load, and the cost of a message falls.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import type { Broker, Signal } from "../broker/broker.ts";
+import type { Identity } from "../identity.ts";
+import type { Clock } from "../limits.ts";
+import { type Log, reason } from "../log.ts";
+import type { Options } from "../options.ts";
+import { Refusal, type User } from "../protocol.ts";
+import { People } from "./presence.ts";
+import { type Pending, Room } from "./room.ts";
+
+/** Something that gathers what it is given during a turn, and writes it when told to. */
+export interface Outbox {
+  flush(): void;
+}
+
+/** What an embedding program may decide: whether this person may do this in that room. */
+export type Authorize = (user: User, action: "join" | "speak", room: string) => boolean;
+
+export interface HubContext {
+  readonly broker: Broker;
+  readonly options: Options;
+  readonly identity: Identity;
+  readonly log: Log;
+  readonly now: Clock;
+  readonly authorize: Authorize;
+}
+
+/** Text committed in one tick, in characters: what is over goes into the next. */
+const TICK_CHARS = 131_072;
+/** Text waiting while the broker is slow: above it, senders are told to come back later. */
+const QUEUE_CHARS = 16_777_216;
+const RETRY_MS = 1000;
+
+export class Hub {
+  readonly people = new People();
+  readonly context: HubContext;
+  readonly #rooms = new Map<string, Room>();
+  #queue: Pending[] = [];
+  #queuedChars = 0;
+  #outboxes: Outbox[] = [];
+  #ticking = false;
+  #committing: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(context: HubContext) {
+    this.context = context;
+    context.broker.listen({
+      committed: (room, page) => this.#rooms.get(room)?.deliver(page),
+      signalled: (room, signal) => this.#rooms.get(room)?.relay(signal),
+    });
+  }
+
+  /** The rooms that somebody is in. */
+  get rooms(): ReadonlyMap<string, Room> {
+    return this.#rooms;
+  }
+
+  /**
+   * The room of that name, made if nobody is in it.
+   *
+   * @throws {Refusal} `too_many_rooms`
+   */
+  room(name: string): Room {
+    let room = this.#rooms.get(name);
+    if (room !== undefined) return room;
+    const most = this.context.options.maxRooms;
+    if (most > 0 && this.#rooms.size >= most) {
+      throw new Refusal("too_many_rooms", "The server has no place for another room now.", {
+        field: "room",
+        retryAfterMs: 5000,
+      });
+    }
+    room = new Room(name, {
+      ...this.context,
+      people: this.people,
+      queue: (pending) => this.queue(pending),
+      emptied: (room) => this.#remove(room),
+    });
+    this.#rooms.set(name, room);
+    return room;
+  }
+
+  /**
+   * Puts a message into the next batch.
+   *
+   * @throws {Refusal} `unavailable` if too much is waiting already, or the server is going.
+   */
+  queue(pending: Pending): void {
+    if (this.#closed || this.#queuedChars > QUEUE_CHARS) throw unavailable();
+    this.#queue.push(pending);
+    this.#queuedChars += pending.rest.length + pending.head.length;
+    this.#tickSoon();
+  }
+
+  /** Sends something that is not stored to a room's members, on all nodes. */
+  signal(room: string, signal: Signal): void {
+    this.context.broker.signal(room, signal);
+  }
+
+  /** This outbox has something to write at the end of this turn. */
+  flushSoon(outbox: Outbox): void {
+    this.#outboxes.push(outbox);
+    this.#tickSoon();
+  }
+
+  /** Takes no more messages, and settles when all that were taken are committed and written. */
+  async drain(): Promise<void> {
+    this.#closed = true;
+    while (this.#queue.length > 0 || this.#committing !== undefined) {
+      await (this.#committing ??= this.#commit());
+    }
+    this.#flush();
+  }
+
+  /** Forgets all rooms and stops their timers. */
+  close(): void {
+    this.#closed = true;
+    for (const room of this.#rooms.values()) room.close();
+    this.#rooms.clear();
+  }
+
+  #tickSoon(): void {
+    if (this.#ticking) return;
+    this.#ticking = true;
+    setImmediate(() => this.#tick());
+  }
+
+  #tick(): void {
+    this.#ticking = false;
+    if (this.#queue.length > 0) this.#committing ??= this.#commit();
+    this.#flush();
+  }
+
+  async #commit(): Promise<void> {
+    const batch = this.#takeBatch();
+    try {
+      // A local broker has called `committed` for all of it when this returns.
+      for (const { draft, seq, event } of await this.context.broker.publish(batch)) {
+        draft.sender.repeated(draft.room, seq, event);
+      }
+    } catch (thrown) {
+      this.context.log.error("commit failed", { messages: batch.length, reason: reason(thrown) });
+      for (const { sender, ref } of batch) sender.refuse(unavailable(), ref);
+    }
+    this.#committing = undefined;
+    if (this.#queue.length > 0 || this.#outboxes.length > 0) this.#tickSoon();
+  }
+
+  /** The oldest of what is queued, as much as one tick may bring. */
+  #takeBatch(): readonly Pending[] {
+    let chars = 0;
+    let count = 0;
+    while (count < this.#queue.length && chars < TICK_CHARS) {
+      const pending = this.#queue[count++];
+      if (pending !== undefined) chars += pending.rest.length + pending.head.length;
+    }
+    this.#queuedChars -= chars;
+    if (count === this.#queue.length) {
+      const batch = this.#queue;
+      this.#queue = [];
+      return batch;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  #flush(): void {
+    const outboxes = this.#outboxes;
+    this.#outboxes = [];
+    for (const outbox of outboxes) outbox.flush();
+  }
+
+  #remove(room: Room): void {
+    if (this.#rooms.get(room.name) !== room) return;
+    room.close();
+    this.#rooms.delete(room.name);
+    this.context.broker.close(room.name);
+  }
+}
+
+function unavailable(): Refusal {
+  return new Refusal("unavailable", "The message could not be stored. Send it again later.", {
+    retryAfterMs: RETRY_MS,
+  });
+}

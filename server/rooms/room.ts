@@ -1,0 +1,313 @@
+/**
+ * A room: its members and the head of its log. A member is live, and is written to as messages are
+ * committed; or behind, and is fed from the log until it has reached the head. Joining, resuming and
+ * catching up after a slow network are the same act, and `#feed` is the one piece of code for it.
+ *
+ * It knows the log through the broker and its members through `Member`; sockets, sessions and other
+ * rooms are none of its business.
+ *
+ * @module
+ */
+import type { Broker, Page, Signal } from "../broker/broker.ts";
+import { cut, Frame } from "../broker/broker.ts";
+import type { Clock } from "../limits.ts";
+import { type Log, reason } from "../log.ts";
+import type { Options } from "../options.ts";
+import {
+  type Cursor,
+  type Draft,
+  encode,
+  MAX_LISTED,
+  type Message,
+  messageHead,
+  Refusal,
+  type SystemEvent,
+} from "../protocol.ts";
+import { type People, type Person, Presence } from "./presence.ts";
+import { Tail } from "./tail.ts";
+
+/** Whoever sent a message, member or not. */
+export interface Sender {
+  readonly person: Person;
+  refuse(refusal: Refusal, ref?: string): void;
+  /** The message was in the log already. */
+  repeated(room: string, seq: number, event: string): void;
+}
+
+/** What a room needs of a session. */
+export interface Member extends Sender {
+  /** Whether it takes more now; if not, it becomes behind and is fed when it has drained. */
+  readonly ready: boolean;
+  send(frame: Frame): void;
+  /** An answer to what it asked: not dropped, however much is queued. */
+  reply(frame: Frame): void;
+  /** It could not be let in after all. */
+  expelled(room: Room): void;
+}
+
+/** A draft on its way, and whom to tell if it does not arrive. */
+export interface Pending extends Draft {
+  readonly sender: Sender;
+}
+
+/** What a room needs of the hub. */
+export interface RoomContext {
+  readonly broker: Broker;
+  readonly options: Options;
+  readonly people: People;
+  readonly log: Log;
+  readonly now: Clock;
+  queue(pending: Pending): void;
+  /** Nobody is here any more. */
+  emptied(room: Room): void;
+}
+
+/** Where a behind member is. */
+interface Place {
+  seq: number;
+  /** Its first page may begin anywhere: it starts afresh and expects nothing in particular. */
+  fresh: boolean;
+  /** A page for it is on its way. */
+  feeding: boolean;
+}
+
+/** How much a behind member is given at once, in characters and in messages. */
+const PAGE_CHARS = 65_536;
+const PAGE_MESSAGES = 256;
+/** How long to wait when the log could not be read. */
+const RETRY_MS = 1000;
+
+export class Room {
+  readonly name: string;
+  readonly #context: RoomContext;
+  readonly #live = new Set<Member>();
+  readonly #behind = new Map<Member, Place>();
+  readonly #presence: Presence;
+  readonly #tail: Tail;
+  readonly #heads: Record<Message["type"], string>;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #epoch = "";
+  #head = 0;
+  /** Settles when the broker has told where the log stands. */
+  #opened: Promise<void> | undefined;
+
+  constructor(name: string, context: RoomContext) {
+    this.name = name;
+    this.#context = context;
+    this.#tail = new Tail(context.options.tailBytes);
+    this.#heads = { chat: messageHead("chat", name), custom: messageHead("custom", name) };
+    this.#presence = new Presence({
+      room: name,
+      people: context.people,
+      graceMs: context.options.graceSeconds * 1000,
+      now: context.now,
+      announce: (event: SystemEvent) => this.#cast(Frame.of(encode(event))),
+      emptied: () => this.#closeIfEmpty(),
+    });
+  }
+
+  /** Connections in the room. */
+  get memberCount(): number {
+    return this.#live.size + this.#behind.size;
+  }
+
+  /** People in the room. */
+  get personCount(): number {
+    return this.#presence.count;
+  }
+
+  /**
+   * Lets a member in: `joined`, what it missed or the recent messages, then live. One who is in
+   * already starts again from its cursor.
+   *
+   * @throws {Refusal} `room_full`
+   */
+  join(member: Member, since: Cursor | undefined): void {
+    const wasIn = this.#live.delete(member) || this.#behind.delete(member);
+    if (!wasIn) {
+      const most = this.#context.options.maxMembersPerRoom;
+      if (most > 0 && this.memberCount >= most) {
+        throw new Refusal("room_full", `Cannot join ${JSON.stringify(this.name)}: it is full.`, {
+          field: "room",
+          retryAfterMs: 5000,
+        });
+      }
+      this.#presence.enter(member.person);
+    }
+    const place: Place = { seq: 0, fresh: true, feeding: true };
+    this.#behind.set(member, place);
+    void this.#admit(member, place, since);
+  }
+
+  /** @param atOnce it said so, rather than being lost. */
+  leave(member: Member, atOnce: boolean): void {
+    const was = this.#live.delete(member) || this.#behind.delete(member);
+    if (!was) return;
+    this.#presence.leave(member.person, atOnce);
+    this.#closeIfEmpty();
+  }
+
+  /** The member is somebody else from now on. */
+  exchange(member: Member, old: Person): void {
+    this.#presence.leave(old, true);
+    this.#presence.enter(member.person);
+  }
+
+  /** A message for the log: `rest` is what follows `seq` and `at` in its event. */
+  publish(sender: Sender, type: Message["type"], rest: string, ref: string | undefined): void {
+    const head = this.#heads[type];
+    this.#context.queue({
+      room: this.name,
+      userId: sender.person.id,
+      ref,
+      head,
+      rest,
+      sender,
+    });
+  }
+
+  /** Whether this person's typing is worth an event now. */
+  mayType(person: Person): boolean {
+    return this.#presence.mayType(person);
+  }
+
+  /** New messages were committed. */
+  deliver(page: Page): void {
+    const before = this.#head;
+    if (page.last <= before) return;
+    this.#head = page.last;
+    this.#tail.push(page);
+    for (const member of this.#live) {
+      if (member.ready) {
+        member.send(page.frame);
+      } else {
+        this.#live.delete(member);
+        this.#behind.set(member, { seq: before, fresh: false, feeding: false });
+      }
+    }
+  }
+
+  /** Something ephemeral: to whoever can take it. */
+  relay({ event, exceptUserId }: Signal): void {
+    this.#cast(Frame.of(event), exceptUserId);
+  }
+
+  /** A member that was behind can take more. */
+  drained(member: Member): void {
+    const place = this.#behind.get(member);
+    if (place !== undefined) void this.#feed(member, place);
+  }
+
+  /** An earlier message, to one who sent it again: at once, or in its turn if it is behind. */
+  repeat(member: Member, seq: number, event: string): void {
+    const place = this.#behind.get(member);
+    if (place === undefined || place.seq >= seq) member.reply(Frame.of(event));
+  }
+
+  /** The server is going. */
+  close(): void {
+    clearTimeout(this.#retryTimer);
+    this.#presence.close();
+  }
+
+  async #admit(member: Member, place: Place, since: Cursor | undefined): Promise<void> {
+    try {
+      await (this.#opened ??= this.#open());
+      const recovered = since !== undefined && await this.#reaches(since);
+      if (this.#behind.get(member) !== place) return;
+      this.#start(member, place, recovered ? since : undefined);
+    } catch (thrown) {
+      this.#context.log.warn("join failed", { room: this.name, reason: reason(thrown) });
+      this.leave(member, true);
+      member.expelled(this);
+      return;
+    }
+    await this.#feed(member, place);
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const { epoch, head } = await this.#context.broker.open(this.name);
+      this.#epoch = epoch;
+      this.#head = head;
+    } catch (thrown) {
+      this.#opened = undefined;
+      throw thrown;
+    }
+  }
+
+  /** Whether the log still holds everything after the cursor. */
+  async #reaches({ epoch, seq }: Cursor): Promise<boolean> {
+    if (epoch !== this.#epoch || seq > this.#head) return false;
+    return seq === this.#head || (await this.#read(seq))?.first === seq + 1;
+  }
+
+  /** Tells a member where the room stands, and sets it at its cursor or before the newest messages. */
+  #start(member: Member, place: Place, since: Cursor | undefined): void {
+    place.seq = since?.seq ?? Math.max(0, this.#head - this.#context.options.recentMessages);
+    place.fresh = since === undefined;
+    place.feeding = false;
+    member.reply(Frame.of(
+      `{"type":"joined","room":${JSON.stringify(this.name)},"epoch":${
+        JSON.stringify(this.#epoch)
+      },` +
+        `"seq":${this.#head},"recovered":${since !== undefined},` +
+        `"members":${this.#presence.list(MAX_LISTED)},"memberCount":${this.#presence.count}}`,
+    ));
+  }
+
+  /** Feeds a behind member, page by page, until it is live or can take no more for now. */
+  async #feed(member: Member, place: Place): Promise<void> {
+    if (place.feeding) return;
+    place.feeding = true;
+    try {
+      while (this.#behind.get(member) === place && member.ready) {
+        if (place.seq >= this.#head) {
+          this.#behind.delete(member);
+          this.#live.add(member);
+          return;
+        }
+        const page = await this.#read(place.seq);
+        if (this.#behind.get(member) !== place) return;
+        if (!place.fresh && page?.first !== place.seq + 1) {
+          this.#start(member, place, undefined); // the log was pruned past its cursor
+          place.feeding = true;
+          continue;
+        }
+        if (page !== undefined) member.send(page.frame);
+        place.seq = page?.last ?? this.#head;
+        place.fresh = false;
+      }
+    } catch (thrown) {
+      this.#context.log.warn("history unreadable", { room: this.name, reason: reason(thrown) });
+      this.#retryTimer ??= setTimeout(() => this.#feedAll(), RETRY_MS);
+    } finally {
+      place.feeding = false;
+    }
+  }
+
+  #feedAll(): void {
+    this.#retryTimer = undefined;
+    for (const [member, place] of this.#behind) void this.#feed(member, place);
+  }
+
+  async #read(after: number): Promise<Page | undefined> {
+    const page = this.#tail.after(after, PAGE_CHARS) ??
+      await this.#context.broker.read(this.name, {
+        after,
+        limit: PAGE_MESSAGES,
+        chars: PAGE_CHARS,
+      });
+    return page && cut(page, after, this.#head);
+  }
+
+  #cast(frame: Frame, exceptUserId?: string): void {
+    for (const member of this.#live) {
+      if (member.person.id !== exceptUserId && member.ready) member.send(frame);
+    }
+  }
+
+  #closeIfEmpty(): void {
+    if (this.memberCount === 0 && this.#presence.count === 0) this.#context.emptied(this);
+  }
+}

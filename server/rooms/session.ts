@@ -1,0 +1,292 @@
+/**
+ * One client's conversation: its person, its rooms, its rate; every command is carried out here, by
+ * one switch. It speaks in typed commands and encoded events, and leaves bytes to its connection.
+ *
+ * Nothing thrown leaves a session: what a client provoked costs that client an `error`.
+ *
+ * @module
+ */
+import { Frame } from "../broker/broker.ts";
+import { TokenBucket } from "../limits.ts";
+import { reason } from "../log.ts";
+import {
+  type ChatCommand,
+  type CloseCode,
+  type Command,
+  type Cursor,
+  type CustomCommand,
+  encode,
+  type Event,
+  type HelloCommand,
+  parseCommand,
+  parseJson,
+  refOf,
+  Refusal,
+  type TypingCommand,
+} from "../protocol.ts";
+import type { Hub } from "./hub.ts";
+import type { Person } from "./presence.ts";
+import type { Member, Room } from "./room.ts";
+
+/** What a session needs of its connection. */
+export interface Line {
+  /** Whether it takes more now. If not, the session hears {@linkcode Session.drained} later. */
+  readonly ready: boolean;
+  /** Queues a frame, to be written at the end of this turn. */
+  send(frame: Frame): void;
+  /** The same for an answer, which goes out even if much is queued; a connection that is far over is dropped. */
+  reply(frame: Frame): void;
+  close(code: CloseCode): void;
+}
+
+/** A bad command costs this many of them; one that came too fast costs one, for the sender may be honest. */
+const BAD = 10;
+/** One bad command is forgiven in so many seconds. */
+const FORGIVEN_SECONDS = 10;
+
+export class Session implements Member {
+  readonly #hub: Hub;
+  readonly #line: Line;
+  readonly #batched: boolean;
+  readonly #rooms = new Map<string, Room>();
+  readonly #rate: TokenBucket;
+  readonly #patience: TokenBucket;
+  #person: Person;
+  #ended = false;
+
+  /** @param batched whether a frame may hold an array of commands. */
+  constructor(hub: Hub, line: Line, batched: boolean) {
+    const { options, identity, now } = hub.context;
+    this.#hub = hub;
+    this.#line = line;
+    this.#batched = batched;
+    this.#person = hub.people.hold(identity.newId());
+    this.#rate = new TokenBucket(options.rate, options.burst, now);
+    this.#patience = new TokenBucket(BAD / FORGIVEN_SECONDS, options.badCommands * BAD, now);
+  }
+
+  get person(): Person {
+    return this.#person;
+  }
+
+  get ready(): boolean {
+    return this.#line.ready;
+  }
+
+  send(frame: Frame): void {
+    this.#line.send(frame);
+  }
+
+  reply(frame: Frame): void {
+    this.#line.reply(frame);
+  }
+
+  refuse(refusal: Refusal, ref?: string): void {
+    if (!this.#ended) this.#answer(refusal.event(ref));
+  }
+
+  repeated(room: string, seq: number, event: string): void {
+    this.#rooms.get(room)?.repeat(this, seq, event);
+  }
+
+  expelled(room: Room): void {
+    this.#rooms.delete(room.name);
+    this.refuse(
+      new Refusal("unavailable", `Cannot join ${JSON.stringify(room.name)} now.`, {
+        field: "room",
+        retryAfterMs: 1000,
+      }),
+    );
+  }
+
+  /** One frame from the client. */
+  receive(text: string): void {
+    if (this.#ended) return;
+    try {
+      const value = parseJson(text);
+      if (!Array.isArray(value) || !this.#batched) return this.#take(value);
+      if (value.length === 0) throw new Refusal("bad_command", "An array of no commands.");
+      for (const item of value) this.#take(item);
+    } catch (thrown) {
+      this.#complain(thrown, undefined);
+    }
+  }
+
+  /** Says for a plain client what its address says: who it is and where it goes. */
+  enter(room: string, name: string | undefined): void {
+    try {
+      if (name !== undefined) this.#person.rename(name);
+      this.#join(room, undefined);
+    } catch (thrown) {
+      this.#complain(thrown, undefined);
+    }
+  }
+
+  /** The connection takes more again. */
+  drained(): void {
+    for (const room of this.#rooms.values()) room.drained(this);
+  }
+
+  /** The connection is gone. May be called more than once. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const room of this.#rooms.values()) room.leave(this, false);
+    this.#rooms.clear();
+    this.#hub.people.release(this.#person);
+  }
+
+  #take(value: unknown): void {
+    if (this.#ended) return;
+    let ref: string | undefined;
+    try {
+      const command = parseCommand(value);
+      ref = command.ref;
+      const wait = this.#rate.take();
+      if (wait > 0) {
+        throw new Refusal("rate_limited", "Too many messages. Slow down.", { retryAfterMs: wait });
+      }
+      this.#carryOut(command);
+    } catch (thrown) {
+      this.#complain(thrown, ref ?? refOf(value));
+    }
+  }
+
+  #carryOut(command: Command): void {
+    switch (command.type) {
+      case "chat":
+        return this.#chat(command);
+      case "custom":
+        return this.#custom(command);
+      case "typing":
+        return this.#typing(command);
+      case "join":
+        return this.#join(command.room, command.since);
+      case "leave":
+        return this.#leave(command.room);
+      case "hello":
+        return this.#hello(command);
+      case "rename":
+        return this.#person.rename(command.name);
+      case "pong":
+        return;
+    }
+  }
+
+  #hello({ name, token }: HelloCommand): void {
+    const { identity, options } = this.#hub.context;
+    if (token !== undefined) {
+      const id = identity.verify(token);
+      if (id === undefined) {
+        throw new Refusal("unauthorized", "That token is not one of this server's.", {
+          field: "token",
+        });
+      }
+      this.#become(id);
+    }
+    if (name !== undefined) this.#person.rename(name);
+    this.#answer({
+      type: "welcome",
+      user: this.#person.user,
+      token: identity.mint(this.#person.id),
+      heartbeatSeconds: options.heartbeatSeconds,
+      limits: {
+        frameBytes: options.frameBytes,
+        rate: options.rate,
+        burst: options.burst,
+        roomsPerConnection: options.maxRoomsPerConnection,
+      },
+    });
+  }
+
+  /** Continues as the person of that id, in all rooms. */
+  #become(id: string): void {
+    const old = this.#person;
+    if (id === old.id) return;
+    this.#person = this.#hub.people.hold(id);
+    for (const room of this.#rooms.values()) room.exchange(this, old);
+    this.#hub.people.release(old);
+  }
+
+  #join(name: string, since: Cursor | undefined): void {
+    const { options, authorize } = this.#hub.context;
+    if (!authorize(this.#person.user, "join", name)) throw forbidden("join", name);
+    const most = options.maxRoomsPerConnection;
+    if (most > 0 && this.#rooms.size >= most && !this.#rooms.has(name)) {
+      throw new Refusal("too_many_rooms", `One connection may be in ${most} rooms.`, {
+        field: "room",
+      });
+    }
+    const room = this.#hub.room(name);
+    room.join(this, since);
+    this.#rooms.set(name, room);
+  }
+
+  #leave(name: string): void {
+    this.#roomOf(name).leave(this, true);
+    this.#rooms.delete(name);
+  }
+
+  #chat({ room, payload, ref }: ChatCommand): void {
+    const rest = `"from":${this.#person.json},"payload":${JSON.stringify(payload)}${tailOf(ref)}`;
+    this.#roomToSpeakIn(room).publish(this, "chat", rest, ref);
+  }
+
+  #custom({ room, name, payload, ref, durable }: CustomCommand): void {
+    const target = this.#roomToSpeakIn(room);
+    const rest = `"name":${JSON.stringify(name)},"from":${this.#person.json},` +
+      `"payload":${JSON.stringify(payload)}${tailOf(ref)}`;
+    if (durable) return target.publish(this, "custom", rest, ref);
+    this.#hub.signal(room, { event: `{"type":"custom","room":${JSON.stringify(room)},${rest}` });
+  }
+
+  #typing({ room, payload }: TypingCommand): void {
+    if (!this.#roomToSpeakIn(room).mayType(this.#person)) return;
+    const event = encode({ type: "typing", room, from: this.#person.user, payload });
+    this.#hub.signal(room, { event, exceptUserId: this.#person.id });
+  }
+
+  #roomToSpeakIn(name: string): Room {
+    const room = this.#roomOf(name);
+    if (!this.#hub.context.authorize(this.#person.user, "speak", name)) {
+      throw forbidden("speak in", name);
+    }
+    return room;
+  }
+
+  #roomOf(name: string): Room {
+    const room = this.#rooms.get(name);
+    if (room !== undefined) return room;
+    throw new Refusal("not_in_room", `You are not in ${JSON.stringify(name)}; join it first.`, {
+      field: "room",
+    });
+  }
+
+  /** Tells the client what went wrong, and ends it when it has gone wrong too often. */
+  #complain(thrown: unknown, ref: string | undefined): void {
+    let refusal: Refusal;
+    if (thrown instanceof Refusal) {
+      refusal = thrown;
+    } else {
+      this.#hub.context.log.error("command failed", { reason: reason(thrown) });
+      refusal = new Refusal("unavailable", "The server failed to do that.");
+    }
+    this.#answer(refusal.event(ref));
+    const cost = refusal.code === "rate_limited" ? 1 : BAD;
+    if (this.#patience.take(cost) > 0) this.#line.close(1008);
+  }
+
+  #answer(event: Event): void {
+    this.#line.reply(Frame.of(encode(event)));
+  }
+}
+
+function tailOf(ref: string | undefined): string {
+  return ref === undefined ? "}" : `,"ref":${JSON.stringify(ref)}}`;
+}
+
+function forbidden(action: string, room: string): Refusal {
+  return new Refusal("forbidden", `You may not ${action} ${JSON.stringify(room)}.`, {
+    field: "room",
+  });
+}

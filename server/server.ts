@@ -1,0 +1,205 @@
+/**
+ * One fetch handler with its routes, and the life of a server: it listens, drains and stops.
+ *
+ * @module
+ */
+import type { Broker } from "./broker/broker.ts";
+import type { Connection, ConnectionContext } from "./connections/connection.ts";
+import { Heartbeat } from "./connections/heartbeat.ts";
+import { Watch } from "./connections/watch.ts";
+import { WebSocketConnection } from "./connections/web_socket.ts";
+import { addressOf } from "./http/origin.ts";
+import { problem } from "./http/problem.ts";
+import type { StaticFiles } from "./http/static_files.ts";
+import { asksForUpgrade, examine } from "./http/upgrade.ts";
+import { Identity } from "./identity.ts";
+import { Census } from "./limits.ts";
+import { type Log, reason } from "./log.ts";
+import type { Options } from "./options.ts";
+import { encode } from "./protocol.ts";
+import { Frame } from "./broker/broker.ts";
+import { type Authorize, Hub } from "./rooms/hub.ts";
+
+/** What a server is made of. */
+export interface Parts {
+  readonly options: Options;
+  readonly broker: Broker;
+  readonly files: StaticFiles;
+  readonly log: Log;
+  readonly authorize: Authorize;
+}
+
+/** How long a stop waits for commits, and then for peers to answer the close. */
+const COMMIT_MS = 2000;
+const GOODBYE_MS = 1500;
+
+export class Server implements AsyncDisposable {
+  readonly #parts: Parts;
+  readonly #hub: Hub;
+  readonly #heartbeat: Heartbeat;
+  readonly #watch: Watch;
+  readonly #census: Census;
+  readonly #connections = new Map<Connection, () => void>();
+  #listener: Deno.HttpServer<Deno.NetAddr> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(parts: Parts) {
+    const { options, broker } = parts;
+    const now = () => performance.now();
+    this.#parts = parts;
+    this.#hub = new Hub({ ...parts, identity: new Identity(broker.secret), now });
+    this.#heartbeat = new Heartbeat(options.heartbeatSeconds);
+    this.#watch = new Watch(options, now);
+    this.#census = new Census(options.maxConnections, options.maxConnectionsPerAddress);
+  }
+
+  /** Where it listens, such as `http://127.0.0.1:8080`; empty before `listen`. */
+  get url(): string {
+    if (this.#listener === undefined) return "";
+    const { hostname, port } = this.#listener.addr;
+    const scheme = this.#parts.options.cert === "" ? "http" : "https";
+    return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  }
+
+  /** Where the messages are, for people. */
+  get place(): string {
+    return this.#parts.broker.place;
+  }
+
+  /** Connections that are open. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Rooms that somebody is in. */
+  get roomCount(): number {
+    return this.#hub.rooms.size;
+  }
+
+  /**
+   * Begins to listen where the options say.
+   *
+   * @throws {Deno.errors.AddrInUse} and what else the system or the certificate has against it.
+   */
+  listen(): void {
+    const { host, port, cert, key } = this.#parts.options;
+    const tls = cert === ""
+      ? {}
+      : { cert: Deno.readTextFileSync(cert), key: Deno.readTextFileSync(key) };
+    this.#listener = Deno.serve(
+      {
+        hostname: host,
+        port,
+        ...tls,
+        onListen: () => {},
+        onError: (thrown) => this.#failed(thrown),
+      },
+      (request, info) => this.fetch(request, info),
+    );
+  }
+
+  /** Answers one request: what `Deno.serve` calls, and what an embedding program may call. */
+  fetch = (request: Request, info: Deno.ServeHandlerInfo): Response => {
+    try {
+      return this.#route(request, info);
+    } catch (thrown) {
+      return this.#failed(thrown);
+    }
+  };
+
+  /** Says goodbye to all clients, commits what was accepted, and stops. May be called repeatedly. */
+  stop(): Promise<void> {
+    return this.#stopping ??= this.#stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #route(request: Request, info: Deno.ServeHandlerInfo): Response {
+    const { pathname } = new URL(request.url);
+    const isSocketPath = pathname === "/ws" || pathname === "/" && asksForUpgrade(request);
+    if (isSocketPath) return this.#upgrade(request, info);
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return problem(405, "Only GET and HEAD here.", { allow: "GET, HEAD" });
+    }
+    if (pathname === "/healthz") return this.#health();
+    return this.#parts.files.answer(request, pathname) ?? problem(404, "There is nothing here.");
+  }
+
+  #health(): Response {
+    if (this.#stopping !== undefined) return problem(503, "The server is going down.");
+    return new Response("ok\n", { headers: { "cache-control": "no-store" } });
+  }
+
+  #upgrade(request: Request, info: Deno.ServeHandlerInfo): Response {
+    const { options } = this.#parts;
+    const address = addressOf(request, info, options.trustProxies);
+    const verdict = examine(request, {
+      options,
+      draining: this.#stopping !== undefined,
+      objection: () => this.#census.objection(address),
+    });
+    if (verdict instanceof Response) return verdict;
+    const { protocol } = verdict;
+    const { socket, response } = Deno.upgradeWebSocket(request, {
+      ...(protocol !== undefined && { protocol }),
+      idleTimeout: Math.ceil(options.heartbeatSeconds * 2),
+    });
+    // Nothing from here on may throw: it would take the listener along.
+    const context: ConnectionContext = {
+      hub: this.#hub,
+      watch: this.#watch,
+      ended: (connection) => this.#ended(connection, address),
+    };
+    const connection = new WebSocketConnection(socket, verdict, context);
+    this.#connections.set(connection, this.#heartbeat.add(connection));
+    this.#census.enter(address);
+    return response;
+  }
+
+  #ended(connection: Connection, address: string): void {
+    this.#connections.get(connection)?.();
+    this.#connections.delete(connection);
+    this.#census.leave(address);
+  }
+
+  #failed(thrown: unknown): Response {
+    this.#parts.log.error("request failed", { reason: reason(thrown) });
+    return problem(500, "The server failed to answer.");
+  }
+
+  async #stop(): Promise<void> {
+    await within(COMMIT_MS, this.#hub.drain());
+    const { returnSeconds } = this.#parts.options;
+    const goodbyes: Promise<void>[] = [];
+    for (const connection of [...this.#connections.keys()]) {
+      // Each its own moment, so that they do not all come back in the same one.
+      const retryAfterMs = Math.round(500 + Math.random() * returnSeconds * 1000);
+      const bye = encode({ type: "bye", payload: "The server is restarting.", retryAfterMs });
+      connection.reply(Frame.of(bye));
+      connection.close(1012);
+      goodbyes.push(connection.closed);
+    }
+    await within(GOODBYE_MS, Promise.all(goodbyes));
+    this.#heartbeat.stop();
+    this.#watch.stop();
+    this.#hub.close();
+    await within(GOODBYE_MS, this.#listener?.shutdown());
+    await this.#parts.broker[Symbol.asyncDispose]();
+  }
+}
+
+/** Waits for something, but not longer than that. */
+async function within(
+  milliseconds: number,
+  something: Promise<unknown> | undefined,
+): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));
+  try {
+    await Promise.race([something, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
