@@ -695,9 +695,9 @@ export class Client extends EventTarget {
       frame.push(command);
     }
     if (frame.length) this.#transport?.send(frame);
-    this.#sentAt = !this.#outbox.some(({ inFlight }) => inFlight)
-      ? Infinity
-      : Math.min(this.#sentAt, now);
+    const unanswered = this.#outbox.some(({ inFlight }) => inFlight) ||
+      [...this.#rooms.values()].some(({ ref, joined }) => ref && !joined);
+    this.#sentAt = unanswered ? Math.min(this.#sentAt, now) : Infinity;
     if (again < Infinity) this.#flushTimer = setTimeout(() => this.#flush(), again - now);
   }
 
@@ -743,7 +743,7 @@ export class Client extends EventTarget {
   /** Takes one command from the allowance; if there is none, says when there is, in milliseconds. */
   #spend(now: number): number {
     const { rate, burst } = this.#limits ?? { rate: 0, burst: 0 };
-    if (!rate) return 0;
+    if (!rate || !burst) return 0;
     const refill = Math.max(0, now - this.#refilledAt) * rate / 1000;
     this.#allowance = Math.min(burst, this.#allowance + refill);
     this.#refilledAt = now;
@@ -793,7 +793,7 @@ function isMessage(event: ChatEvent | AppEvent): event is Message {
 }
 
 /** A name for a message: 96 random bits. `crypto.randomUUID` is missing on plain http. */
-function newRef(): string {
+export function newRef(): string {
   return crypto.getRandomValues(new Uint32Array(3)).reduce((ref, n) => ref + n.toString(36), "");
 }
 

@@ -1,0 +1,52 @@
+/**
+ * The two side panels, on screens too narrow to show them always: opened over the room, closed with
+ * Escape, by choosing, or by touching beside them. While one is open the room is inert.
+ */
+
+/// <reference lib="dom" />
+
+import { byId } from "./dom.ts";
+
+const PANELS = [["open-rail", "rail"], ["open-people", "people-panel"]] as const;
+
+/** Makes the buttons work. @returns closes whichever is open. */
+export function startPanels(): () => void {
+  const main = byId("main", HTMLElement);
+  const scrim = byId("scrim", HTMLElement);
+  let opener: HTMLElement | undefined;
+
+  function close(): void {
+    if (!opener) return;
+    const [button] = [opener];
+    opener = undefined;
+    main.inert = false;
+    scrim.hidden = true;
+    for (const [buttonId, panelId] of PANELS) {
+      byId(buttonId, HTMLElement).setAttribute("aria-expanded", "false");
+      byId(panelId, HTMLElement).classList.remove("open");
+    }
+    button.focus();
+  }
+
+  for (const [buttonId, panelId] of PANELS) {
+    const button = byId(buttonId, HTMLElement);
+    const panel = byId(panelId, HTMLElement);
+    button.addEventListener("click", () => {
+      opener = button;
+      main.inert = true;
+      scrim.hidden = false;
+      button.setAttribute("aria-expanded", "true");
+      panel.classList.add("open");
+      panel.querySelector<HTMLElement>("[data-close]")?.focus();
+    });
+    panel.querySelector("[data-close]")?.addEventListener("click", close);
+  }
+  scrim.addEventListener("click", close);
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape") close();
+  });
+  // Wide enough to show them always: there is nothing to be open any more.
+  matchMedia("(min-width: 1080px)").addEventListener("change", close);
+  matchMedia("(min-width: 720px)").addEventListener("change", close);
+  return close;
+}

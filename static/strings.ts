@@ -1,0 +1,180 @@
+/**
+ * Everything that the page says, in each of its languages, and how it writes times. The compiler
+ * holds the languages against each other: a string missing in one is an error.
+ */
+
+/// <reference lib="dom" />
+
+const english = {
+  rooms: "Rooms",
+  people: "People",
+  skip: "Skip to the message box",
+  openRooms: "Show rooms",
+  openPeople: (n: number) => `Show people: ${n} here`,
+  closePanel: "Close",
+  addRoom: "Add a room",
+  roomName: "Name of a room",
+  leaveRoom: (room: string) => `Leave ${room}`,
+  invite: "Invite",
+  inviteHint: "Copy a link to this room",
+  copied: "Link copied. Whoever opens it is in this room.",
+  copyThis: "Copy this link:",
+  here: (n: number) => n === 1 ? "1 person here" : `${n} people here`,
+  more: (n: number) => `and ${n} more`,
+  you: "you",
+  rename: "Change your name",
+  yourName: "Your name",
+  save: "Save",
+  cancel: "Cancel",
+  nameRefused: (why: string) => `That name was refused. ${why}`,
+  message: (room: string) => `Message to ${room}`,
+  say: "Say something…",
+  send: "Send",
+  tooLong: (over: number) => `Too long by ${over} bytes`,
+  messagesIn: (room: string) => `Messages in ${room}`,
+  loading: "Entering the room…",
+  empty: "Nothing has been said here yet.",
+  emptyHint: "Be the first, or bring somebody along.",
+  beginning: (room: string) => `This is where ${room} begins.`,
+  older: "Loading older messages…",
+  olderFailed: "Older messages could not be loaded.",
+  tryAgain: "Try again",
+  today: "Today",
+  yesterday: "Yesterday",
+  newMessages: "New",
+  toLatest: "Latest messages",
+  unread: (n: number) => n === 1 ? "1 new message" : `${n} new messages`,
+  sending: "Sending",
+  sent: "Sent",
+  notSent: "Not sent.",
+  retry: "Send again",
+  discard: "Discard",
+  joined: (name: string) => `${name} came in`,
+  left: (name: string) => `${name} left`,
+  renamed: (name: string) => `Somebody is now called ${name}`,
+  renamedFrom: (from: string, name: string) => `${from} is now called ${name}`,
+  typing: (names: readonly string[]) =>
+    names.length === 1
+      ? `${names[0]} is typing`
+      : names.length === 2
+      ? `${names[0]} and ${names[1]} are typing`
+      : "Several people are typing",
+  lost: "Connection lost.",
+  nextTry: (seconds: number) => `Trying again in ${seconds} s`,
+  retrying: "Connecting…",
+  tryNow: "Try now",
+  back: "Connected again.",
+  closed: "The server has ended this connection.",
+  reload: "Start again",
+  roomFull: (room: string) => `${room} is full. You are let in when there is a place.`,
+  refused: (room: string, why: string) => `${room} cannot be entered. ${why}`,
+  tooMany: "Too many messages are waiting to be sent.",
+  says: (name: string, text: string) => `${name}: ${text}`,
+};
+
+/** The same strings in every language. */
+export type Strings = typeof english;
+
+const chinese: Strings = {
+  rooms: "房间",
+  people: "成员",
+  skip: "跳到输入框",
+  openRooms: "显示房间",
+  openPeople: (n) => `显示成员：${n} 人在线`,
+  closePanel: "关闭",
+  addRoom: "添加房间",
+  roomName: "房间名称",
+  leaveRoom: (room) => `离开 ${room}`,
+  invite: "邀请",
+  inviteHint: "复制此房间的链接",
+  copied: "链接已复制，打开它的人会进入此房间。",
+  copyThis: "复制此链接：",
+  here: (n) => `${n} 人在线`,
+  more: (n) => `还有 ${n} 人`,
+  you: "你",
+  rename: "修改名字",
+  yourName: "你的名字",
+  save: "保存",
+  cancel: "取消",
+  nameRefused: (why) => `该名字未被接受。${why}`,
+  message: (room) => `发送到 ${room} 的消息`,
+  say: "说点什么…",
+  send: "发送",
+  tooLong: (over) => `超出 ${over} 字节`,
+  messagesIn: (room) => `${room} 的消息`,
+  loading: "正在进入房间…",
+  empty: "这里还没有人说话。",
+  emptyHint: "来说第一句，或邀请别人加入。",
+  beginning: (room) => `${room} 从这里开始。`,
+  older: "正在加载更早的消息…",
+  olderFailed: "无法加载更早的消息。",
+  tryAgain: "重试",
+  today: "今天",
+  yesterday: "昨天",
+  newMessages: "新消息",
+  toLatest: "回到最新",
+  unread: (n) => `${n} 条新消息`,
+  sending: "发送中",
+  sent: "已发送",
+  notSent: "未发送。",
+  retry: "重新发送",
+  discard: "丢弃",
+  joined: (name) => `${name} 进来了`,
+  left: (name) => `${name} 离开了`,
+  renamed: (name) => `有人改名为 ${name}`,
+  renamedFrom: (from, name) => `${from} 改名为 ${name}`,
+  typing: (names) => names.length > 2 ? "多人正在输入" : `${names.join("和")} 正在输入`,
+  lost: "连接已断开。",
+  nextTry: (seconds) => `${seconds} 秒后重试`,
+  retrying: "正在连接…",
+  tryNow: "立即重试",
+  back: "已重新连接。",
+  closed: "服务器已结束此连接。",
+  reload: "重新开始",
+  roomFull: (room) => `${room} 已满，有空位时会自动进入。`,
+  refused: (room, why) => `无法进入 ${room}。${why}`,
+  tooMany: "等待发送的消息过多。",
+  says: (name, text) => `${name}：${text}`,
+};
+
+/** The page's language, by the browser's. */
+export const language: "en" | "zh-CN" = navigator.language.toLowerCase().startsWith("zh")
+  ? "zh-CN"
+  : "en";
+
+/** The strings of the page's language. */
+export const strings: Strings = language === "en" ? english : chinese;
+
+/** A name within a sentence: its writing direction does not touch the sentence's (UAX #9 §2.7). */
+export function isolated(name: string): string {
+  return `\u2068${name}\u2069`;
+}
+
+// English times follow the browser's own region: 14:03 in London, 2:03 PM in Boston.
+const locale = language === "en" && navigator.language.startsWith("en")
+  ? navigator.language
+  : language;
+const clock = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(locale, { weekday: "long", month: "long", day: "numeric" });
+const dayAndYear = new Intl.DateTimeFormat(locale, { dateStyle: "full" });
+const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
+
+/** `14:03` */
+export function clockTime(at: number): string {
+  return clock.format(at);
+}
+
+/** `Wednesday, 3 June 2026 at 14:03:07` */
+export function fullTime(at: number): string {
+  return full.format(at);
+}
+
+/** `Today`, `Yesterday`, `Monday, June 1`, or with the year if it is not this one. */
+export function dayName(at: number, now = new Date()): string {
+  const date = new Date(at);
+  const yesterday = new Date(now);
+  yesterday.setDate(now.getDate() - 1);
+  if (date.toDateString() === now.toDateString()) return strings.today;
+  if (date.toDateString() === yesterday.toDateString()) return strings.yesterday;
+  return (date.getFullYear() === now.getFullYear() ? day : dayAndYear).format(at);
+}
