@@ -10,6 +10,8 @@ import { Watch } from "./connections/watch.ts";
 import { WebSocketConnection } from "./connections/web_socket.ts";
 import { addressOf } from "./http/origin.ts";
 import { problem } from "./http/problem.ts";
+import { restRoutes } from "./http/rest.ts";
+import { Router } from "./http/router.ts";
 import type { StaticFiles } from "./http/static_files.ts";
 import { asksForUpgrade, examine } from "./http/upgrade.ts";
 import { Identity } from "./identity.ts";
@@ -39,6 +41,7 @@ export class Server implements AsyncDisposable {
   readonly #heartbeat: Heartbeat;
   readonly #watch: Watch;
   readonly #census: Census;
+  readonly #router: Router;
   readonly #connections = new Map<Connection, () => void>();
   #listener: Deno.HttpServer<Deno.NetAddr> | undefined;
   #stopping: Promise<void> | undefined;
@@ -51,6 +54,7 @@ export class Server implements AsyncDisposable {
     this.#heartbeat = new Heartbeat(options.heartbeatSeconds);
     this.#watch = new Watch(options, now);
     this.#census = new Census(options.maxConnections, options.maxConnectionsPerAddress);
+    this.#router = new Router(restRoutes(this.#hub), options.allowOrigin, parts.log);
   }
 
   /** Where it listens, such as `http://127.0.0.1:8080`; empty before `listen`. */
@@ -99,7 +103,7 @@ export class Server implements AsyncDisposable {
   }
 
   /** Answers one request: what `Deno.serve` calls, and what an embedding program may call. */
-  fetch = (request: Request, info: Deno.ServeHandlerInfo): Response => {
+  fetch = (request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response> => {
     try {
       return this.#route(request, info);
     } catch (thrown) {
@@ -116,10 +120,13 @@ export class Server implements AsyncDisposable {
     return this.stop();
   }
 
-  #route(request: Request, info: Deno.ServeHandlerInfo): Response {
-    const { pathname } = new URL(request.url);
+  #route(request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response> {
+    const url = new URL(request.url);
+    const { pathname } = url;
     const isSocketPath = pathname === "/ws" || pathname === "/" && asksForUpgrade(request);
     if (isSocketPath) return this.#upgrade(request, info);
+    const answer = this.#router.answer(request, info, url);
+    if (answer !== undefined) return answer;
     if (request.method !== "GET" && request.method !== "HEAD") {
       return problem(405, "Only GET and HEAD here.", { allow: "GET, HEAD" });
     }

@@ -81,6 +81,8 @@ export interface Broker extends AsyncDisposable {
    * that is `committed` after the answer begins at `head + 1`.
    */
   open(room: string): Promise<LogState>;
+  /** Where a room's log stands, without opening it. */
+  state(room: string): Promise<LogState>;
   /** The opposite of `open`. */
   close(room: string): void;
   /**

@@ -104,9 +104,13 @@ export class SqliteBroker implements Broker {
     this.#listener = listener;
   }
 
-  // deno-lint-ignore require-await -- asynchronous for brokers that have to ask
-  async open(room: string): Promise<LogState> {
+  open(room: string): Promise<LogState> {
     this.#open.add(room);
+    return this.state(room);
+  }
+
+  // deno-lint-ignore require-await -- asynchronous for brokers that have to ask
+  async state(room: string): Promise<LogState> {
     return { epoch: this.#stored.epoch, head: this.#log(room).head };
   }
 

@@ -24,6 +24,7 @@ export function problemOf(refusal: Refusal, headers: HeadersInit = {}): Response
   };
   const all = new Headers(headers);
   if (retry !== undefined) all.set("retry-after", String(Math.ceil(retry / 1000)));
+  if (status === 401) all.set("www-authenticate", "Bearer"); // RFC 9110 §15.5.2 wants one
   return answer(body, all);
 }
 

@@ -1,0 +1,43 @@
+/**
+ * Who a request comes from. Each stands alone: the session token says it all, and any node can read
+ * it. Without one the caller is a guest who was never seen before.
+ *
+ * @module
+ */
+import { Refusal, type User } from "../protocol.ts";
+import type { Hub } from "../rooms/hub.ts";
+import type { Call } from "./router.ts";
+
+/** The token as sent in a header (RFC 6750 §2.1), or in the address, for what cannot set headers. */
+export function tokenOf({ request, query }: Call): string | undefined {
+  const header = request.headers.get("authorization");
+  if (header === null) return query.get("token") || undefined;
+  return /^Bearer +([^ ]+) *$/i.exec(header)?.[1] ?? "";
+}
+
+/**
+ * The id that the token proves, or `undefined` without a token.
+ *
+ * @throws {Refusal} `unauthorized`
+ */
+export function idOf(call: Call, { context: { identity } }: Hub): string | undefined {
+  const token = tokenOf(call);
+  if (token === undefined) return undefined;
+  const id = identity.verify(token);
+  if (id !== undefined) return id;
+  throw new Refusal("unauthorized", "That token is not one of this server's.", { field: "token" });
+}
+
+/**
+ * Who asks, if that person may read that room.
+ *
+ * @throws {Refusal} `unauthorized`, `forbidden`
+ */
+export function readerOf(call: Call, hub: Hub): User {
+  const id = idOf(call, hub) ?? hub.context.identity.newId();
+  const user = { id, name: hub.people.nameOf(id) };
+  if (call.room === "" || hub.context.authorize(user, "join", call.room)) return user;
+  throw new Refusal("forbidden", `You may not join ${JSON.stringify(call.room)}.`, {
+    field: "room",
+  });
+}

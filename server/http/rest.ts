@@ -1,0 +1,35 @@
+/**
+ * What can be done over plain HTTP, as a table of paths and methods.
+ *
+ * @module
+ */
+import type { Hub } from "../rooms/hub.ts";
+import { readerOf } from "./caller.ts";
+import { history } from "./history.ts";
+import { json } from "./json.ts";
+import type { Call, Route } from "./router.ts";
+
+/** Rooms that a list names at most: the fullest. */
+const MOST_ROOMS = 1000;
+
+export function restRoutes(hub: Hub): readonly Route[] {
+  return [
+    path("/rooms", { GET: (call) => rooms(call, hub) }),
+    path("/rooms/:room/messages", { GET: (call) => history(call, hub) }),
+  ];
+}
+
+function path(pathname: string, methods: Route["methods"]): Route {
+  return { pattern: new URLPattern({ pathname }), methods };
+}
+
+/** `GET /rooms`: those that somebody is in, and that whoever asks may join. */
+function rooms(call: Call, hub: Hub): Response {
+  const user = readerOf(call, hub);
+  const list = [...hub.rooms.values()]
+    .filter((room) => room.personCount > 0 && hub.context.authorize(user, "join", room.name))
+    .sort((a, b) => b.personCount - a.personCount || (a.name < b.name ? -1 : 1))
+    .slice(0, MOST_ROOMS)
+    .map((room) => ({ name: room.name, memberCount: room.personCount }));
+  return json(200, JSON.stringify({ rooms: list }));
+}

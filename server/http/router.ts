@@ -1,0 +1,144 @@
+/**
+ * From a request to the one function that answers it, and all that is the same for every answer:
+ * which methods there are, whose pages may ask, and refusals in the wire's own terms. It knows
+ * nothing of rooms but that a path may name one.
+ *
+ * @module
+ */
+import { type Log, reason } from "../log.ts";
+import { NAME, Refusal } from "../protocol.ts";
+import { isAllowedOrigin } from "./origin.ts";
+import { problem, problemOf } from "./problem.ts";
+
+/** A request, taken apart. */
+export interface Call {
+  readonly request: Request;
+  readonly info: Deno.ServeHandlerInfo;
+  readonly query: URLSearchParams;
+  /** The room that the path names; empty if it names none. */
+  readonly room: string;
+}
+
+/** @throws {Refusal} which becomes the answer. */
+export type Handler = (call: Call) => Response | Promise<Response>;
+
+/** What may be done with the things of one path. `GET` answers `HEAD` as well. */
+export interface Route {
+  readonly pattern: URLPattern;
+  readonly methods: Readonly<Partial<Record<"GET" | "POST", Handler>>>;
+}
+
+/** How long a browser may remember what a preflight said, in seconds. */
+const PREFLIGHT_SECONDS = 600;
+
+export class Router {
+  readonly #routes: readonly Route[];
+  readonly #allowedOrigins: readonly string[];
+
+  readonly #log: Log;
+
+  constructor(routes: readonly Route[], allowedOrigins: readonly string[], log: Log) {
+    this.#log = log;
+    this.#routes = routes;
+    this.#allowedOrigins = allowedOrigins;
+  }
+
+  /** @returns `undefined` if no route has that path. */
+  answer(
+    request: Request,
+    info: Deno.ServeHandlerInfo,
+    url: URL,
+  ): Promise<Response> | undefined {
+    const { pathname } = url;
+    for (const { pattern, methods } of this.#routes) {
+      const match = pattern.exec({ pathname });
+      if (match === null) continue;
+      return this.#answer(request, info, url, methods, match.pathname.groups.room);
+    }
+    return undefined;
+  }
+
+  async #answer(
+    request: Request,
+    info: Deno.ServeHandlerInfo,
+    { searchParams: query }: URL,
+    methods: Route["methods"],
+    room: string | undefined,
+  ): Promise<Response> {
+    if (!isAllowedOrigin(request, this.#allowedOrigins)) {
+      return problem(403, "Pages from that origin are not allowed here; see --allow-origin.");
+    }
+    const allow = Object.keys(methods).flatMap((name) => name === "GET" ? ["GET", "HEAD"] : [name]);
+    const { method } = request;
+    if (method === "OPTIONS") return this.#shared(request, options(request, allow));
+    const handler = method === "HEAD" ? methods.GET : ownMethod(methods, method);
+    if (handler === undefined) {
+      const list = [...allow, "OPTIONS"].join(", ");
+      return this.#shared(request, problem(405, `Only ${list} here.`, { allow: list }));
+    }
+    let response: Response;
+    try {
+      response = await handler({ request, info, query, room: roomOf(room) });
+    } catch (thrown) {
+      response = problemOf(this.#refusalOf(thrown));
+    }
+    return this.#shared(request, method === "HEAD" ? await headOf(response) : response);
+  }
+
+  #refusalOf(thrown: unknown): Refusal {
+    if (thrown instanceof Refusal) return thrown;
+    this.#log.error("request failed", { reason: reason(thrown) });
+    return new Refusal("unavailable", "The server failed to do that.", { retryAfterMs: 1000 });
+  }
+
+  /** Lets the page that asked read the answer (Fetch standard, "CORS protocol"). */
+  #shared(request: Request, response: Response): Response {
+    const { headers } = response;
+    headers.append("vary", "origin");
+    const origin = request.headers.get("origin");
+    if (origin === null) return response;
+    headers.set("access-control-allow-origin", origin);
+    headers.set("access-control-expose-headers", "location, retry-after");
+    return response;
+  }
+}
+
+function ownMethod(methods: Route["methods"], method: string): Handler | undefined {
+  return method === "GET" || method === "POST" ? methods[method] : undefined;
+}
+
+/** The same without the body (RFC 9110 §9.3.2), and with the length that it would have had. */
+async function headOf(response: Response): Promise<Response> {
+  const head = new Response(null, response);
+  if (response.body !== null) {
+    const { byteLength } = await response.arrayBuffer();
+    head.headers.set("content-length", String(byteLength));
+  }
+  return head;
+}
+
+function options(request: Request, allow: readonly string[]): Response {
+  const list = [...allow, "OPTIONS"].join(", ");
+  const headers = new Headers({ allow: list });
+  if (request.headers.has("access-control-request-method")) {
+    headers.set("access-control-allow-methods", list);
+    headers.set("access-control-allow-headers", "authorization, content-type, last-event-id");
+    headers.set("access-control-max-age", String(PREFLIGHT_SECONDS));
+  }
+  return new Response(null, { status: 204, headers });
+}
+
+/** The room's name as people write it; a path carries it percent-encoded (RFC 3986 §2.1). */
+function roomOf(encoded: string | undefined): string {
+  if (encoded === undefined) return "";
+  let name: string | undefined;
+  try {
+    name = decodeURIComponent(encoded);
+  } catch {
+    // Half an escape, or bytes that are no UTF-8.
+  }
+  if (NAME.accepts(name) && name !== undefined) return name;
+  throw new Refusal("bad_field", `A room's name must be ${NAME.expects}, percent-encoded.`, {
+    field: "room",
+  });
+}
