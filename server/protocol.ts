@@ -384,8 +384,8 @@ const BOOLEAN: Rule = {
 };
 
 const NUMBER: Rule = {
-  accepts: (value) => typeof value === "number",
-  expects: "a number",
+  accepts: (value) => typeof value === "number" && Number.isFinite(value),
+  expects: "a finite number",
   schema: { type: "number" },
 };
 
