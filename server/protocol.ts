@@ -437,21 +437,53 @@ export const COMMANDS: {
   pong: { at: may(NUMBER), ref: may(REF) },
 };
 
-/** The same table with its fields as lists, which is what the parser walks. */
-const FIELD_LISTS = new Map(
-  Object.entries(COMMANDS).map(([type, fields]: [string, Readonly<Record<string, Field>>]) => [
-    type,
-    {
-      byName: new Map(Object.entries(fields)),
-      required: requiredOf(fields),
-      room: "room" in fields,
-    },
-  ]),
+/** The body of `POST /rooms/{room}/messages`. */
+export interface MessageRequest {
+  readonly payload: string;
+  readonly ref?: string;
+  readonly name?: string;
+}
+
+/** The body of `POST /rooms/{room}/typing`. */
+export interface TypingRequest {
+  readonly payload: boolean;
+  readonly name?: string;
+}
+
+interface Requests {
+  readonly message: MessageRequest;
+  readonly typing: TypingRequest;
+}
+
+/** What can be asked over HTTP, and the fields of its body: the room is in the path. */
+export const REQUESTS: {
+  readonly [R in keyof Requests]: { readonly [F in keyof Requests[R]]-?: Field };
+} = {
+  message: { payload: must(TEXT), ref: may(REF), name: may(NAME) },
+  typing: { payload: must(BOOLEAN), name: may(NAME) },
+};
+
+/** Fields as the parser walks them. */
+interface Fields {
+  /** Whose they are, as the beginning of a sentence. */
+  readonly of: string;
+  readonly byName: ReadonlyMap<string, Field>;
+  readonly required: readonly string[];
+}
+
+function fieldsOf(of: string, fields: Readonly<Record<string, Field>>): Fields {
+  const required = Object.keys(fields).filter((name) => fields[name]?.required);
+  return { of, byName: new Map(Object.entries(fields)), required };
+}
+
+const COMMAND_FIELDS = new Map(
+  Object.entries(COMMANDS).map(([type, fields]) => [type, fieldsOf(`Command "${type}"`, fields)]),
 );
 
-function requiredOf(fields: Readonly<Record<string, Field>>): string[] {
-  return Object.keys(fields).filter((name) => fields[name]?.required);
-}
+const REQUEST_FIELDS: { readonly [R in keyof Requests]: Fields } = {
+  message: fieldsOf("A message", REQUESTS.message),
+  typing: fieldsOf("This", REQUESTS.typing),
+};
 
 /**
  * The value that a frame's text stands for.
@@ -479,15 +511,33 @@ export function parseCommand(value: unknown): Command {
   if (typeof type !== "string") {
     throw new Refusal("bad_command", 'A command has a "type", which is text.', { field: "type" });
   }
-  const fields = FIELD_LISTS.get(type);
+  const fields = COMMAND_FIELDS.get(type);
   if (fields === undefined) {
     throw new Refusal("bad_command", `There is no command ${quote(type)}.`, { field: "type" });
   }
+  check(value, fields, "type");
+  if (fields.byName.has("room") && value.room === undefined) value.room = DEFAULT_ROOM;
+  return value as unknown as Command; // a cast: what the table has just established
+}
+
+/**
+ * The typed body of a request, from anything.
+ *
+ * @throws {Refusal} `bad_command` if it is no object; `bad_field`, naming it, if a field is wrong.
+ */
+export function parseRequest<R extends keyof Requests>(request: R, value: unknown): Requests[R] {
+  if (!isRecord(value)) throw new Refusal("bad_command", "The body is not an object.");
+  check(value, REQUEST_FIELDS[request]);
+  return value as unknown as Requests[R]; // as above
+}
+
+/** Holds a record against a table of fields. @param known a field that was looked at already. */
+function check(value: Record<string, unknown>, fields: Fields, known?: string): void {
   for (const name in value) {
-    if (name === "type") continue;
+    if (name === known) continue;
     const field = fields.byName.get(name);
     if (field === undefined) {
-      throw badField(name, `Command "${type}" has no field ${quote(name)}.`);
+      throw badField(name, `${fields.of} has no field ${quote(name)}.`);
     }
     if (!field.accepts(value[name])) {
       throw badField(name, `Field "${name}" must be ${field.expects}.`);
@@ -495,11 +545,9 @@ export function parseCommand(value: unknown): Command {
   }
   for (const name of fields.required) {
     if (!Object.hasOwn(value, name)) {
-      throw badField(name, `Command "${type}" needs the field "${name}".`);
+      throw badField(name, `${fields.of} needs the field "${name}".`);
     }
   }
-  if (fields.room && value.room === undefined) value.room = DEFAULT_ROOM;
-  return value as unknown as Command; // the one cast: what the table has just established
 }
 
 /** The `ref` of something that may not be a command at all, to be named in its error. */
@@ -551,6 +599,8 @@ export interface Draft {
   /** The sender's id: `ref` is unique for a person in a room. */
   readonly userId: string;
   readonly ref: string | undefined;
+  /** Whether the sender, not being in the room, has to be told where its message is. */
+  readonly receipt?: boolean;
   /** `{"type":…,"room":…,"seq":` */
   readonly head: string;
   /** `"from":…,"payload":…}` */
@@ -565,6 +615,16 @@ export function numbered(draft: Draft, seq: number, at: number): string {
 /** The beginning of every message of that type in that room. */
 export function messageHead(type: Message["type"], room: string): string {
   return `{"type":"${type}","room":${JSON.stringify(room)},"seq":`;
+}
+
+/** What follows `seq` and `at` in a `chat` event. @param from the sender as JSON. */
+export function chatRest(from: string, payload: string, ref: string | undefined): string {
+  return `"from":${from},"payload":${JSON.stringify(payload)}${refTail(ref)}`;
+}
+
+/** The end of a message's text. */
+export function refTail(ref: string | undefined): string {
+  return ref === undefined ? "}" : `,"ref":${JSON.stringify(ref)}}`;
 }
 
 /** An event as text. */

@@ -34,12 +34,14 @@ export interface Range {
   readonly chars?: number;
 }
 
-/** A message that was in the log already: the same person, room and `ref`. */
-export interface Duplicate<D extends Draft> {
+/** Where a draft is in the log: told of those that were there already, and of those that ask. */
+export interface Receipt<D extends Draft> {
   readonly draft: D;
   readonly seq: number;
-  /** The original event's text. */
+  /** The event's text; if it was there already, the original's. */
   readonly event: string;
+  /** Not stored now: the same person's `ref` was in the room's log already. */
+  readonly repeated: boolean;
 }
 
 /** What a broker tells the hub. Neither may throw. */
@@ -89,7 +91,7 @@ export interface Broker extends AsyncDisposable {
    * Commits a batch, whole or not at all, and calls `committed` before it answers.
    * One call at a time: the hub gathers the next batch meanwhile.
    */
-  publish<D extends Draft>(batch: readonly D[]): Promise<readonly Duplicate<D>[]>;
+  publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]>;
   /** A page of history; `undefined` where there is nothing. It may be shorter than `limit`. */
   read(room: string, range: Range): Promise<Page | undefined>;
   /** Carries something that is not stored: at most once. */

@@ -15,11 +15,11 @@ import {
   type BrokerListener,
   concat,
   cut,
-  type Duplicate,
   Frame,
   type LogState,
   type Page,
   type Range,
+  type Receipt,
   type Signal,
 } from "./broker.ts";
 import { RefWindow } from "./ref_window.ts";
@@ -119,13 +119,13 @@ export class SqliteBroker implements Broker {
   }
 
   // deno-lint-ignore require-await -- as above
-  async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Duplicate<D>[]> {
+  async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]> {
     this.#stored.mustStillBeThere();
     const at = this.#now();
     const additions = new Map<Log, Addition>();
-    const duplicates: Duplicate<D>[] = [];
+    const receipts: Receipt<D>[] = [];
     try {
-      for (const draft of batch) this.#add(draft, at, additions, duplicates);
+      for (const draft of batch) this.#add(draft, at, additions, receipts);
       if (additions.size > 0) this.#commit(additions.values(), at);
     } catch (thrown) {
       for (const addition of additions.values()) forget(addition);
@@ -135,7 +135,7 @@ export class SqliteBroker implements Broker {
       log.head += events.length;
       this.#listener.committed(log.name, { first, last: log.head, frame });
     }
-    return duplicates;
+    return receipts;
   }
 
   // deno-lint-ignore require-await -- as above
@@ -183,7 +183,7 @@ export class SqliteBroker implements Broker {
     draft: D,
     at: number,
     additions: Map<Log, Addition>,
-    duplicates: Duplicate<D>[],
+    receipts: Receipt<D>[],
   ): void {
     const log = this.#log(draft.room);
     let addition = additions.get(log);
@@ -191,7 +191,7 @@ export class SqliteBroker implements Broker {
       const seq = this.#refsOf(log).get(draft.userId, draft.ref);
       const event = seq === undefined ? undefined : this.#eventAt(log, seq, addition);
       if (seq !== undefined && event !== undefined) {
-        duplicates.push({ draft, seq, event });
+        receipts.push({ draft, seq, event, repeated: true });
         return;
       }
     }
@@ -201,7 +201,9 @@ export class SqliteBroker implements Broker {
       additions.set(log, addition);
     }
     const seq = addition.first + addition.events.length;
-    addition.events.push(numbered(draft, seq, at));
+    const event = numbered(draft, seq, at);
+    addition.events.push(event);
+    if (draft.receipt) receipts.push({ draft, seq, event, repeated: false });
     if (draft.ref === undefined) return;
     addition.refs.push({ userId: draft.userId, ref: draft.ref });
     this.#refsOf(log).add(draft.userId, draft.ref, seq);

@@ -142,8 +142,8 @@ export class Hub {
     const batch = this.#takeBatch();
     try {
       // A local broker has called `committed` for all of it when this returns.
-      for (const { draft, seq, event } of await this.context.broker.publish(batch)) {
-        draft.sender.repeated(draft.room, seq, event);
+      for (const { draft, seq, event, repeated } of await this.context.broker.publish(batch)) {
+        draft.sender.stored(draft.room, seq, event, repeated);
       }
     } catch (thrown) {
       this.context.log.error("commit failed", { messages: batch.length, reason: reason(thrown) });

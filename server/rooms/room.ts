@@ -30,8 +30,8 @@ import { Tail } from "./tail.ts";
 export interface Sender {
   readonly person: Person;
   refuse(refusal: Refusal, ref?: string): void;
-  /** The message was in the log already. */
-  repeated(room: string, seq: number, event: string): void;
+  /** The message is in the log; told if it was there already, or if the draft asked for a receipt. */
+  stored(room: string, seq: number, event: string, repeated: boolean): void;
 }
 
 /** What a room needs of a session. */
@@ -163,6 +163,7 @@ export class Room {
       head,
       rest,
       sender,
+      receipt: false, // a member sees its message come back
     });
   }
 

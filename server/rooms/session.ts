@@ -11,6 +11,7 @@ import { TokenBucket } from "../limits.ts";
 import { reason } from "../log.ts";
 import {
   type ChatCommand,
+  chatRest,
   type CloseCode,
   type Command,
   type Cursor,
@@ -21,6 +22,7 @@ import {
   parseCommand,
   parseJson,
   refOf,
+  refTail,
   Refusal,
   type TypingCommand,
 } from "../protocol.ts";
@@ -85,7 +87,7 @@ export class Session implements Member {
     if (!this.#ended) this.#answer(refusal.event(ref));
   }
 
-  repeated(room: string, seq: number, event: string): void {
+  stored(room: string, seq: number, event: string): void {
     this.#rooms.get(room)?.repeat(this, seq, event);
   }
 
@@ -228,14 +230,14 @@ export class Session implements Member {
   }
 
   #chat({ room, payload, ref }: ChatCommand): void {
-    const rest = `"from":${this.#person.json},"payload":${JSON.stringify(payload)}${tailOf(ref)}`;
+    const rest = chatRest(this.#person.json, payload, ref);
     this.#roomToSpeakIn(room).publish(this, "chat", rest, ref);
   }
 
   #custom({ room, name, payload, ref, durable }: CustomCommand): void {
     const target = this.#roomToSpeakIn(room);
     const rest = `"name":${JSON.stringify(name)},"from":${this.#person.json},` +
-      `"payload":${JSON.stringify(payload)}${tailOf(ref)}`;
+      `"payload":${JSON.stringify(payload)}${refTail(ref)}`;
     if (durable) return target.publish(this, "custom", rest, ref);
     this.#hub.signal(room, { event: `{"type":"custom","room":${JSON.stringify(room)},${rest}` });
   }
@@ -279,10 +281,6 @@ export class Session implements Member {
   #answer(event: Event): void {
     this.#line.reply(Frame.of(encode(event)));
   }
-}
-
-function tailOf(ref: string | undefined): string {
-  return ref === undefined ? "}" : `,"ref":${JSON.stringify(ref)}}`;
 }
 
 function forbidden(action: string, room: string): Refusal {
