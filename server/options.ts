@@ -223,7 +223,9 @@ export function readOptions(
     const variable = env(variableOf(name));
     if (flag !== undefined) given[name] = fromText(name, flag, `--${flagOf(name)}`);
     else if (variable !== undefined && variable !== "") {
-      const text = Array.isArray(SPECS[name].value) ? variable.split(",") : variable;
+      const text = Array.isArray(SPECS[name].value)
+        ? variable.split(",").map((item) => item.trim())
+        : variable;
       given[name] = fromText(name, text, variableOf(name));
     }
   }
@@ -249,6 +251,15 @@ export function helpText(): string {
   ].join("\n");
 }
 
+/** The README's table, a row for each option. */
+export function tableRows(): string[] {
+  return NAMES.map((name) => {
+    const { value, help } = SPECS[name];
+    const shown = Array.isArray(value) || value === "" ? "" : `\`${value}\``;
+    return `| \`--${flagOf(name)}\` | \`${variableOf(name)}\` | ${shown} | ${help} |`;
+  });
+}
+
 type Flags = Record<string, string | boolean | (string | boolean)[] | undefined>;
 
 function parseFlags(args: readonly string[]): Flags {
@@ -271,7 +282,9 @@ function parseFlags(args: readonly string[]): Flags {
     if (token.kind !== "option") continue;
     const known = token.name === "help" || Object.hasOwn(options, token.name);
     if (!known) throw new OptionError(`There is no flag ${token.rawName}. See --help.`);
-    if (token.name !== "help" && token.value === undefined) {
+    // `--db --port 1`: the next flag is nobody's value.
+    const eatsFlag = !token.inlineValue && token.value?.startsWith("--");
+    if (token.name !== "help" && (token.value === undefined || eatsFlag)) {
       throw new OptionError(`${token.rawName} needs a value.`);
     }
   }

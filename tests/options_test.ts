@@ -1,0 +1,173 @@
+/**
+ * Options: flags over environment over defaults, each of them checked, each of them documented.
+ *
+ * @module
+ */
+import {
+  completeOptions,
+  flagOf,
+  helpText,
+  OptionError,
+  type Options,
+  readOptions,
+  SPECS,
+  tableRows,
+  variableOf,
+} from "../server/options.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "./assert.ts";
+
+const ROOT = new URL("../", import.meta.url);
+const NAMES = Object.keys(SPECS);
+
+function read(args: string, env: Record<string, string> = {}): Options {
+  const options = readOptions(args.split(" ").filter(Boolean), (variable) => env[variable]);
+  assert(options !== "help");
+  return options;
+}
+
+Deno.test("readOptions() gives every option its default", () => {
+  assertEquals(
+    read(""),
+    Object.fromEntries(
+      Object.entries(SPECS).map(([name, { value }]) => [name, value]),
+    ) as unknown as Options,
+  );
+  assertEquals([read("").port, read("").host, read("").db], [8080, "127.0.0.1", "parley.db"]);
+});
+
+Deno.test("readOptions() reads every option from its flag and from its variable", () => {
+  const pairs = { lowWaterBytes: "1", cert: "c", key: "k" };
+  for (const [name, { value }] of Object.entries(SPECS)) {
+    const text = Array.isArray(value) ? "https://a.example" : typeof value === "number" ? "7" : "x";
+    const said: Record<string, string> = {
+      ...pairs,
+      highWaterBytes: "2000",
+      frameBytes: "300",
+      [name]: text,
+    };
+    if (name === "highWaterBytes") said[name] = "2007";
+    if (name === "frameBytes") said[name] = "307";
+    const flags = Object.entries(said).map(([name, text]) => `--${flagOf(name)}=${text}`).join(" ");
+    const env = Object.fromEntries(
+      Object.entries(said).map(([name, text]) => [variableOf(name), text]),
+    );
+    assertEquals(read(flags), read("", env));
+    assertEquals(String(Reflect.get(read(flags), name)), said[name]);
+  }
+});
+
+Deno.test("readOptions() lets a flag win over the environment", () => {
+  assertEquals(read("--port 1", { PORT: "2" }).port, 1);
+  assertEquals(read("--port 1 --port 3").port, 3);
+  assertEquals(read("", { PORT: "" }).port, 8080);
+});
+
+Deno.test("readOptions() reads a list from repeated flags or from commas", () => {
+  const list = ["https://a.example", "null", "*"];
+  assertEquals(
+    read("--allow-origin https://a.example --allow-origin null --allow-origin=*").allowOrigin,
+    list,
+  );
+  assertEquals(read("", { ALLOW_ORIGIN: "https://a.example, null ,*" }).allowOrigin, list);
+});
+
+Deno.test("readOptions() passes over the -- that task runners hand on", () => {
+  assertEquals(read("-- --port 1").port, 1);
+});
+
+Deno.test("readOptions() answers help to --help and -h, even beside what is wrong", () => {
+  assertEquals(readOptions(["--help"], () => undefined), "help");
+  assertEquals(readOptions(["-h"], () => undefined), "help");
+  assertEquals(readOptions(["--help", "--port", "x"], () => undefined), "help");
+});
+
+/** What is wrong, and what the one line must name. */
+const WRONG: readonly (readonly [args: string, names: string, env?: Record<string, string>])[] = [
+  ["--prot 1", "--prot"],
+  ["--toString 1", "--toString"],
+  ["-p 1", "-p"],
+  ["--no-port", "--no-port"],
+  ["serve", "serve"],
+  ["--port 1 -- --host x", "--host"],
+  ["--port", "--port"],
+  ["--port=", "--port"],
+  ["--port --host x", "--port"],
+  ["--db --port 1", "--db"],
+  ["--port x", "--port"],
+  ["--port 0x10", "--port"],
+  ["--port 1e3", "--port"],
+  ["--port=-1", "--port"],
+  ["--port 65536", "--port"],
+  ["--port 80.5", "--port"],
+  ["--port NaN", "--port"],
+  ["--rate Infinity", "--rate"],
+  ["--rate=-0.5", "--rate"],
+  ["--frame-bytes 1", "--frame-bytes"],
+  ["--trust-proxies 17", "--trust-proxies"],
+  ["--db=", "--db"],
+  ["--host=", "--host"],
+  ["--cert c.pem", "--key"],
+  ["--key k.pem", "--cert"],
+  ["--allow-origin example.com", "--allow-origin"],
+  ["--allow-origin https://example.com/", "--allow-origin"],
+  ["--allow-origin https://EXAMPLE.com", "--allow-origin"],
+  ["--allow-origin=", "--allow-origin"],
+  ["--low-water-bytes 300000", "--low-water-bytes"],
+  ["", "PORT", { PORT: "http" }],
+  ["", "port", { PORT: "70000" }],
+  ["", "MAX_ROOMS", { MAX_ROOMS: "many" }],
+];
+
+for (const [args, names, env] of WRONG) {
+  Deno.test(`readOptions() refuses "${args}" ${env ? JSON.stringify(env) : ""} in one line`, () => {
+    const { message } = assertThrows(() => read(args, env), OptionError);
+    assertStringIncludes(message, names);
+    assert(!message.includes("\n") && message.endsWith("."), message);
+  });
+}
+
+Deno.test("completeOptions() checks what an embedding program gives", () => {
+  assertEquals(completeOptions({ port: 0 }).port, 0);
+  assertThrows(() => completeOptions({ port: -1 }), OptionError, "--port");
+  const wrong: unknown[] = [{ port: "80" }, { nothing: 1 }, { db: 7 }, { allowOrigin: "*" }, {
+    rate: NaN,
+  }];
+  for (const given of wrong) {
+    assertThrows(() => completeOptions(given as Partial<Options>), OptionError);
+  }
+});
+
+Deno.test("helpText() names every flag with its default, in lines that fit", () => {
+  const lines = helpText().split("\n");
+  for (const name of NAMES) {
+    const line = lines.find((line) => line.includes(`--${flagOf(name)} `));
+    assert(line !== undefined, name);
+    const { value } = SPECS[name as keyof Options];
+    if (typeof value === "number") assertStringIncludes(line, `(${value})`);
+  }
+  for (const line of lines) assert(line.length <= 110, line);
+});
+
+Deno.test("README.md has exactly the options that there are", async () => {
+  const readme = await Deno.readTextFile(new URL("README.md", ROOT)).catch(() => "");
+  if (readme === "") return; // the test of the README's presence is elsewhere
+  const rows = readme.split("\n").filter((line) => line.startsWith("| `--"));
+  assertEquals(rows.map(squeeze), tableRows().map(squeeze));
+});
+
+/** `deno fmt` pads tables. */
+function squeeze(row: string): string {
+  return row.replace(/\s+/g, " ");
+}
+
+Deno.test("the start and dev tasks may read the variable of every option, and no other", async () => {
+  const config = await Deno.readTextFile(new URL("deno.json", ROOT));
+  const { tasks }: { tasks: Record<string, string> } = JSON.parse(config);
+  for (const task of ["start", "dev"]) {
+    const allowed = tasks[task]?.match(/--allow-env=([\w,]+)/)?.[1]?.split(",") ?? [];
+    assertEquals(
+      allowed.filter((name) => name !== "REDIS_URL").sort(),
+      NAMES.map(variableOf).sort(),
+    );
+  }
+});
