@@ -24,9 +24,14 @@ export class Identity {
     return randomBytes(8).toString("hex");
   }
 
+  /** The same id for the same text, and no telling which. No token for it is ever given out. */
+  idFor(text: string): string {
+    return this.#sign("guest", text).toString("hex", 0, 8);
+  }
+
   /** The token that proves an id. */
   mint(id: string): string {
-    return `${id}.${this.#sign(id).toString("base64url")}`;
+    return `${id}.${this.#sign("token", id).toString("base64url")}`;
   }
 
   /** The id that a token proves, or `undefined`. */
@@ -35,12 +40,12 @@ export class Identity {
     if (dot < 1) return undefined;
     const id = token.slice(0, dot);
     const given = Buffer.from(token.slice(dot + 1), "base64url");
-    const right = this.#sign(id);
+    const right = this.#sign("token", id);
     return given.length === right.length && timingSafeEqual(given, right) ? id : undefined;
   }
 
-  #sign(id: string) {
-    return createHmac("sha256", this.#secret).update(`parley token v1 ${id}`).digest();
+  #sign(use: "token" | "guest", text: string) {
+    return createHmac("sha256", this.#secret).update(`parley ${use} v1 ${text}`).digest();
   }
 }
 

@@ -40,6 +40,41 @@ export class TokenBucket {
   }
 }
 
+/** A bucket for each of many who come and go. Bounded: who has been away longest is forgotten first. */
+export class TokenBuckets {
+  readonly #rate: number;
+  readonly #burst: number;
+  readonly #now: Clock;
+  readonly #most: number;
+  readonly #buckets = new Map<string, TokenBucket>();
+
+  /** @param most buckets held at once. */
+  constructor(rate: number, burst: number, now: Clock, most = 10_000) {
+    this.#rate = rate;
+    this.#burst = burst;
+    this.#now = now;
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  /** {@linkcode TokenBucket.take} from the bucket of that key. */
+  take(key: string, cost = 1): number {
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#rate, this.#burst, this.#now);
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    if (this.#buckets.size > this.#most) {
+      for (const oldest of this.#buckets.keys()) {
+        this.#buckets.delete(oldest);
+        break;
+      }
+    }
+    return bucket.take(cost);
+  }
+}
+
 /** Counts the connections that are there, at all and from each address. */
 export class Census {
   readonly #most: number;

@@ -37,7 +37,11 @@ export function readerOf(call: Call, hub: Hub): User {
   const id = idOf(call, hub) ?? hub.context.identity.newId();
   const user = { id, name: hub.people.nameOf(id) };
   if (call.room === "" || hub.context.authorize(user, "join", call.room)) return user;
-  throw new Refusal("forbidden", `You may not join ${JSON.stringify(call.room)}.`, {
+  throw forbidden("join", call.room);
+}
+
+export function forbidden(action: "join" | "speak in", room: string): Refusal {
+  return new Refusal("forbidden", `You may not ${action} ${JSON.stringify(room)}.`, {
     field: "room",
   });
 }

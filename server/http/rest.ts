@@ -7,15 +7,26 @@ import type { Hub } from "../rooms/hub.ts";
 import { readerOf } from "./caller.ts";
 import { history } from "./history.ts";
 import { json } from "./json.ts";
+import { postMessage } from "./post_message.ts";
+import { postTyping, typingThrottle } from "./post_typing.ts";
 import type { Call, Route } from "./router.ts";
+import { Writers } from "./writers.ts";
 
 /** Rooms that a list names at most: the fullest. */
 const MOST_ROOMS = 1000;
 
 export function restRoutes(hub: Hub): readonly Route[] {
+  const writers = new Writers(hub);
+  const throttle = typingThrottle(hub);
   return [
     path("/rooms", { GET: (call) => rooms(call, hub) }),
-    path("/rooms/:room/messages", { GET: (call) => history(call, hub) }),
+    path("/rooms/:room/messages", {
+      GET: (call) => history(call, hub),
+      POST: (call) => postMessage(call, hub, writers),
+    }),
+    path("/rooms/:room/typing", {
+      POST: (call) => postTyping(call, hub, writers, throttle),
+    }),
   ];
 }
 

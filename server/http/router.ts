@@ -7,6 +7,7 @@
  */
 import { type Log, reason } from "../log.ts";
 import { NAME, Refusal } from "../protocol.ts";
+import { HttpError } from "./body.ts";
 import { isAllowedOrigin } from "./origin.ts";
 import { problem, problemOf } from "./problem.ts";
 
@@ -80,15 +81,18 @@ export class Router {
     try {
       response = await handler({ request, info, query, room: roomOf(room) });
     } catch (thrown) {
-      response = problemOf(this.#refusalOf(thrown));
+      response = this.#refusalOf(thrown);
     }
     return this.#shared(request, method === "HEAD" ? await headOf(response) : response);
   }
 
-  #refusalOf(thrown: unknown): Refusal {
-    if (thrown instanceof Refusal) return thrown;
+  #refusalOf(thrown: unknown): Response {
+    if (thrown instanceof Refusal) return problemOf(thrown);
+    if (thrown instanceof HttpError) return problem(thrown.status, thrown.message);
     this.#log.error("request failed", { reason: reason(thrown) });
-    return new Refusal("unavailable", "The server failed to do that.", { retryAfterMs: 1000 });
+    return problemOf(
+      new Refusal("unavailable", "The server failed to do that.", { retryAfterMs: 1000 }),
+    );
   }
 
   /** Lets the page that asked read the answer (Fetch standard, "CORS protocol"). */

@@ -1,0 +1,28 @@
+/**
+ * A message said over HTTP. It goes the way of every message, through the hub's queue and tick, and
+ * is answered when it is on disk: 201 with its event, or 200 with the original if it was said before.
+ *
+ * @module
+ */
+import { parseRequest } from "../protocol.ts";
+import type { Hub } from "../rooms/hub.ts";
+import { post } from "../rooms/poster.ts";
+import { readJson } from "./body.ts";
+import { json } from "./json.ts";
+import type { Call } from "./router.ts";
+import type { Writers } from "./writers.ts";
+
+/** `POST /rooms/{room}/messages` */
+export async function postMessage(call: Call, hub: Hub, writers: Writers): Promise<Response> {
+  const id = writers.admit(call);
+  const body = await readJson(call.request, hub.context.options.frameBytes);
+  const { payload, ref, name } = parseRequest("message", body);
+  const writer = { id: id ?? writers.guest(call, ref), name };
+  const { seq, event, repeated } = await writers.as(
+    call,
+    writer,
+    (person) => post(hub, { person, room: call.room, payload, ref }),
+  );
+  const location = `/rooms/${encodeURIComponent(call.room)}/messages?after=${seq - 1}&limit=1`;
+  return json(repeated ? 200 : 201, event, { location });
+}
