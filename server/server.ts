@@ -121,7 +121,8 @@ export class Server implements AsyncDisposable {
   }
 
   #route(request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response> {
-    const url = new URL(request.url);
+    const url = URL.parse(request.url);
+    if (url === null) return problem(400, "The Host or the path is malformed.");
     const { pathname } = url;
     const isSocketPath = pathname === "/ws" || pathname === "/" && asksForUpgrade(request);
     if (isSocketPath) return this.#upgrade(request, info);
@@ -150,9 +151,10 @@ export class Server implements AsyncDisposable {
     if (verdict instanceof Response) return verdict;
     const { protocol } = verdict;
     const { socket, response } = Deno.upgradeWebSocket(request, {
-      ...(protocol !== undefined && { protocol }),
       idleTimeout: Math.ceil(options.heartbeatSeconds * 2),
     });
+    // Its own option for this throws unless the offers are parted by a comma and exactly one space.
+    if (protocol !== undefined) response.headers.set("sec-websocket-protocol", protocol);
     // Nothing from here on may throw: it would take the listener along.
     const context: ConnectionContext = {
       hub: this.#hub,

@@ -80,7 +80,7 @@ export class RawSocket implements Disposable {
   /** Sends a handshake, as changed by the options, and reads the answer. */
   async request(server: { readonly url: string }, options: RequestOptions = {}): Promise<Answer> {
     await this.bytes(ENCODER.encode(handshake(server, options)));
-    return this.answer = await this.#readAnswer();
+    return this.answer = await this.#readAnswer(options.method !== "HEAD");
   }
 
   async bytes(bytes: Uint8Array): Promise<void> {
@@ -139,7 +139,7 @@ export class RawSocket implements Disposable {
     this.#connection.close();
   }
 
-  async #readAnswer(): Promise<Answer> {
+  async #readAnswer(hasBody: boolean): Promise<Answer> {
     let text = "";
     while (!text.endsWith(CRLF + CRLF)) text += DECODER.decode(await this.#mustTake(1));
     const [first = "", ...lines] = text.trimEnd().split(CRLF);
@@ -148,7 +148,7 @@ export class RawSocket implements Disposable {
       const colon = line.indexOf(":");
       headers.append(line.slice(0, colon), line.slice(colon + 1).trim());
     }
-    const length = Number(headers.get("content-length") ?? 0);
+    const length = hasBody ? Number(headers.get("content-length") ?? 0) : 0;
     const body = DECODER.decode(await this.#mustTake(length));
     return { status: Number(first.split(" ")[1]), headers, body };
   }

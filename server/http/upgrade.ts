@@ -64,9 +64,10 @@ export function examine(request: Request, gate: Gate): Response | Handshake {
   return { protocol, plain: { room, name } };
 }
 
-/** The best of the offered subprotocols that we know; one that was not offered must not be named. */
+/** The best of the offered subprotocols that we know; their names have a case (RFC 6455 §11.3.4). */
 function choose(offered: string | null): string | undefined {
-  return Object.values(SUBPROTOCOLS).find((known) => has(offered, known));
+  const names = offered?.split(",").map((item) => item.trim());
+  return Object.values(SUBPROTOCOLS).find((known) => names?.includes(known));
 }
 
 /** Whether a comma-separated header has that member, in any case (RFC 9110 §5.6.1). */
