@@ -1,7 +1,7 @@
 /** One connection, and what the generator knows of it. */
 import { connect, type Socket } from "node:net";
-import { handshake, messages, personName } from "./dialect.ts";
-import { frames, OPCODE } from "./frames.ts";
+import { handshake, personName, type Template, template } from "./dialect.ts";
+import { frame, messageFrames, OPCODE } from "./frames.ts";
 import type { Target } from "./job.ts";
 import type { ParsedEvent, Scanner } from "./scanner.ts";
 
@@ -43,6 +43,7 @@ export class Client {
   readonly #since: Since | undefined;
   readonly #join: boolean;
   readonly #socket: Socket;
+  #template: Template | undefined;
   #closing = false;
 
   constructor(
@@ -81,14 +82,14 @@ export class Client {
   /** Sends its next `count` messages. */
   say(count: number): void {
     const { dialect } = this.#target;
-    const texts = messages(dialect, this.room, this.index, this.sent, count);
+    this.#template ??= template(dialect, this.room, this.index);
+    this.#socket.write(messageFrames(this.#template, this.sent, count, dialect === "batched"));
     this.sent += count;
-    this.#socket.write(frames(OPCODE.text, texts));
   }
 
   /** Sends anything else. */
-  tell(...texts: readonly string[]): void {
-    this.#socket.write(frames(OPCODE.text, texts.map((text) => Buffer.from(text))));
+  tell(text: string): void {
+    this.#socket.write(frame(OPCODE.text, Buffer.from(text)));
   }
 
   close(): void {
@@ -131,9 +132,7 @@ export class Client {
   }
 
   onControl(opcode: number, payload: Buffer): void {
-    if (opcode === OPCODE.ping) {
-      this.#socket.write(frames(OPCODE.pong, [Buffer.from(payload)]));
-    }
+    if (opcode === OPCODE.ping) this.#socket.write(frame(OPCODE.pong, payload));
     if (opcode === OPCODE.close) {
       failed(`closed: ${payload.length < 2 ? "" : payload.readUInt16BE(0)} ${payload.subarray(2)}`);
       this.close();

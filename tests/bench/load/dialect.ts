@@ -1,9 +1,6 @@
 /** What is said to which server: the handshake, the greeting, and messages as text. */
 import type { Dialect } from "./job.ts";
 
-/** Parley reads frames up to 16 KiB (`--frame-bytes`); 64 of our commands stay well below. */
-const COMMANDS_A_FRAME = 64;
-
 /** As long as a short line of chat. */
 const PAYLOAD = "The quick brown fox jumps over the lazy dog.";
 
@@ -11,8 +8,9 @@ const PAYLOAD = "The quick brown fox jumps over the lazy dog.";
 export const AUTHOR_DIGITS = 5;
 export const COUNT_DIGITS = 8;
 
+/** The first is the room that a command means when it names none; all are equally long. */
 export function roomName(room: number): string {
-  return `room-${String(room).padStart(5, "0")}`;
+  return room === 0 ? "lobby" : `r${String(room).padStart(4, "0")}`;
 }
 
 export function personName(index: number): string {
@@ -39,28 +37,20 @@ export function handshake(dialect: Dialect, port: number, room: string, name: st
   ].join("\r\n");
 }
 
-/** One author's messages, `count` of them, as the payloads of as few frames as the dialect has. */
-export function messages(
-  dialect: Dialect,
-  room: string,
-  author: number,
-  first: number,
-  count: number,
-): Buffer[] {
-  const texts: string[] = [];
-  for (let i = 0; i < count; i++) texts.push(command(dialect, room, author, first + i));
-  if (dialect !== "batched") return texts.map((text) => Buffer.from(text, "latin1"));
-  const payloads: Buffer[] = [];
-  for (let i = 0; i < count; i += COMMANDS_A_FRAME) {
-    const part = texts.slice(i, i + COMMANDS_A_FRAME);
-    payloads.push(Buffer.from(part.length === 1 ? part[0]! : `[${part}]`, "latin1"));
-  }
-  return payloads;
+/** A message as text, with its author's count still zero, at `countAt`. */
+export interface Template {
+  readonly text: Buffer;
+  readonly countAt: number;
 }
 
-function command(dialect: Dialect, room: string, author: number, count: number): string {
-  const ref = String(author).padStart(AUTHOR_DIGITS, "0") +
-    String(count).padStart(COUNT_DIGITS, "0");
+/** What one author says in a room, again and again. */
+export function template(dialect: Dialect, room: string, author: number): Template {
+  const ref = String(author).padStart(AUTHOR_DIGITS, "0") + "0".repeat(COUNT_DIGITS);
+  const text = Buffer.from(command(dialect, room, ref), "latin1");
+  return { text, countAt: text.indexOf(ref) + AUTHOR_DIGITS };
+}
+
+function command(dialect: Dialect, room: string, ref: string): string {
   switch (dialect) {
     case "plain":
       return `{"type":"chat","payload":"${PAYLOAD}","ref":"${ref}"}`;

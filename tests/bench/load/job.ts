@@ -58,7 +58,13 @@ export interface ScaleJob extends Target {
   readonly members: number;
 }
 
-export type Job = FloodJob | FillJob | IdleJob | ReturnJob | ScaleJob;
+/** Pages of history over HTTP, from all over a log of that many messages, one after another. */
+export interface PagesJob extends Target {
+  readonly kind: "pages";
+  readonly messages: number;
+}
+
+export type Job = FloodJob | FillJob | IdleJob | ReturnJob | ScaleJob | PagesJob;
 
 /** What a process had used at some moment. */
 export interface Usage {
@@ -121,6 +127,12 @@ export interface ScaleResult extends Faults {
   readonly leave: number;
 }
 
+/** For each page. */
+export interface PagesResult {
+  readonly serverCpuMs: number;
+  readonly ms: number;
+}
+
 /** The answer to each kind of job. */
 export interface Results {
   readonly flood: FloodResult;
@@ -128,4 +140,5 @@ export interface Results {
   readonly idle: IdleResult;
   readonly return: ReturnResult;
   readonly scale: ScaleResult;
+  readonly pages: PagesResult;
 }

@@ -6,6 +6,7 @@
 import { fill, flood } from "./flood.ts";
 import { idle } from "./idle.ts";
 import { comeBack } from "./come_back.ts";
+import { pages } from "./pages.ts";
 import { scale } from "./scale.ts";
 import type { Job, Results } from "./job.ts";
 
@@ -21,6 +22,8 @@ async function run(job: Job): Promise<Results[Job["kind"]]> {
       return await comeBack(job);
     case "scale":
       return await scale(job);
+    case "pages":
+      return await pages(job);
   }
 }
 

@@ -1,0 +1,108 @@
+/**
+ * The benchmark. `deno task bench` runs all of it and writes RESULTS.md and chart.svg beside this
+ * file; `deno task bench a c --rounds 3` runs a part and only prints; `--quick` is for trying it.
+ */
+import { parseArgs } from "node:util";
+import { type Bars, chart } from "./chart.ts";
+import { clientSize } from "./client_size.ts";
+import { comeBack, idle } from "./connections.ts";
+import { bundleGenerator, install } from "./generator.ts";
+import { latency } from "./latency.ts";
+import { linear } from "./linear.ts";
+import { longRoom } from "./long_room.ts";
+import { machine } from "./machine.ts";
+import { note, type Plan } from "./plan.ts";
+import { markdown } from "./report.ts";
+import type { Section } from "./section.ts";
+import { type ServerId, SERVERS } from "./servers.ts";
+import { median } from "./statistics.ts";
+import {
+  barRows,
+  byClock,
+  measure,
+  type Rounds,
+  throughputTable,
+  workTable,
+} from "./throughput.ts";
+import { WORKLOADS } from "./workloads.ts";
+
+type Part = (plan: Plan) => Promise<Section>;
+
+const charted: Bars[] = [];
+
+const PARTS: Readonly<Record<string, Part>> = {
+  ...Object.fromEntries(Object.keys(WORKLOADS).map((key) => [key, throughput(key)])),
+  f: idle,
+  g: comeBack,
+  h: longRoom,
+  i: latency,
+  linear,
+};
+
+function throughput(key: string): Part {
+  return async (plan) => {
+    const rounds = await measure(key, plan);
+    charted.push({ title: `(${key}) ${WORKLOADS[key]?.title}`, bars: barsOf(rounds) });
+    return { text: throughputTable(key, rounds), bars: barRows(key, rounds) };
+  };
+}
+
+function barsOf(rounds: Rounds) {
+  return (Object.keys(rounds) as ServerId[]).map((id) => ({
+    id,
+    label: SERVERS[id].label,
+    value: median(rounds[id].map(byClock)),
+  }));
+}
+
+async function main(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { rounds: { type: "string" }, quick: { type: "boolean", default: false } },
+  });
+  const unknown = positionals.find((name) => PARTS[name] === undefined);
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
+  if (unknown !== undefined || !Number.isInteger(rounds) || rounds < 1) {
+    note(`usage: deno task bench [${Object.keys(PARTS).join("] [")}] [--rounds n] [--quick]`);
+    return 2;
+  }
+  const plan: Plan = values.quick
+    ? { rounds, warmUpSeconds: 1, seconds: 2, quick: true }
+    : { rounds, warmUpSeconds: 2, seconds: 4, quick: false };
+  const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
+  await install();
+  await bundleGenerator();
+
+  const sections: string[] = [];
+  const bars: (readonly string[])[] = [];
+  let failed = 0;
+  for (const name of names) {
+    try {
+      const section = await PARTS[name]?.(plan);
+      sections.push(section?.text ?? "");
+      bars.push(...section?.bars ?? []);
+    } catch (thrown) { // One part's failure is a finding; the others are still worth their time.
+      failed++;
+      sections.push(`${name} failed: ${thrown}`);
+      note(`${name} failed: ${thrown}`);
+    }
+  }
+  const report = markdown({
+    machine: await machine(),
+    rounds,
+    work: workTable(names),
+    sections,
+    bars,
+    clientBytes: await clientSize(),
+  });
+  Deno.stdout.writeSync(new TextEncoder().encode(report));
+  if (positionals.length === 0 && !values.quick && failed === 0) {
+    await Deno.writeTextFile(`${import.meta.dirname}/RESULTS.md`, report);
+    const svg = chart("Deliveries a second, every message to every member of its room", charted);
+    await Deno.writeTextFile(`${import.meta.dirname}/chart.svg`, svg);
+  }
+  return failed === 0 ? 0 : 1;
+}
+
+Deno.exit(await main(Deno.args));

@@ -1,0 +1,47 @@
+/** What the figures mean, and how they came to be: the text around the tables. */
+import { table } from "./table.ts";
+
+const METHOD = `
+Every server sends the same event to every member of a room, the sender included: parsed, numbered,
+made into JSON once. Peers keep nothing and check nothing; Parley checks every command and has every
+message on disk before it is sent (SQLite, WAL, \`synchronous=FULL\`), with its limits off.
+
+One load generator (Node, its own process, \`load/\`) plays all clients. A sender has so many messages
+in flight and sends the next when its own comes back. Every delivery is counted, and every client
+checks that \`seq\` comes without hole or repeat; at the end all members of a room must have come to
+the same message, or the run is void. Parley's clients speak \`parley.v1.batched\` but in (e): a frame
+carries all events that are due, and the generator answers the echoes of one read with one list of
+commands. Peers get one message a frame, several frames in one write; their own coalescing of writes
+counts for them.
+
+CPU is user and system time from /proc, of all threads. The generator and a server share the machine:
+where the generator's CPU is near 100 %, the clock measures both, and the figure for each server CPU
+second is the truer one. Ratios are taken within a round and are the result; figures are medians of
+rounds (least–greatest), servers started anew and in rotated order in each round.
+`.trim();
+
+export interface Report {
+  readonly machine: string;
+  readonly rounds: number;
+  readonly work: string;
+  readonly sections: readonly string[];
+  readonly bars: readonly (readonly string[])[];
+  readonly clientBytes: number;
+}
+
+export function markdown(report: Report): string {
+  const { machine, rounds, work, sections, bars, clientBytes } = report;
+  return [
+    "# Parley beside its peers",
+    `${machine} · ${rounds} rounds`,
+    ...(work === "" ? [] : ["## The work", work]),
+    ...(bars.length === 0
+      ? []
+      : ["## What it had to reach", table(["", "must be", "is", "met"], bars)]),
+    "## What was measured",
+    ...sections,
+    `\`static/client.ts\`, minified and gzipped: ${clientBytes} bytes.`,
+    "## How",
+    METHOD,
+  ].join("\n\n") + "\n";
+}

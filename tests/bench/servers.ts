@@ -1,0 +1,121 @@
+/** The servers that are compared: how each is started, told apart and stopped. */
+import { eachLine } from "./lines.ts";
+import type { Dialect } from "./load/job.ts";
+
+const HERE = import.meta.dirname ?? ".";
+const ROOT = `${HERE}/../..`;
+const PEERS = `${HERE}/peers`;
+/** In the repository, not in /tmp, which may be memory: durability has to cost what it costs. */
+export const SCRATCH = `${HERE}/.run`;
+
+export type ServerId = "parley" | "bun" | "deno" | "ws" | "socketio";
+
+interface ServerKind {
+  readonly label: string;
+  readonly dialect: Dialect;
+  readonly command: () => Promise<readonly string[]>;
+}
+
+export const SERVERS: { readonly [K in ServerId]: ServerKind } = {
+  parley: { label: "Parley", dialect: "batched", command: parleyCommand },
+  bun: peer("Bun publish", `${PEERS}/node_modules/@oven/${bunPackage()}/bin/bun`, "bun.mjs"),
+  deno: peer("Deno loop", Deno.execPath(), "run", "--no-prompt", "--allow-net", "deno.mjs"),
+  ws: peer("ws on Node", "node", "ws.mjs"),
+  socketio: {
+    ...peer("Socket.IO", "node", "socketio.mjs"),
+    dialect: "socketio",
+  },
+};
+
+/** A server that answers. */
+export interface Running {
+  readonly port: number;
+  readonly pid: number;
+  readonly dialect: Dialect;
+  readonly startSeconds: number;
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** More flags for Parley. */
+  readonly flags?: readonly string[];
+  /** Parley's database; a new one if it is left out. */
+  readonly db?: string;
+}
+
+/** Starts a server and waits for the line that names its port. */
+export async function start(id: ServerId, options: StartOptions = {}): Promise<Running> {
+  const [program = "", ...args] = await SERVERS[id].command();
+  const db = options.db ?? `${SCRATCH}/${id}-${crypto.randomUUID()}.db`;
+  if (id === "parley") args.push("--db", db, ...(options.flags ?? []));
+  const begin = performance.now();
+  const child = new Deno.Command(program, {
+    args,
+    cwd: id === "parley" ? ROOT : PEERS,
+    env: { NODE_ENV: "production" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const complaints: string[] = [];
+  const silent = eachLine(child.stderr, (line) => {
+    complaints.push(line);
+    if (complaints.length > 10) complaints.shift();
+  });
+  const port = await new Promise<number>((resolve, reject) => {
+    const ended = eachLine(child.stdout, (line) => {
+      const port = /(?:listening |Parley is at .*:)(\d+)/.exec(line)?.[1];
+      if (port !== undefined) resolve(Number(port));
+    });
+    Promise.all([ended, silent]).then(() => {
+      reject(new Error(`${program} ${args.join(" ")} ended:\n${complaints.join("\n")}`));
+    });
+  });
+  return {
+    port,
+    pid: child.pid,
+    dialect: SERVERS[id].dialect,
+    startSeconds: (performance.now() - begin) / 1000,
+    async stop() {
+      child.kill("SIGTERM");
+      const patience = setTimeout(() => child.kill("SIGKILL"), 8000);
+      await child.status;
+      clearTimeout(patience);
+      if (options.db === undefined) await removeDatabase(db);
+    },
+  };
+}
+
+/** The database and what SQLite keeps beside it. */
+export async function removeDatabase(path: string): Promise<void> {
+  for await (const entry of Deno.readDir(SCRATCH)) {
+    const full = `${SCRATCH}/${entry.name}`;
+    if (full.startsWith(path)) await Deno.remove(full);
+  }
+}
+
+/** As its user starts it (the `start` task), with the limits off that a benchmark would run into. */
+async function parleyCommand(): Promise<readonly string[]> {
+  const config = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
+  const [deno, ...task] = String(config.tasks.start).split(" ");
+  if (deno !== "deno") throw new Error("The start task does not begin with deno.");
+  const limits = [
+    "rate",
+    "bad-commands",
+    "max-connections",
+    "max-connections-per-address",
+    "max-rooms",
+    "max-members-per-room",
+  ];
+  return [Deno.execPath(), ...task, "--port", "0", ...limits.flatMap((name) => [`--${name}`, "0"])];
+}
+
+function peer(label: string, ...command: readonly string[]): ServerKind {
+  return { label, dialect: "plain", command: () => Promise.resolve(command) };
+}
+
+/** npm's package with Bun's binary for this machine: the `bun` command is only put there by a postinstall. */
+function bunPackage(): string {
+  const arch = Deno.build.arch === "aarch64" ? "aarch64" : "x64";
+  return `bun-${Deno.build.os}-${arch}`;
+}

@@ -1,0 +1,72 @@
+/** The work, (a) to (e), and what Parley must reach at it: the numbers of the issue, as data. */
+import type { Crowd } from "./load/job.ts";
+import type { ServerId } from "./servers.ts";
+
+/** Parley must do this many times what a peer does in the same round. */
+export interface Bar {
+  readonly peer: ServerId;
+  /** Deliveries a second. */
+  readonly clock?: number;
+  /** Deliveries a second of server CPU. */
+  readonly cpu?: number;
+}
+
+export interface Workload extends Crowd {
+  readonly title: string;
+  readonly inFlight: number;
+  /** What Parley's clients speak: with `plain`, one event is one frame, as with all peers. */
+  readonly dialect: "batched" | "plain";
+  readonly bars: readonly Bar[];
+}
+
+export const WORKLOADS: Readonly<Record<string, Workload>> = {
+  a: {
+    title: "busy room",
+    members: 32,
+    rooms: 1,
+    senders: 32,
+    inFlight: 8,
+    dialect: "batched",
+    bars: [
+      { peer: "bun", clock: 1.3, cpu: 1.1 },
+      { peer: "ws", clock: 18 },
+      { peer: "socketio", clock: 18 },
+    ],
+  },
+  b: {
+    title: "hall",
+    members: 1000,
+    rooms: 1,
+    senders: 1000,
+    inFlight: 1,
+    dialect: "batched",
+    bars: [{ peer: "bun", clock: 1.5, cpu: 1.5 }, { peer: "ws", clock: 25 }],
+  },
+  c: {
+    title: "lecture",
+    members: 501,
+    rooms: 1,
+    senders: 1,
+    inFlight: 1,
+    dialect: "batched",
+    bars: [{ peer: "deno", clock: 0.85, cpu: 0.95 }, { peer: "ws", clock: 1 }],
+  },
+  d: {
+    title: "many rooms",
+    members: 2000,
+    rooms: 200,
+    senders: 10,
+    inFlight: 1,
+    dialect: "batched",
+    bars: [{ peer: "ws", clock: 3 }, { peer: "bun", clock: 0.5 }],
+  },
+  e: {
+    title: "plain clients",
+    members: 32,
+    rooms: 1,
+    senders: 32,
+    inFlight: 8,
+    dialect: "plain",
+    bars: [{ peer: "deno", clock: 0.95 }],
+  },
+};
