@@ -159,18 +159,19 @@ export class Server implements AsyncDisposable {
     const context: ConnectionContext = {
       hub: this.#hub,
       watch: this.#watch,
-      ended: (connection) => this.#ended(connection, address),
+      ended: (connection) => this.#ended(connection),
     };
     const connection = new WebSocketConnection(socket, verdict, context);
     this.#connections.set(connection, this.#heartbeat.add(connection));
     this.#census.enter(address);
+    // Not when it ended for us: a peer that ignores our close goes on holding a socket and a place.
+    void connection.closed.then(() => this.#census.leave(address));
     return response;
   }
 
-  #ended(connection: Connection, address: string): void {
+  #ended(connection: Connection): void {
     this.#connections.get(connection)?.();
     this.#connections.delete(connection);
-    this.#census.leave(address);
   }
 
   #failed(thrown: unknown): Response {
