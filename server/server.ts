@@ -8,8 +8,9 @@ import type { Connection, ConnectionContext } from "./connections/connection.ts"
 import { Heartbeat } from "./connections/heartbeat.ts";
 import { Watch } from "./connections/watch.ts";
 import { WebSocketConnection } from "./connections/web_socket.ts";
+import { type Gate, turnedAway } from "./http/gate.ts";
 import { addressOf } from "./http/origin.ts";
-import { problem } from "./http/problem.ts";
+import { problem, problemOf } from "./http/problem.ts";
 import { restRoutes } from "./http/rest.ts";
 import { Router } from "./http/router.ts";
 import type { StaticFiles } from "./http/static_files.ts";
@@ -18,7 +19,7 @@ import { Identity } from "./identity.ts";
 import { Census } from "./limits.ts";
 import { type Log, reason } from "./log.ts";
 import type { Options } from "./options.ts";
-import { encode } from "./protocol.ts";
+import { encode, Refusal } from "./protocol.ts";
 import { Frame } from "./broker/broker.ts";
 import { type Authorize, Hub } from "./rooms/hub.ts";
 
@@ -42,6 +43,10 @@ export class Server implements AsyncDisposable {
   readonly #watch: Watch;
   readonly #census: Census;
   readonly #router: Router;
+  readonly #gate: Gate = {
+    turnedAway: (address) => turnedAway(this.#census, address, this.#stopping !== undefined),
+    enter: (address, connect) => this.#enter(address, connect),
+  };
   readonly #connections = new Map<Connection, () => void>();
   #listener: Deno.HttpServer<Deno.NetAddr> | undefined;
   #stopping: Promise<void> | undefined;
@@ -54,7 +59,7 @@ export class Server implements AsyncDisposable {
     this.#heartbeat = new Heartbeat(options.heartbeatSeconds);
     this.#watch = new Watch(options, now);
     this.#census = new Census(options.maxConnections, options.maxConnectionsPerAddress);
-    this.#router = new Router(restRoutes(this.#hub), options.allowOrigin, parts.log);
+    this.#router = new Router(restRoutes(this.#hub, this.#gate), options.allowOrigin, parts.log);
   }
 
   /** Where it listens, such as `http://127.0.0.1:8080`; empty before `listen`. */
@@ -143,11 +148,11 @@ export class Server implements AsyncDisposable {
   #upgrade(request: Request, info: Deno.ServeHandlerInfo): Response {
     const { options } = this.#parts;
     const address = addressOf(request, info, options.trustProxies);
-    const verdict = examine(request, {
-      options,
-      draining: this.#stopping !== undefined,
-      objection: () => this.#census.objection(address),
-    });
+    const verdict = examine(
+      request,
+      options.allowOrigin,
+      () => this.#gate.turnedAway(address),
+    );
     if (verdict instanceof Response) return verdict;
     const { protocol } = verdict;
     const { socket, response } = Deno.upgradeWebSocket(request, {
@@ -156,17 +161,22 @@ export class Server implements AsyncDisposable {
     // Its own option for this throws unless the offers are parted by a comma and exactly one space.
     if (protocol !== undefined) response.headers.set("sec-websocket-protocol", protocol);
     // Nothing from here on may throw: it would take the listener along.
-    const context: ConnectionContext = {
+    this.#enter(address, (context) => new WebSocketConnection(socket, verdict, context));
+    return response;
+  }
+
+  /** Lets a connection in, and counts it until its peer has let go. */
+  #enter<C extends Connection>(address: string, connect: (context: ConnectionContext) => C): C {
+    const connection = connect({
       hub: this.#hub,
       watch: this.#watch,
       ended: (connection) => this.#ended(connection),
-    };
-    const connection = new WebSocketConnection(socket, verdict, context);
+    });
     this.#connections.set(connection, this.#heartbeat.add(connection));
     this.#census.enter(address);
     // Not when it ended for us: a peer that ignores our close goes on holding a socket and a place.
     void connection.closed.then(() => this.#census.leave(address));
-    return response;
+    return connection;
   }
 
   #ended(connection: Connection): void {
@@ -175,6 +185,8 @@ export class Server implements AsyncDisposable {
   }
 
   #failed(thrown: unknown): Response {
+    // An answer that we broke off ourselves, half-way.
+    if (thrown instanceof Refusal) return problemOf(thrown);
     this.#parts.log.error("request failed", { reason: reason(thrown) });
     return problem(500, "The server failed to answer.");
   }

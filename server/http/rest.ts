@@ -7,6 +7,8 @@ import type { Hub } from "../rooms/hub.ts";
 import { readerOf } from "./caller.ts";
 import { history } from "./history.ts";
 import { json } from "./json.ts";
+import { openStream } from "./open_stream.ts";
+import type { Gate } from "./gate.ts";
 import { postMessage } from "./post_message.ts";
 import { postTyping, typingThrottle } from "./post_typing.ts";
 import type { Call, Route } from "./router.ts";
@@ -15,7 +17,7 @@ import { Writers } from "./writers.ts";
 /** Rooms that a list names at most: the fullest. */
 const MOST_ROOMS = 1000;
 
-export function restRoutes(hub: Hub): readonly Route[] {
+export function restRoutes(hub: Hub, gate: Gate): readonly Route[] {
   const writers = new Writers(hub);
   const throttle = typingThrottle(hub);
   return [
@@ -24,6 +26,7 @@ export function restRoutes(hub: Hub): readonly Route[] {
       GET: (call) => history(call, hub),
       POST: (call) => postMessage(call, hub, writers),
     }),
+    path("/rooms/:room/events", { GET: (call) => openStream(call, hub, gate) }),
     path("/rooms/:room/typing", {
       POST: (call) => postTyping(call, hub, writers, throttle),
     }),

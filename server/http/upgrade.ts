@@ -6,18 +6,9 @@
  * @module
  */
 import type { Handshake } from "../connections/web_socket.ts";
-import type { Options } from "../options.ts";
 import { DEFAULT_ROOM, NAME, SUBPROTOCOLS } from "../protocol.ts";
 import { isAllowedOrigin } from "./origin.ts";
 import { problem } from "./problem.ts";
-
-/** What the guard clauses need to know of the server. */
-export interface Gate {
-  readonly options: Options;
-  readonly draining: boolean;
-  /** Whether one more connection from the client's address would be too many. */
-  objection(): "full" | "address" | undefined;
-}
 
 /** Whether somebody wants to speak WebSocket here. */
 export function asksForUpgrade(request: Request): boolean {
@@ -25,7 +16,11 @@ export function asksForUpgrade(request: Request): boolean {
 }
 
 /** The refusal, or what the handshake is about. */
-export function examine(request: Request, gate: Gate): Response | Handshake {
+export function examine(
+  request: Request,
+  allowOrigin: readonly string[],
+  turnedAway: () => Response | undefined,
+): Response | Handshake {
   const { headers } = request;
   if (request.method !== "GET") {
     return problem(405, "A WebSocket is opened with GET.", { allow: "GET" });
@@ -42,15 +37,11 @@ export function examine(request: Request, gate: Gate): Response | Handshake {
   if (!isKey(headers.get("sec-websocket-key"))) {
     return problem(400, "Sec-WebSocket-Key must be 16 bytes in base64.");
   }
-  if (!isAllowedOrigin(request, gate.options.allowOrigin)) {
+  if (!isAllowedOrigin(request, allowOrigin)) {
     return problem(403, "Pages from that origin are not allowed here; see --allow-origin.");
   }
-  if (gate.draining) return problem(503, "The server is going down.", { "retry-after": "5" });
-  const objection = gate.objection();
-  if (objection === "full") return problem(503, "The server is full.", { "retry-after": "5" });
-  if (objection === "address") {
-    return problem(429, "Too many connections from that address.", { "retry-after": "5" });
-  }
+  const refused = turnedAway();
+  if (refused !== undefined) return refused;
   const protocol = choose(headers.get("sec-websocket-protocol"));
   const { searchParams } = new URL(request.url);
   const room = searchParams.get("room") ?? DEFAULT_ROOM;

@@ -41,6 +41,13 @@ export interface Line {
   close(code: CloseCode): void;
 }
 
+/** What a client says that can only listen. */
+export interface Opening {
+  readonly token: string | undefined;
+  readonly name: string | undefined;
+  readonly since: Cursor | undefined;
+}
+
 /** A bad command costs this many of them; one that came too fast costs one, for the sender may be honest. */
 const BAD = 10;
 /** One bad command is forgiven in so many seconds. */
@@ -122,6 +129,21 @@ export class Session implements Member {
     } catch (thrown) {
       this.#complain(thrown, undefined);
     }
+  }
+
+  /**
+   * Says for a client that can only listen what its request says: who it is, where it goes, and
+   * where it left off.
+   *
+   * @throws {Refusal} if it may not.
+   */
+  open(room: string, { token, name, since }: Opening): void {
+    this.#hello({
+      type: "hello",
+      ...(token !== undefined && { token }),
+      ...(name !== undefined && { name }),
+    });
+    this.#join(room, since);
   }
 
   /** The connection takes more again. */

@@ -1,0 +1,60 @@
+/**
+ * Opens a room's event stream: guard clauses, one refusal each, and only then a connection.
+ *
+ * @module
+ */
+import { EventStreamConnection } from "../connections/event_stream.ts";
+import { parseCursorId } from "../connections/sse.ts";
+import { type Cursor, NAME, Refusal } from "../protocol.ts";
+import type { Hub } from "../rooms/hub.ts";
+import { readerOf, tokenOf } from "./caller.ts";
+import type { Gate } from "./gate.ts";
+import { addressOf } from "./origin.ts";
+import type { Call } from "./router.ts";
+
+const HEADERS = {
+  "content-type": "text/event-stream",
+  // Neither kept nor compressed on the way, for then it would come in lumps …
+  "cache-control": "no-store, no-transform",
+  // … nor gathered by nginx.
+  "x-accel-buffering": "no",
+  "x-content-type-options": "nosniff",
+};
+
+/** `GET /rooms/{room}/events?after=&name=&token=`, and `Last-Event-ID` */
+export function openStream(call: Call, hub: Hub, gate: Gate): Response {
+  const { request, info, query, room } = call;
+  readerOf(call, hub);
+  const name = query.get("name") || undefined;
+  if (name !== undefined && !NAME.accepts(name)) {
+    throw new Refusal("bad_field", `Field "name" must be ${NAME.expects}.`, { field: "name" });
+  }
+  const since = cursorOf(call);
+  const address = addressOf(request, info, hub.context.options.trustProxies);
+  const refused = gate.turnedAway(address);
+  if (refused !== undefined) return refused;
+  if (request.method === "HEAD") return new Response(null, { headers: HEADERS });
+  const stream = gate.enter(
+    address,
+    (context) => new EventStreamConnection(room, info.completed, context),
+  );
+  try {
+    stream.open({ room, token: tokenOf(call), name, since });
+  } catch (thrown) {
+    stream.end();
+    throw thrown;
+  }
+  return new Response(stream.body, { headers: HEADERS });
+}
+
+/** Where the client left off: what its browser remembers is newer than what its address says. */
+function cursorOf({ request, query }: Call): Cursor | undefined {
+  const remembered = request.headers.get("last-event-id");
+  const id = remembered || query.get("after");
+  if (!id) return undefined;
+  const cursor = parseCursorId(id);
+  if (cursor !== undefined) return cursor;
+  throw new Refusal("bad_field", "A cursor is the id of an event: epoch:seq.", {
+    field: remembered ? "Last-Event-ID" : "after",
+  });
+}
