@@ -17,7 +17,7 @@ export class RefWindow {
 
   /** The `seq` that this person's `ref` was given. */
   get(userId: string, ref: string): number | undefined {
-    const key = `${userId} ${ref}`;
+    const key = keyOf(userId, ref);
     return this.#young.get(key) ?? this.#old.get(key);
   }
 
@@ -26,12 +26,17 @@ export class RefWindow {
       this.#old = this.#young;
       this.#young = new Map();
     }
-    this.#young.set(`${userId} ${ref}`, seq);
+    this.#young.set(keyOf(userId, ref), seq);
   }
 
   /** Forgets what was added for a batch that was not committed after all. */
   remove(userId: string, ref: string): void {
-    this.#young.delete(`${userId} ${ref}`);
-    this.#old.delete(`${userId} ${ref}`);
+    this.#young.delete(keyOf(userId, ref));
+    this.#old.delete(keyOf(userId, ref));
   }
+}
+
+/** Neither may contain NUL, so no two pairs share a key. */
+function keyOf(userId: string, ref: string): string {
+  return `${userId}\0${ref}`;
 }

@@ -122,7 +122,7 @@ export class SqliteBroker implements Broker {
   async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]> {
     this.#stored.mustStillBeThere();
     const at = this.#now();
-    const additions = new Map<Log, Addition>();
+    const additions = new Map<string, Addition>();
     const receipts: Receipt<D>[] = [];
     try {
       for (const draft of batch) this.#add(draft, at, additions, receipts);
@@ -182,11 +182,12 @@ export class SqliteBroker implements Broker {
   #add<D extends Draft>(
     draft: D,
     at: number,
-    additions: Map<Log, Addition>,
+    additions: Map<string, Addition>,
     receipts: Receipt<D>[],
   ): void {
-    const log = this.#log(draft.room);
-    let addition = additions.get(log);
+    let addition = additions.get(draft.room);
+    // In a batch of very many rooms the log of one may have been forgotten since its last draft.
+    const log = addition?.log ?? this.#log(draft.room);
     if (draft.ref !== undefined) {
       const seq = this.#refsOf(log).get(draft.userId, draft.ref);
       const event = seq === undefined ? undefined : this.#eventAt(log, seq, addition);
@@ -198,7 +199,7 @@ export class SqliteBroker implements Broker {
     if (addition === undefined) {
       const events: string[] = [];
       addition = { log, first: log.head + 1, events, frame: Frame.fromEvents(events), refs: [] };
-      additions.set(log, addition);
+      additions.set(draft.room, addition);
     }
     const seq = addition.first + addition.events.length;
     const event = numbered(draft, seq, at);

@@ -45,6 +45,7 @@ export function openDatabase(path: string): Stored {
   const inMemory = path === ":memory:";
   const size = inMemory ? 0 : inspect(path);
   let database: DatabaseSync | undefined;
+  let trusted = true;
   try {
     database = new DatabaseSync(path);
     // Exclusive from the first access on: no second process, and no shared-memory file.
@@ -52,15 +53,17 @@ export function openDatabase(path: string): Stored {
     database.exec("BEGIN EXCLUSIVE");
     if (size === 0) create(database);
     database.exec("COMMIT");
+    trusted = size === 0;
     if (size > 0 && size <= CHECKED_BYTES) mustBeSound(database, path);
-    database.exec("PRAGMA journal_mode = WAL");
-    database.exec("PRAGMA synchronous = FULL");
     const row = database.prepare("SELECT epoch, secret FROM log").get();
     if (row === undefined || !(row.secret instanceof Uint8Array)) {
       throw new BrokerError(
         `${path} is a Parley database without its first row; restore a backup.`,
       );
     }
+    trusted = true;
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec("PRAGMA synchronous = FULL");
     const inode = inMemory ? null : Deno.statSync(path).ino;
     return {
       database,
@@ -73,7 +76,8 @@ export function openDatabase(path: string): Stored {
       },
     };
   } catch (thrown) {
-    database?.close();
+    // Closing would fold a write-ahead log into a damaged file and delete it; exiting does not.
+    if (trusted) database?.close();
     throw inOneLine(path, thrown);
   }
 }
@@ -122,7 +126,7 @@ function inspect(path: string): number {
 function mustBeSound(database: DatabaseSync, path: string): void {
   const verdict = database.prepare("PRAGMA quick_check(1)").get()?.quick_check;
   if (verdict !== "ok") {
-    throw new BrokerError(`${path} is damaged (${verdict}); it was left as it is.`);
+    throw damaged(path, String(verdict));
   }
 }
 
@@ -141,8 +145,11 @@ function inOneLine(path: string, thrown: unknown): BrokerError {
   if (/locked|busy/.test(text)) {
     return new BrokerError(`The database ${path} is in use by another process.`);
   }
-  if (/malformed|not a database/.test(text)) {
-    return new BrokerError(`${path} is damaged (${text}); it was left as it is.`);
-  }
+  if (/malformed|not a database|no such/.test(text)) return damaged(path, text);
   return new BrokerError(`Cannot use the database ${path}: ${text}.`);
+}
+
+function damaged(path: string, how: string): BrokerError {
+  const line = how.replace(/\s+/g, " ");
+  return new BrokerError(`${path} is damaged (${line}); it was left as it is.`);
 }
