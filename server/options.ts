@@ -45,7 +45,10 @@ export interface Options {
   readonly highWaterBytes: number;
   /** Queued below this, a behind connection is fed again. @default {65536} */
   readonly lowWaterBytes: number;
-  /** A connection that takes nothing of what is queued for this long is dropped, in seconds. @default {30} */
+  /**
+   * A connection that takes nothing of what is queued for this long is dropped, and a request whose
+   * body takes longer is refused, in seconds. @default {30}
+   */
   readonly stallSeconds: number;
   /** Seconds between `ping` events; a peer silent for two of them is gone. @default {25} */
   readonly heartbeatSeconds: number;
@@ -128,7 +131,7 @@ export const SPECS: { readonly [K in keyof Options]: Spec<Options[K]> } = {
     value: 30,
     range: [0.05, 3600],
     real: true,
-    help: "seconds without progress before a stuck connection is dropped",
+    help: "seconds without progress before a stuck connection or request is dropped",
   },
   heartbeatSeconds: { value: 25, range: [0.05, 3600], real: true, help: "seconds between pings" },
   graceSeconds: {

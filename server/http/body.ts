@@ -4,21 +4,9 @@
  *
  * @module
  */
+import type { Options } from "../options.ts";
 import { parseJson, Refusal } from "../protocol.ts";
-
-/** How long a body may take. A phone on a bad train needs seconds; an attacker wants hours. */
-const DEADLINE_MS = 10_000;
-
-/** What is wrong with a request that no command can have: it has a status of its own. */
-export class HttpError extends Error {
-  override readonly name = "HttpError";
-  readonly status: number;
-
-  constructor(status: number, sentence: string) {
-    super(sentence);
-    this.status = status;
-  }
-}
+import { HttpError } from "./problem.ts";
 
 /**
  * The JSON value of a body.
@@ -26,7 +14,10 @@ export class HttpError extends Error {
  * @throws {HttpError} 415 for another type, 408 if it does not come.
  * @throws {Refusal} `too_large`, `bad_json`
  */
-export async function readJson(request: Request, mostBytes: number): Promise<unknown> {
+export async function readJson(
+  request: Request,
+  { frameBytes, stallSeconds }: Pick<Options, "frameBytes" | "stallSeconds">,
+): Promise<unknown> {
   const { headers } = request;
   const type = headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
   // Nothing that a form can send (text/plain among it), so a page of another site has to ask first.
@@ -34,11 +25,15 @@ export async function readJson(request: Request, mostBytes: number): Promise<unk
   if ((headers.get("content-encoding") ?? "identity") !== "identity") {
     throw new HttpError(415, "Send it without a content encoding.");
   }
-  if (Number(headers.get("content-length") ?? 0) > mostBytes) throw tooLarge(mostBytes);
-  return parseJson(await read(request, mostBytes));
+  if (Number(headers.get("content-length") ?? 0) > frameBytes) throw tooLarge(frameBytes);
+  return parseJson(await read(request, frameBytes, stallSeconds * 1000));
 }
 
-async function read({ body }: Request, mostBytes: number): Promise<string> {
+async function read(
+  { body }: Request,
+  mostBytes: number,
+  deadlineMs: number,
+): Promise<string> {
   if (body === null) return "";
   const reader = body.getReader();
   const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -48,7 +43,7 @@ async function read({ body }: Request, mostBytes: number): Promise<string> {
   const timer = setTimeout(() => {
     late = true;
     void reader.cancel().catch(() => {}); // ends the read below
-  }, DEADLINE_MS);
+  }, deadlineMs);
   try {
     for (;;) {
       const { done, value } = await reader.read();

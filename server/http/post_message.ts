@@ -15,7 +15,7 @@ import type { Writers } from "./writers.ts";
 /** `POST /rooms/{room}/messages` */
 export async function postMessage(call: Call, hub: Hub, writers: Writers): Promise<Response> {
   const id = writers.admit(call);
-  const body = await readJson(call.request, hub.context.options.frameBytes);
+  const body = await readJson(call.request, hub.context.options);
   const { payload, ref, name } = parseRequest("message", body);
   const writer = { id: id ?? writers.guest(call, ref), name };
   const { seq, event, repeated } = await writers.as(

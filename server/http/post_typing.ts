@@ -25,7 +25,7 @@ export async function postTyping(
 ): Promise<Response> {
   const { room } = call;
   const id = writers.admit(call);
-  const body = await readJson(call.request, hub.context.options.frameBytes);
+  const body = await readJson(call.request, hub.context.options);
   const { payload, name } = parseRequest("typing", body);
   await writers.as(call, { id: id ?? writers.guest(call, undefined), name }, (person) => {
     if (throttle.take(`${person.id} ${room}`) > 0) return;

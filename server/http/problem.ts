@@ -10,6 +10,17 @@ export function problem(status: number, detail: string, headers: HeadersInit = {
   return answer({ title: TITLES[status] ?? "Error", status, detail }, headers);
 }
 
+/** What is wrong with a request that no command can have: it has a status of its own. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+  readonly status: number;
+
+  constructor(status: number, sentence: string) {
+    super(sentence);
+    this.status = status;
+  }
+}
+
 /** A refusal in the wire's terms. */
 export function problemOf(refusal: Refusal, headers: HeadersInit = {}): Response {
   const { status } = ERRORS[refusal.code];

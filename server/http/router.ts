@@ -7,9 +7,8 @@
  */
 import { type Log, reason } from "../log.ts";
 import { NAME, Refusal } from "../protocol.ts";
-import { HttpError } from "./body.ts";
 import { isAllowedOrigin } from "./origin.ts";
-import { problem, problemOf } from "./problem.ts";
+import { HttpError, problem, problemOf } from "./problem.ts";
 
 /** A request, taken apart. */
 export interface Call {
