@@ -55,7 +55,7 @@ const MISSED_HEARTBEATS = 2.2;
 /** A connection that lasted this long was a good one, in milliseconds. */
 const LASTED_MS = 5_000;
 /** How long a room's missed messages are waited for before something new is said in it. */
-const CATCH_UP_MS = 3_000;
+const CATCH_UP_MS = 1_000;
 /** "Typing" is said again this often while it goes on, and forgotten after the longer time. */
 const TYPING_MS = 3_000;
 const TYPING_FORGOTTEN_MS = 5_000;

@@ -1,0 +1,628 @@
+/**
+ * The client library against the real server, over a network that fails in every way that
+ * `proxy.ts` knows. What must hold after each: every message once, in order, on every side.
+ *
+ * @module
+ */
+import type { Event as WireEvent, Message } from "../server/protocol.ts";
+import { CLOSE_CODES, ERRORS } from "../server/protocol.ts";
+import {
+  type Client,
+  ClientError,
+  type ClientOptions,
+  type ClientState,
+  connect,
+  FINAL_CLOSE_CODES,
+  type KeyValue,
+  RETRIABLE_ERRORS,
+  type TransportHandlers,
+} from "../static/client.ts";
+import { assert, assertEquals, assertRejects } from "./assert.ts";
+import { patiently, serve, until } from "./harness.ts";
+import { faultProxy, seeded } from "./proxy.ts";
+
+/** A heartbeat under which a dead server is noticed within a test's patience, in seconds. */
+const HEARTBEAT = { heartbeatSeconds: 0.2 };
+const QUICK = { backoffMs: { min: 5, max: 50 } };
+
+function memory(): KeyValue {
+  const kept = new Map<string, string>();
+  return {
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => void kept.set(key, value),
+  };
+}
+
+/** A client that is in the lobby and writes down what it is told. */
+class Talker implements AsyncDisposable {
+  readonly client: Client;
+  readonly messages: Message[] = [];
+  readonly events: WireEvent[] = [];
+  readonly states: ClientState[] = [];
+
+  constructor(url: string, options: ClientOptions = {}, room = "lobby") {
+    this.client = connect(`${url}/ws`, { ...QUICK, ...options });
+    this.client.addEventListener("state", ({ detail }) => this.states.push(detail));
+    for (const type of ["joined", "system", "typing", "error", "bye", "custom"] as const) {
+      this.client.addEventListener(type, ({ detail }) => this.events.push(detail));
+    }
+    this.client.addEventListener("joined", ({ detail }) => {
+      if (!detail.recovered) this.messages.length = 0;
+    });
+    this.client.addEventListener("chat", ({ detail }) => this.messages.push(detail));
+    this.client.join(room);
+  }
+
+  get texts(): unknown[] {
+    return this.messages.map(({ payload }) => payload);
+  }
+
+  get status(): ClientState["status"] {
+    return this.client.state.status;
+  }
+
+  async hears(count: number): Promise<unknown[]> {
+    await until(() => this.messages.length >= count, `${count} messages, not ${this.texts.length}`);
+    return this.texts;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.client.close();
+    await Promise.resolve();
+  }
+}
+
+function numbers(prefix: string, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`);
+}
+
+/** What must be true of any log that a client shows. */
+function assertInOrder(messages: readonly Message[]): void {
+  const seqs = messages.map(({ seq }) => seq);
+  assertEquals(seqs, [...new Set(seqs)].toSorted((a, b) => a - b));
+}
+
+Deno.test("the client's tables are the protocol's", () => {
+  const final = Object.entries(CLOSE_CODES).filter(([, { comeBack }]) => !comeBack);
+  assertEquals(FINAL_CLOSE_CODES, final.map(([code]) => Number(code)));
+  const retriable = Object.entries(ERRORS).filter(([, { retry }]) => retry).map(([code]) => code);
+  assertEquals([...RETRIABLE_ERRORS].sort(), retriable.sort());
+});
+
+Deno.test("connect() says who one is, and send() resolves with the stored message", async () => {
+  await using server = await serve();
+  await using ada = new Talker(server.url, { name: "Ada" });
+  const stored = await ada.client.send("lobby", "hello");
+  assertEquals([stored.seq, stored.payload, stored.from], [1, "hello", ada.client.user]);
+  assertEquals(ada.client.user?.name, "Ada");
+  assertEquals(ada.states.map(({ status }) => status), ["open"]);
+  assertEquals(ada.client.unsent, []);
+});
+
+Deno.test("send() keeps the order of what is said faster than the rate allows", async () => {
+  await using server = await serve({ rate: 200, burst: 8 });
+  await using ada = new Talker(server.url);
+  const said = numbers("m", 60);
+  await Promise.all(said.map((text) => ada.client.send("lobby", text)));
+  assertEquals(await ada.hears(60), said);
+  assertEquals(ada.events.filter(({ type }) => type === "error"), []);
+});
+
+Deno.test("send() comes through when another has used up the rate", async () => {
+  let limits = 0;
+  await using server = await serve({ rate: 20, burst: 4 });
+  await using ada = new Talker(server.url);
+  await ada.client.join("lobby");
+  // A client that thinks it may say more than it may: the server's word counts.
+  ada.client.addEventListener("welcome", () => limits++);
+  Object.defineProperty(ada.client.limits ?? {}, "burst", { value: 1000 });
+  Object.defineProperty(ada.client.limits ?? {}, "rate", { value: 0 });
+  const said = numbers("m", 20);
+  await Promise.all(said.map((text) => ada.client.send("lobby", text)));
+  assertEquals((await ada.hears(20)).toSorted(), said.toSorted());
+  assertEquals(limits, 0); // on the same connection
+});
+
+Deno.test("a client whose connection is cut resumes every room, once and in order", async () => {
+  await using server = await serve();
+  await using proxy = faultProxy(server.url);
+  await using ada = new Talker(server.url);
+  await using bob = new Talker(proxy.url);
+  await bob.client.join("other");
+  await ada.client.send("lobby", "before");
+  await bob.hears(1);
+  proxy.refusing = true;
+  proxy.cut();
+  await until(() => bob.status !== "open", "the loss to be noticed");
+  const missed = numbers("missed", 120); // more than joining afresh would show
+  await Promise.all(missed.map((text) => ada.client.send("lobby", text)));
+  proxy.refusing = false;
+  assertEquals(await bob.hears(121), ["before", ...missed]);
+  const rooms = bob.events.filter((event) => event.type === "joined" && event.recovered);
+  assertEquals(rooms.length, 2);
+});
+
+Deno.test("a message cut off between commit and echo is stored once and shown once", async () => {
+  await using server = await serve();
+  await using proxy = faultProxy(server.url);
+  await using ada = new Talker(server.url);
+  await using bob = new Talker(proxy.url);
+  await bob.client.join("lobby");
+  await ada.client.join("lobby");
+  proxy.stall("down");
+  const sent = bob.client.send("lobby", "once");
+  await ada.hears(1);
+  assertEquals(bob.messages, []);
+  assertEquals(bob.client.unsent.length, 1);
+  proxy.cut();
+  proxy.flow();
+  assertEquals((await patiently(sent, "the echo")).seq, 1);
+  await ada.client.send("lobby", "end");
+  assertEquals(await bob.hears(2), ["once", "end"]);
+  assertEquals(await ada.hears(2), ["once", "end"]);
+});
+
+Deno.test("a server that falls silent is given up after two missed heartbeats", async () => {
+  await using server = await serve(HEARTBEAT);
+  await using proxy = faultProxy(server.url);
+  await using ada = new Talker(proxy.url);
+  await ada.client.join("lobby");
+  const stalled = performance.now();
+  proxy.stall();
+  await until(() => ada.status !== "open", "the silence to be noticed");
+  assert(performance.now() - stalled > 200, "one heartbeat may be missed");
+  proxy.flow();
+  await ada.client.send("lobby", "again");
+  assertEquals(await ada.hears(1), ["again"]);
+});
+
+Deno.test("a server that is gone without a word (half-open) is given up too", async () => {
+  await using server = await serve(HEARTBEAT);
+  await using proxy = faultProxy(server.url);
+  await using ada = new Talker(proxy.url);
+  await ada.client.join("lobby");
+  proxy.halfOpen();
+  const sent = ada.client.send("lobby", "into the void");
+  assertEquals((await patiently(sent, "the echo")).seq, 1);
+  assertEquals(proxy.accepted, 2);
+});
+
+Deno.test("a message that nobody answers is sent again, though the server still speaks", async () => {
+  await using server = await serve({ heartbeatSeconds: 0.1 });
+  await using proxy = faultProxy(server.url);
+  await using ada = new Talker(proxy.url);
+  await ada.client.join("lobby");
+  proxy.stall("up");
+  const sent = ada.client.send("lobby", "held up");
+  await until(() => proxy.accepted > 1, "another try");
+  proxy.flow();
+  await patiently(sent, "the echo");
+  assertEquals(await ada.hears(1), ["held up"]);
+});
+
+Deno.test("a slow network that splits everything changes nothing but the time", async () => {
+  await using server = await serve();
+  await using proxy = faultProxy(server.url);
+  proxy.pass({ delayMs: 1, pieceBytes: 40 });
+  await using ada = new Talker(proxy.url);
+  await using bob = new Talker(proxy.url);
+  await bob.client.join("lobby");
+  const said = numbers("häppchen 🍰 ", 30);
+  await Promise.all(said.map((text) => ada.client.send("lobby", text)));
+  assertEquals(await bob.hears(30), said);
+});
+
+Deno.test("under cuts, stalls and splits at random every client shows the same log", async () => {
+  await using server = await serve(HEARTBEAT);
+  await using proxy = faultProxy(server.url, 7);
+  const random = seeded(7);
+  await using ada = new Talker(proxy.url);
+  await using bob = new Talker(proxy.url);
+  await using eve = new Talker(server.url);
+  await Promise.all([ada, bob, eve].map(({ client }) => client.join("lobby")));
+  const sent: Promise<Message>[] = [];
+  for (let round = 0; round < 25; round++) {
+    for (const talker of [ada, bob, eve]) {
+      sent.push(talker.client.send("lobby", `${round} of ${talker.client.user?.id}`));
+    }
+    proxy.pass(random() < 0.5 ? { pieceBytes: 30 } : {});
+    const fault = random();
+    if (fault < 0.3) proxy.stall("down");
+    else if (fault < 0.5) proxy.stall("up");
+    if (random() < 0.6) {
+      const seen = eve.messages.length;
+      await until(() => eve.messages.length > seen || eve.messages.length >= sent.length, "news");
+      proxy.cut();
+    }
+    proxy.flow();
+  }
+  await patiently(Promise.all(sent), "all echoes");
+  await Promise.all([ada, bob, eve].map((talker) => talker.hears(75)));
+  for (const talker of [ada, bob, eve]) {
+    assertInOrder(talker.messages);
+    assertEquals(talker.messages, eve.messages);
+    const own = eve.messages.filter(({ from }) => from.id === talker.client.user?.id);
+    assertEquals(own.map(({ payload }) => parseInt(String(payload))), [...Array(25).keys()]);
+  }
+});
+
+Deno.test("what is said offline survives a reload, and is sent in order, once", async () => {
+  await using server = await serve();
+  await using proxy = faultProxy(server.url);
+  const kept = { identity: memory(), outbox: memory() };
+  let before: string | undefined;
+  {
+    await using ada = new Talker(proxy.url, { ...kept, name: "Ada" });
+    await ada.client.join("lobby");
+    before = ada.client.user?.id;
+    proxy.stall("down");
+    ada.client.send("lobby", "one, committed but not echoed").catch(() => {});
+    await using eve = new Talker(server.url);
+    await eve.hears(1);
+    proxy.refusing = true;
+    proxy.cut();
+    ada.client.send("lobby", "two, said offline").catch(() => {});
+    ada.client.send("lobby", "three").catch(() => {});
+    // The page goes: nobody calls close() on a reload. Its storage is all that is left of it.
+    const text = kept.outbox.getItem("parley.unsent") ?? "";
+    ada.client.close();
+    kept.outbox.setItem("parley.unsent", text);
+  }
+  proxy.flow();
+  proxy.refusing = false;
+  await using again = new Talker(proxy.url, kept);
+  assertEquals(again.client.unsent.length, 3);
+  await again.client.send("lobby", "four");
+  assertEquals(again.texts, [
+    "one, committed but not echoed",
+    "two, said offline",
+    "three",
+    "four",
+  ]);
+  assertEquals(again.client.unsent, []);
+  assertEquals([again.client.user?.id, again.client.user?.name], [before, "Ada"]);
+});
+
+Deno.test("send() with the ref of an unsent message is that message", async () => {
+  await using server = await serve();
+  await using ada = new Talker(server.url);
+  const first = ada.client.send("lobby", "twice", "same");
+  assert(first === ada.client.send("lobby", "twice", "same"));
+  await first;
+  assertEquals((await ada.client.send("lobby", "twice", "same")).seq, 1);
+  await ada.client.send("lobby", "end");
+  assertEquals(ada.texts, ["twice", "end"]);
+});
+
+Deno.test("send() refuses what cannot be stored, and says why", async () => {
+  await using server = await serve();
+  await using proxy = faultProxy(server.url);
+  await using ada = new Talker(proxy.url, { maxUnsent: 2 });
+  await ada.client.join("lobby");
+  const code = async (promise: Promise<unknown>) =>
+    (await assertRejects(() => promise, ClientError)).code;
+  assertEquals(await code(ada.client.send("lobby", "x".repeat(17_000))), "too_large");
+  assertEquals(await code(ada.client.send("lobby", "nul\0")), "bad_field");
+  proxy.refusing = true;
+  proxy.cut();
+  await until(() => ada.status !== "open", "the loss to be noticed");
+  const kept = ada.client.send("lobby", "a");
+  const closed = ada.client.send("gone", "b");
+  assertEquals(await code(ada.client.send("lobby", "c")), "full");
+  ada.client.join("gone");
+  ada.client.leave("gone");
+  assertEquals(await code(closed), "left");
+  ada.client.close();
+  assertEquals(await code(kept), "closed");
+  assertEquals(await code(ada.client.send("lobby", "d")), "closed");
+});
+
+Deno.test("a server that forgot the log is told apart: recovered is false", async () => {
+  await using proxy = faultProxy("http://127.0.0.1:1");
+  await using ada = new Talker(proxy.url);
+  {
+    await using server = await serve({ returnSeconds: 0 });
+    proxy.target = server.url;
+    await ada.client.send("lobby", "forgotten");
+  }
+  await using server = await serve();
+  proxy.target = server.url;
+  await ada.client.send("lobby", "anew");
+  const joined = ada.events.filter((event) => event.type === "joined");
+  assertEquals(joined.map(({ recovered }) => recovered), [false, false]);
+  assertEquals(ada.texts, ["anew"]);
+});
+
+Deno.test("a client comes back when the server that says bye told it to", async () => {
+  await using server = await serve({ returnSeconds: 1000 });
+  await using ada = new Talker(server.url, { backoffMs: { min: 1, max: 2 } });
+  await ada.client.join("lobby");
+  const stopped = server.stop();
+  await until(() => ada.status === "waiting", "the goodbye");
+  const bye = ada.events.find((event) => event.type === "bye");
+  const { state } = ada.client;
+  assert(bye && state.status === "waiting");
+  assert(Math.abs(state.retryAt - Date.now() - bye.retryAfterMs) < 2_000, "its own delay");
+  await stopped;
+});
+
+Deno.test("a final close code ends the client, and all that waits for it", async () => {
+  await using server = await serve({ badCommands: 1 });
+  await using ada = new Talker(server.url);
+  await ada.client.join("lobby");
+  await assertRejects(() => ada.client.send("lobby", "\0"), ClientError);
+  await assertRejects(() => ada.client.send("lobby", "\0"), ClientError);
+  await until(() => ada.status === "closed", "the end");
+  assert(ada.client.state.status === "closed" && ada.client.state.code === 1008);
+});
+
+Deno.test("retry(), and the browser being online again, try at once", async () => {
+  await using server = await serve();
+  await using proxy = faultProxy(server.url);
+  proxy.refusing = true;
+  const never = { backoffMs: { min: 1e9, max: 1e9 } };
+  await using ada = new Talker(proxy.url, never);
+  await until(() => ada.status === "waiting", "the first failure");
+  ada.client.retry();
+  await until(() => proxy.accepted === 2 && ada.status === "waiting", "the second");
+  proxy.refusing = false;
+  dispatchEvent(new Event("online"));
+  await patiently(ada.client.join("lobby"), "the third try");
+  dispatchEvent(new Event("offline"));
+  assertEquals(ada.status, "waiting");
+  dispatchEvent(new Event("visibilitychange"));
+  await until(() => ada.status === "open", "coming back");
+});
+
+Deno.test("failed tries are spread at random over a time that grows", () => {
+  const fake = fakeTransport();
+  const client = connect("ws://test/ws", { transport: fake.open });
+  const waits: number[] = [];
+  for (let i = 0; i < 12; i++) {
+    fake.closed(1006, "");
+    assert(client.state.status === "waiting");
+    waits.push(client.state.retryAt - Date.now());
+    client.retry();
+  }
+  client.close();
+  waits.forEach((wait, i) => assert(wait <= Math.min(20_000, 500 * 2 ** i) + 5, `${i}: ${wait}`));
+  assert(Math.max(...waits) > 1_000, "it backs off");
+});
+
+Deno.test("a token of another server is given up, and one is somebody new", async () => {
+  await using server = await serve();
+  const identity = memory();
+  identity.setItem("parley.me", '{"token":"not.from.here","name":"Ada"}');
+  await using ada = new Talker(server.url, { identity });
+  await ada.client.send("lobby", "still works");
+  assert(JSON.parse(identity.getItem("parley.me") ?? "").token !== "not.from.here");
+});
+
+Deno.test("rename() holds in all tabs and after a reconnect; a bad name is refused", async () => {
+  await using server = await serve();
+  await using proxy = faultProxy(server.url);
+  const identity = memory();
+  await using ada = new Talker(proxy.url, { identity });
+  await ada.client.join("lobby");
+  await using tab = new Talker(server.url, { identity });
+  assertEquals((await tab.client.join("lobby")).memberCount, 1);
+  tab.client.rename("Ada");
+  await until(() => ada.client.user?.name === "Ada", "the new name in the other tab");
+  proxy.cut();
+  await until(() => proxy.accepted === 2 && ada.status === "open", "coming back");
+  assertEquals([ada.client.user?.name, tab.client.user?.name], ["Ada", "Ada"]);
+  ada.client.rename("\u202E");
+  await until(() => ada.events.some((event) => event.type === "error"), "the refusal");
+  assertEquals(ada.client.user?.name, "Ada");
+});
+
+Deno.test("a name taken while offline is said when back", async () => {
+  await using server = await serve();
+  await using proxy = faultProxy(server.url);
+  await using ada = new Talker(proxy.url);
+  await ada.client.join("lobby");
+  proxy.refusing = true;
+  proxy.cut();
+  await until(() => ada.status !== "open", "the loss");
+  ada.client.rename("Ada");
+  proxy.refusing = false;
+  await until(() => ada.client.user?.name === "Ada", "the new name");
+});
+
+Deno.test("typing() is seen by the others, once, and is over with the message", async () => {
+  await using server = await serve();
+  await using ada = new Talker(server.url);
+  await using bob = new Talker(server.url);
+  await ada.client.join("lobby");
+  await bob.client.join("lobby");
+  for (let i = 0; i < 5; i++) ada.client.typing("lobby");
+  await ada.client.send("lobby", "said");
+  await bob.hears(1);
+  const typing = bob.events.filter((event) => event.type === "typing");
+  assertEquals(typing.map(({ payload }) => payload), [true, false]);
+  assertEquals(ada.events.filter(({ type }) => type === "typing"), []);
+});
+
+Deno.test("typing is over when the connection is lost", async () => {
+  await using server = await serve();
+  await using proxy = faultProxy(server.url);
+  await using ada = new Talker(server.url);
+  await using bob = new Talker(proxy.url);
+  await ada.client.join("lobby");
+  await bob.client.join("lobby");
+  ada.client.typing("lobby");
+  const typing = () => bob.events.filter((event) => event.type === "typing");
+  await until(() => typing().length === 1, "typing");
+  proxy.cut();
+  await until(() => typing().length === 2, "its end");
+  assertEquals(typing().map(({ payload }) => payload), [true, false]);
+});
+
+Deno.test("emit() tells all members; durable events are numbered and acknowledged", async () => {
+  await using server = await serve();
+  await using ada = new Talker(server.url);
+  await using bob = new Talker(server.url);
+  await ada.client.join("lobby");
+  await bob.client.join("lobby");
+  ada.client.emit("lobby", "cursor", { x: 1 });
+  const stored = await ada.client.emit("lobby", "move", ["e2", "e4"], { durable: true });
+  assertEquals(stored.seq, 1);
+  const custom = () => bob.events.filter((event) => event.type === "custom");
+  await until(() => custom().length === 2, "both events");
+  assertEquals(custom().map(({ name, payload, seq }) => [name, payload, seq]), [
+    ["cursor", { x: 1 }, undefined],
+    ["move", ["e2", "e4"], 1],
+  ]);
+});
+
+Deno.test("join() waits for a place in a full room, and leave() makes one", async () => {
+  await using server = await serve({ maxMembersPerRoom: 1 });
+  await using ada = new Talker(server.url);
+  await ada.client.join("lobby");
+  await using bob = new Talker(server.url, { transport: hurried() });
+  await until(() => bob.events.some((event) => event.type === "error"), "the refusal");
+  const error = bob.events.find((event) => event.type === "error");
+  assertEquals([error?.code, Reflect.get(error ?? {}, "room")], ["room_full", "lobby"]);
+  ada.client.leave("lobby");
+  await patiently(bob.client.join("lobby"), "the place");
+});
+
+Deno.test("join() is refused for good where one may not go", async () => {
+  await using server = await serve({}, (_user, _action, room) => room !== "secret");
+  await using ada = new Talker(server.url);
+  const error = await assertRejects(() => ada.client.join("secret"), ClientError);
+  assertEquals(error.code, "forbidden");
+  await ada.client.send("lobby", "but here one may");
+});
+
+Deno.test("history() reads what was said before", async () => {
+  await using server = await serve({ recentMessages: 2 });
+  await using ada = new Talker(server.url);
+  for (const text of numbers("m", 6)) await ada.client.send("lobby", text);
+  await using bob = new Talker(server.url);
+  await bob.hears(2);
+  const page = await bob.client.history("lobby", bob.messages[0]?.seq ?? 0, 3);
+  assertEquals(page.map(({ payload }) => payload), ["m2", "m3", "m4"]);
+  assertEquals((await bob.client.history("lobby", 1)).length, 0);
+});
+
+Deno.test("history() of a server that is not there fails with unavailable", async () => {
+  await using ada = new Talker("http://127.0.0.1:1");
+  const error = await assertRejects(() => ada.client.history("lobby", 5), ClientError);
+  assertEquals(error.code, "unavailable");
+});
+
+Deno.test("a room that is pruned to nothing can still be spoken in", async () => {
+  await using server = await serve({ recentMessages: 0 });
+  await using ada = new Talker(server.url);
+  await ada.client.send("lobby", "not shown to who comes later");
+  await using bob = new Talker(server.url);
+  const stored = await patiently(bob.client.send("lobby", "hello?"), "the echo");
+  assertEquals([stored.seq, bob.texts], [2, ["hello?"]]);
+});
+
+// --- what a real server does too seldom to wait for -------------------------------------------
+
+function fakeTransport() {
+  let handlers: TransportHandlers | undefined;
+  const sent: unknown[] = [];
+  return {
+    sent,
+    open(_url: string, given: TransportHandlers) {
+      handlers = given;
+      return { send: (commands: readonly unknown[]) => void sent.push(...commands), close() {} };
+    },
+    opened: () => handlers?.opened(),
+    received: (...events: WireEvent[]) => handlers?.received(events),
+    closed: (code: number, reason: string) => handlers?.closed(code, reason),
+  };
+}
+
+/** The real transport, with a server that lets one try again at once. */
+function hurried(): NonNullable<ClientOptions["transport"]> {
+  return (url, handlers) => {
+    const socket = new WebSocket(url, "parley.v1.batched");
+    socket.onopen = () => handlers.opened();
+    socket.onclose = ({ code, reason }) => handlers.closed(code, reason);
+    socket.onmessage = ({ data }) => {
+      const events: WireEvent[] = JSON.parse(data);
+      handlers.received(
+        events.map((event) => event.type === "error" ? { ...event, retryAfterMs: 10 } : event),
+      );
+    };
+    return {
+      send: (commands) => socket.send(JSON.stringify(commands)),
+      close() {
+        socket.onopen = socket.onclose = socket.onmessage = null;
+        socket.close();
+      },
+    };
+  };
+}
+
+const me = { id: "me", name: "Me" };
+const you = { id: "you", name: "You" };
+const limits = { frameBytes: 16_384, rate: 0, burst: 0, roomsPerConnection: 0 };
+const welcome = { type: "welcome", user: me, token: "t", heartbeatSeconds: 25, limits } as const;
+const room = "lobby";
+const people = { members: [], memberCount: 1 };
+
+function chat(seq: number, from = you, ref?: string): WireEvent {
+  return { type: "chat", room, seq, at: 0, from, payload: `m${seq}`, ...(ref && { ref }) };
+}
+
+function joined(seq: number, recovered = false, epoch = "e"): WireEvent {
+  return { type: "joined", room, epoch, seq, recovered, ...people };
+}
+
+/** A client in the lobby over a fake transport, and the `seq`s that it told of. */
+function scripted() {
+  const fake = fakeTransport();
+  const client = connect("ws://test/ws", { transport: fake.open });
+  const seqs: number[] = [];
+  client.addEventListener("chat", ({ detail }) => seqs.push(detail.seq));
+  client.join(room);
+  fake.opened();
+  fake.received(welcome);
+  return { ...fake, client, seqs, [Symbol.dispose]: () => client.close() };
+}
+
+Deno.test("an answer that runs ahead of the log does not make the client leap over it", async () => {
+  using it = scripted();
+  it.received(joined(1), chat(1));
+  const sent = it.client.send(room, "m4", "mine");
+  await Promise.resolve();
+  it.received(chat(4, me, "mine")); // the answer to a retry, while 2 and 3 are still to come
+  assertEquals((await sent).seq, 4);
+  it.received(chat(2), chat(3), chat(4, me, "mine"), chat(5));
+  assertEquals(it.seqs, [1, 2, 3, 4, 5]);
+});
+
+Deno.test("nothing is sent again before what was missed has come, as it may be among it", async () => {
+  using it = scripted();
+  it.received(joined(3));
+  const sent = it.client.send(room, "m3", "mine");
+  await Promise.resolve();
+  assertEquals(it.sent.filter((command) => Object(command).type === "chat"), []);
+  it.received(chat(2), chat(3, me, "mine"));
+  assertEquals((await sent).seq, 3);
+  assertEquals(it.seqs, [2, 3]);
+  assertEquals(it.sent.filter((command) => Object(command).type === "chat"), []);
+});
+
+Deno.test("a seq that one has is ignored, and an unasked joined starts afresh", () => {
+  using it = scripted();
+  it.received(joined(2), chat(1), chat(2), chat(2), chat(1), chat(3));
+  it.received(joined(90), chat(89), chat(90));
+  assertEquals(it.seqs, [1, 2, 3, 89, 90]);
+});
+
+Deno.test("what comes for a room after leaving it is not told", () => {
+  using it = scripted();
+  it.received(joined(1), chat(1));
+  it.client.leave(room);
+  it.client.join(room);
+  it.received(chat(2)); // sent before the server heard of the leaving
+  it.received(joined(2), chat(1), chat(2));
+  assertEquals(it.seqs, [1, 1, 2]);
+});
