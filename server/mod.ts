@@ -45,6 +45,6 @@ export async function createServer(
 ): Promise<Server> {
   const complete = completeOptions(options);
   const files = await StaticFiles.load();
-  const broker = new SqliteBroker({ ...complete, path: complete.db });
+  const broker = await SqliteBroker.open({ ...complete, path: complete.db });
   return new Server({ options: complete, broker, files, log, authorize });
 }

@@ -5,10 +5,15 @@
  *
  * @module
  */
+
+/** By person and then by `ref`: no key has to be put together, and so none to be hashed anew. */
+type Refs = Map<string, Map<string, number>>;
+
 export class RefWindow {
   readonly #size: number;
-  #young = new Map<string, number>();
-  #old = new Map<string, number>();
+  #young: Refs = new Map();
+  #old: Refs = new Map();
+  #youngCount = 0;
 
   /** @param size how many messages are remembered at the least; at most twice as many are. */
   constructor(size: number) {
@@ -17,26 +22,24 @@ export class RefWindow {
 
   /** The `seq` that this person's `ref` was given. */
   get(userId: string, ref: string): number | undefined {
-    const key = keyOf(userId, ref);
-    return this.#young.get(key) ?? this.#old.get(key);
+    return this.#young.get(userId)?.get(ref) ?? this.#old.get(userId)?.get(ref);
   }
 
   add(userId: string, ref: string, seq: number): void {
-    if (this.#young.size >= this.#size) {
+    if (this.#youngCount >= this.#size) {
       this.#old = this.#young;
       this.#young = new Map();
+      this.#youngCount = 0;
     }
-    this.#young.set(keyOf(userId, ref), seq);
+    let refs = this.#young.get(userId);
+    if (refs === undefined) this.#young.set(userId, refs = new Map());
+    refs.set(ref, seq);
+    this.#youngCount++;
   }
 
   /** Forgets what was added for a batch that was not committed after all. */
   remove(userId: string, ref: string): void {
-    this.#young.delete(keyOf(userId, ref));
-    this.#old.delete(keyOf(userId, ref));
+    this.#young.get(userId)?.delete(ref);
+    this.#old.get(userId)?.delete(ref);
   }
-}
-
-/** Neither may contain NUL, so no two pairs share a key. */
-function keyOf(userId: string, ref: string): string {
-  return `${userId}\0${ref}`;
 }

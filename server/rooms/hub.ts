@@ -149,8 +149,9 @@ export class Hub {
       this.context.log.error("commit failed", { messages: batch.length, reason: reason(thrown) });
       for (const { sender, ref } of batch) sender.refuse(unavailable(), ref);
     }
-    this.#committing = undefined;
-    if (this.#queue.length > 0 || this.#outboxes.length > 0) this.#tickSoon();
+    // What gathered meanwhile is on its way to the disk while this batch goes to the members.
+    this.#committing = this.#queue.length > 0 ? this.#commit() : undefined;
+    this.#flush();
   }
 
   /** The oldest of what is queued, as much as one tick may bring. */

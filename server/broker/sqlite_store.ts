@@ -1,0 +1,283 @@
+/**
+ * The log as rows of a SQLite file: appending, paging, pruning. It runs in the worker, so all of it
+ * may block. It knows rooms and rows; numbering, `ref`s and everything live are not its business.
+ *
+ * @module
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { concat, cut, Frame, type Page, type Range } from "./broker.ts";
+import { openDatabase, type Stored } from "./sqlite_file.ts";
+
+/** How to open a store. */
+export interface StoreOptions {
+  /** Path of the file, or `:memory:`. */
+  readonly path: string;
+  /** Messages kept in each room; 0 keeps all. */
+  readonly retainMessages: number;
+  /** Days that a message is kept; 0 is for ever. */
+  readonly retainDays: number;
+}
+
+/** What one batch brings to one room: a stretch of its log. */
+export interface Row {
+  readonly room: string;
+  /** The `seq` of the first event. */
+  readonly first: number;
+  readonly count: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** A JSON array: {@linkcode Frame.array}. */
+  readonly events: string;
+}
+
+/** What of a room's log is stored: `floor` … `head`; if it is empty, `floor` is `head + 1`. */
+export interface Extent {
+  readonly floor: number;
+  readonly head: number;
+}
+
+/** A page that can be sent from a worker. */
+export interface RawPage {
+  readonly first: number;
+  readonly last: number;
+  readonly events: string;
+}
+
+/** A room's number in the file, 0 until its first message is stored, and its extent. */
+interface Log {
+  id: number;
+  floor: number;
+  head: number;
+}
+
+/** Rows that one step of pruning removes: a few hundred microseconds. */
+const PRUNE_ROWS = 64;
+/** Rooms that one step of pruning by age looks at. */
+const PRUNE_ROOMS = 100;
+/** Logs that stay known without asking the file; the least lately used is forgotten. */
+const KNOWN_LOGS = 16_384;
+
+export class SqliteStore {
+  readonly epoch: string;
+  readonly secret: Uint8Array;
+  readonly #options: StoreOptions;
+  readonly #stored: Stored;
+  readonly #sql: Statements;
+  readonly #logs = new Map<string, Log>();
+  /** The last room looked at for messages that are too old. */
+  #agedUpTo = 0;
+
+  /** @throws {BrokerError} if the file cannot be used. */
+  constructor(options: StoreOptions) {
+    this.#options = options;
+    this.#stored = openDatabase(options.path);
+    this.#sql = prepare(this.#stored.database);
+    this.epoch = this.#stored.epoch;
+    this.secret = this.#stored.secret;
+  }
+
+  /** What is stored of a room. */
+  extent(room: string): Extent {
+    const { floor, head } = this.#log(room);
+    return { floor, head };
+  }
+
+  /** Appends rows in one transaction, durable when this returns. */
+  append(rows: readonly Row[]): void {
+    this.#stored.mustStillBeThere();
+    const before = new Map<Log, Log>();
+    try {
+      this.#transaction(() => {
+        for (const row of rows) {
+          const log = this.#log(row.room);
+          if (!before.has(log)) before.set(log, { ...log });
+          this.#appendRow(log, row);
+        }
+        for (const log of before.keys()) this.#pruneByCount(log);
+      });
+    } catch (thrown) {
+      for (const [log, old] of before) Object.assign(log, old);
+      throw thrown;
+    }
+  }
+
+  /** A stretch of a room's log; `undefined` where there is nothing. */
+  read(room: string, range: Range): RawPage | undefined {
+    const log = this.#log(room);
+    if (log.id === 0 || range.limit < 1) return undefined;
+    const page = range.after === undefined
+      ? this.#readBefore(log, Math.min(range.before ?? Infinity, log.head + 1), range)
+      : this.#readAfter(log, range.after, range);
+    return page && { first: page.first, last: page.last, events: page.frame.array };
+  }
+
+  /**
+   * One small step through the rooms, removing what was said before that moment.
+   *
+   * @returns the rooms that lost something, with their floors.
+   */
+  prune(now: number): readonly (readonly [room: string, floor: number])[] {
+    if (this.#options.retainDays === 0) return [];
+    const before = now - this.#options.retainDays * 86_400_000;
+    const rooms = this.#sql.rooms.all(this.#agedUpTo, PRUNE_ROOMS);
+    this.#agedUpTo = rooms.length < PRUNE_ROOMS ? 0 : Number(rooms.at(-1)?.id);
+    const pruned: [string, number][] = [];
+    for (const { id, name } of rooms) {
+      const room = String(name);
+      const oldest = this.#sql.oldest.get(id ?? null, id ?? null);
+      if (oldest === undefined || Number(oldest.at) >= before) continue;
+      this.#pruneByAge(this.#log(room), before);
+      pruned.push([room, this.#log(room).floor]);
+    }
+    return pruned;
+  }
+
+  close(): void {
+    this.#stored.database.close();
+  }
+
+  #appendRow(log: Log, row: Row): void {
+    if (log.id === 0) log.id = Number(this.#sql.addRoom.run(row.room).lastInsertRowid);
+    this.#sql.addRow.run(log.id, row.first, row.count, row.at, row.events);
+    log.head = row.first + row.count - 1;
+  }
+
+  /** Removes a little of what is too much, in the transaction that made it too much. */
+  #pruneByCount(log: Log): void {
+    const keep = this.#options.retainMessages;
+    if (keep === 0 || log.head - log.floor < keep * 1.1) return;
+    this.#sql.pruneByCount.run(log.id, log.id, log.head - keep + 1, PRUNE_ROWS);
+    log.floor = this.#floorOf(log.id, log.head);
+  }
+
+  #pruneByAge(log: Log, before: number): void {
+    this.#transaction(() => {
+      // The head outlives the messages: a room that was emptied goes on counting.
+      this.#sql.keepHead.run(log.head, log.id);
+      this.#sql.pruneByAge.run(log.id, log.id, before, PRUNE_ROWS);
+    });
+    log.floor = this.#floorOf(log.id, log.head);
+  }
+
+  #transaction(work: () => void): void {
+    const { database } = this.#stored;
+    this.#sql.begin.run();
+    try {
+      work();
+      this.#sql.commit.run();
+    } catch (thrown) {
+      // A full disk has rolled back by itself; a second ROLLBACK would hide why.
+      if (database.isTransaction) database.exec("ROLLBACK");
+      throw thrown;
+    }
+  }
+
+  #readAfter(log: Log, after: number, { limit, chars = Infinity }: Range): Page | undefined {
+    const rows: Page[] = [];
+    const start = Number(this.#sql.rowAt.get(log.id, log.id, after + 1)?.first ?? after + 1);
+    let upTo = 0;
+    let size = 0;
+    for (const row of this.#sql.after.iterate(log.id, start, log.id)) {
+      const page = pageOf(row);
+      upTo ||= Math.max(after, page.first - 1) + limit;
+      rows.push(page);
+      size += page.frame.size;
+      if (page.last >= upTo || size >= chars) break;
+    }
+    const whole = concat(rows);
+    return whole && cut(whole, after, upTo);
+  }
+
+  #readBefore(log: Log, before: number, { limit, chars = Infinity }: Range): Page | undefined {
+    const rows: Page[] = [];
+    let after = 0;
+    let size = 0;
+    for (const row of this.#sql.before.iterate(log.id, log.id, before)) {
+      const page = pageOf(row);
+      if (rows.length === 0) after = Math.min(before - 1, page.last) - limit;
+      rows.unshift(page);
+      size += page.frame.size;
+      if (page.first <= after + 1 || size >= chars) break;
+    }
+    const whole = concat(rows);
+    return whole && cut(whole, after, before - 1);
+  }
+
+  #log(name: string): Log {
+    const log = this.#logs.get(name) ?? this.#load(name);
+    this.#logs.delete(name);
+    this.#logs.set(name, log);
+    if (this.#logs.size > KNOWN_LOGS) {
+      for (const oldest of this.#logs.keys()) {
+        this.#logs.delete(oldest);
+        break;
+      }
+    }
+    return log;
+  }
+
+  #load(name: string): Log {
+    const row = this.#sql.room.get(name);
+    if (row === undefined) return { id: 0, floor: 1, head: 0 };
+    const id = Number(row.id);
+    const newest = this.#sql.before.get(id, id, MAX_SEQ);
+    const head = Math.max(Number(row.head), newest === undefined ? 0 : pageOf(newest).last);
+    return { id, floor: this.#floorOf(id, head), head };
+  }
+
+  #floorOf(id: number, head: number): number {
+    const oldest = this.#sql.oldest.get(id, id);
+    return oldest === undefined ? head + 1 : Number(oldest.first);
+  }
+}
+
+const MAX_SEQ = 2 ** 32 - 1;
+
+function pageOf(row: Record<string, unknown>): Page {
+  const first = Number(row.first);
+  return {
+    first,
+    last: first + Number(row.count) - 1,
+    frame: Frame.fromArray(String(row.events)),
+  };
+}
+
+type Statements = ReturnType<typeof prepare>;
+
+/** All the SQL there is. `id` is `room << 32 | first`: one tree, in the order that is written and read. */
+function prepare(database: DatabaseSync) {
+  const sql = (text: string): StatementSync => database.prepare(text);
+  const SEQ = "id & 0xffffffff AS first";
+  const within = (low: string, high: string) =>
+    `id >= (? << 32) + ${low} AND id < (? << 32) + ${high}`;
+  return {
+    begin: sql("BEGIN IMMEDIATE"),
+    commit: sql("COMMIT"),
+    room: sql("SELECT id, head FROM rooms WHERE name = ?"),
+    rooms: sql("SELECT id, name FROM rooms WHERE id > ? ORDER BY id LIMIT ?"),
+    addRoom: sql("INSERT INTO rooms (name) VALUES (?)"),
+    keepHead: sql("UPDATE rooms SET head = ? WHERE id = ?"),
+    addRow: sql("INSERT INTO batches (id, count, at, events) VALUES ((? << 32) + ?, ?, ?, ?)"),
+    rowAt: sql(
+      `SELECT ${SEQ} FROM batches WHERE ${within("0", "? + 1")} ORDER BY id DESC LIMIT 1`,
+    ),
+    after: sql(
+      `SELECT ${SEQ}, count, events FROM batches
+       WHERE ${within("?", "0x100000000")} ORDER BY id`,
+    ),
+    before: sql(
+      `SELECT ${SEQ}, count, events FROM batches WHERE ${within("0", "?")} ORDER BY id DESC`,
+    ),
+    oldest: sql(
+      `SELECT ${SEQ}, at FROM batches WHERE ${within("0", "0x100000000")} ORDER BY id LIMIT 1`,
+    ),
+    pruneByCount: sql(
+      `DELETE FROM batches WHERE id IN (SELECT id FROM batches
+       WHERE ${within("0", "0x100000000")} AND (id & 0xffffffff) + count <= ? ORDER BY id LIMIT ?)`,
+    ),
+    pruneByAge: sql(
+      `DELETE FROM batches WHERE id IN (SELECT id FROM batches
+       WHERE ${within("0", "0x100000000")} AND at < ? ORDER BY id LIMIT ?)`,
+    ),
+  };
+}
