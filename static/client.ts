@@ -246,6 +246,7 @@ export class Client extends EventTarget {
   #refilledAt = 0;
   #welcomedAt = 0;
   #pausedUntil = 0;
+  #willSave = false;
   #stateTimer: Timer | undefined;
   #flushTimer: Timer | undefined;
 
@@ -400,9 +401,12 @@ export class Client extends EventTarget {
     if (this.#state.status === "waiting") this.#connect();
   }
 
-  /** Closes the connection for good. What was not acknowledged fails with `closed`. */
+  /**
+   * Closes the connection for good. What was not acknowledged fails with `closed` and is forgotten;
+   * when it is the server that closes for good, it stays in the outbox for the next client.
+   */
   close(): void {
-    if (this.#state.status !== "closed") this.#end(1000, "");
+    if (this.#state.status !== "closed") this.#end(1000, "", true);
   }
 
   // --- the connection -------------------------------------------------------------------------
@@ -473,7 +477,7 @@ export class Client extends EventTarget {
     this.#setState({ status: "waiting", retryAt: Date.now() + wait });
   }
 
-  #end(code: number, reason: string): void {
+  #end(code: number, reason: string, forget = false): void {
     this.#detach();
     this.#listening.abort();
     this.#setState({ status: "closed", code, reason });
@@ -482,6 +486,7 @@ export class Client extends EventTarget {
     this.#rooms.clear();
     for (const { reject } of this.#outbox) reject(error);
     this.#outbox = [];
+    if (forget) this.#save();
   }
 
   #detach(): void {
@@ -760,8 +765,14 @@ export class Client extends EventTarget {
     store(this.#identity, IDENTITY_KEY, { token: this.#token, name: user.name });
   }
 
+  /** However much changes in one turn, it is kept once, at its end. */
   #save(): void {
-    store(this.#unsent, UNSENT_KEY, this.unsent);
+    if (this.#willSave) return;
+    this.#willSave = true;
+    queueMicrotask(() => {
+      this.#willSave = false;
+      store(this.#unsent, UNSENT_KEY, this.unsent);
+    });
   }
 
   #restore(): void {

@@ -235,7 +235,9 @@ export class MessageList {
     this.#unsent.querySelector(".head")?.remove();
     const continues = me !== undefined && this.#writer.from?.id === me.id;
     this.#unsent.classList.toggle("continues", continues);
-    if (me && !continues) this.#unsent.prepend(...newGroup(me, undefined, true).childNodes);
+    if (me && !continues && this.#sending.size) {
+      this.#unsent.prepend(...newGroup(me, undefined, true).childNodes);
+    }
     if (this.#sending.size) this.#sayTop();
   }
 

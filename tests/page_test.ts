@@ -1,0 +1,529 @@
+/**
+ * The page, in Chromium, against the real server: what people do with it, what the network does to
+ * it, and what hostile text tries. Every test fails as well if a page logs an error or a warning,
+ * which is how a violation of the Content-Security-Policy or of Trusted Types would show.
+ *
+ * @module
+ */
+import type { Locator, Page } from "playwright-core";
+import { connect } from "../static/client.ts";
+import { assert, assertEquals } from "./assert.ts";
+import { assertAccessible, browserTest } from "./browser.ts";
+import { serve, until } from "./harness.ts";
+import { faultProxy } from "./proxy.ts";
+import { ServerProcess } from "./server_process.ts";
+
+const PHONE = {
+  viewport: { width: 320, height: 640 },
+  isMobile: true,
+  hasTouch: true,
+  colorScheme: "dark",
+} as const;
+
+function lines(page: Page): Locator {
+  return page.locator(".list:not([hidden]) .line > .text");
+}
+
+async function say(page: Page, text: string): Promise<void> {
+  await page.locator("#say").fill(text);
+  await page.locator("#say").press("Enter");
+}
+
+/** Waits until the room that is open shows just these messages. */
+async function shows(page: Page, texts: readonly string[]): Promise<void> {
+  let shown: string[] = [];
+  const same = () => JSON.stringify(shown) === JSON.stringify(texts);
+  try {
+    await until(async () => {
+      shown = await lines(page).allTextContents();
+      return same();
+    }, "the messages");
+  } finally {
+    if (!same()) assertEquals(shown, texts);
+  }
+}
+
+async function text(page: Page, selector: string): Promise<string> {
+  return (await page.locator(selector).textContent() ?? "").replaceAll(/[\u2068\u2069]/g, "");
+}
+
+/** Waits until an element says so. */
+async function says(page: Page, selector: string, wanted: string): Promise<void> {
+  await until(async () => (await text(page, selector)).includes(wanted), `"${wanted}"`);
+}
+
+async function rename(page: Page, name: string): Promise<void> {
+  await page.locator("#my-name").click();
+  await page.locator("#me input").fill(name);
+  await page.locator("#me input").press("Enter");
+}
+
+async function enter(page: Page, room: string): Promise<void> {
+  await page.locator("#add-name").fill(room);
+  await page.locator("#add-name").press("Enter");
+  await says(page, "#title", room);
+}
+
+/** Presses "try now" in the banner, unless it is back already. */
+async function tryNow(page: Page): Promise<void> {
+  await page.evaluate(`document.querySelector("#banner button").click()`);
+}
+
+/** Whether nothing sticks out of the page sideways. */
+async function fits(page: Page): Promise<unknown> {
+  return await page.evaluate(
+    `[...document.querySelectorAll(".list, main, .bar, #rooms, .text, .composer")].every((it) =>
+      it.scrollWidth <= it.clientWidth + 1) &&
+      document.documentElement.scrollWidth <= innerWidth`,
+  );
+}
+
+browserTest("two people talk, see each other typing, and see it end", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(server.url);
+  await shows(ada, []);
+  await assertAccessible(ada, "an empty room");
+  await rename(ada, "Ada");
+  const bob = await chrome.open(server.url);
+  await says(ada, "#count", "2 people here");
+  await bob.locator("#say").pressSequentially("Hi");
+  await says(ada, "#typing", "is typing");
+  await assertAccessible(ada, "somebody is typing");
+  await bob.locator("#say").fill("");
+  await bob.locator("#say").press("Enter"); // nothing to send: nothing is sent
+  await say(bob, "Hello Ada");
+  await shows(ada, ["Hello Ada"]);
+  await says(ada, "#typing", "");
+  await until(async () => await text(ada, "#typing") === "", "the end of typing");
+  await says(ada, "#announcer", "Hello Ada");
+  await ada.locator("#say").fill("two");
+  await ada.locator("#say").press("Shift+Enter");
+  await ada.locator("#say").pressSequentially("lines");
+  await ada.locator("#say").press("Enter");
+  await shows(bob, ["Hello Ada", "two\nlines"]);
+  assertEquals(await ada.locator(".line .mark").getAttribute("title"), "Sent");
+  assertEquals(await bob.locator(".head b").allTextContents(), [
+    await text(bob, "#my-name bdi"),
+    "Ada",
+  ]);
+  await assertAccessible(bob, "a conversation");
+});
+
+browserTest("a new name, changed in place, is everywhere; a refused one is not", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(server.url);
+  const bob = await chrome.open(server.url);
+  await ada.locator("#my-name").focus();
+  await ada.keyboard.press("Enter");
+  await assertAccessible(ada, "writing a name");
+  await ada.keyboard.press("Escape");
+  assertEquals(await ada.evaluate("document.activeElement.id"), "my-name");
+  await rename(ada, "Ada");
+  await says(bob, ".list:not([hidden]) .notice", "is now called Ada");
+  await says(bob, "#people-list", "Ada");
+  await rename(ada, "\u202Eevil");
+  await says(ada, "#toast", "refused");
+  await says(ada, "#my-name", "Ada");
+  await assertAccessible(ada, "a refusal");
+  await ada.reload();
+  await says(ada, "#my-name", "Ada");
+});
+
+browserTest(
+  "a link invites to a room; unread messages are counted; a room is left",
+  async (chrome) => {
+    await using server = await serve();
+    const ada = await chrome.open(`${server.url}/?room=design`);
+    await says(ada, "#title", "design");
+    const bob = await chrome.open(`${server.url}/?room=design`);
+    await says(ada, "#count", "2 people here");
+    await enter(ada, "lobby");
+    assertEquals(new URL(ada.url()).searchParams.get("room"), "lobby");
+    await say(bob, "one");
+    await say(bob, "two");
+    await says(ada, "#rooms", "2 new messages");
+    assertEquals(await ada.title(), "(2) lobby · Parley");
+    await assertAccessible(ada, "unread messages");
+    await ada.goBack();
+    await says(ada, "#title", "design");
+    await shows(ada, ["one", "two"]);
+    assertEquals(await ada.locator(".new").count(), 1);
+    await until(async () => await ada.title() === "design · Parley", "nothing unread");
+    await assertAccessible(ada, "the line over new messages");
+    await ada.keyboard.press("Alt+ArrowDown");
+    await says(ada, "#title", "lobby");
+    await ada.locator(`[data-room="design"] .leave`).focus();
+    await ada.keyboard.press("Enter");
+    await says(bob, "#count", "1 person here");
+    await until(async () => await ada.locator("#rooms li").count() === 1, "one room");
+    await ada.reload();
+    assertEquals(await ada.locator("#rooms li").count(), 1);
+  },
+);
+
+browserTest("two tabs are one person, and a reload shows history once", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(server.url);
+  await say(ada, "from the first tab");
+  await shows(ada, ["from the first tab"]);
+  const tab = await chrome.tab(ada);
+  await shows(tab, ["from the first tab"]);
+  await says(tab, "#count", "1 person here");
+  await say(tab, "from the second");
+  await shows(ada, ["from the first tab", "from the second"]);
+  assertEquals(await ada.locator(".group.own .face").count(), 1);
+  const me = await text(ada, "#my-name bdi");
+  await ada.reload();
+  await shows(ada, ["from the first tab", "from the second"]);
+  assertEquals(await text(ada, "#my-name bdi"), me);
+  assertEquals(await text(ada, "#count"), "1 person here");
+});
+
+browserTest("what was typed just before a reload is sent, and shown once", async (chrome) => {
+  await using server = await serve();
+  await using proxy = faultProxy(server.url);
+  const ada = await chrome.open(proxy.url);
+  await shows(ada, []);
+  await until(async () => await ada.locator("#my-name").count() === 1, "the welcome");
+  await says(ada, "#count", "1 person");
+  proxy.stall("up");
+  await say(ada, "in flight");
+  await say(ada, "behind it");
+  await shows(ada, ["in flight", "behind it"]);
+  assertEquals(await ada.locator(".sending").count(), 2);
+  await assertAccessible(ada, "messages on their way");
+  await ada.locator("#say").fill("a draft");
+  proxy.cut();
+  proxy.flow();
+  await ada.reload();
+  await until(async () => await ada.locator(".sending").count() === 0, "the echoes");
+  await shows(ada, ["in flight", "behind it"]);
+  assertEquals(await ada.locator("#say").inputValue(), "a draft");
+});
+
+browserTest(
+  "a server killed and started again: a banner, then every message once",
+  async (chrome) => {
+    await using server = await ServerProcess.start({ HEARTBEAT_SECONDS: "1" });
+    const ada = await chrome.open(server.url);
+    const bob = await chrome.open(server.url);
+    await say(ada, "before");
+    await shows(bob, ["before"]);
+    await server.kill();
+    await says(ada, "#banner", "Trying again in");
+    await assertAccessible(ada, "connection lost");
+    await say(ada, "while away 1");
+    await say(ada, "while away 2");
+    await say(bob, "bob too");
+    assertEquals(await ada.locator(".sending").count(), 2);
+    await server.restart();
+    await ada.locator("#banner button").click();
+    await bob.locator("#banner button").click();
+    for (const page of [ada, bob]) {
+      await until(async () => (await lines(page).count()) === 4, "all messages");
+      await until(async () => await page.locator(".sending").count() === 0, "the echoes");
+      assert(await page.locator("#banner").isHidden());
+    }
+    const shown = await lines(ada).allTextContents();
+    assertEquals(shown, await lines(bob).allTextContents());
+    assertEquals(shown.filter((it) => it !== "bob too"), [
+      "before",
+      "while away 1",
+      "while away 2",
+    ]);
+    await says(ada, "#announcer", "Connected again.");
+  },
+);
+
+browserTest(
+  "a server that stops answering is noticed, and all comes when it goes on",
+  async (chrome) => {
+    await using server = await ServerProcess.start({ HEARTBEAT_SECONDS: "0.5" });
+    const ada = await chrome.open(server.url);
+    await say(ada, "before");
+    await shows(ada, ["before"]);
+    server.signal("SIGSTOP");
+    await say(ada, "into the silence");
+    await ada.locator("#banner").waitFor();
+    server.signal("SIGCONT");
+    await until(async () => await ada.locator("#banner").isHidden(), "the connection");
+    await shows(ada, ["before", "into the silence"]);
+    await until(async () => await ada.locator(".sending").count() === 0, "the echo");
+  },
+);
+
+browserTest(
+  "a message that is refused says so, and can be sent again or discarded",
+  async (chrome) => {
+    let mute = true;
+    await using server = await serve({}, (_user, action) => action !== "speak" || !mute);
+    const ada = await chrome.open(server.url);
+    await say(ada, "first");
+    await ada.locator(".failed").waitFor();
+    await assertAccessible(ada, "a message that was not sent");
+    await say(ada, "second");
+    await until(async () => await ada.locator(".failed").count() === 2, "the second refusal");
+    await ada.getByText("Discard").first().click();
+    mute = false;
+    await ada.getByText("Send again").click();
+    await until(async () => await ada.locator(".failed, .sending").count() === 0, "the echo");
+    await shows(ada, ["second"]);
+    await ada.locator("#say").fill("ä".repeat(9_000));
+    await says(ada, "#over", "Too long");
+    await assertAccessible(ada, "a message that is too long");
+    await ada.locator("#say").press("Enter");
+    await shows(ada, ["second"]);
+  },
+);
+
+browserTest(
+  "older messages come while scrolling up, and the reader keeps the place",
+  async (chrome) => {
+    await using server = await serve();
+    await fill(server.url, "lobby", 400);
+    const ada = await chrome.open(server.url);
+    await until(async () => await lines(ada).count() === 50, "the newest");
+    const all = Array.from({ length: 400 }, (_, i) => `message ${i + 1}`);
+    const list = ada.locator(".list:not([hidden])");
+    await list.focus();
+    for (let before = 50; before < 400;) {
+      // What is read in the middle of the screen, and where, in one look.
+      const [seq, top] = await looksAt(ada, 400);
+      await until(async () => await lines(ada).count() > before, "older messages");
+      const [, now] = await looksAt(ada, undefined, seq);
+      assert(Math.abs(now - top) < 50, `line ${seq} went from ${top} to ${now}`);
+      before = await lines(ada).count();
+    }
+    assertEquals(await lines(ada).allTextContents(), all);
+    await ada.keyboard.press("Home");
+    await says(ada, ".list:not([hidden]) .top", "This is where lobby begins.");
+    await assertAccessible(ada, "scrolled up");
+    const bob = await chrome.open(server.url);
+    await say(bob, "news");
+    await says(ada, "#latest", "1 new message");
+    assertEquals(await ada.evaluate(`document.querySelector(".list:not([hidden])").scrollTop`), 0);
+    await ada.locator("#latest").click();
+    await until(async () => await ada.locator("#latest").isHidden(), "the newest");
+  },
+);
+
+browserTest("hostile text is text, and stays in its place", async (chrome) => {
+  await using server = await serve();
+  const markup =
+    `<img src=x onerror="document.title='pwned'"><script>document.title="pwned"</script>`;
+  const room = `"><b>${"W".repeat(50)}`;
+  const marks = `Z${"\u0352".repeat(5_000)}`;
+  const ada = await chrome.open(`${server.url}/?${new URLSearchParams({ room })}`, PHONE);
+  const bob = connect(`${server.url}/ws`, { name: `<i>${"\u0E49".repeat(60)}` });
+  bob.join(room);
+  const hostile = [
+    markup,
+    marks,
+    "W".repeat(4_000),
+    "مرحبا https://example.org/a(b)c). javascript:alert(1) https://evil.example/\u202Egpj.exe",
+    "👩‍👩‍👧‍👦 🏳️‍🌈 a\u2028b\u0085c",
+    "http://[bad https://user:pw@example.org/?q=<script>#x",
+  ];
+  for (const payload of hostile) await bob.send(room, payload);
+  await shows(ada, hostile);
+  assert((await ada.title()).includes(room));
+  assertEquals(await ada.locator(".list img, .list script, .list b b, #title b").count(), 0);
+  assertEquals(
+    await ada.evaluate(`[...document.querySelectorAll(".text a")].map(({ href }) => href)`),
+    ["https://example.org/a(b)c", "https://evil.example/", "https://user:pw@example.org/?q="],
+  );
+  assertEquals(await fits(ada), true);
+  // The marks of one message do not cover another.
+  const box = await lines(ada).nth(1).boundingBox();
+  assert(box && box.height < 120, `5,000 marks are ${box?.height} px high`);
+  assertEquals(
+    await ada.evaluate(`getComputedStyle(document.querySelectorAll(".line .text")[1]).overflow`),
+    "clip",
+  );
+  await assertAccessible(ada, "hostile text");
+  bob.close();
+});
+
+browserTest("on a phone the panels open and close with a finger and with keys", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(server.url, PHONE);
+  await says(ada, "#count", "1 person here");
+  assertEquals(await fits(ada), true);
+  await assertAccessible(ada, "a phone, dark");
+  await ada.locator("#open-rail").tap();
+  await ada.locator("#rail .close").waitFor();
+  await assertAccessible(ada, "the rooms on a phone");
+  assertEquals(await ada.evaluate("document.activeElement.closest('#rail') !== null"), true);
+  await ada.keyboard.press("Escape");
+  assertEquals(await ada.evaluate("document.activeElement.id"), "open-rail");
+  await ada.locator("#open-people").tap();
+  await assertAccessible(ada, "the people on a phone");
+  await ada.locator("#scrim").tap({ position: { x: 10, y: 300 } });
+  await ada.locator("#open-rail").tap();
+  await ada.locator("#add-name").fill("design");
+  await ada.locator("#add-name").press("Enter");
+  await says(ada, "#title", "design");
+  assertEquals(await ada.evaluate("document.activeElement.id"), "say");
+  await say(ada, "from a phone");
+  await shows(ada, ["from a phone"]);
+  assertEquals(await fits(ada), true);
+});
+
+browserTest("Chinese and English, light and dark", async (chrome) => {
+  await using server = await serve();
+  for (const colorScheme of ["light", "dark"] as const) {
+    const ada = await chrome.open(server.url, { locale: "zh-CN", colorScheme });
+    await says(ada, "#rail h2", "房间");
+    await says(ada, "#count", "人在线");
+    assertEquals(await ada.locator("html").getAttribute("lang"), "zh-CN");
+    assertEquals(await ada.locator("#say").getAttribute("placeholder"), "说点什么…");
+    await say(ada, "你好");
+    await until(async () => await ada.locator(".line .mark").count() > 0, "the message");
+    await assertAccessible(ada, `Chinese, ${colorScheme}`);
+    const bob = await chrome.open(server.url, { locale: "fr-FR", colorScheme });
+    await says(bob, "#rail h2", "Rooms");
+    await assertAccessible(bob, `English, ${colorScheme}`);
+    await ada.close();
+    await bob.close();
+  }
+});
+
+browserTest("everything can be done with the keyboard alone", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(`${server.url}/?room=design`);
+  await says(ada, "#count", "1 person");
+  await ada.locator(".skip").focus();
+  const stops: unknown[] = [];
+  for (let i = 0; i < 12; i++) {
+    if (i > 0) await ada.keyboard.press("Tab");
+    stops.push(
+      await ada.evaluate(
+        `(document.activeElement.id || document.activeElement.getAttribute("role") ||
+          document.activeElement.getAttribute("aria-label") || document.activeElement.textContent).trim()`,
+      ),
+    );
+    const outline = await ada.evaluate(`(() => {
+      const it = document.activeElement.closest(".box") ?? document.activeElement;
+      const { outlineStyle, outlineWidth } = getComputedStyle(it);
+      return outlineStyle !== "none" && parseFloat(outlineWidth) >= 1;
+    })()`);
+    if (stops.at(-1) !== "") assertEquals(outline, true, `a visible focus on ${stops.at(-1)}`);
+    if (stops.at(-1) === "send") break;
+  }
+  assertEquals(stops.slice(0, 8), [
+    "Skip to the message box",
+    "design",
+    "add-name",
+    "Add a room",
+    "my-name",
+    "invite",
+    "log",
+    "say",
+  ]);
+});
+
+browserTest(
+  "ten thousand messages: shown at once, scrolled smoothly, and not all kept",
+  async (chrome) => {
+    await using server = await serve();
+    const ada = await chrome.open(server.url);
+    await says(ada, "#count", "1 person here");
+    await fill(server.url, "lobby", 10_000);
+    await until(
+      async () => (await lines(ada).last().textContent()) === "message 10000",
+      "the last",
+    );
+    const kept = await lines(ada).count();
+    assert(kept >= 1_900 && kept <= 3_000, `${kept} lines are kept`);
+    // A frame while scrolling through them: no more than a few are ever late.
+    const late = await ada.evaluate(`new Promise((resolve) => {
+    const list = document.querySelector(".list:not([hidden])");
+    const times = [];
+    let last = performance.now();
+    (function step() {
+      list.scrollTop -= 700;
+      const now = performance.now();
+      times.push(now - last);
+      last = now;
+      times.length < 90 ? requestAnimationFrame(step) : resolve(times.filter((ms) => ms > 100).length);
+    })();
+  })`);
+    assert(Number(late) < 9, `${late} of 90 frames took more than 100 ms`);
+  },
+);
+
+browserTest("the client library in Chromium comes through every fault", async (chrome) => {
+  await using server = await serve({ heartbeatSeconds: 0.3 });
+  await using proxy = faultProxy(server.url);
+  const eve = connect(`${server.url}/ws`);
+  const heard: unknown[] = [];
+  eve.addEventListener("chat", ({ detail }) => heard.push(detail.payload));
+  await eve.join("faults");
+  const page = await chrome.open(proxy.url);
+  await page.evaluate(`import("/client.ts").then(({ connect }) => {
+    const client = connect(new URL("/ws", location.href), {
+      backoffMs: { min: 5, max: 50 }, outbox: sessionStorage,
+    });
+    window.seen = [];
+    client.addEventListener("chat", ({ detail }) => window.seen.push(detail.payload));
+    window.test = client;
+    return client.join("faults").then(() => true);
+  })`);
+  const send = (text: string) => page.evaluate(`void test.send("faults", "${text}")`);
+  const faults = [
+    () => proxy.cut(),
+    () => proxy.stall("down"),
+    () => proxy.halfOpen(),
+    () => proxy.pass({ delayMs: 2, pieceBytes: 50 }),
+    () => proxy.stall(),
+  ];
+  const all: string[] = [];
+  for (const [i, fault] of faults.entries()) {
+    all.push(`before ${i}`, `during ${i}`);
+    await send(`before ${i}`);
+    await until(() => heard.length >= all.length - 1, "the message before the fault");
+    fault();
+    await send(`during ${i}`);
+    if (i === 1) {
+      await until(() => heard.length === all.length, "the commit");
+      proxy.cut(); // between commit and echo
+    }
+    if (i === 4) {
+      const lost = () => page.evaluate<boolean>(`test.state.status !== "open"`);
+      await until(lost, "the silence to be noticed");
+    }
+    proxy.flow();
+    await until(() => heard.length === all.length, "the message during the fault");
+  }
+  await until(() => page.evaluate<boolean>(`seen.length >= ${all.length}`), "all messages");
+  assertEquals(await page.evaluate("seen"), all);
+  assertEquals(heard, all);
+  eve.close();
+});
+
+/** Scrolls, and tells which line is in the middle of the screen, or where that line is now. */
+async function looksAt(page: Page, scrollTop?: number, seq?: string): Promise<[string, number]> {
+  const found: unknown = await page.evaluate(`(() => {
+    const list = document.querySelector(".list:not([hidden])");
+    if (${scrollTop ?? -1} >= 0) list.scrollTop = ${scrollTop ?? 0};
+    const { left, top, width, height } = list.getBoundingClientRect();
+    const line = ${seq ?? 0}
+      ? document.querySelector('.list:not([hidden]) [data-seq="${seq}"]')
+      : [...Array(9).keys()].map((i) =>
+          document.elementFromPoint(left + width / 2, top + height / 2 + i * 8)?.closest(".line")
+        ).find((it) => it);
+    return line.dataset.seq + " " + line.getBoundingClientRect().top;
+  })()`);
+  const [line = "", top] = String(found).split(" ");
+  return [line, Number(top)];
+}
+
+/** Says so many messages in a room. */
+async function fill(url: string, room: string, count: number): Promise<void> {
+  const client = connect(`${url}/ws`, { name: "Filler", maxUnsent: count });
+  await client.join(room);
+  await Promise.all(
+    Array.from({ length: count }, (_, i) => client.send(room, `message ${i + 1}`)),
+  );
+  client.close();
+}
