@@ -91,7 +91,7 @@ async function main(args: string[]): Promise<number> {
   const report = markdown({
     machine: await machine(),
     rounds,
-    work: workTable(names),
+    work: workTable(),
     sections,
     bars,
     clientBytes: await clientSize(),

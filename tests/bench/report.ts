@@ -34,7 +34,8 @@ export function markdown(report: Report): string {
   return [
     "# Parley beside its peers",
     `${machine} · ${rounds} rounds`,
-    ...(work === "" ? [] : ["## The work", work]),
+    "## The work",
+    work,
     ...(bars.length === 0
       ? []
       : ["## What it had to reach", table(["", "must be", "is", "met"], bars)]),

@@ -120,15 +120,13 @@ export function barRows(key: string, rounds: Rounds): string[][] {
 }
 
 /** The work as a table. */
-export function workTable(keys: readonly string[]): string {
+export function workTable(): string {
   return table(
     ["work", "members", "rooms", "senders a room", "in flight each", "Parley's clients speak"],
-    keys.flatMap((key) => {
-      const work = WORKLOADS[key];
-      if (work === undefined) return [];
+    Object.entries(WORKLOADS).map(([key, work]) => {
       const { title, members, rooms, senders, inFlight, dialect } = work;
       const speaks = dialect === "plain" ? "plain" : "parley.v1.batched";
-      return [[`(${key}) ${title}`, ...[members, rooms, senders, inFlight].map(String), speaks]];
+      return [`(${key}) ${title}`, ...[members, rooms, senders, inFlight].map(String), speaks];
     }),
   );
 }

@@ -27,6 +27,8 @@ export async function flood(job: FloodJob): Promise<FloodResult> {
     echoes += count;
     if (sending && !paced) client.say(count);
   };
+  // What a room had before may look like one's own: it is no echo.
+  for (const client of clients) client.echoes = 0;
   if (paced) paced.begin();
   else for (const client of senders) client.say(job.inFlight);
 
@@ -127,14 +129,19 @@ class Pace {
     clearInterval(this.#timer);
   }
 
+  /** Each sender in turn; who has several due says them together, as a client would. */
   #send(): void {
-    const due = (performance.now() - this.#begin) / 1000 * this.#rate;
-    for (; this.#sent < due; this.#sent++) {
-      const index = this.#sent % this.#senders.length;
+    const now = performance.now();
+    const senders = this.#senders.length;
+    const due = Math.floor((now - this.#begin) / 1000 * this.#rate) - this.#sent;
+    for (let i = 0; i < Math.min(due, senders); i++) {
+      const index = (this.#sent + i) % senders;
       const sender = this.#senders[index]!;
-      this.#sentAt[index]![sender.sent % RING] = performance.now();
-      sender.say(1);
+      const count = Math.floor((due - i - 1) / senders) + 1;
+      for (let k = 0; k < count; k++) this.#sentAt[index]![(sender.sent + k) % RING] = now;
+      sender.say(count);
     }
+    this.#sent += due;
   }
 
   result() {
