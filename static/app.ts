@@ -164,7 +164,8 @@ client.addEventListener("error", ({ detail }) => {
   } else if (detail.field === "name") {
     ownName.refused();
     toast(strings.nameRefused(detail.payload));
-  } else toast(detail.payload);
+  }
+  // The rest is about what nobody waits for, such as typing where one may only read.
 });
 
 // --- showing ----------------------------------------------------------------------------------

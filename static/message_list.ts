@@ -321,7 +321,7 @@ export class MessageList {
   #attend(): void {
     if (this.#active && this.pinned) {
       this.unread = 0;
-      this.#read = Math.max(this.#read ?? 0, this.#last);
+      if (this.#last) this.#read = Math.max(this.#read ?? 0, this.#last);
     }
     this.#options.changed();
   }

@@ -34,7 +34,10 @@ export class People {
     );
     const rows = people.map((user) => {
       const row = h("li", {}, face(user), h("bdi", {}, user.name));
-      if (user.id === me?.id) row.append(h("span", { class: "soft" }, strings.you));
+      if (user.id === me?.id) {
+        row.className = "own";
+        row.append(h("span", { class: "soft" }, strings.you));
+      }
       return row;
     });
     const more = this.count - people.length;

@@ -93,7 +93,7 @@ browserTest("two people talk, see each other typing, and see it end", async (chr
   await bob.locator("#say").press("Enter"); // nothing to send: nothing is sent
   await say(bob, "Hello Ada");
   await shows(ada, ["Hello Ada"]);
-  await says(ada, "#typing", "");
+  assertEquals(await bob.locator(".new").count(), 0); // to a newcomer nothing is new
   await until(async () => await text(ada, "#typing") === "", "the end of typing");
   await says(ada, "#announcer", "Hello Ada");
   await ada.locator("#say").fill("two");
@@ -295,13 +295,17 @@ browserTest(
       before = await lines(ada).count();
     }
     assertEquals(await lines(ada).allTextContents(), all);
-    await ada.keyboard.press("Home");
+    const scrollTop = `document.querySelector(".list:not([hidden])").scrollTop`;
+    await until(async () => {
+      await ada.keyboard.press("Home");
+      return await ada.evaluate<boolean>(`${scrollTop} === 0`);
+    }, "the beginning");
     await says(ada, ".list:not([hidden]) .top", "This is where lobby begins.");
     await assertAccessible(ada, "scrolled up");
     const bob = await chrome.open(server.url);
     await say(bob, "news");
     await says(ada, "#latest", "1 new message");
-    assertEquals(await ada.evaluate(`document.querySelector(".list:not([hidden])").scrollTop`), 0);
+    assertEquals(await ada.evaluate(scrollTop), 0);
     await ada.locator("#latest").click();
     await until(async () => await ada.locator("#latest").isHidden(), "the newest");
   },
@@ -510,7 +514,8 @@ async function looksAt(page: Page, scrollTop?: number, seq?: string): Promise<[s
     const line = ${seq ?? 0}
       ? document.querySelector('.list:not([hidden]) [data-seq="${seq}"]')
       : [...Array(9).keys()].map((i) =>
-          document.elementFromPoint(left + width / 2, top + height / 2 + i * 8)?.closest(".line")
+          document.elementFromPoint(left + width / 2, top + height / 2 + i * 8)
+            ?.closest(".group")?.querySelector(".line")
         ).find((it) => it);
     return line.dataset.seq + " " + line.getBoundingClientRect().top;
   })()`);
