@@ -20,13 +20,10 @@
 import type {
   AnnouncedLimits,
   ByeEvent,
-  ChatCommand,
   ChatEvent,
   Command,
   Cursor,
-  CustomCommand,
   CustomEvent as AppEvent,
-  ErrorCode,
   ErrorEvent,
   Event as WireEvent,
   JoinedEvent,
@@ -37,6 +34,14 @@ import type {
   User,
   WelcomeEvent,
 } from "../server/protocol.ts";
+import { ClientError } from "./client_error.ts";
+import { Membership } from "./membership.ts";
+import { Outbox, type Unsent } from "./outbox.ts";
+import { browserStorage, type KeyValue, load, save } from "./storage.ts";
+import { type OpenTransport, type Transport, webSocket } from "./transport.ts";
+
+export { ClientError, type KeyValue, type OpenTransport, type Transport, type Unsent, webSocket };
+export type { TransportHandlers } from "./transport.ts";
 
 /** Close codes after which a client does not come back (`CLOSE_CODES` of the protocol). */
 export const FINAL_CLOSE_CODES: readonly number[] = [1000, 1003, 1008, 1009];
@@ -54,31 +59,11 @@ const WELCOME_MS = 10_000;
 const MISSED_HEARTBEATS = 2.2;
 /** A connection that lasted this long was a good one, in milliseconds. */
 const LASTED_MS = 5_000;
-/** How long a room's missed messages are waited for before something new is said in it. */
-const CATCH_UP_MS = 1_000;
-/** "Typing" is said again this often while it goes on, and forgotten after the longer time. */
-const TYPING_MS = 3_000;
-const TYPING_FORGOTTEN_MS = 5_000;
-
-/** What became of a message that was not stored, or of a room that was not entered. */
-export class ClientError extends Error {
-  /**
-   * The server's error code, or `closed` (the client is), `left` (the room was left first), `full`
-   * (too many messages are waiting already).
-   */
-  readonly code: ErrorCode | "closed" | "left" | "full";
-  constructor(code: ClientError["code"], message: string) {
-    super(message);
-    this.name = "ClientError";
-    this.code = code;
-  }
-}
-
-/** The part of the Web Storage API that the client uses. */
-export interface KeyValue {
-  getItem(key: string): string | null;
-  setItem(key: string, value: string): void;
-}
+const IDENTITY_KEY = "parley.me";
+/** The `ref`s of the first `hello`, and of the one that says nothing if that is refused. */
+const HELLO = "hello";
+const HELLO_AS_GUEST = "hello, as a guest";
+const encoder = new TextEncoder();
 
 /** What {@linkcode connect} can be told. */
 export interface ClientOptions {
@@ -134,73 +119,7 @@ export interface ClientEvents {
   bye: ByeEvent;
 }
 
-// ---------------------------------------------------------------------------------------------
-// Transport: what the client needs of a connection, and nothing more
-// ---------------------------------------------------------------------------------------------
-
-/** A connection that is being opened, or open. */
-export interface Transport {
-  /** Sends commands together, in order. Only called after `opened`. */
-  send(commands: readonly Command[]): void;
-  /** Lets go of the connection: after this no handler is called. */
-  close(): void;
-}
-
-/** What a transport tells its client. */
-export interface TransportHandlers {
-  opened(): void;
-  received(events: readonly WireEvent[]): void;
-  closed(code: number, reason: string): void;
-}
-
-/** Begins to open a connection to `url` (ws: or wss:). */
-export type OpenTransport = (url: string, handlers: TransportHandlers) => Transport;
-
-/** The transport of choice: a WebSocket that speaks `parley.v1.batched`. */
-export const webSocket: OpenTransport = (url, { opened, received, closed }) => {
-  const socket = new WebSocket(url, "parley.v1.batched");
-  socket.onopen = opened;
-  socket.onmessage = ({ data }) => received([JSON.parse(data)].flat());
-  socket.onclose = ({ code, reason }) => closed(code, reason);
-  return {
-    send: (commands) => socket.send(JSON.stringify(commands)),
-    close() {
-      // A dead peer's close event may be minutes away: nobody waits for it.
-      socket.onopen = socket.onmessage = socket.onclose = null;
-      socket.close(1000);
-    },
-  };
-};
-
-// ---------------------------------------------------------------------------------------------
-// The client
-// ---------------------------------------------------------------------------------------------
-
-/** A command that is kept until it is answered. */
-export type Unsent = (ChatCommand | CustomCommand) & { readonly ref: string };
-
 type Timer = ReturnType<typeof setTimeout>;
-
-interface Outgoing extends PromiseWithResolvers<Message> {
-  readonly command: Unsent;
-  inFlight: boolean;
-}
-
-interface Membership extends PromiseWithResolvers<JoinedEvent> {
-  /** The `ref` of a `join` under way or done; without it, one is to be sent. */
-  ref: string;
-  joined: boolean;
-  epoch: string;
-  /** The last message seen; -1 before the first. */
-  seq: number;
-  /** The newest message when the room was joined. */
-  head: number;
-  /** Not joined: no sooner joined. Joined: nothing said sooner, unless caught up with `head`. */
-  notBefore: number;
-  typedAt: number;
-  /** Who is typing, with the timers that forget them. */
-  readonly typists: Map<string, { from: User; timer: Timer }>;
-}
 
 /** Merged with the class: the one way to type an EventTarget's events without a cast. */
 export interface Client {
@@ -226,10 +145,9 @@ export class Client extends EventTarget {
   readonly #url: URL;
   readonly #options: ClientOptions;
   readonly #identity: KeyValue;
-  readonly #unsent: KeyValue;
+  readonly #outbox: Outbox;
   readonly #listening = new AbortController();
   readonly #rooms = new Map<string, Membership>();
-  #outbox: Outgoing[] = [];
   #state: ClientState = { status: "connecting" };
   #transport: Transport | undefined;
   #user: User | undefined;
@@ -246,7 +164,6 @@ export class Client extends EventTarget {
   #refilledAt = 0;
   #welcomedAt = 0;
   #pausedUntil = 0;
-  #willSave = false;
   #stateTimer: Timer | undefined;
   #flushTimer: Timer | undefined;
 
@@ -256,8 +173,10 @@ export class Client extends EventTarget {
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
     this.#options = options;
     this.#identity = options.identity ?? browserStorage("localStorage");
-    this.#unsent = options.outbox ?? browserStorage("sessionStorage");
-    this.#restore();
+    this.#outbox = new Outbox(
+      options.outbox ?? browserStorage("sessionStorage"),
+      options.maxUnsent ?? 256,
+    );
     if (typeof addEventListener === "function") {
       const { signal } = this.#listening;
       addEventListener("online", () => this.retry(), { signal });
@@ -284,7 +203,7 @@ export class Client extends EventTarget {
 
   /** The messages that are not acknowledged, oldest first; after a reload, those from before it. */
   get unsent(): readonly Unsent[] {
-    return this.#outbox.map(({ command }) => command);
+    return this.#outbox.commands;
   }
 
   /**
@@ -296,35 +215,26 @@ export class Client extends EventTarget {
    * @throws {ClientError} if the server refuses for good, or the room is left meanwhile.
    */
   join(room: string, since?: Cursor): Promise<JoinedEvent> {
+    if (this.#state.status === "closed") return Promise.reject(closedError());
     let membership = this.#rooms.get(room);
     if (!membership) {
-      membership = {
-        ...quietly(Promise.withResolvers<JoinedEvent>()),
-        ref: "",
-        joined: false,
-        epoch: since?.epoch ?? "",
-        seq: since?.seq ?? -1,
-        head: 0,
-        notBefore: 0,
-        typedAt: 0,
-        typists: new Map(),
-      };
+      membership = new Membership(room, since, (event) => this.#dispatch("typing", event));
       this.#rooms.set(room, membership);
       this.#flush();
     }
-    return membership.promise;
+    return membership.entered.promise;
   }
 
   /** Leaves a room. What was not acknowledged in it fails with `left`. */
   leave(room: string): void {
     const membership = this.#rooms.get(room);
     if (!membership) return;
-    this.#forgetTypists(membership, room);
-    this.#rooms.delete(room);
-    const error = new ClientError("left", `Room "${room}" was left.`);
-    membership.reject(error);
-    this.#fail(({ command }) => command.room === room, error);
     if (membership.ref) this.#say({ type: "leave", room });
+    this.#rooms.delete(room);
+    membership.lost();
+    const error = new ClientError("left", `Room "${room}" was left.`);
+    membership.entered.reject(error);
+    this.#outbox.fail(error, (command) => command.room === room);
   }
 
   /**
@@ -337,8 +247,7 @@ export class Client extends EventTarget {
    * @throws {ClientError} if it will not be stored.
    */
   send(room: string, payload: string, ref: string = newRef()): Promise<Message> {
-    const membership = this.#rooms.get(room);
-    if (membership) membership.typedAt = 0;
+    this.#rooms.get(room)?.said();
     return this.#keep({ type: "chat", room, payload, ref });
   }
 
@@ -362,11 +271,9 @@ export class Client extends EventTarget {
   /** Tells the others that the user types, or stopped. Cheap enough to call at every key. */
   typing(room: string, active = true): void {
     const membership = this.#rooms.get(room);
-    if (!membership?.joined) return;
-    const now = Date.now();
-    if (active ? now - membership.typedAt < TYPING_MS : !membership.typedAt) return;
-    membership.typedAt = active ? now : 0;
-    this.#say({ type: "typing", room, payload: active });
+    if (membership?.joined && membership.types(active)) {
+      this.#say({ type: "typing", room, payload: active });
+    }
   }
 
   /** Takes a new name; `system` with kind `renamed` tells that it is so, or else `error`. */
@@ -431,15 +338,22 @@ export class Client extends EventTarget {
 
   #hello(): void {
     // Read anew each time: another tab may have taken another name since.
-    const saved = stored<{ token?: string; name?: string }>(this.#identity, IDENTITY_KEY);
-    this.#token = saved?.token;
-    const name = this.#rename?.name ?? saved?.name ?? this.#options.name;
+    const saved = load<{ token: string; name: string }>(this.#identity, IDENTITY_KEY);
+    this.#token = saved.token;
+    const name = this.#rename?.name ?? saved.name ?? this.#options.name;
     this.#transport?.send([{
       type: "hello",
       ref: HELLO,
       ...(this.#token && { token: this.#token }),
       ...(name && { name }),
     }]);
+  }
+
+  /** A token of other times, or a name that is refused: begin as somebody new. */
+  #helloAsGuest(): void {
+    this.#rename = this.#token = undefined;
+    save(this.#identity, IDENTITY_KEY, {});
+    this.#transport?.send([{ type: "hello", ref: HELLO_AS_GUEST }]);
   }
 
   #welcomed(event: WelcomeEvent): void {
@@ -481,12 +395,10 @@ export class Client extends EventTarget {
     this.#detach();
     this.#listening.abort();
     this.#setState({ status: "closed", code, reason });
-    const error = new ClientError("closed", reason || "The client is closed.");
-    for (const membership of this.#rooms.values()) membership.reject(error);
+    const error = closedError(reason);
+    for (const { entered } of this.#rooms.values()) entered.reject(error);
     this.#rooms.clear();
-    for (const { reject } of this.#outbox) reject(error);
-    this.#outbox = [];
-    if (forget) this.#save();
+    this.#outbox.abandon(error, forget);
   }
 
   #detach(): void {
@@ -496,11 +408,8 @@ export class Client extends EventTarget {
     this.#transport = undefined;
     this.#byeMs = undefined;
     this.#sentAt = Infinity;
-    for (const outgoing of this.#outbox) outgoing.inFlight = false;
-    for (const [room, membership] of this.#rooms) {
-      this.#forgetTypists(membership, room);
-      Object.assign(membership, { ref: "", joined: false, notBefore: 0, typedAt: 0 });
-    }
+    this.#outbox.lost();
+    for (const membership of this.#rooms.values()) membership.lost();
   }
 
   #setState(state: ClientState): void {
@@ -532,7 +441,7 @@ export class Client extends EventTarget {
       case "custom":
         return this.#said(event);
       case "typing":
-        return this.#typed(event);
+        return this.#rooms.get(event.room)?.typing(event);
       case "system":
         if (event.kind === "renamed" && event.user && event.user.id === this.#user?.id) {
           this.#iAm(event.user);
@@ -544,15 +453,7 @@ export class Client extends EventTarget {
   #joined(event: JoinedEvent): void {
     const membership = this.#rooms.get(event.room);
     if (!membership) return;
-    const { epoch, seq, recovered } = event;
-    if (!recovered) membership.seq = seq ? -1 : 0;
-    Object.assign(membership, {
-      epoch,
-      head: seq,
-      joined: true,
-      notBefore: Date.now() + CATCH_UP_MS,
-    });
-    membership.resolve(event);
+    membership.join(event);
     this.#dispatch("joined", event);
     this.#flush();
   }
@@ -560,50 +461,15 @@ export class Client extends EventTarget {
   #said(event: ChatEvent | AppEvent): void {
     const { room, seq, from, ref } = event;
     const membership = this.#rooms.get(room);
-    const own = from.id === this.#user?.id && seq !== undefined
-      ? this.#outbox.find(({ command }) => command.ref === ref && command.room === room)
-      : undefined;
-    if (own) {
-      this.#outbox = this.#outbox.filter((other) => other !== own);
-      this.#save();
-    }
-    if (membership?.joined && this.#isNext(membership, seq, own)) {
-      const typist = membership.typists.get(from.id);
-      if (typist) this.#typed({ type: "typing", room, from, payload: false });
+    const stored = isMessage(event) && from.id === this.#user?.id;
+    const own = stored ? this.#outbox.find(ref, room) : undefined;
+    if (own) this.#outbox.remove(own);
+    if (membership?.joined && membership.moveTo(seq, own !== undefined)) {
+      membership.notTyping(from);
       this.#dispatch(event.type, event);
     }
-    if (own && isMessage(event)) own.resolve(event);
-    if (own || membership?.seq === membership?.head) this.#flush();
-  }
-
-  /** Whether a message is to be told, and the cursor then moved over it. */
-  #isNext(membership: Membership, seq: number | undefined, own: unknown): boolean {
-    if (seq === undefined) return true;
-    if (seq <= membership.seq) return false;
-    // The answer to a message sent again runs ahead of the log when we are behind: it comes again
-    // in its place, and the cursor must not leap over what comes before.
-    if (own && membership.seq >= 0 && seq > membership.seq + 1) return false;
-    membership.seq = seq;
-    return true;
-  }
-
-  #typed(event: TypingEvent): void {
-    const { room, from, payload } = event;
-    const typists = this.#rooms.get(room)?.typists;
-    clearTimeout(typists?.get(from.id)?.timer);
-    typists?.delete(from.id);
-    if (payload) {
-      const over = { ...event, payload: false };
-      const timer = setTimeout(() => this.#typed(over), TYPING_FORGOTTEN_MS);
-      typists?.set(from.id, { from, timer });
-    }
-    this.#dispatch("typing", event);
-  }
-
-  #forgetTypists(membership: Membership, room: string): void {
-    for (const { from } of membership.typists.values()) {
-      this.#typed({ type: "typing", room, from, payload: false });
-    }
+    if (stored) own?.resolve(event);
+    if (own || membership?.caughtUp) this.#flush();
   }
 
   #refused(event: ErrorEvent): void {
@@ -611,35 +477,23 @@ export class Client extends EventTarget {
     const retry = RETRIABLE_ERRORS.includes(code);
     const retryAt = Date.now() + (event.retryAfterMs ?? 1000 + Math.random() * 2000);
     const error = new ClientError(code, event.payload);
-    const refused = this.#outbox.find(({ command, inFlight }) => inFlight && command.ref === ref);
-    const [room, membership] =
-      [...this.#rooms].find(([, { ref: asked }]) => asked && asked === ref) ??
-        [];
     if (code === "rate_limited" || code === "unavailable") this.#pausedUntil = retryAt;
-    if (refused) {
-      refused.inFlight = false;
-      if (!retry) this.#fail((outgoing) => outgoing === refused, error);
+    const outgoing = this.#outbox.find(ref);
+    const [room, membership] = [...this.#rooms].find(([, asked]) => ref && asked.ref === ref) ?? [];
+    if (outgoing?.inFlight) {
+      outgoing.inFlight = false;
+      if (!retry) this.#outbox.fail(error, (command) => command === outgoing.command);
     } else if (room !== undefined && membership) {
       if (retry) Object.assign(membership, { ref: "", notBefore: retryAt });
-      else {
-        this.#rooms.delete(room);
-        membership.reject(error);
-      }
+      else this.#rooms.delete(room);
+      if (!retry) membership.entered.reject(error);
       this.#dispatch("error", { ...event, room });
-    } else if (ref && ref === this.#rename?.ref) {
-      if (retry) this.#rename.ref = "";
-      else {
-        this.#rename = undefined;
-        this.#dispatch("error", event);
-      }
+    } else if (ref && ref === this.#rename?.ref && retry) {
+      this.#rename.ref = "";
     } else {
+      if (ref === this.#rename?.ref) this.#rename = undefined;
       this.#dispatch("error", event);
-      if (ref === HELLO && (this.#token || this.#rename)) {
-        // A token of other times, or a name that is refused: begin as somebody new.
-        this.#token = this.#rename = undefined;
-        store(this.#identity, IDENTITY_KEY, {});
-        this.#hello();
-      }
+      if (ref === HELLO) this.#helloAsGuest();
     }
     this.#flush();
   }
@@ -647,27 +501,9 @@ export class Client extends EventTarget {
   // --- what goes out --------------------------------------------------------------------------
 
   #keep(command: Unsent): Promise<Message> {
-    const { ref, room } = command;
-    const known = this.#outbox.find(({ command }) => command.ref === ref && command.room === room);
-    if (known) return known.promise;
-    if (this.#state.status === "closed") {
-      return Promise.reject(new ClientError("closed", "The client is closed."));
-    }
-    if (this.#outbox.length >= (this.#options.maxUnsent ?? 256)) {
-      return Promise.reject(new ClientError("full", "Too many messages are waiting to be sent."));
-    }
-    const outgoing = { ...Promise.withResolvers<Message>(), command, inFlight: false };
-    this.#outbox.push(outgoing);
-    this.#save();
+    if (this.#state.status === "closed") return Promise.reject(closedError());
     queueMicrotask(() => this.#flush()); // what is said in one turn goes in one frame
-    return outgoing.promise;
-  }
-
-  #fail(which: (outgoing: Outgoing) => boolean, error: ClientError): void {
-    const failed = this.#outbox.filter(which);
-    this.#outbox = this.#outbox.filter((outgoing) => !failed.includes(outgoing));
-    this.#save();
-    for (const { reject } of failed) reject(error);
+    return this.#outbox.add(command);
   }
 
   /** Sends what is due, in one frame within the server's limits, and comes back for the rest. */
@@ -684,11 +520,8 @@ export class Client extends EventTarget {
     for (const command of again < Infinity ? [] : this.#due(now, later)) {
       const size = encoder.encode(JSON.stringify(command)).length + 1;
       if (size + 2 > most) {
-        const error = new ClientError(
-          "too_large",
-          `A message may be ${most} bytes with its frame.`,
-        );
-        this.#fail((outgoing) => outgoing.command === command, error);
+        const error = new ClientError("too_large", `A frame may be ${most} bytes.`);
+        this.#outbox.fail(error, (unsent) => unsent === command);
         continue;
       }
       const wait = bytes + size > most ? 1 : this.#spend(now);
@@ -700,7 +533,7 @@ export class Client extends EventTarget {
       frame.push(command);
     }
     if (frame.length) this.#transport?.send(frame);
-    const unanswered = this.#outbox.some(({ inFlight }) => inFlight) ||
+    const unanswered = this.#outbox.inFlight ||
       [...this.#rooms.values()].some(({ ref, joined }) => ref && !joined);
     this.#sentAt = unanswered ? Math.min(this.#sentAt, now) : Infinity;
     if (again < Infinity) this.#flushTimer = setTimeout(() => this.#flush(), again - now);
@@ -714,9 +547,9 @@ export class Client extends EventTarget {
         later(membership.notBefore);
         continue;
       }
-      const { epoch, seq } = membership;
+      const { since } = membership;
       const ref = newRef();
-      yield { type: "join", room, ref, ...(seq >= 0 && { since: { epoch, seq } }) };
+      yield { type: "join", room, ref, ...(since && { since }) };
       membership.ref = ref;
     }
     if (this.#rename && !this.#rename.ref) {
@@ -724,12 +557,12 @@ export class Client extends EventTarget {
       yield { type: "rename", ...rename };
       this.#rename = rename;
     }
-    if (this.#outbox.some(({ inFlight }) => inFlight)) return;
+    if (this.#outbox.inFlight) return;
     for (const outgoing of this.#outbox) {
       const membership = this.#rooms.get(outgoing.command.room);
       if (!membership?.joined) continue;
       // What was missed may hold the echo of this very message.
-      if (membership.seq < membership.head && membership.notBefore > now) {
+      if (!membership.caughtUp && membership.notBefore > now) {
         later(membership.notBefore);
         continue;
       }
@@ -762,25 +595,7 @@ export class Client extends EventTarget {
   #iAm(user: User): void {
     this.#user = user;
     if (this.#rename?.ref) this.#rename = undefined;
-    store(this.#identity, IDENTITY_KEY, { token: this.#token, name: user.name });
-  }
-
-  /** However much changes in one turn, it is kept once, at its end. */
-  #save(): void {
-    if (this.#willSave) return;
-    this.#willSave = true;
-    queueMicrotask(() => {
-      this.#willSave = false;
-      store(this.#unsent, UNSENT_KEY, this.unsent);
-    });
-  }
-
-  #restore(): void {
-    const kept = stored<readonly Unsent[]>(this.#unsent, UNSENT_KEY) ?? [];
-    for (const command of kept) {
-      const settled = quietly(Promise.withResolvers<Message>());
-      this.#outbox.push({ ...settled, command, inFlight: false });
-    }
+    save(this.#identity, IDENTITY_KEY, { token: this.#token, name: user.name });
   }
 }
 
@@ -794,11 +609,6 @@ export function connect(url: string | URL, options?: ClientOptions): Client {
   return new Client(url, options);
 }
 
-const IDENTITY_KEY = "parley.me";
-const UNSENT_KEY = "parley.unsent";
-const HELLO = "hello";
-const encoder = new TextEncoder();
-
 function isMessage(event: ChatEvent | AppEvent): event is Message {
   return event.seq !== undefined;
 }
@@ -808,38 +618,6 @@ export function newRef(): string {
   return crypto.getRandomValues(new Uint32Array(3)).reduce((ref, n) => ref + n.toString(36), "");
 }
 
-/** A promise that nobody need look at: its rejection is not reported as unhandled. */
-function quietly<T>(settled: PromiseWithResolvers<T>): PromiseWithResolvers<T> {
-  settled.promise.catch(() => {});
-  return settled;
-}
-
-function browserStorage(name: "localStorage" | "sessionStorage"): KeyValue {
-  try {
-    // Deno has both too, but a program there would not expect to be given an earlier one's name.
-    if ("document" in globalThis) return globalThis[name];
-  } catch {
-    // Blocked by the user: then it lasts as long as the page.
-  }
-  const kept = new Map<string, string>();
-  return {
-    getItem: (key) => kept.get(key) ?? null,
-    setItem: (key, value) => void kept.set(key, value),
-  };
-}
-
-function stored<T>(storage: KeyValue, key: string): T | undefined {
-  try {
-    return JSON.parse(storage.getItem(key) ?? "") ?? undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function store(storage: KeyValue, key: string, value: unknown): void {
-  try {
-    storage.setItem(key, JSON.stringify(value));
-  } catch {
-    // Full or blocked: it is kept in memory all the same.
-  }
+function closedError(reason = ""): ClientError {
+  return new ClientError("closed", reason || "The client is closed.");
 }

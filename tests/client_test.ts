@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { build, stop } from "esbuild";
 import type { Event as WireEvent, Message } from "../server/protocol.ts";
 import { CLOSE_CODES, ERRORS } from "../server/protocol.ts";
 import {
@@ -81,6 +82,21 @@ function assertInOrder(messages: readonly Message[]): void {
   const seqs = messages.map(({ seq }) => seq);
   assertEquals(seqs, [...new Set(seqs)].toSorted((a, b) => a - b));
 }
+
+Deno.test("the client library is under 6 KB, minified and gzipped", async () => {
+  const { outputFiles: [bundle] } = await build({
+    entryPoints: [new URL("../static/client.ts", import.meta.url).pathname],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    write: false,
+  });
+  await stop();
+  const zipped = new Blob([bundle?.contents.slice() ?? ""]).stream()
+    .pipeThrough(new CompressionStream("gzip"));
+  const { byteLength } = await new Response(zipped).arrayBuffer();
+  assert(byteLength > 1_000 && byteLength < 6_000, `${byteLength} bytes`);
+});
 
 Deno.test("the client's tables are the protocol's", () => {
   const final = Object.entries(CLOSE_CODES).filter(([, { comeBack }]) => !comeBack);
@@ -263,9 +279,11 @@ Deno.test("what is said offline survives a reload, and is sent in order, once", 
     proxy.cut();
     ada.client.send("lobby", "two, said offline").catch(() => {});
     ada.client.send("lobby", "three").catch(() => {});
+    await Promise.resolve(); // it is kept at the end of the turn
     // The page goes: nobody calls close() on a reload. Its storage is all that is left of it.
     const text = kept.outbox.getItem("parley.unsent") ?? "";
     ada.client.close();
+    await Promise.resolve();
     kept.outbox.setItem("parley.unsent", text);
   }
   proxy.flow();
@@ -292,6 +310,30 @@ Deno.test("send() with the ref of an unsent message is that message", async () =
   assertEquals((await ada.client.send("lobby", "twice", "same")).seq, 1);
   await ada.client.send("lobby", "end");
   assertEquals(ada.texts, ["twice", "end"]);
+});
+
+Deno.test("close() forgets what was not sent; a server that closes does not", async () => {
+  for (const forgotten of [true, false]) {
+    const fake = fakeTransport();
+    const outbox = memory();
+    const client = connect("ws://test/ws", { transport: fake.open, outbox });
+    client.send("lobby", "unsent").catch(() => {});
+    if (forgotten) client.close();
+    else {
+      await Promise.resolve();
+      fake.closed(1008, "policy");
+    }
+    const next = connect("ws://test/ws", { transport: fake.open, outbox });
+    assertEquals(next.unsent.length, forgotten ? 0 : 1);
+    next.close();
+  }
+});
+
+Deno.test("a name that the server refuses makes a guest, not a loop", async () => {
+  await using server = await serve();
+  await using ada = new Talker(server.url, { name: "\u202E" });
+  await patiently(ada.client.join("lobby"), "entering as a guest");
+  assert(ada.client.user?.name.startsWith("Guest"));
 });
 
 Deno.test("send() refuses what cannot be stored, and says why", async () => {
