@@ -48,6 +48,8 @@ export class Server implements AsyncDisposable {
     enter: (address, connect) => this.#enter(address, connect),
   };
   readonly #connections = new Map<Connection, () => void>();
+  /** One for each socket that is still there, also of connections that have ended for us. */
+  readonly #goodbyes = new Set<Promise<void>>();
   #listener: Deno.HttpServer<Deno.NetAddr> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -175,7 +177,11 @@ export class Server implements AsyncDisposable {
     this.#connections.set(connection, this.#heartbeat.add(connection));
     this.#census.enter(address);
     // Not when it ended for us: a peer that ignores our close goes on holding a socket and a place.
-    void connection.closed.then(() => this.#census.leave(address));
+    const goodbye = connection.closed.then(() => {
+      this.#goodbyes.delete(goodbye);
+      this.#census.leave(address);
+    });
+    this.#goodbyes.add(goodbye);
     return connection;
   }
 
@@ -194,16 +200,14 @@ export class Server implements AsyncDisposable {
   async #stop(): Promise<void> {
     await within(COMMIT_MS, this.#hub.drain());
     const { returnSeconds } = this.#parts.options;
-    const goodbyes: Promise<void>[] = [];
     for (const connection of [...this.#connections.keys()]) {
       // Each its own moment, so that they do not all come back in the same one.
       const retryAfterMs = Math.round(500 + Math.random() * returnSeconds * 1000);
       const bye = encode({ type: "bye", payload: "The server is restarting.", retryAfterMs });
       connection.reply(Frame.of(bye));
       connection.close(1012);
-      goodbyes.push(connection.closed);
     }
-    await within(GOODBYE_MS, Promise.all(goodbyes));
+    await within(GOODBYE_MS, Promise.all(this.#goodbyes));
     this.#heartbeat.stop();
     this.#watch.stop();
     this.#hub.close();

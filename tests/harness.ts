@@ -114,6 +114,12 @@ export class Client implements AsyncDisposable {
     return await this.#wait(find, `an event of type "${type}"`);
   }
 
+  /** Settles when the next frame, or the close, has come. */
+  async arrival(what = "anything"): Promise<void> {
+    const woken = new Promise<void>((resolve) => this.#wake = resolve);
+    await patiently(woken, what);
+  }
+
   /** The next so many events of that type, in order. */
   async take<T extends Event["type"]>(type: T, count: number): Promise<EventOf<T>[]> {
     const taken: EventOf<T>[] = [];
@@ -138,8 +144,7 @@ export class Client implements AsyncDisposable {
         const { code, reason } = await this.#closed.promise;
         throw new Error(`Closed (${code} ${reason}) while waiting for ${what}`);
       }
-      const woken = new Promise<void>((resolve) => this.#wake = resolve);
-      await patiently(woken, what);
+      await this.arrival(what);
     }
   }
 }

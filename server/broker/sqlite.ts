@@ -33,8 +33,6 @@ export interface SqliteOptions extends StoreOptions {
 interface Log {
   readonly room: string;
   head: number;
-  /** The lowest `seq` that may still be stored. */
-  floor: number;
   /** Read when the first `ref` comes: most rooms that are only read never need it. */
   refs: RefWindow | undefined;
 }
@@ -116,27 +114,21 @@ export class SqliteBroker implements Broker {
   async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]> {
     const at = this.#now();
     const additions = new Map<string, Addition>();
-    const repeats: { draft: D; seq: number }[] = [];
     const receipts: Receipt<D>[] = [];
     for (const draft of batch) {
       // In a batch of very many rooms the log of one may have been forgotten since its last draft.
       const log = additions.get(draft.room)?.log ?? this.#logs.get(draft.room) ??
         await this.#log(draft.room);
       if (draft.ref !== undefined) log.refs ??= await this.#readRefs(draft.room);
-      const original = originalOf(log, draft);
+      const original = await this.#originalOf(log, draft, additions.get(draft.room));
       if (original !== undefined) {
-        repeats.push({ draft, seq: original });
+        receipts.push({ draft, ...original, repeated: true });
         continue;
       }
       const { seq, event } = add(log, draft, at, additions);
       if (draft.receipt) receipts.push({ draft, seq, event, repeated: false });
     }
     if (additions.size > 0) await this.#commit([...additions.values()], at);
-    for (const { draft, seq } of repeats) {
-      const page = await this.read(draft.room, { after: seq - 1, limit: 1 });
-      const event = page?.frame.events[0];
-      if (event !== undefined) receipts.push({ draft, seq, event, repeated: true });
-    }
     return receipts;
   }
 
@@ -151,10 +143,7 @@ export class SqliteBroker implements Broker {
   /** One small step through the rooms, removing messages that are older than is kept. */
   async prune(): Promise<void> {
     try {
-      for (const [room, floor] of await this.#thread.prune(this.#now())) {
-        const log = this.#logs.get(room);
-        if (log !== undefined) log.floor = floor;
-      }
+      await this.#thread.prune(this.#now());
     } catch {
       // The disk is full or away: what is too old is removed at a later step.
     }
@@ -188,9 +177,9 @@ export class SqliteBroker implements Broker {
 
   async #log(room: string): Promise<Log> {
     if (!this.#logs.has(room)) {
-      const { head, floor } = await this.#thread.extent(room);
+      const head = await this.#thread.head(room);
       // Somebody else may have asked the same meanwhile; there must be one log for all.
-      if (!this.#logs.has(room)) this.#logs.set(room, { room, head, floor, refs: undefined });
+      if (!this.#logs.has(room)) this.#logs.set(room, { room, head, refs: undefined });
     }
     const log = this.#logs.get(room);
     if (log === undefined) throw new BrokerError(`The log of ${room} was forgotten too early.`);
@@ -211,6 +200,19 @@ export class SqliteBroker implements Broker {
     }
   }
 
+  /** The message that a draft repeats, if it does; `undefined` also if that is no longer kept. */
+  async #originalOf(log: Log, { room, userId, ref }: Draft, addition: Addition | undefined) {
+    const seq = ref === undefined ? undefined : log.refs?.get(userId, ref);
+    if (seq === undefined) return undefined;
+    if (addition !== undefined && seq >= addition.first) {
+      const event = addition.events[seq - addition.first];
+      return event === undefined ? undefined : { seq, event };
+    }
+    const page = await this.read(room, { after: seq - 1, limit: 1 });
+    const event = page?.frame.events[0];
+    return page?.first !== seq || event === undefined ? undefined : { seq, event };
+  }
+
   /** The window of a room's `ref`s, from the end of its log. */
   async #readRefs(room: string): Promise<RefWindow> {
     const refs = new RefWindow(this.#dedupeMessages);
@@ -221,13 +223,6 @@ export class SqliteBroker implements Broker {
     });
     return refs;
   }
-}
-
-/** The `seq` of the message that a draft repeats, if it does. */
-function originalOf(log: Log, { userId, ref }: Draft): number | undefined {
-  if (ref === undefined) return undefined;
-  const seq = log.refs?.get(userId, ref);
-  return seq !== undefined && seq >= log.floor ? seq : undefined;
 }
 
 /** Gives a draft its place. */

@@ -30,12 +30,6 @@ export interface Row {
   readonly events: string;
 }
 
-/** What of a room's log is stored: `floor` … `head`; if it is empty, `floor` is `head + 1`. */
-export interface Extent {
-  readonly floor: number;
-  readonly head: number;
-}
-
 /** A page that can be sent from a worker. */
 export interface RawPage {
   readonly first: number;
@@ -43,9 +37,10 @@ export interface RawPage {
   readonly events: string;
 }
 
-/** A room's number in the file, 0 until its first message is stored, and its extent. */
 interface Log {
+  /** The room's number in the file; 0 until its first message is stored. */
   id: number;
+  /** The lowest `seq` that is stored, or `head + 1`. */
   floor: number;
   head: number;
 }
@@ -76,10 +71,9 @@ export class SqliteStore {
     this.secret = this.#stored.secret;
   }
 
-  /** What is stored of a room. */
-  extent(room: string): Extent {
-    const { floor, head } = this.#log(room);
-    return { floor, head };
+  /** The newest `seq` of a room, 0 if nothing was ever said in it. */
+  head(room: string): number {
+    return this.#log(room).head;
   }
 
   /** Appends rows in one transaction, durable when this returns. */
@@ -111,25 +105,17 @@ export class SqliteStore {
     return page && { first: page.first, last: page.last, events: page.frame.array };
   }
 
-  /**
-   * One small step through the rooms, removing what was said before that moment.
-   *
-   * @returns the rooms that lost something, with their floors.
-   */
-  prune(now: number): readonly (readonly [room: string, floor: number])[] {
-    if (this.#options.retainDays === 0) return [];
+  /** One small step through the rooms, removing what is older at that moment than is kept. */
+  prune(now: number): void {
+    if (this.#options.retainDays === 0) return;
     const before = now - this.#options.retainDays * 86_400_000;
     const rooms = this.#sql.rooms.all(this.#agedUpTo, PRUNE_ROOMS);
     this.#agedUpTo = rooms.length < PRUNE_ROOMS ? 0 : Number(rooms.at(-1)?.id);
-    const pruned: [string, number][] = [];
     for (const { id, name } of rooms) {
-      const room = String(name);
       const oldest = this.#sql.oldest.get(id ?? null, id ?? null);
       if (oldest === undefined || Number(oldest.at) >= before) continue;
-      this.#pruneByAge(this.#log(room), before);
-      pruned.push([room, this.#log(room).floor]);
+      this.#pruneByAge(this.#log(String(name)), before);
     }
-    return pruned;
   }
 
   close(): void {
@@ -173,6 +159,7 @@ export class SqliteStore {
   }
 
   #readAfter(log: Log, after: number, { limit, chars = Infinity }: Range): Page | undefined {
+    if (after >= log.head) return undefined; // and far beyond it lie the rows of other rooms
     const rows: Page[] = [];
     const start = Number(this.#sql.rowAt.get(log.id, log.id, after + 1)?.first ?? after + 1);
     let upTo = 0;

@@ -5,12 +5,12 @@
  * @module
  */
 import { BrokerError, type Range } from "./broker.ts";
-import type { Extent, RawPage, Row, StoreOptions } from "./sqlite_store.ts";
+import type { RawPage, Row, StoreOptions } from "./sqlite_store.ts";
 
 /** What the worker is asked. */
 export type Request =
   | { readonly call: "open"; readonly options: StoreOptions }
-  | { readonly call: "extent"; readonly room: string }
+  | { readonly call: "head"; readonly room: string }
   | { readonly call: "append"; readonly rows: readonly Row[] }
   | { readonly call: "read"; readonly room: string; readonly range: Range }
   | { readonly call: "prune"; readonly now: number }
@@ -54,8 +54,8 @@ export class StoreThread {
     return this.#ask({ call: "open", options });
   }
 
-  extent(room: string): Promise<Extent> {
-    return this.#ask({ call: "extent", room });
+  head(room: string): Promise<number> {
+    return this.#ask({ call: "head", room });
   }
 
   append(rows: readonly Row[]): Promise<void> {
@@ -66,7 +66,7 @@ export class StoreThread {
     return this.#ask({ call: "read", room, range });
   }
 
-  prune(now: number): Promise<readonly (readonly [room: string, floor: number])[]> {
+  prune(now: number): Promise<void> {
     return this.#ask({ call: "prune", now });
   }
 

@@ -18,8 +18,8 @@ function carryOut(request: Request): unknown {
   }
   if (store === undefined) throw new BrokerError("The database is not open.");
   switch (request.call) {
-    case "extent":
-      return store.extent(request.room);
+    case "head":
+      return store.head(request.room);
     case "append":
       return store.append(request.rows);
     case "read":

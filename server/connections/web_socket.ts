@@ -17,11 +17,17 @@ export interface Handshake {
   readonly plain: { readonly room: string; readonly name: string | undefined };
 }
 
+/** How long a peer must be silent before the close frame, and how long that is waited for. */
+const QUIET_MS = 20;
+const LINGER_MS = 400;
+
 export class WebSocketConnection extends Connection {
   protected override readonly session: Session;
   readonly #socket: WebSocket;
   readonly #batched: boolean;
   readonly #frameBytes: number;
+  #heard = false;
+  #lingering: ReturnType<typeof setTimeout> | undefined;
   readonly #closed = Promise.withResolvers<void>();
 
   constructor(socket: WebSocket, handshake: Handshake, context: ConnectionContext) {
@@ -35,6 +41,7 @@ export class WebSocketConnection extends Connection {
     }
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = () => {
+      clearTimeout(this.#lingering);
       this.end();
       this.#closed.resolve();
     };
@@ -55,17 +62,29 @@ export class WebSocketConnection extends Connection {
     for (const event of frame.events) this.#socket.send(event);
   }
 
+  /**
+   * The runtime drops a connection without a close frame when another frame follows, and a peer that
+   * is refused has often sent more already. So that is passed over first, but not for ever.
+   */
   protected override shut(code: CloseCode, reason: string): void {
-    if (this.#socket.readyState > WebSocket.OPEN) return;
-    try {
-      this.#socket.close(code, reason || CLOSE_CODES[code].reason);
-    } catch {
-      // It was closed by the peer in this very moment.
-    }
+    const socket = this.#socket;
+    const until = Date.now() + LINGER_MS;
+    const attempt = () => {
+      if (socket.readyState > WebSocket.OPEN) return;
+      if (this.#heard && Date.now() < until) {
+        this.#heard = false;
+        this.#lingering = setTimeout(attempt, QUIET_MS);
+      } else {
+        socket.close(code, reason || CLOSE_CODES[code].reason);
+      }
+    };
+    this.#heard = true;
+    attempt();
   }
 
   /** Sessions throw nothing: a throw out of this handler would end the process. */
   #receive(data: unknown): void {
+    this.#heard = true;
     if (typeof data !== "string") return this.close(1003);
     if (isLonger(data, this.#frameBytes)) return this.close(1009);
     this.session.receive(data);

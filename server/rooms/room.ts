@@ -219,6 +219,7 @@ export class Room {
       this.#start(member, place, recovered ? since : undefined);
     } catch (thrown) {
       this.#context.log.warn("join failed", { room: this.name, reason: reason(thrown) });
+      if (this.#behind.get(member) !== place) return;
       this.leave(member, true);
       member.expelled(this);
       return;
@@ -230,7 +231,8 @@ export class Room {
     try {
       const { epoch, head } = await this.#context.broker.open(this.name);
       this.#epoch = epoch;
-      this.#head = head;
+      // What was committed while the answer was on its way has been delivered already.
+      this.#head = Math.max(this.#head, head);
     } catch (thrown) {
       this.#opened = undefined;
       throw thrown;
@@ -268,6 +270,7 @@ export class Room {
           this.#live.add(member);
           return;
         }
+        const head = this.#head;
         const page = await this.#read(place.seq);
         if (this.#behind.get(member) !== place) return;
         if (!place.fresh && page?.first !== place.seq + 1) {
@@ -276,7 +279,8 @@ export class Room {
           continue;
         }
         if (page !== undefined) member.send(page.frame);
-        place.seq = page?.last ?? this.#head;
+        // Nothing there: nothing up to where the head was when we asked. It may have moved since.
+        place.seq = page?.last ?? head;
         place.fresh = false;
       }
     } catch (thrown) {

@@ -17,6 +17,8 @@ import {
   type Cursor,
   type CustomCommand,
   encode,
+  type ErrorCode,
+  ERRORS,
   type Event,
   type HelloCommand,
   parseCommand,
@@ -48,7 +50,7 @@ export interface Opening {
   readonly since: Cursor | undefined;
 }
 
-/** A bad command costs this many of them; one that came too fast costs one, for the sender may be honest. */
+/** What a bad command takes from a bucket that holds `badCommands` of them. */
 const BAD = 10;
 /** One bad command is forgiven in so many seconds. */
 const FORGIVEN_SECONDS = 10;
@@ -296,13 +298,18 @@ export class Session implements Member {
       refusal = new Refusal("unavailable", "The server failed to do that.");
     }
     this.#answer(refusal.event(ref));
-    const cost = refusal.code === "rate_limited" ? 1 : BAD;
-    if (this.#patience.take(cost) > 0) this.#line.close(1008);
+    if (this.#patience.take(costOf(refusal.code)) > 0) this.#line.close(1008);
   }
 
   #answer(event: Event): void {
     this.#line.reply(Frame.of(encode(event)));
   }
+}
+
+/** Our own trouble costs a client nothing, and what may succeed later little: it may be honest. */
+function costOf(code: ErrorCode): number {
+  if (code === "unavailable") return 0;
+  return ERRORS[code].retry ? 1 : BAD;
 }
 
 function forbidden(action: string, room: string): Refusal {

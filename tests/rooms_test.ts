@@ -1,0 +1,383 @@
+/**
+ * Rooms, as their members see them: who comes and goes, what is said, and what is refused.
+ *
+ * @module
+ */
+import type { Event } from "../server/mod.ts";
+import { assert, assertEquals, assertMatch, assertNotEquals } from "./assert.ts";
+import { type Client, connect, member, serve } from "./harness.ts";
+
+/** What a client is told up to the answer to a command that changes nothing. */
+export async function told(client: Client): Promise<Event[]> {
+  const before = client.pending.length;
+  const ref = crypto.randomUUID();
+  client.send({ type: "leave", room: ref, ref });
+  const seen: Event[] = [];
+  // Everything is read out of `pending`, because `next` passes over what it is not asked for.
+  const marker = (event: Event) => event.type === "error" && event.ref === ref;
+  while (!client.pending.some(marker)) await client.arrival();
+  seen.push(...client.pending.filter((event) => !marker(event)));
+  assert(seen.length >= before);
+  await client.next("error", (event) => event.ref === ref);
+  return seen;
+}
+
+Deno.test("a plain client needs ten lines", async () => {
+  await using server = await serve();
+  const heard: Event[] = [];
+  const socket = new WebSocket(server.url.replace("http", "ws") + "/");
+  const done = Promise.withResolvers<void>();
+  socket.onopen = () => socket.send('{"type":"chat","payload":"hello"}');
+  socket.onmessage = ({ data }) => {
+    heard.push(JSON.parse(data));
+    if (heard.at(-1)?.type === "chat") socket.close();
+  };
+  socket.onclose = () => done.resolve();
+  await done.promise;
+  const chat = heard.at(-1);
+  assert(chat?.type === "chat");
+  assertEquals([chat.payload, chat.room, chat.seq], ["hello", "lobby", 1]);
+  assertMatch(chat.from.name, /^Guest-[0-9a-f]{4}$/);
+});
+
+Deno.test("a plain client is told of others in sentences", async () => {
+  await using server = await serve();
+  await using bob = await connect(server, { room: "tea", name: "Bob" });
+  await bob.next("joined");
+  await using alice = await connect(server, { room: "tea", name: "Alice" });
+  const joined = await bob.next("system");
+  assertEquals([joined.payload, joined.kind, joined.memberCount], ["Alice joined.", "joined", 2]);
+  alice.send({ type: "chat", room: "tea", payload: "hi" });
+  assertEquals((await bob.next("chat")).payload, "hi");
+  alice.send({ type: "rename", name: "Alicia" });
+  assertEquals((await bob.next("system")).payload, "Alice is now Alicia.");
+  alice.send({ type: "leave", room: "tea" });
+  const left = await bob.next("system");
+  assertEquals([left.payload, left.kind, left.memberCount], ["Alicia left.", "left", 1]);
+});
+
+Deno.test("a plain client gets the recent messages, one event a frame", async () => {
+  await using server = await serve({ recentMessages: 3 });
+  await using alice = await member(server);
+  alice.send(...[1, 2, 3, 4, 5].map((n) => ({ type: "chat", payload: `${n}` })));
+  await alice.take("chat", 5);
+  await using bob = await connect(server);
+  assertEquals((await bob.take("chat", 3)).map(({ payload }) => payload), ["3", "4", "5"]);
+  for (const frame of bob.frames) assert(!Array.isArray(JSON.parse(frame)));
+});
+
+Deno.test("a parley.v1 client joins when it says so", async () => {
+  await using server = await serve();
+  await using client = await connect(server, { protocol: "parley.v1", room: "ignored" });
+  client.send({ type: "chat", payload: "too early", ref: "r" });
+  const error = await client.next("error");
+  assertEquals([error.code, error.field, error.ref], ["not_in_room", "room", "r"]);
+  client.send({ type: "hello", name: "Ann" }, { type: "join" });
+  const welcome = await client.next("welcome");
+  const joined = await client.next("joined");
+  assertEquals(welcome.user.name, "Ann");
+  assertEquals(joined.members, [welcome.user]);
+  assertEquals([joined.room, joined.seq, joined.recovered], ["lobby", 0, false]);
+});
+
+Deno.test("a batched client sends an array and is sent arrays", async () => {
+  await using server = await serve();
+  await using client = await connect(server, { protocol: "parley.v1.batched" });
+  client.raw(JSON.stringify([
+    { type: "hello" },
+    { type: "join" },
+    { type: "chat", payload: "a" },
+    { type: "shout", ref: "bad" },
+    { type: "chat", payload: "b" },
+  ]));
+  client.raw('{"type":"chat","payload":"c"}');
+  assertEquals((await client.next("error")).ref, "bad");
+  assertEquals((await client.take("chat", 3)).map(({ payload }) => payload), ["a", "b", "c"]);
+  for (const frame of client.frames) assert(Array.isArray(JSON.parse(frame)));
+});
+
+Deno.test("a batched client's empty array is a bad command", async () => {
+  await using server = await serve();
+  await using client = await connect(server, { protocol: "parley.v1.batched" });
+  client.raw("[]");
+  assertEquals((await client.next("error")).code, "bad_command");
+});
+
+Deno.test("presence counts people, not tabs", async () => {
+  await using server = await serve({ graceSeconds: 0 });
+  await using bob = await member(server, { name: "Bob" });
+  const first = await member(server, { name: "Alice" });
+  await bob.next("system", ({ kind }) => kind === "joined");
+  first.send({ type: "hello" });
+  const { token, user } = await first.next("welcome");
+  const second = await connect(server, { protocol: "parley.v1" });
+  second.send({ type: "hello", token }, { type: "join" });
+  const joined = await second.next("joined");
+  assertEquals(joined.memberCount, 2);
+  await first.close();
+  second.send({ type: "chat", payload: "still here" });
+  assertEquals((await bob.next("chat")).from, user);
+  await second.close();
+  const left = await bob.next("system");
+  assertEquals([left.kind, left.user], ["left", user]);
+});
+
+Deno.test("a reload within the grace period makes no noise", async () => {
+  await using server = await serve({ graceSeconds: 3600 });
+  await using bob = await member(server, { name: "Bob" });
+  const tab = await connect(server, { protocol: "parley.v1" });
+  tab.send({ type: "hello", name: "Alice" }, { type: "join" });
+  const { token } = await tab.next("welcome");
+  await bob.next("system", ({ kind }) => kind === "joined");
+  await tab.close();
+  await using again = await connect(server, { protocol: "parley.v1" });
+  again.send({ type: "hello", token }, { type: "join" }, { type: "chat", payload: "back" });
+  const [chat] = (await told(bob)).filter(({ type }) => type !== "chat").concat(
+    await bob.next("chat"),
+  );
+  assert(chat?.type === "chat" && chat.payload === "back" && chat.from.name === "Alice");
+});
+
+Deno.test("a person who leaves on purpose is not waited for", async () => {
+  await using server = await serve({ graceSeconds: 3600 });
+  await using bob = await member(server, { name: "Bob" });
+  await using alice = await member(server, { name: "Alice" });
+  alice.send({ type: "leave", room: "lobby" });
+  assertEquals((await bob.next("system", ({ kind }) => kind === "left")).memberCount, 1);
+});
+
+Deno.test("a name is changed in all rooms and in all tabs", async () => {
+  await using server = await serve();
+  await using bob = await member(server, { name: "Bob", room: "a" });
+  bob.send({ type: "join", room: "b" });
+  await bob.next("joined");
+  await using tab = await connect(server, { protocol: "parley.v1" });
+  tab.send({ type: "hello", name: "Alice" }, { type: "join", room: "a" });
+  const { token } = await tab.next("welcome");
+  await using other = await connect(server, { protocol: "parley.v1" });
+  other.send({ type: "hello", token }, { type: "join", room: "b" });
+  await other.next("joined");
+  tab.send({ type: "rename", name: "Carol" });
+  const [first, second] = [
+    await bob.next("system", ({ kind }) => kind === "renamed"),
+    await bob.next("system", ({ kind }) => kind === "renamed"),
+  ];
+  assertEquals([first.room, second.room].toSorted(), ["a", "b"]);
+  other.send({ type: "chat", room: "b", payload: "x" });
+  assertEquals((await bob.next("chat")).from.name, "Carol");
+});
+
+Deno.test("a crowd is counted rather than named", async () => {
+  await using server = await serve({ graceSeconds: 0 });
+  const crowd = await Promise.all(
+    Array.from({ length: 201 }, (_, index) => member(server, { name: `N${index}` })),
+  );
+  const [first] = crowd;
+  assert(first !== undefined);
+  const count = await first.next("system", ({ kind }) => kind === "count");
+  assert(count.memberCount > 200 && count.user === undefined);
+  assertEquals(count.payload, `${count.memberCount} people are here.`);
+  await using last = await member(server, { name: "Last" });
+  last.send({ type: "join" });
+  const joined = await last.next("joined");
+  assertEquals([joined.members.length, joined.memberCount], [100, 202]);
+  await first.next("system", ({ memberCount }) => memberCount === 202);
+  await Promise.all(crowd.map((client) => client.close()));
+});
+
+Deno.test("typing goes to the others, at most once a second a person", async () => {
+  await using server = await serve();
+  await using bob = await member(server, { name: "Bob" });
+  await using alice = await member(server, { name: "Alice" });
+  for (let i = 0; i < 5; i++) alice.send({ type: "typing", payload: i % 2 === 0 });
+  alice.send({ type: "chat", payload: "done" });
+  await alice.next("chat");
+  const typed = (await told(bob)).filter(({ type }) => type === "typing");
+  assert(typed.length >= 1 && typed.length < 5);
+  const [first] = typed;
+  assert(first?.type === "typing");
+  assertEquals([first.from.name, first.payload], ["Alice", true]);
+  assert(!alice.frames.some((frame) => frame.includes('"typing"')));
+});
+
+Deno.test("a connection may be in so many rooms, and in another after leaving one", async () => {
+  await using server = await serve({ maxRoomsPerConnection: 2 });
+  await using client = await member(server, { room: "a" });
+  client.send({ type: "join", room: "b" }, { type: "join", room: "c", ref: "r" });
+  const error = await client.next("error");
+  assertEquals([error.code, error.ref], ["too_many_rooms", "r"]);
+  client.send({ type: "join", room: "b" }); // again, which is not one more
+  client.send({ type: "leave", room: "a" }, { type: "join", room: "c" });
+  await client.next("joined", ({ room }) => room === "b");
+  await client.next("joined", ({ room }) => room === "c");
+});
+
+Deno.test("a room may have so many members, and another after one has left", async () => {
+  await using server = await serve({ maxMembersPerRoom: 1 });
+  await using alice = await member(server);
+  await using bob = await connect(server, { protocol: "parley.v1" });
+  bob.send({ type: "join" });
+  const error = await bob.next("error");
+  assertEquals(error.code, "room_full");
+  assert((error.retryAfterMs ?? 0) > 0);
+  alice.send({ type: "leave", room: "lobby" });
+  await told(alice);
+  bob.send({ type: "join" });
+  await bob.next("joined");
+});
+
+Deno.test("there may be so many rooms, and another after one is empty", async () => {
+  await using server = await serve({ maxRooms: 1 });
+  await using alice = await member(server, { room: "a" });
+  alice.send({ type: "join", room: "b" });
+  assertEquals((await alice.next("error")).code, "too_many_rooms");
+  alice.send({ type: "leave", room: "a" }, { type: "join", room: "b" });
+  await alice.next("joined");
+  assertEquals(server.roomCount, 1);
+});
+
+Deno.test("commands over the rate are refused with a time to wait", async () => {
+  await using server = await serve({ rate: 0.001, burst: 3 });
+  await using client = await connect(server);
+  for (let i = 0; i < 4; i++) client.send({ type: "chat", payload: `${i}`, ref: `r${i}` });
+  const error = await client.next("error");
+  assertEquals([error.code, error.ref], ["rate_limited", "r3"]);
+  assert((error.retryAfterMs ?? 0) > 900_000);
+});
+
+Deno.test("twenty bad commands are borne, and the next one ends the connection", async () => {
+  await using server = await serve({ badCommands: 20 });
+  await using client = await connect(server);
+  for (let i = 0; i < 22; i++) client.raw("?");
+  assertEquals((await client.closed).code, 1008);
+  const errors = client.pending.filter(({ type }) => type === "error");
+  assertEquals(errors.length, 21);
+});
+
+Deno.test("what is no fault of the client's does not end its connection", async () => {
+  await using server = await serve({ badCommands: 2, maxMembersPerRoom: 1 });
+  await using _alice = await member(server);
+  await using bob = await connect(server, { protocol: "parley.v1" });
+  for (let i = 0; i < 10; i++) bob.send({ type: "join" });
+  for (let i = 0; i < 10; i++) assertEquals((await bob.next("error")).code, "room_full");
+  bob.send({ type: "join", room: "elsewhere" });
+  await bob.next("joined");
+});
+
+Deno.test("a repeated ref is stored once, and its sender is sent the original again", async () => {
+  await using server = await serve();
+  await using alice = await member(server);
+  await using bob = await member(server, { name: "Bob" });
+  alice.send({ type: "chat", payload: "first", ref: "r" });
+  const original = await alice.next("chat");
+  alice.send({ type: "chat", payload: "second", ref: "r" });
+  assertEquals(await alice.next("chat"), original);
+  alice.send({ type: "chat", payload: "third" });
+  assertEquals((await bob.take("chat", 2)).map(({ payload }) => payload), ["first", "third"]);
+});
+
+Deno.test("a custom event is stored only if it is durable", async () => {
+  await using server = await serve();
+  await using alice = await member(server);
+  await using bob = await member(server, { name: "Bob" });
+  const move = { type: "custom", name: "move", payload: { to: ["e4", null, { "__proto__": 1 }] } };
+  alice.send({ ...move, ref: "a" }, { ...move, durable: true, ref: "b" });
+  for (const client of [alice, bob]) {
+    const [fleeting, durable] = [await client.next("custom"), await client.next("custom")];
+    const [first, second] = fleeting.seq === undefined ? [fleeting, durable] : [durable, fleeting];
+    assertEquals([first.seq, first.ref, first.payload], [undefined, "a", move.payload]);
+    assertEquals([second.seq, second.ref, second.payload], [1, "b", move.payload]);
+  }
+  await using carol = await member(server, { name: "Carol" });
+  const replayed = await carol.next("custom");
+  assertEquals([replayed.seq, replayed.ref], [1, "b"]);
+  assert(!carol.frames.some((frame) => frame.includes('"ref":"a"')));
+});
+
+Deno.test("live text and replayed text are the same to the byte", async () => {
+  await using server = await serve();
+  await using alice = await member(server);
+  const payload = '😀 e\u0301 \u2028\u2029 \\" </script> ,\n[{}]\t\u007f';
+  alice.send({ type: "chat", payload, ref: "é" });
+  alice.send({ type: "custom", name: "x", payload: { [payload]: -0.1e-7 }, durable: true });
+  await alice.next("custom");
+  await using bob = await member(server, { name: "Bob" });
+  await bob.next("custom");
+  const textOf = (client: Client) =>
+    client.frames.filter((frame) => frame.includes('"seq":1,"at"'))[0];
+  assertEquals(textOf(alice), textOf(bob));
+  assert(textOf(alice)?.includes(JSON.stringify(payload)));
+});
+
+Deno.test("hello with a token keeps the id, over a restart too", async () => {
+  const path = await Deno.makeTempDir();
+  const db = `${path}/parley.db`;
+  const helloWith = async (token?: string) => {
+    await using server = await serve({ db });
+    await using client = await connect(server, { protocol: "parley.v1" });
+    client.send({ type: "hello", ...(token !== undefined && { token }) });
+    return await client.next("welcome");
+  };
+  const first = await helloWith();
+  assertEquals((await helloWith(first.token)).user.id, first.user.id);
+  assertNotEquals((await helloWith()).user.id, first.user.id);
+  await Deno.remove(path, { recursive: true });
+});
+
+Deno.test("hello with a token that is not ours is unauthorized and changes nothing", async () => {
+  await using server = await serve();
+  await using client = await connect(server, { protocol: "parley.v1" });
+  client.send({ type: "hello", name: "Ann" });
+  const { user, token } = await client.next("welcome");
+  const [id = "", signature = ""] = token.split(".");
+  const forged = [
+    `${"0".repeat(id.length)}.${signature}`,
+    `${id}.${signature.slice(1)}`,
+    `${id}.`,
+    `.${signature}`,
+    id,
+    "a",
+  ];
+  for (const token of forged) {
+    client.send({ type: "hello", name: "Mallory", token });
+    const error = await client.next("error");
+    assertEquals([error.code, error.field], ["unauthorized", "token"]);
+  }
+  client.send({ type: "hello" });
+  assertEquals((await client.next("welcome")).user, user);
+});
+
+Deno.test("hello with a token in the midst of rooms makes one person of two", async () => {
+  await using server = await serve();
+  await using bob = await member(server, { name: "Bob" });
+  await using tab = await connect(server, { protocol: "parley.v1" });
+  tab.send({ type: "hello", name: "Alice" }, { type: "join" });
+  const { token, user } = await tab.next("welcome");
+  await using guest = await member(server, { name: "Guest" });
+  guest.send({ type: "hello", token }, { type: "chat", payload: "me again" });
+  assertEquals((await bob.next("system", ({ kind }) => kind === "left")).user?.name, "Guest");
+  assertEquals((await bob.next("chat")).from, user);
+  guest.send({ type: "join" });
+  const joined = await guest.next("joined", ({ memberCount }) => memberCount === 2);
+  assertEquals(joined.members.map(({ name }) => name).toSorted(), ["Alice", "Bob"]);
+});
+
+Deno.test("an embedding program decides who may join and who may speak", async () => {
+  await using server = await serve(
+    {},
+    (user, action, room) => action === "join" ? room !== "staff" : user.name !== "Muted",
+  );
+  await using client = await member(server, { name: "Muted" });
+  client.send({ type: "join", room: "staff" });
+  client.send({ type: "chat", payload: "x" });
+  client.send({ type: "typing", payload: true });
+  for (let i = 0; i < 3; i++) assertEquals((await client.next("error")).code, "forbidden");
+  client.send({ type: "rename", name: "Heard" }, { type: "chat", payload: "x" });
+  await client.next("chat");
+});
+
+Deno.test("pings come, and need no answer", async () => {
+  await using server = await serve({ heartbeatSeconds: 0.1 });
+  await using client = await connect(server);
+  for (let i = 0; i < 3; i++) assert((await client.next("ping")).at > 0);
+});
