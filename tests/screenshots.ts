@@ -1,6 +1,6 @@
 /**
- * Takes the pictures of the page: `deno task screenshots` writes docs/desktop-light.png, which the
- * README shows, and docs/phone-dark.png. The conversation is made up; the server is real.
+ * Takes the pictures of the page: `deno task screenshots` writes tests/screenshots/desktop-light.png, which the
+ * README shows, and phone-dark.png beside it. The conversation is made up; the server is real.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { connect } from "../static/client.ts";
 import { launch } from "./browser.ts";
 import { serve, until } from "./harness.ts";
 
-const FOLDER = new URL("../docs/", import.meta.url);
+const FOLDER = new URL("./screenshots/", import.meta.url);
 
 const TALK = [
   ["Ines", "The ferry runs again from Thursday."],
