@@ -5,21 +5,8 @@
  * @module
  */
 import { BrokerError, type Range } from "./broker.ts";
+import type { Answer, Request } from "./sqlite_messages.ts";
 import type { RawPage, Row, StoreOptions } from "./sqlite_store.ts";
-
-/** What the worker is asked. */
-export type Request =
-  | { readonly call: "open"; readonly options: StoreOptions }
-  | { readonly call: "head"; readonly room: string }
-  | { readonly call: "append"; readonly rows: readonly Row[] }
-  | { readonly call: "read"; readonly room: string; readonly range: Range }
-  | { readonly call: "prune"; readonly now: number }
-  | { readonly call: "close" };
-
-/** What it answers, in the order of the requests. */
-export type Answer =
-  | { readonly value: unknown }
-  | { readonly error: string; readonly isOurs: boolean };
 
 interface Caller {
   readonly resolve: (value: unknown) => void;

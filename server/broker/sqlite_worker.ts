@@ -7,7 +7,7 @@
 /// <reference lib="deno.worker" />
 import { BrokerError } from "./broker.ts";
 import { SqliteStore } from "./sqlite_store.ts";
-import type { Answer, Request } from "./sqlite_thread.ts";
+import type { Answer, Request } from "./sqlite_messages.ts";
 
 let store: SqliteStore | undefined;
 

@@ -1,0 +1,151 @@
+/**
+ * The shape of the code: imports run downwards, and what touches the world is where one looks for it.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "./assert.ts";
+
+const ROOT = new URL("../", import.meta.url);
+
+/** From top to bottom. A file may import from its own layer and from those below. */
+const LAYERS: readonly (readonly string[])[] = [
+  ["main.ts"],
+  ["server/mod.ts"],
+  ["server/server.ts"],
+  ["server/http/"],
+  ["server/connections/"],
+  ["server/rooms/"],
+  ["server/broker/"],
+  ["server/options.ts", "server/identity.ts", "server/limits.ts", "server/log.ts"],
+  ["server/protocol.ts"],
+];
+
+/** These know nothing of the rest. */
+const LEAVES = ["options", "identity", "limits", "log", "protocol"].map((name) =>
+  `server/${name}.ts`
+);
+
+async function* filesIn(directory: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(new URL(directory, ROOT))) {
+    const path = `${directory}${name}`;
+    if (isDirectory) yield* filesIn(`${path}/`);
+    else if (path.endsWith(".ts") && !path.endsWith(".d.ts")) yield path;
+  }
+}
+
+async function read(path: string): Promise<string> {
+  return await Deno.readTextFile(new URL(path, ROOT));
+}
+
+/** The code of a file without its comments and, as far as it matters here, without its strings. */
+async function codeOf(path: string): Promise<string> {
+  return (await read(path)).replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$/gm, "");
+}
+
+/** Every relative import, of types and of workers too, as a path from the root. */
+async function importsOf(path: string): Promise<string[]> {
+  const code = await codeOf(path);
+  const found = code.matchAll(/(?:\bfrom|\bimport|new URL)\s*\(?\s*"(\.[^"]+\.ts)"/g);
+  return [...found].map(([, specifier = ""]) =>
+    new URL(specifier, new URL(path, ROOT)).href.slice(ROOT.href.length)
+  );
+}
+
+async function graph(): Promise<Map<string, string[]>> {
+  const imports = new Map<string, string[]>();
+  imports.set("main.ts", await importsOf("main.ts"));
+  for await (const path of filesIn("server/")) imports.set(path, await importsOf(path));
+  return imports;
+}
+
+function layerOf(path: string): number {
+  const layer = LAYERS.findIndex((prefixes) => prefixes.some((prefix) => path.startsWith(prefix)));
+  assert(layer >= 0, `${path} is in no layer: give it one in tests/layers_test.ts`);
+  return layer;
+}
+
+Deno.test("no import runs upwards", async () => {
+  const upwards: string[] = [];
+  for (const [path, imports] of await graph()) {
+    for (const other of imports) {
+      if (layerOf(other) < layerOf(path)) upwards.push(`${path} imports ${other}`);
+    }
+  }
+  assertEquals(upwards, []);
+});
+
+Deno.test("the leaves import nothing but the protocol", async () => {
+  const imports = await graph();
+  for (const leaf of LEAVES) {
+    const others = imports.get(leaf)?.filter((path) => path !== "server/protocol.ts");
+    assertEquals(others, [], leaf);
+  }
+});
+
+Deno.test("no imports run in a circle, types included", async () => {
+  const imports = await graph();
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]) => {
+    assert(!way.includes(path), `A circle: ${[...way, path].join(" → ")}`);
+    if (done.has(path)) return;
+    for (const other of imports.get(path) ?? []) visit(other, [...way, path]);
+    done.add(path);
+  };
+  for (const path of imports.keys()) visit(path, []);
+  assert(done.size > 15);
+});
+
+Deno.test("every file of server/ can be reached from main.ts", async () => {
+  const imports = await graph();
+  const reached = new Set<string>();
+  const visit = (path: string) => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    imports.get(path)?.forEach(visit);
+  };
+  visit("main.ts");
+  assertEquals([...imports.keys()].filter((path) => !reached.has(path)), []);
+});
+
+/** What may be used in one place only. */
+const ONLY: readonly (readonly [what: string, use: RegExp, where: string])[] = [
+  [
+    "arguments, environment, signals and exit",
+    /Deno\.(args|env|exit|\w*[sS]ignalListener)/,
+    "main.ts",
+  ],
+  ["the console", /\bconsole\./, "server/log.ts"],
+];
+
+for (const [what, use, where] of ONLY) {
+  Deno.test(`only ${where} uses ${what}`, async () => {
+    const users: string[] = [];
+    for (const path of (await graph()).keys()) {
+      if (use.test(await codeOf(path))) users.push(path);
+    }
+    assertEquals(users, [where]);
+  });
+}
+
+Deno.test("static/client.ts does not touch the DOM, and imports nothing that does", async () => {
+  const seen = new Set<string>();
+  const visit = async (path: string) => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    const code = await codeOf(path);
+    const dom = code.match(/\b(document|window)\s*[.[?]|\bHTML\w*Element\b|querySelector/);
+    assertEquals(dom, null, path);
+    for (const other of await importsOf(path)) {
+      if (!other.startsWith("server/")) await visit(other);
+    }
+  };
+  await visit("static/client.ts");
+});
+
+Deno.test("no file of server/ or main.ts uses any, or is without its opening comment", async () => {
+  for (const path of (await graph()).keys()) {
+    assert((await read(path)).startsWith("/**\n"), path);
+    const any = (await codeOf(path)).match(/[:<|]\s*any\b|\bas any\b/);
+    assertEquals(any, null, path);
+  }
+});
