@@ -1,0 +1,359 @@
+/**
+ * A room as server-sent events: the same events as over WebSocket, from the same cursor.
+ *
+ * @module
+ */
+import { SqliteBroker } from "../server/broker/sqlite.ts";
+import { EventStreamConnection } from "../server/connections/event_stream.ts";
+import { Watch } from "../server/connections/watch.ts";
+import { StaticFiles } from "../server/http/static_files.ts";
+import { Identity } from "../server/identity.ts";
+import { silentLog } from "../server/log.ts";
+import type { Options, Server } from "../server/mod.ts";
+import { completeOptions } from "../server/options.ts";
+import { Hub } from "../server/rooms/hub.ts";
+import { post } from "../server/rooms/poster.ts";
+import { Server as ServerOf } from "../server/server.ts";
+import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "./assert.ts";
+import { member, patiently, serve, until } from "./harness.ts";
+import { ask, bearer, say } from "./http.ts";
+import { faultProxy } from "./proxy.ts";
+import { Stream } from "./stream.ts";
+
+const EVENTS = "/rooms/lobby/events";
+
+/** Says so many things in the lobby, and waits until they are stored. */
+async function fill(server: Server, count: number, payload = "x"): Promise<void> {
+  await using client = await member(server, { protocol: "parley.v1.batched", name: "Filler" });
+  const { head } = (await ask(server, "/rooms/lobby/messages?limit=1")).json;
+  for (let n = 0; n < count; n++) client.send({ type: "chat", payload });
+  await client.next("chat", ({ seq }) => seq === head + count);
+  client.send({ type: "leave", room: "lobby" });
+}
+
+// --- what comes ----------------------------------------------------------------------------------
+
+Deno.test("a stream begins with welcome, joined and the recent messages, and goes on live", async () => {
+  await using server = await serve({ recentMessages: 2 });
+  await fill(server, 5);
+  await using stream = await Stream.open(server, { query: { name: "Ann" } });
+  const welcome = await stream.event();
+  assert(welcome?.type === "welcome" && welcome.user.name === "Ann");
+  const joined = await stream.event();
+  assert(joined?.type === "joined");
+  assertEquals([joined.seq, joined.recovered], [5, false]);
+  assertEquals((await stream.take("chat", 2)).map(({ seq }) => seq), [4, 5]);
+  const { json } = await say(server, "now");
+  assertEquals(await stream.next("chat"), json);
+  assertEquals(stream.lastEventId, `${joined.epoch}:6`);
+  const ids = stream.blocks.map(({ id }) => id).filter((id) => id !== undefined);
+  assertEquals(ids, [3, 4, 5, 6].map((seq) => `${joined.epoch}:${seq}`));
+});
+
+Deno.test("a stream shows what a socket shows, each event in one block", async () => {
+  await using server = await serve();
+  await using stream = await Stream.open(server);
+  await stream.next("joined");
+  await using alice = await member(server, { name: "Alice" });
+  const payload = { odd: "\u2028\r\n\n\ndata: {}", deep: [1, null, true] };
+  alice.send(
+    { type: "chat", payload: "a\nb\r\n\r\nid: 9" },
+    { type: "custom", name: "kept", payload, durable: true },
+    { type: "custom", name: "passing", payload },
+    { type: "typing", payload: true },
+    { type: "rename", name: "Alicia" },
+  );
+  assertEquals((await stream.next("system")).payload, "Alice joined.");
+  assertEquals(await stream.next("chat"), await alice.next("chat"));
+  const kept = await stream.next("custom", ({ name }) => name === "kept");
+  assertEquals(kept, await alice.next("custom", ({ name }) => name === "kept"));
+  assertEquals([kept.seq, kept.payload], [2, payload]);
+  // Which order these come in is not promised: they are not in the log.
+  await until(
+    () =>
+      ["passing", '"typing"', "renamed"].every((word) =>
+        JSON.stringify(stream.blocks).includes(word.replaceAll('"', '\\"'))
+      ),
+    "what is not stored",
+  );
+  const withId = stream.blocks.filter(({ id }) => id?.match(/:[12]$/));
+  assertEquals(withId.length, 2);
+});
+
+Deno.test("a stream is a member: people are told when it comes and when it has gone", async () => {
+  await using server = await serve({ graceSeconds: 0 });
+  await using alice = await member(server);
+  {
+    await using _stream = await Stream.open(server, { query: { name: "Ann" } });
+    await alice.next("system", ({ payload }) => payload === "Ann joined.");
+    assertEquals((await ask(server, "/rooms")).json.rooms[0]?.memberCount, 2);
+    assertEquals(server.connectionCount, 2);
+  }
+  await alice.next("system", ({ payload }) => payload === "Ann left.");
+  await until(() => server.connectionCount === 1, "the stream to be cleaned up");
+});
+
+Deno.test("a stream's welcome has the token to speak with as the same person", async () => {
+  await using server = await serve();
+  await using stream = await Stream.open(server, { query: { name: "Ann" } });
+  const { user, token } = await stream.next("welcome");
+  await stream.next("joined");
+  const { json } = await say(server, "it is me", {}, bearer(token));
+  assertEquals(json.from, user);
+  assertEquals(await stream.next("chat"), json);
+  for (const how of [{ query: { token } }, { headers: bearer(token) }]) {
+    await using again = await Stream.open(server, how);
+    assertEquals((await again.next("welcome")).user, user);
+  }
+});
+
+Deno.test("a stream is kept alive at every heartbeat, out of the way of onmessage", async () => {
+  await using server = await serve({ heartbeatSeconds: 0.05 });
+  await using stream = await Stream.open(server);
+  await stream.next("ping");
+  await stream.next("ping");
+  const ping = stream.blocks.find(({ comment }) => comment !== undefined);
+  assertEquals([ping?.event, ping?.id], ["ping", undefined]);
+});
+
+Deno.test("a stream is not stored, changed or gathered on its way", async () => {
+  await using server = await serve();
+  const response = await fetch(server.url + EVENTS, { headers: { "accept-encoding": "gzip" } });
+  await response.body?.cancel();
+  const { headers } = response;
+  assertEquals(headers.get("content-type"), "text/event-stream");
+  assertEquals(headers.get("cache-control"), "no-store, no-transform");
+  assertEquals(headers.get("content-encoding"), null);
+  await until(() => server.connectionCount === 0, "the stream to be cleaned up");
+});
+
+// --- resuming ------------------------------------------------------------------------------------
+
+for (const how of ["Last-Event-ID", "after"] as const) {
+  Deno.test(`a stream resumes by ${how}: what was missed, and nothing else`, async () => {
+    await using server = await serve({ recentMessages: 2 });
+    await fill(server, 300);
+    const { epoch } = (await ask(server, "/rooms/lobby/messages")).json;
+    const id = `${epoch}:20`;
+    await using stream = await Stream.open(
+      server,
+      how === "after" ? { query: { after: id } } : { lastEventId: id, query: { after: "z:1" } },
+    );
+    assertEquals((await stream.next("joined")).recovered, true);
+    const seqs = (await stream.take("chat", 280)).map(({ seq }) => seq);
+    assertEquals(seqs, Array.from({ length: 280 }, (_, n) => n + 21));
+  });
+}
+
+Deno.test("a stream that cannot resume says so, and begins afresh", async () => {
+  await using server = await serve({ recentMessages: 2, retainMessages: 20 });
+  // Batches are pruned whole: several of them.
+  for (let n = 0; n < 8; n++) await fill(server, 10);
+  const { epoch } = (await ask(server, "/rooms/lobby/messages")).json;
+  for (const cursor of ["another:5", `${epoch}:81`, `${epoch}:0`, `${epoch}:9007199254740991`]) {
+    await using stream = await Stream.open(server, { lastEventId: cursor });
+    const joined = await stream.next("joined");
+    assertEquals([joined.recovered, joined.seq], [false, 80], cursor);
+    assertEquals((await stream.take("chat", 2)).map(({ seq }) => seq), [79, 80]);
+  }
+});
+
+Deno.test("a stream cut before its first message resumes where it was", async () => {
+  await using server = await serve({ recentMessages: 2 });
+  let lastEventId: string;
+  {
+    await using stream = await Stream.open(server);
+    await stream.next("joined");
+    lastEventId = stream.lastEventId;
+  }
+  await fill(server, 10);
+  await using stream = await Stream.open(server, { lastEventId });
+  assertEquals((await stream.next("joined")).recovered, true);
+  assertEquals((await stream.take("chat", 10)).map(({ seq }) => seq).at(0), 1);
+});
+
+// --- refusals and limits ---------------------------------------------------------------------------
+
+const REFUSALS: readonly (readonly [
+  what: string,
+  query: string,
+  headers: Record<string, string>,
+  status: number,
+  field?: string,
+])[] = [
+  ["the cursor is bare", "after=12", {}, 400, "after"],
+  ["the cursor is negative", "after=e:-1", {}, 400, "after"],
+  ["the cursor has no epoch", "after=:1", {}, 400, "after"],
+  ["the cursor is not safe", "after=e:9007199254740993", {}, 400, "after"],
+  ["the cursor is endless", `after=${"e".repeat(5000)}:1`, {}, 400, "after"],
+  ["the cursor is digits without end", `after=e:${"1".repeat(5000)}`, {}, 400, "after"],
+  ["Last-Event-ID is no cursor", "", { "last-event-id": "12" }, 400, "Last-Event-ID"],
+  ["the name is no name", "name=%00", {}, 400, "name"],
+  ["the token is forged", "token=ab.cd", {}, 401, "token"],
+  ["the origin is another", "", { origin: "https://evil.example" }, 403],
+];
+
+for (const [what, query, headers, status, field] of REFUSALS) {
+  Deno.test(`a stream is refused when ${what}`, async () => {
+    await using server = await serve();
+    const { status: actual, json } = await ask(server, `${EVENTS}?${query}`, { headers });
+    assertEquals([actual, json.field], [status, field]);
+    assertEquals([server.connectionCount, server.roomCount], [0, 0]);
+  });
+}
+
+const LIMITS: readonly (readonly [Partial<Options>, number, string | undefined])[] = [
+  [{ maxConnections: 1 }, 503, undefined],
+  [{ maxConnectionsPerAddress: 1 }, 429, undefined],
+  [{ maxMembersPerRoom: 1 }, 503, "room_full"],
+];
+
+for (const [options, status, code] of LIMITS) {
+  Deno.test(`a stream is counted: one too many under ${JSON.stringify(options)}`, async () => {
+    await using server = await serve(options);
+    {
+      await using _first = await Stream.open(server);
+      const { status: actual, json, headers } = await ask(server, EVENTS);
+      assertEquals([actual, json.code], [status, code]);
+      assertGreater(Number(headers.get("retry-after")), 0);
+      assertEquals(server.connectionCount, 1);
+    }
+    await until(() => server.connectionCount === 0, "the stream to be cleaned up");
+    await using _next = await Stream.open(server);
+  });
+}
+
+Deno.test("a stream is refused where the person may not join", async () => {
+  await using server = await serve({}, (_, action) => action === "speak");
+  assertEquals((await ask(server, EVENTS)).json.code, "forbidden");
+  assertEquals(server.connectionCount, 0);
+});
+
+Deno.test("a stream that cannot be let in after all is told so, and ends", async () => {
+  const options = completeOptions({ port: 0, db: ":memory:" });
+  const broker = await SqliteBroker.open({ ...options, path: ":memory:" });
+  broker.open = () => Promise.reject(new Error("away"));
+  await using server = new ServerOf({
+    options,
+    broker,
+    files: await StaticFiles.load(),
+    log: silentLog,
+    authorize: () => true,
+  });
+  server.listen();
+  await using stream = await Stream.open(server);
+  assertEquals((await stream.next("error")).code, "unavailable");
+  assertEquals(stream.retry, 1000);
+  await until(() => stream.ended, "the stream to end");
+  await until(() => server.connectionCount === 0, "the stream to be cleaned up");
+});
+
+// --- going, and going slowly -----------------------------------------------------------------------
+
+Deno.test("on shutdown each stream is told its own delay and ends, and none is let in", async () => {
+  const server = await serve();
+  const streams = await Promise.all(Array.from({ length: 10 }, () => Stream.open(server)));
+  for (const stream of streams) await stream.next("joined");
+  const stopped = server.stop();
+  const late = await server.fetch(new Request(server.url + EVENTS), {
+    remoteAddr: { transport: "tcp", hostname: "127.0.0.1", port: 1 },
+    completed: Promise.resolve(),
+  });
+  assertEquals(late.status, 503);
+  for (const stream of streams) {
+    const { retryAfterMs } = await stream.next("bye");
+    assertEquals(stream.retry, retryAfterMs);
+    assertEquals(await stream.event(), undefined);
+  }
+  await stopped;
+  assertGreater(new Set(streams.map(({ retry }) => retry)).size, 1);
+  for (const stream of streams) await stream[Symbol.asyncDispose]();
+});
+
+/** Long enough that what the system itself buffers for a connection is soon full. */
+const LONG = "x".repeat(8000);
+
+Deno.test("a slow stream is caught up when it reads again, and goes live", async () => {
+  await using server = await serve({ heartbeatSeconds: 3600 });
+  await using proxy = faultProxy(server.url);
+  await using slow = await Stream.open(proxy);
+  await slow.next("joined");
+  await using quick = await Stream.open(server);
+  await quick.next("joined");
+  proxy.stall("down");
+  await fill(server, 2500, LONG);
+  assertEquals((await quick.take("chat", 2500)).at(-1)?.seq, 2500);
+  proxy.flow();
+  const seqs = (await slow.take("chat", 2500)).map(({ seq }) => seq);
+  assertEquals(seqs, Array.from({ length: 2500 }, (_, n) => n + 1));
+  await say(server, "live again");
+  assertEquals((await slow.next("chat")).payload, "live again");
+});
+
+Deno.test("a stream that is not read holds no more than the high-water mark and one page", async () => {
+  const options = completeOptions({ db: ":memory:" });
+  await using broker = await SqliteBroker.open({ ...options, path: ":memory:" });
+  const now = () => performance.now();
+  const identity = new Identity(broker.secret);
+  const hub = new Hub({ broker, options, identity, log: silentLog, now, authorize: () => true });
+  const watch = new Watch(options, now);
+  const connection = new EventStreamConnection("lobby", new Promise(() => {}), {
+    hub,
+    watch,
+    ended() {},
+  });
+  connection.open({ room: "lobby", token: undefined, name: undefined, since: undefined });
+  const person = hub.people.hold("ann");
+  let most = 0;
+  for (let n = 0; n < 200; n++) {
+    await post(hub, { person, room: "lobby", payload: LONG, ref: undefined });
+    most = Math.max(most, connection.queuedBytes);
+  }
+  assertGreater(most, options.highWaterBytes - LONG.length - 1000);
+  assertLess(most, options.highWaterBytes + 65_536 + LONG.length);
+  connection.end();
+  watch.stop();
+  hub.close();
+});
+
+Deno.test("a stream that takes nothing at all is dropped, and comes back for the rest", async () => {
+  await using server = await serve({ stallSeconds: 0.3, heartbeatSeconds: 3600 });
+  await using proxy = faultProxy(server.url);
+  await using stuck = await Stream.open(proxy);
+  await stuck.next("joined");
+  proxy.stall("down");
+  await fill(server, 2500, LONG);
+  await until(() => server.connectionCount === 0, "the stuck stream to be dropped");
+  proxy.flow();
+  await until(() => stuck.ended, "the stuck stream to notice");
+  const got = stuck.blocks.filter(({ id }) => id !== undefined).length - 1;
+  await using back = await Stream.open(proxy, { lastEventId: stuck.lastEventId });
+  assertEquals((await back.next("joined")).recovered, true);
+  const rest = await back.take("chat", 2500 - got);
+  assertEquals([rest.at(0)?.seq, rest.at(-1)?.seq], [got + 1, 2500]);
+});
+
+Deno.test("an EventSource needs the address and nothing else, and comes back by itself", async () => {
+  await using server = await serve({ recentMessages: 0 });
+  await using proxy = faultProxy(server.url);
+  const source = new EventSource(proxy.url + EVENTS);
+  const seqs: number[] = [];
+  source.onmessage = ({ data, lastEventId }) => {
+    const event = JSON.parse(data);
+    if (event.type !== "chat") return;
+    seqs.push(event.seq);
+    assertMatch(lastEventId, new RegExp(`:${event.seq}$`));
+  };
+  try {
+    await until(() => server.connectionCount === 1, "the source to connect");
+    await fill(server, 10);
+    await until(() => seqs.length === 10, "what is said");
+    proxy.cut();
+    await fill(server, 10);
+    await until(() => seqs.length === 20, "what was missed");
+    assertEquals(seqs, Array.from({ length: 20 }, (_, n) => n + 1));
+  } finally {
+    source.close();
+  }
+  await patiently(until(() => server.connectionCount === 0, "no stream"), "the source to be gone");
+});
