@@ -65,7 +65,7 @@ Deno.test(`a stream cut ${CUTS} times reads all once and in order, seed ${seed}`
   while (seen.length < MESSAGES) await readOn();
   await stream[Symbol.asyncDispose]();
   assertAll(seen);
-  assertGreater(streams, CUTS);
+  assertGreater(streams, CUTS - 1); // the last cut may have come after the last message
 });
 
 Deno.test(`a client that goes from socket to stream and back misses nothing, seed ${seed}`, async () => {
