@@ -10,7 +10,7 @@ import { strings } from "./strings.ts";
 export function showConnection(client: Client, announce: (sentence: string) => void): void {
   const banner = byId("banner", HTMLElement);
   const says = h("span");
-  const button = h("button", { type: "button", class: "text" });
+  const button = h("button", { type: "button", class: "plain" });
   banner.append(says, button);
   let wasLost = false;
   let ticking: ReturnType<typeof setInterval> | undefined;

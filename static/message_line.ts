@@ -70,6 +70,8 @@ export class Writer {
     this.#from = from;
     this.#at = at;
     this.#group.append(line(message, own));
+    // How high it is about, for as long as it is out of sight and not laid out.
+    this.#group.style.setProperty("--lines", String(this.#group.childElementCount - 2));
   }
 
   /** Puts something else between the messages. */
@@ -93,11 +95,11 @@ export function markFailed(
   element.className = "line failed";
   element.querySelector(".mark")?.remove();
   const says = h("span", {}, icon("alert"), `${strings.notSent} ${why}`);
-  const discard = h("button", { type: "button", class: "text" }, strings.discard);
+  const discard = h("button", { type: "button", class: "plain" }, strings.discard);
   discard.addEventListener("click", can.discard);
   const row = h("div", { class: "failure" }, says);
   if (can.retry) {
-    const retry = h("button", { type: "button", class: "text" }, strings.retry);
+    const retry = h("button", { type: "button", class: "plain" }, strings.retry);
     retry.addEventListener("click", can.retry);
     row.append(retry);
   }

@@ -32,6 +32,8 @@ const NEAR = 40;
 /** A page of older messages, in messages; and how far from the top it is asked for, in pixels. */
 const PAGE = 100;
 const AHEAD = 900;
+/** How long the newest messages are waited for before they are asked for, in milliseconds. */
+const LOADING_MS = 1_500;
 
 /** What the list asks of the application. */
 export interface MessageListOptions {
@@ -70,6 +72,9 @@ export class MessageList {
   #marker: HTMLElement | undefined;
   #active = false;
   #busy = false;
+  /** The last page could not be loaded: scrolling does not ask again, the reader does. */
+  #failed = false;
+  #loading: ReturnType<typeof setTimeout> | undefined;
   #lines = 0;
   #scrolled = 0;
   #writer = new Writer(this.#flow);
@@ -105,6 +110,7 @@ export class MessageList {
   /** The room was entered: with `fresh`, what is shown is out of date and goes. */
   joined(head: number, fresh: boolean): void {
     this.#head = head;
+    this.#failed = false;
     this.#read ??= head;
     if (!fresh) return;
     this.#flow.replaceChildren();
@@ -115,6 +121,8 @@ export class MessageList {
     this.#read = Math.min(this.#read, head);
     this.pinned = true;
     this.#say(head ? "loading" : "empty");
+    clearTimeout(this.#loading);
+    if (head) this.#loading = setTimeout(() => this.#askForNewest(), LOADING_MS);
   }
 
   /** A stored message. @returns whether it is live, not replayed. */
@@ -172,6 +180,7 @@ export class MessageList {
     }
     this.#settle();
     this.#attend();
+    this.#fill();
   }
 
   /** Goes to the newest message and stays with it. */
@@ -201,6 +210,7 @@ export class MessageList {
     this.#refreshUnsent();
     this.#settle();
     this.#attend();
+    this.#fill();
   }
 
   #countUnread(seq: number): void {
@@ -243,6 +253,13 @@ export class MessageList {
 
   // --- older messages -------------------------------------------------------------------------
 
+  /** A server may be set to show nothing to those who join: the history is there all the same. */
+  #askForNewest(): void {
+    if (this.#first !== undefined) return;
+    this.#first = this.#head + 1;
+    this.#older();
+  }
+
   async #older(): Promise<void> {
     const before = this.#first;
     if (this.#busy || before === undefined || before <= 1) return;
@@ -255,6 +272,7 @@ export class MessageList {
       this.#first = page[0]?.seq ?? 1;
       this.#sayTop();
     } catch {
+      this.#failed = true;
       this.#say("olderFailed");
       return;
     } finally {
@@ -301,7 +319,12 @@ export class MessageList {
     // Only a reader who goes up lets go of the newest: growth below does not.
     if (there || scrollTop < this.#scrolled - 2) this.#pin(there);
     this.#scrolled = scrollTop;
-    if (scrollTop < AHEAD) this.#older();
+    if (scrollTop < AHEAD && !this.#failed) this.#older();
+  }
+
+  /** What does not fill the screen cannot be scrolled, so it does not wait for that. */
+  #fill(): void {
+    if (this.#active && this.element.scrollTop < 1 && !this.#failed) this.#older();
   }
 
   #pin(pinned: boolean): void {
@@ -349,7 +372,7 @@ export class MessageList {
       this.#top.replaceChildren(h("p", {}, strings.beginning(this.#options.room)));
     } else if (what === "older") this.#top.replaceChildren(h("p", {}, strings.older));
     else {
-      const again = h("button", { type: "button", class: "text" }, strings.tryAgain);
+      const again = h("button", { type: "button", class: "plain" }, strings.tryAgain);
       again.addEventListener("click", () => this.#older());
       this.#top.replaceChildren(h("p", {}, strings.olderFailed, " ", again));
     }

@@ -48,7 +48,7 @@ export class OwnName {
       spellcheck: "false",
     });
     input.value = user.name;
-    const save = h("button", { class: "text", type: "submit" }, strings.save);
+    const save = h("button", { class: "plain", type: "submit" }, strings.save);
     const form = h("form", {}, input, save);
     const done = (name?: string) => {
       if (!this.#editing) return;

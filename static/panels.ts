@@ -1,6 +1,6 @@
 /**
  * The two side panels, on screens too narrow to show them always: opened over the room, closed with
- * Escape, by choosing, or by touching beside them. While one is open the room is inert.
+ * Escape, by choosing, or by touching beside them. While one is open, what is behind is inert.
  */
 
 /// <reference lib="dom" />
@@ -12,14 +12,15 @@ const PANELS = [["open-rail", "rail"], ["open-people", "people-panel"]] as const
 /** Makes the buttons work. @returns closes whichever is open. */
 export function startPanels(): () => void {
   const main = byId("main", HTMLElement);
+  const rail = byId("rail", HTMLElement);
   const scrim = byId("scrim", HTMLElement);
   let opener: HTMLElement | undefined;
 
   function close(): void {
     if (!opener) return;
-    const [button] = [opener];
+    const button = opener;
     opener = undefined;
-    main.inert = false;
+    for (const behind of [main, rail]) behind.inert = false;
     scrim.hidden = true;
     for (const [buttonId, panelId] of PANELS) {
       byId(buttonId, HTMLElement).setAttribute("aria-expanded", "false");
@@ -33,7 +34,7 @@ export function startPanels(): () => void {
     const panel = byId(panelId, HTMLElement);
     button.addEventListener("click", () => {
       opener = button;
-      main.inert = true;
+      for (const behind of [main, rail]) behind.inert = behind !== panel;
       scrim.hidden = false;
       button.setAttribute("aria-expanded", "true");
       panel.classList.add("open");

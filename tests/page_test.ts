@@ -217,8 +217,8 @@ browserTest(
     await say(bob, "bob too");
     assertEquals(await ada.locator(".sending").count(), 2);
     await server.restart();
-    await ada.locator("#banner button").click();
-    await bob.locator("#banner button").click();
+    await tryNow(ada);
+    await tryNow(bob);
     for (const page of [ada, bob]) {
       await until(async () => (await lines(page).count()) === 4, "all messages");
       await until(async () => await page.locator(".sending").count() === 0, "the echoes");
@@ -310,6 +310,35 @@ browserTest(
     await until(async () => await ada.locator("#latest").isHidden(), "the newest");
   },
 );
+
+browserTest(
+  "a screen that is not full fills by itself, though the server shows little",
+  async (chrome) => {
+    for (const recentMessages of [0, 3]) {
+      await using server = await serve({ recentMessages });
+      await fill(server.url, "lobby", 20);
+      const ada = await chrome.open(server.url);
+      await shows(ada, Array.from({ length: 20 }, (_, i) => `message ${i + 1}`));
+      await says(ada, ".list:not([hidden]) .top", "This is where lobby begins.");
+      await say(ada, "and on");
+      await until(async () => await lines(ada).last().textContent() === "and on", "the message");
+    }
+  },
+);
+
+browserTest("older messages that cannot be loaded can be asked for again", async (chrome) => {
+  await using server = await serve();
+  await fill(server.url, "lobby", 80);
+  const ada = await chrome.open(server.url);
+  await until(async () => await lines(ada).count() === 50, "the newest");
+  await ada.route("**/messages?*", (route) => route.abort());
+  await ada.evaluate(`document.querySelector(".list:not([hidden])").scrollTop = 0`);
+  await says(ada, ".list:not([hidden]) .top", "could not be loaded");
+  await assertAccessible(ada, "no older messages");
+  await ada.unroute("**/messages?*");
+  await ada.getByText("Try again").click();
+  await until(async () => await lines(ada).count() === 80, "the rest");
+});
 
 browserTest("hostile text is text, and stays in its place", async (chrome) => {
   await using server = await serve();
