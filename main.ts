@@ -31,9 +31,12 @@ async function start(options: Options): Promise<Server> {
   }
 }
 
-function explain({ host, port }: Options, thrown: unknown): string {
+function explain({ host, port, cert, key }: Options, thrown: unknown): string {
   if (thrown instanceof Deno.errors.AddrInUse) return `Port ${port} on ${host} is in use.`;
   if (thrown instanceof Deno.errors.PermissionDenied) return `May not listen on port ${port}.`;
+  if (thrown instanceof Deno.errors.InvalidData) {
+    return `Cannot use the certificate ${cert} with the key ${key}. ${reason(thrown)}`;
+  }
   return `Cannot listen on ${host}:${port}. ${reason(thrown)}`;
 }
 

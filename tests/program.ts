@@ -1,0 +1,97 @@
+/**
+ * The program as an operator runs it: the very command of `deno task start`, with its permissions,
+ * and everything that it says.
+ *
+ * @module
+ */
+import { patiently, until } from "./harness.ts";
+
+const ROOT = new URL("../", import.meta.url);
+
+export class Program implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #reading: Promise<unknown>;
+  /** What it has said so far. */
+  out = "";
+  err = "";
+
+  private constructor(process: Deno.ChildProcess) {
+    this.#process = process;
+    this.#reading = Promise.all([
+      drain(process.stdout, (text) => this.out += text),
+      drain(process.stderr, (text) => this.err += text),
+    ]);
+  }
+
+  /** Starts it, and waits for nothing. */
+  static async run(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Program> {
+    const { tasks }: { tasks: Record<string, string> } = JSON.parse(
+      await Deno.readTextFile(new URL("deno.json", ROOT)),
+    );
+    const [deno, ...task] = (tasks.start ?? "").split(/\s+/);
+    if (deno !== "deno") throw new Error(`What is "${deno}" in the task "start"?`);
+    const command = new Deno.Command(Deno.execPath(), {
+      args: [...task, ...args],
+      cwd: ROOT,
+      env: { NO_COLOR: "1", ...env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    });
+    return new Program(command.spawn());
+  }
+
+  /** Starts it on a free port, unless told otherwise, and waits until it says where it is. */
+  static async start(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Program> {
+    const program = await Program.run(["--port", "0", "--rate", "0", ...args], env);
+    let ended = false;
+    void program.#process.status.then(() => ended = true);
+    await until(() => ended || program.#address() !== undefined, "the program to start");
+    if (program.#address() !== undefined) return program;
+    await program.#reading;
+    throw new Error(`The program did not start: ${program.err}`);
+  }
+
+  /** Where it listens. */
+  get url(): string {
+    return this.#address() ?? "";
+  }
+
+  signal(signal: Deno.Signal): void {
+    this.#process.kill(signal);
+  }
+
+  /** How it ended, when it has, and all that it said. */
+  async ended(): Promise<{ code: number; signal: string | null; out: string; err: string }> {
+    const { code, signal } = await patiently(this.#process.status, "the program to end");
+    await this.#reading;
+    return { code, signal, out: this.out, err: this.err };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.signal("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+    await this.ended();
+  }
+
+  #address(): string | undefined {
+    return this.out.match(/\bhttps?:\/\/\S+(?=\n)/)?.[0];
+  }
+}
+
+async function drain(
+  stream: ReadableStream<Uint8Array>,
+  hear: (text: string) => void,
+): Promise<void> {
+  const decoder = new TextDecoder();
+  for await (const bytes of stream) hear(decoder.decode(bytes, { stream: true }));
+}
