@@ -8,13 +8,14 @@ message on disk before it is sent (SQLite, WAL, \`synchronous=FULL\`), with its 
 
 One load generator (Node, its own process, \`load/\`) plays all clients. A sender has so many messages
 in flight and sends the next when its own comes back. Every delivery is counted, and every client
-checks that \`seq\` comes without hole or repeat; at the end all members of a room must have come to
-the same message, or the run is void. Parley's clients speak \`parley.v1.batched\` but in (e): a frame
+checks that \`seq\` comes without hole or repeat; in the end every message must have come to every
+member of its room, once, and to nobody else, or the run is void. Parley's clients speak \`parley.v1.batched\` but in (e): a frame
 carries all events that are due, and the generator answers the echoes of one read with one list of
 commands. Peers get one message a frame, several frames in one write; their own coalescing of writes
 counts for them.
 
-CPU is user and system time from /proc, of all threads. The generator and a server share the machine:
+CPU is user and system time from /proc, of all threads; others' is that of everything else on the
+machine, and of its host: where it is more than a few per cent, the clock was disturbed. The generator and a server share the machine:
 where the generator's CPU is near 100 %, the clock measures both, and the figure for each server CPU
 second is the truer one. Ratios are taken within a round and are the result; figures are medians of
 rounds (least–greatest), servers started anew and in rotated order in each round.

@@ -78,6 +78,7 @@ export function throughputTable(key: string, rounds: Rounds): string {
       "by CPU",
       "server CPU",
       "generator CPU",
+      "others' CPU",
       "bytes each",
       "RSS MB",
     ],
@@ -93,6 +94,7 @@ export function throughputTable(key: string, rounds: Rounds): string {
         `× ${median(ratios(parley.map(byCpu), own.map(byCpu))).toFixed(2)}`,
         share((result) => result.serverCpuSeconds),
         share((result) => result.loadCpuSeconds),
+        share((result) => result.otherCpuSeconds),
         median(own.map((result) => result.bytes / result.deliveries)).toFixed(0),
         median(own.map((result) => result.rssBytes / MILLION)).toFixed(0),
       ];

@@ -114,7 +114,9 @@ export class Client {
   }
 
   onEvent(event: ParsedEvent): void {
-    if (event.pingInterval !== undefined) return this.tell("40"); // Socket.IO: enter its namespace.
+    if (event.pingInterval !== undefined) { // Socket.IO: enter its namespace, and say who it is.
+      return this.tell(`40${JSON.stringify({ room: this.room, name: personName(this.index) })}`);
+    }
     const type = event.type ?? "connected";
     this.seen.set(type, (this.seen.get(type) ?? 0) + 1);
     if (type === "error") failed(JSON.stringify(event));

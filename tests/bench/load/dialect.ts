@@ -21,7 +21,7 @@ export function personName(index: number): string {
 export function handshake(dialect: Dialect, port: number, room: string, name: string): string {
   const query = `room=${room}&name=${name}`;
   const path = dialect === "socketio"
-    ? `/socket.io/?EIO=4&transport=websocket&${query}`
+    ? "/socket.io/?EIO=4&transport=websocket"
     : dialect === "plain"
     ? `/?${query}`
     : "/";

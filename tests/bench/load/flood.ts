@@ -7,7 +7,7 @@ import type { Client } from "./client.ts";
 import { all, faultsOf, gather, until } from "./crowd.ts";
 import { Histogram } from "./histogram.ts";
 import type { FillJob, FillResult, FloodJob, FloodResult } from "./job.ts";
-import { usageOf } from "./proc.ts";
+import { machineCpuSeconds, usageOf } from "./proc.ts";
 import { countOf, Scanner } from "./scanner.ts";
 
 /** What was sent has this long to arrive, after the last was sent. */
@@ -29,6 +29,7 @@ export async function flood(job: FloodJob): Promise<FloodResult> {
   };
   // What a room had before may look like one's own: it is no echo.
   for (const client of clients) client.echoes = 0;
+  const earlier = scanner.deliveries;
   if (paced) paced.begin();
   else for (const client of senders) client.say(job.inFlight);
 
@@ -39,8 +40,10 @@ export async function flood(job: FloodJob): Promise<FloodResult> {
   const after = look();
   sending = false;
   paced?.end();
-  const sent = () => senders.reduce((sum, client) => sum + client.sent, 0);
-  const complete = await until(() => echoes === sent() && level(clients, job.rooms), DRAIN_MS);
+  const owed = senders.reduce((sum, client) => sum + client.sent, 0) * (job.members / job.rooms);
+  const arrived = () => scanner.deliveries - earlier;
+  await until(() => arrived() >= owed && level(clients, job.rooms), DRAIN_MS);
+  const complete = arrived() === owed && level(clients, job.rooms);
   for (const client of clients) client.close();
   return {
     ...faultsOf(scanner),
@@ -50,19 +53,23 @@ export async function flood(job: FloodJob): Promise<FloodResult> {
     bytes: after.bytes - before.bytes,
     serverCpuSeconds: after.server.cpuSeconds - before.server.cpuSeconds,
     loadCpuSeconds: after.load.cpuSeconds - before.load.cpuSeconds,
+    otherCpuSeconds: after.others - before.others,
     rssBytes: after.server.rssBytes,
     complete,
     ...(paced && { latency: paced.result() }),
   };
 
   function look() {
+    const server = usageOf(job.pid);
+    const load = usageOf(process.pid);
     return {
       at: performance.now(),
       echoes,
       deliveries: scanner.deliveries,
       bytes: scanner.bytes,
-      server: usageOf(job.pid),
-      load: usageOf(process.pid),
+      server,
+      load,
+      others: machineCpuSeconds() - server.cpuSeconds - load.cpuSeconds,
     };
   }
 }

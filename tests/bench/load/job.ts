@@ -90,8 +90,10 @@ export interface FloodResult extends Faults {
   readonly bytes: number;
   readonly serverCpuSeconds: number;
   readonly loadCpuSeconds: number;
+  /** Of everything else on the machine: it should be next to nothing. */
+  readonly otherCpuSeconds: number;
   readonly rssBytes: number;
-  /** After the last message every member came to the same `seq`, its room's newest. */
+  /** In the end every message had come to every member of its room, once, and to nobody else. */
   readonly complete: boolean;
   /** From a message's sending to each of its arrivals, in milliseconds; only with a `rate`. */
   readonly latency?: { readonly p50: number; readonly p99: number; readonly max: number };

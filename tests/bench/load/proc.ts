@@ -15,3 +15,10 @@ export function usageOf(pid: number): Usage {
   const rssKilobytes = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
   return { cpuSeconds: ticks / TICKS_A_SECOND, rssBytes: rssKilobytes * 1024 };
 }
+
+/** CPU time of all processes since the machine was started, and what its host took from it. */
+export function machineCpuSeconds(): number {
+  const [, user, nice, system, , , , , steal] = readFileSync("/proc/stat", "utf8").split(/\s+/, 9);
+  const ticks = Number(user) + Number(nice) + Number(system) + Number(steal);
+  return ticks / TICKS_A_SECOND;
+}

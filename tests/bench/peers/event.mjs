@@ -19,6 +19,10 @@ let people = 0;
 /** Who connects, and to which room: `?room=…&name=…`. */
 export function visitor(url) {
   const query = new URL(url, "http://localhost").searchParams;
-  const id = String(people++).padStart(16, "0");
-  return { room: query.get("room") ?? "lobby", from: { id, name: query.get("name") ?? "guest" } };
+  return newcomer({ room: query.get("room") ?? "lobby", name: query.get("name") ?? "guest" });
+}
+
+/** The same, for those who say it otherwise. */
+export function newcomer({ room, name }) {
+  return { room, from: { id: String(people++).padStart(16, "0"), name } };
 }

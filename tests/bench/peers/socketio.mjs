@@ -1,11 +1,12 @@
 /**
  * Socket.IO on Node, as its "Performance tuning" and "Memory usage" pages say: WebSocket transport
- * alone, no permessage-deflate (its default), `bufferutil` installed, the first request let go of.
+ * alone, no permessage-deflate (its default), `bufferutil` installed, the first request let go of
+(and its query with it, so that who comes says in `auth` who it is).
  * `io.to(room).emit()` encodes a packet once for all of a room.
  */
 import { createServer } from "node:http";
 import { Server } from "socket.io";
-import { numbered, visitor } from "./event.mjs";
+import { newcomer, numbered } from "./event.mjs";
 
 const http = createServer();
 const io = new Server(http, {
@@ -19,7 +20,7 @@ io.engine.on("connection", (rawSocket) => {
 });
 
 io.on("connection", (socket) => {
-  const { room, from } = visitor(socket.handshake.url);
+  const { room, from } = newcomer(socket.handshake.auth);
   socket.join(room);
   socket.on("chat", (command) => io.to(room).emit("chat", numbered(room, from, command)));
 });
