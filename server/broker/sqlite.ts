@@ -42,7 +42,6 @@ interface Addition {
   readonly log: Log;
   readonly first: number;
   readonly events: string[];
-  readonly refs: { readonly userId: string; readonly ref: string }[];
 }
 
 /** A row holds no more text than this, so that a page of history does not have to cut a large one. */
@@ -112,24 +111,16 @@ export class SqliteBroker implements Broker {
   }
 
   async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]> {
-    const at = this.#now();
     const additions = new Map<string, Addition>();
-    const receipts: Receipt<D>[] = [];
-    for (const draft of batch) {
-      // In a batch of very many rooms the log of one may have been forgotten since its last draft.
-      const log = additions.get(draft.room)?.log ?? this.#logs.get(draft.room) ??
-        await this.#log(draft.room);
-      if (draft.ref !== undefined) log.refs ??= await this.#readRefs(draft.room);
-      const original = await this.#originalOf(log, draft, additions.get(draft.room));
-      if (original !== undefined) {
-        receipts.push({ draft, ...original, repeated: true });
-        continue;
-      }
-      const { seq, event } = add(log, draft, at, additions);
-      if (draft.receipt) receipts.push({ draft, seq, event, repeated: false });
+    try {
+      const at = this.#now();
+      const receipts = await this.#number(batch, at, additions);
+      if (additions.size > 0) await this.#commit(additions.values(), at);
+      return receipts;
+    } catch (thrown) {
+      for (const draft of batch) forget(additions.get(draft.room), draft);
+      throw thrown;
     }
-    if (additions.size > 0) await this.#commit([...additions.values()], at);
-    return receipts;
   }
 
   async read(room: string, range: Range): Promise<Page | undefined> {
@@ -154,25 +145,54 @@ export class SqliteBroker implements Broker {
     await this.#thread.close();
   }
 
-  async #commit(additions: readonly Addition[], at: number): Promise<void> {
-    const frames = additions.map(({ events }) => Frame.fromEvents(events));
-    try {
-      await this.#thread.append(additions.flatMap(({ log, first }, index) => {
-        const frame = frames[index];
-        return frame === undefined ? [] : rowsOf(log.room, first, at, frame);
-      }));
-    } catch (thrown) {
-      for (const { log, refs } of additions) {
-        for (const { userId, ref } of refs) log.refs?.remove(userId, ref);
+  /** Gives each draft its place, or finds the message that it repeats. */
+  async #number<D extends Draft>(
+    batch: readonly D[],
+    at: number,
+    additions: Map<string, Addition>,
+  ): Promise<Receipt<D>[]> {
+    const receipts: Receipt<D>[] = [];
+    for (const draft of batch) {
+      const { room, userId, ref } = draft;
+      // In a batch of very many rooms the log of one may have been forgotten since its last draft.
+      let addition = additions.get(room);
+      const log = addition?.log ?? this.#logs.get(room) ?? await this.#log(room);
+      if (ref !== undefined) {
+        log.refs ??= await this.#readRefs(room);
+        const known = log.refs.get(userId, ref);
+        const event = known === undefined ? undefined : await this.#eventAt(known, room, addition);
+        if (known !== undefined && event !== undefined) {
+          receipts.push({ draft, seq: known, event, repeated: true });
+          continue;
+        }
       }
-      throw thrown;
+      if (addition === undefined) {
+        addition = { log, first: log.head + 1, events: [] };
+        additions.set(room, addition);
+      }
+      const seq = addition.first + addition.events.length;
+      const event = numbered(draft, seq, at);
+      addition.events.push(event);
+      if (ref !== undefined) log.refs?.add(userId, ref, seq);
+      if (draft.receipt) receipts.push({ draft, seq, event, repeated: false });
     }
-    additions.forEach(({ log, first, events }, index) => {
-      log.head += events.length;
+    return receipts;
+  }
+
+  async #commit(additions: Iterable<Addition>, at: number): Promise<void> {
+    const rows: Row[] = [];
+    const pages: { readonly log: Log; readonly page: Page }[] = [];
+    for (const { log, first, events } of additions) {
+      const frame = Frame.fromEvents(events);
+      rows.push(...rowsOf(log.room, first, at, frame));
+      pages.push({ log, page: { first, last: first + events.length - 1, frame } });
+    }
+    await this.#thread.append(rows);
+    for (const { log, page } of pages) {
+      log.head = page.last;
       this.#logs.set(log.room, log);
-      const frame = frames[index];
-      if (frame !== undefined) this.#listener.committed(log.room, { first, last: log.head, frame });
-    });
+      this.#listener.committed(log.room, page);
+    }
   }
 
   async #log(room: string): Promise<Log> {
@@ -200,17 +220,13 @@ export class SqliteBroker implements Broker {
     }
   }
 
-  /** The message that a draft repeats, if it does; `undefined` also if that is no longer kept. */
-  async #originalOf(log: Log, { room, userId, ref }: Draft, addition: Addition | undefined) {
-    const seq = ref === undefined ? undefined : log.refs?.get(userId, ref);
-    if (seq === undefined) return undefined;
+  /** The event that has that `seq`; `undefined` if it is no longer kept. */
+  async #eventAt(seq: number, room: string, addition: Addition | undefined) {
     if (addition !== undefined && seq >= addition.first) {
-      const event = addition.events[seq - addition.first];
-      return event === undefined ? undefined : { seq, event };
+      return addition.events[seq - addition.first];
     }
     const page = await this.read(room, { after: seq - 1, limit: 1 });
-    const event = page?.frame.events[0];
-    return page?.first !== seq || event === undefined ? undefined : { seq, event };
+    return page?.first === seq ? page.frame.events[0] : undefined;
   }
 
   /** The window of a room's `ref`s, from the end of its log. */
@@ -225,22 +241,11 @@ export class SqliteBroker implements Broker {
   }
 }
 
-/** Gives a draft its place. */
-function add(log: Log, draft: Draft, at: number, additions: Map<string, Addition>) {
-  let addition = additions.get(log.room);
-  if (addition === undefined) {
-    addition = { log, first: log.head + 1, events: [], refs: [] };
-    additions.set(log.room, addition);
-  }
-  const seq = addition.first + addition.events.length;
-  const event = numbered(draft, seq, at);
-  addition.events.push(event);
-  const { userId, ref } = draft;
-  if (ref !== undefined) {
-    addition.refs.push({ userId, ref });
-    log.refs?.add(userId, ref, seq);
-  }
-  return { seq, event };
+/** Takes back what is known of a draft's `ref`, if it was to be part of a commit that failed. */
+function forget(addition: Addition | undefined, { userId, ref }: Draft): void {
+  if (addition === undefined || ref === undefined) return;
+  const seq = addition.log.refs?.get(userId, ref) ?? 0;
+  if (seq >= addition.first) addition.log.refs?.remove(userId, ref);
 }
 
 /** A batch as rows: one, unless it is large. */
