@@ -305,11 +305,9 @@ Deno.test("close() forgets what was not sent; a server that closes does not", as
     const outbox = memory();
     const client = connect("ws://test/ws", { transport: fake.open, outbox });
     client.send("lobby", "unsent").catch(() => {});
+    await Promise.resolve();
     if (forgotten) client.close();
-    else {
-      await Promise.resolve();
-      fake.closed(1008, "policy");
-    }
+    else fake.closed(1008, "policy");
     const next = connect("ws://test/ws", { transport: fake.open, outbox });
     assertEquals(next.unsent.length, forgotten ? 0 : 1);
     next.close();
@@ -483,7 +481,7 @@ Deno.test("typing is over when the connection is lost", async () => {
   const typing = () => bob.events.filter((event) => event.type === "typing");
   await until(() => typing().length === 1, "typing");
   proxy.cut();
-  await until(() => bob.status !== "open", "the loss");
+  await until(() => bob.states.some(({ status }) => status === "waiting"), "the loss");
   assertEquals(typing().map(({ payload }) => payload), [true, false]);
 });
 
@@ -512,8 +510,10 @@ Deno.test("join() waits for a place in a full room, and leave() makes one", asyn
   await until(() => bob.events.some((event) => event.type === "error"), "the refusal");
   const error = bob.events.find((event) => event.type === "error");
   assertEquals([error?.code, Reflect.get(error ?? {}, "room")], ["room_full", "lobby"]);
+  const sent = bob.client.send("lobby", "said at the door"); // and kept until the door opens
   ada.client.leave("lobby");
   await patiently(bob.client.join("lobby"), "the place");
+  assertEquals((await patiently(sent, "the echo")).seq, 1);
 });
 
 Deno.test("join() is refused for good where one may not go", async () => {
