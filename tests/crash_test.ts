@@ -126,12 +126,12 @@ Deno.test("a server that is killed under load loses nothing that it has echoed",
       first ||= epoch;
       assertEquals(epoch, first);
       verify(log, writers);
-      const talking = writers.map((writer) => writer.talk(program));
+      const talking = Promise.all(writers.map((writer) => writer.talk(program)));
       const aim = echoed() + 20 + Math.floor(Math.random() * 300);
-      await until(() => echoed() >= aim, `${aim} echoes`);
+      await Promise.race([until(() => echoed() >= aim, `${aim} echoes`), talking]);
       program.signal("SIGKILL");
       assertEquals((await program.ended()).signal, "SIGKILL");
-      await Promise.all(talking);
+      await talking;
     }
     await using program = await Program.start(args);
     await Promise.all(writers.map((writer) => writer.talk(program)));
