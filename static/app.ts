@@ -246,6 +246,8 @@ addEventListener("popstate", () => open(roomOfAddress(), "history"));
 document.addEventListener("visibilitychange", () => current.list.active = true);
 addEventListener("keydown", (event) => {
   if (!event.altKey || event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+  // Where something is being written, these keys move by paragraphs on a Mac.
+  if (event.target instanceof HTMLTextAreaElement && event.target.value) return;
   event.preventDefault();
   const names = [...rooms.keys()];
   const step = event.key === "ArrowUp" ? -1 : 1;

@@ -453,6 +453,7 @@ export class Client extends EventTarget {
   #joined(event: JoinedEvent): void {
     const membership = this.#rooms.get(event.room);
     if (!membership) return;
+    this.#sentAt = Infinity;
     membership.join(event);
     this.#dispatch("joined", event);
     this.#flush();
@@ -463,7 +464,10 @@ export class Client extends EventTarget {
     const membership = this.#rooms.get(room);
     const stored = isMessage(event) && from.id === this.#user?.id;
     const own = stored ? this.#outbox.find(ref, room) : undefined;
-    if (own) this.#outbox.remove(own);
+    if (own) {
+      this.#outbox.remove(own);
+      this.#sentAt = Infinity; // an answer: whatever else waits, waits from now
+    }
     if (membership?.joined && membership.moveTo(seq, own !== undefined)) {
       membership.notTyping(from);
       this.#dispatch(event.type, event);
@@ -474,6 +478,7 @@ export class Client extends EventTarget {
 
   #refused(event: ErrorEvent): void {
     const { ref, code } = event;
+    this.#sentAt = Infinity;
     const retry = RETRIABLE_ERRORS.includes(code);
     const retryAt = Date.now() + (event.retryAfterMs ?? 1000 + Math.random() * 2000);
     const error = new ClientError(code, event.payload);

@@ -653,6 +653,21 @@ Deno.test("a message that nobody answers is sent again, though the server still 
   assertEquals(it.sent.filter((command) => Object(command).ref === "mine").length, 2);
 });
 
+Deno.test("a client that always has something under way is not taken for a stuck one", async () => {
+  using it = scripted({ ...welcome, heartbeatSeconds: 0.02 });
+  it.received(joined(0));
+  const began = performance.now();
+  let seq = 0;
+  it.client.send(room, "first", "ref1").catch(() => {});
+  await until(() => {
+    it.client.send(room, "next", `ref${seq + 2}`).catch(() => {});
+    seq++;
+    it.received(chat(seq, me, `ref${seq}`));
+    return performance.now() - began > 300;
+  }, "three times the patience");
+  assertEquals(it.client.state.status, "open");
+});
+
 Deno.test("a seq that one has is ignored, and an unasked joined starts afresh", () => {
   using it = scripted();
   it.received(joined(2), chat(1), chat(2), chat(2), chat(1), chat(3));
