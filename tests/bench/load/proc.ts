@@ -16,9 +16,9 @@ export function usageOf(pid: number): Usage {
   return { cpuSeconds: ticks / TICKS_A_SECOND, rssBytes: rssKilobytes * 1024 };
 }
 
-/** CPU time of all processes since the machine was started, and what its host took from it. */
+/** CPU time that was spent on this machine since it was started, by whomever, its host included. */
 export function machineCpuSeconds(): number {
-  const [, user, nice, system, , , , , steal] = readFileSync("/proc/stat", "utf8").split(/\s+/, 9);
-  const ticks = Number(user) + Number(nice) + Number(system) + Number(steal);
-  return ticks / TICKS_A_SECOND;
+  const all = readFileSync("/proc/stat", "utf8").split("\n", 1)[0]!.split(/\s+/).slice(1, 9);
+  const [user, nice, system, _idle, _iowait, irq, softirq, steal] = all.map(Number);
+  return (user! + nice! + system! + irq! + softirq! + steal!) / TICKS_A_SECOND;
 }
