@@ -49,7 +49,8 @@ export interface ClientOptions {
   /** A subprotocol; without one the client is plain. */
   readonly protocol?: string;
   readonly path?: string;
-  readonly caCert?: string;
+  /** What trusts the server's certificate; the caller closes it. */
+  readonly client?: Deno.HttpClient;
   readonly headers?: Record<string, string>;
 }
 
@@ -160,9 +161,7 @@ export async function connect(
   const socket = new WebSocket(url, {
     ...(options.protocol !== undefined && { protocols: [options.protocol] }),
     ...(options.headers && { headers: options.headers }),
-    ...(options.caCert !== undefined && {
-      client: Deno.createHttpClient({ caCerts: [options.caCert] }),
-    }),
+    ...(options.client && { client: options.client }),
   });
   const client = new Client(socket);
   await patiently(
