@@ -394,7 +394,7 @@ const TOKEN: Rule = pattern("^[\\w.-]{1,256}$", "a token that this server gave o
 const ANY_JSON: Rule = {
   accepts: (value) => value !== undefined && isStorable(value, 0),
   expects: `JSON of well-formed text and finite numbers, nested at most ${MAX_DEPTH} deep`,
-  schema: {},
+  schema: { $ref: "#/components/schemas/Json" },
 };
 
 const SINCE: Rule = {

@@ -11,8 +11,8 @@ import { json } from "./json.ts";
 import type { Call } from "./router.ts";
 
 /** Messages of a page: unless asked, and at most. */
-const USUAL = 50;
-const MOST = 200;
+export const USUAL = 50;
+export const MOST = 200;
 /** A page ends sooner than asked where it has this much text; whoever asks on misses nothing. */
 const MOST_CHARS = 1_048_576;
 

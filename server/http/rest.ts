@@ -4,13 +4,16 @@
  * @module
  */
 import type { Hub } from "../rooms/hub.ts";
+import { asyncApi } from "./asyncapi.ts";
 import { readerOf } from "./caller.ts";
 import { history } from "./history.ts";
 import { json } from "./json.ts";
+import { openApi } from "./openapi.ts";
 import { openStream } from "./open_stream.ts";
 import type { Gate } from "./gate.ts";
 import { postMessage } from "./post_message.ts";
 import { postTyping, typingThrottle } from "./post_typing.ts";
+import { published } from "./published.ts";
 import type { Call, Route } from "./router.ts";
 import { Writers } from "./writers.ts";
 
@@ -21,6 +24,8 @@ export function restRoutes(hub: Hub, gate: Gate): readonly Route[] {
   const writers = new Writers(hub);
   const throttle = typingThrottle(hub);
   return [
+    path("/asyncapi.json", { GET: published(asyncApi()) }),
+    path("/openapi.json", { GET: published(openApi()) }),
     path("/rooms", { GET: (call) => rooms(call, hub) }),
     path("/rooms/:room/messages", {
       GET: (call) => history(call, hub),

@@ -1,0 +1,235 @@
+/**
+ * The published schemas against the parser and against what really goes over the wire, so that they
+ * cannot drift from either.
+ *
+ * @module
+ */
+import { Ajv2020 } from "ajv";
+import fc from "fast-check";
+import { EVENTS, nameOf, ref, type Schema, SCHEMAS } from "../server/http/schemas.ts";
+import {
+  COMMANDS,
+  type Event,
+  MAX_DEPTH,
+  parseCommand,
+  Refusal,
+  type Rule,
+} from "../server/protocol.ts";
+import { assert, assertEquals } from "./assert.ts";
+import { connect, member, patiently, serve } from "./harness.ts";
+import { ask, MESSAGES, say } from "./http.ts";
+import { Stream } from "./stream.ts";
+
+const commandNames = Object.keys(COMMANDS).map((type) => nameOf(type, "Command"));
+const eventNames = Object.keys(EVENTS).map((type) => nameOf(type, "Event"));
+
+/** A validator of any of these, where references lead into a document's components. */
+function validatorOf(names: readonly string[], schemas: Readonly<Record<string, Schema>>) {
+  const ajv = new Ajv2020({ allErrors: true, strictTypes: false });
+  ajv.addKeyword("components");
+  return ajv.compile({ anyOf: names.map(ref), components: { schemas } });
+}
+
+/** What is published, but with nothing allowed that is not in it. */
+const CLOSED = Object.fromEntries(
+  Object.entries(SCHEMAS).map(([name, schema]) => [
+    name,
+    "properties" in schema ? { ...schema, additionalProperties: false } : schema,
+  ]),
+);
+
+const acceptsCommand = validatorOf(commandNames, SCHEMAS);
+
+function isParsed(value: unknown): boolean {
+  try {
+    parseCommand(structuredClone(value));
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof Refusal) return false;
+    throw thrown;
+  }
+}
+
+function assertSameVerdict(value: unknown): void {
+  const parsed = isParsed(value);
+  assertEquals(
+    acceptsCommand(value),
+    parsed,
+    `the parser says ${parsed}: ${JSON.stringify(value)}`,
+  );
+}
+
+// --- commands ------------------------------------------------------------------------------------
+
+/** Values that are good for some field and bad for others, around every bound. */
+const KNOWN: readonly unknown[] = [
+  "",
+  " ",
+  "x",
+  "é".repeat(64),
+  "x".repeat(64),
+  "x".repeat(65),
+  "😀".repeat(64),
+  "😀".repeat(65),
+  "\0",
+  "a\0b",
+  "a\nb",
+  "\u202e",
+  "\u2028",
+  "\ud800",
+  "x\udfff",
+  "a.b-c_9",
+  "a b",
+  "٣",
+  true,
+  false,
+  null,
+  0,
+  1,
+  -1,
+  1.5,
+  1e999,
+  [],
+  {},
+  [[]],
+  { a: ["\0"] },
+  { "\0": 1 },
+  { "\ud800": 1 },
+  { epoch: "e", seq: 0 },
+  { epoch: "e", seq: 1.5 },
+  { epoch: "e", seq: -1 },
+  { epoch: "", seq: 1 },
+  { epoch: "e" },
+  { epoch: "e", seq: 1, more: 1 },
+  { epoch: "e", seq: 2 ** 53 },
+  { epoch: "e", seq: 2 ** 53 - 1 },
+];
+
+const VALUES = fc.oneof(
+  fc.constantFrom(...KNOWN),
+  fc.string({ unit: "binary", maxLength: 70 }),
+  fc.jsonValue({ maxDepth: 4 }),
+);
+
+const FIELDS = [...new Set(Object.values(COMMANDS).flatMap((fields) => Object.keys(fields)))];
+
+type Fields = Readonly<Record<string, Rule>>;
+
+/** A command of a known type whose fields are each left out, good, or anything. */
+const COMMAND = fc.constantFrom(...Object.entries<Fields>(COMMANDS)).chain(([type, fields]) => {
+  const valueOf = ({ accepts }: Rule) =>
+    fc.oneof({ weight: 6, arbitrary: fc.constantFrom(...KNOWN.filter(accepts)) }, VALUES);
+  const own = Object.entries(fields).map(([name, field]) => [name, valueOf(field)]);
+  return fc.tuple(
+    fc.record(Object.fromEntries(own), { requiredKeys: [] }),
+    fc.option(fc.tuple(fc.constantFrom(...FIELDS, "__proto__", "extra"), VALUES), { freq: 5 }),
+  ).map(([record, more]) =>
+    Object.fromEntries([["type", type], ...Object.entries(record), ...(more ? [more] : [])])
+  );
+});
+
+const seed = Math.floor(Math.random() * 2 ** 31);
+const RUNS = { numRuns: 5000, seed };
+
+Deno.test(`a command's schema accepts what the parser accepts, seed ${seed}`, () => {
+  let accepted = 0;
+  fc.assert(
+    fc.property(COMMAND, (command) => {
+      assertSameVerdict(command);
+      if (isParsed(command)) accepted++;
+    }),
+    RUNS,
+  );
+  // Or all of them were refused, and nothing was shown.
+  assert(accepted > RUNS.numRuns / 10, `only ${accepted} of ${RUNS.numRuns} were good`);
+});
+
+Deno.test(`no schema accepts what is no command at all, seed ${seed}`, () => {
+  fc.assert(fc.property(fc.jsonValue(), assertSameVerdict), RUNS);
+});
+
+Deno.test("every value in every field: schema and parser agree", () => {
+  const good: Record<string, unknown> = { name: "x", payload: "x" };
+  for (const value of fc.sample(VALUES, { numRuns: 300, seed })) {
+    for (const [type, fields] of Object.entries<object>(COMMANDS)) {
+      const base = Object.fromEntries(
+        Object.keys(good).filter((name) => name in fields).map((name) => [name, good[name]]),
+      );
+      const boolean = type === "typing" ? { payload: true } : {};
+      for (const name of FIELDS) assertSameVerdict({ type, ...base, ...boolean, [name]: value });
+    }
+  }
+});
+
+Deno.test("the one thing that a schema cannot say is how deep a payload may be", () => {
+  const nested = (depth: number): unknown => depth === 0 ? 1 : [nested(depth - 1)];
+  const custom = (depth: number) => ({ type: "custom", name: "x", payload: nested(depth) });
+  assertSameVerdict(custom(MAX_DEPTH));
+  assertEquals([acceptsCommand(custom(MAX_DEPTH + 1)), isParsed(custom(MAX_DEPTH + 1))], [
+    true,
+    false,
+  ]);
+});
+
+// --- events --------------------------------------------------------------------------------------
+
+Deno.test("every event that comes over the wire is as its schema says, and nothing more", async () => {
+  const seen = new Map<string, number>();
+  const accepts = validatorOf(eventNames, CLOSED);
+  const hold = (event: Event) => {
+    assert(accepts(event), `${JSON.stringify(event)} ${JSON.stringify(accepts.errors)}`);
+    seen.set(event.type, (seen.get(event.type) ?? 0) + 1);
+  };
+
+  const server = await serve({ heartbeatSeconds: 0.05, graceSeconds: 0, dedupeMessages: 100 });
+  const stream = await Stream.open(server, { query: { name: "Streamer" } });
+  await using alice = await member(server, { protocol: "parley.v1.batched" });
+  const bob = await connect(server, { name: "Bob" });
+  bob.send(
+    { type: "chat", payload: "plain" },
+    { type: "chat", payload: "", ref: "r" },
+    { type: "chat", payload: "again", ref: "r" },
+    { type: "custom", name: "kept", payload: { deep: [null, 1.5, "\u2028"] }, durable: true },
+    { type: "custom", name: "passing", payload: false, ref: "p" },
+    { type: "typing", payload: true },
+    { type: "rename", name: "Robert" },
+    { type: "chat" },
+    { type: "nonsense", ref: "q" },
+    { type: "hello", token: "forged" },
+    { type: "leave", room: "elsewhere" },
+  );
+  bob.raw("no JSON");
+  await alice.next("system", ({ kind }) => kind === "renamed");
+  await alice.next("ping");
+  await say(server, "by HTTP", { ref: "h" });
+  await stream.next("chat", ({ payload }) => payload === "by HTTP");
+  await bob.close();
+  await alice.next("system", ({ kind }) => kind === "left");
+  await stream.next("system", ({ kind }) => kind === "left");
+  const stopped = server.stop();
+  await patiently(Promise.all([alice.closed, stopped]), "the server to stop");
+  await stream[Symbol.asyncDispose]();
+
+  const frames = [...alice.frames, ...bob.frames, ...stream.blocks.map(({ data }) => data ?? "[]")];
+  for (const event of frames.flatMap((frame): Event[] => [JSON.parse(frame)].flat())) hold(event);
+  assertEquals([...seen.keys()].sort(), Object.keys(EVENTS).sort());
+});
+
+Deno.test("every answer over HTTP is as its schema says, and nothing more", async () => {
+  await using server = await serve();
+  await using _alice = await member(server);
+  const holds = async (name: string, path: string, request = {}) => {
+    const { json } = await ask(server, path, request);
+    const accepts = validatorOf([name], CLOSED);
+    assert(accepts(json), `${JSON.stringify(json)} ${JSON.stringify(accepts.errors)}`);
+  };
+  await holds("ChatEvent", MESSAGES, { method: "POST", body: { payload: "x", ref: "r" } });
+  await holds("ChatEvent", MESSAGES, { method: "POST", body: { payload: "x", ref: "r" } });
+  await holds("RoomList", "/rooms");
+  await holds("Page", MESSAGES);
+  await holds("Page", "/rooms/empty/messages");
+  await holds("Problem", `${MESSAGES}?limit=0`);
+  await holds("Problem", MESSAGES, { method: "DELETE" });
+  await holds("Problem", MESSAGES, { method: "POST", body: {} });
+  await holds("Problem", "/nowhere");
+});
