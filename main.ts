@@ -15,8 +15,7 @@ async function main(): Promise<void> {
   const options = readOptions(Deno.args, (variable) => Deno.env.get(variable));
   if (options === "help") return say(helpText());
   const server = await start(options);
-  say(`Parley is at ${server.url}`);
-  say(`Messages are in ${server.place}`);
+  say(`Parley is at ${server.url}\nMessages are in ${server.place}`);
   stopOnSignals(server);
 }
 
@@ -56,7 +55,11 @@ function stopOnSignals(server: Server): void {
 }
 
 function say(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(text + "\n"));
+  try {
+    Deno.stdout.writeSync(new TextEncoder().encode(text + "\n"));
+  } catch {
+    // Nobody reads it any more, as after `| head -1`: no reason not to serve.
+  }
 }
 
 try {

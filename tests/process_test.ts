@@ -85,6 +85,17 @@ for (const [args, names, env] of WRONG) {
   });
 }
 
+Deno.test("the program serves though nobody reads what it says", async () => {
+  await using program = await Program.start(["--db", ":memory:"]);
+  await program.hangUp();
+  await using client = await connect(program);
+  client.send({ type: "chat", payload: "hi" });
+  await client.next("chat");
+  program.signal("SIGTERM"); // which it logs
+  assertEquals((await client.closed).code, 1012);
+  assertEquals((await program.ended()).code, 0);
+});
+
 Deno.test("a port in use is refused in one line", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;

@@ -11,6 +11,7 @@ const ROOT = new URL("../", import.meta.url);
 export class Program implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #reading: Promise<unknown>;
+  readonly #hungUp = new AbortController();
   /** What it has said so far. */
   out = "";
   err = "";
@@ -18,8 +19,8 @@ export class Program implements AsyncDisposable {
   private constructor(process: Deno.ChildProcess) {
     this.#process = process;
     this.#reading = Promise.all([
-      drain(process.stdout, (text) => this.out += text),
-      drain(process.stderr, (text) => this.err += text),
+      drain(process.stdout, this.#hungUp.signal, (text) => this.out += text),
+      drain(process.stderr, this.#hungUp.signal, (text) => this.err += text),
     ]);
   }
 
@@ -67,6 +68,12 @@ export class Program implements AsyncDisposable {
     this.#process.kill(signal);
   }
 
+  /** Closes the pipes that it speaks into. */
+  async hangUp(): Promise<void> {
+    this.#hungUp.abort();
+    await this.#reading;
+  }
+
   /** How it ended, when it has, and all that it said. */
   async ended(): Promise<{ code: number; signal: string | null; out: string; err: string }> {
     const { code, signal } = await patiently(this.#process.status, "the program to end");
@@ -90,8 +97,15 @@ export class Program implements AsyncDisposable {
 
 async function drain(
   stream: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
   hear: (text: string) => void,
 ): Promise<void> {
   const decoder = new TextDecoder();
-  for await (const bytes of stream) hear(decoder.decode(bytes, { stream: true }));
+  const reader = stream.getReader();
+  signal.addEventListener("abort", () => void reader.cancel());
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    hear(decoder.decode(value, { stream: true }));
+  }
 }
