@@ -85,6 +85,8 @@ Deno.test("a body of 200 MB is refused at its header", async () => {
   await whileChatting({}, async (server) => {
     const headers = [...HEADERS, `content-length: ${200 << 20}`];
     assertMatch(await raw(server, headers, () => times(200, MEBIBYTE)), /^HTTP\/1.1 413 /);
+    // Before anything of it is sent.
+    assertMatch(await raw(server, headers, () => []), /^HTTP\/1.1 413 /);
   });
 });
 
