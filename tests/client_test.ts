@@ -124,6 +124,15 @@ Deno.test("send() keeps the order of what is said faster than the rate allows", 
   assertEquals(ada.events.filter(({ type }) => type === "error"), []);
 });
 
+Deno.test("send() keeps within the largest frame that the server reads", async () => {
+  await using server = await serve({ frameBytes: 2_000 });
+  await using ada = new Talker(server.url);
+  const said = numbers("€".repeat(200), 20);
+  await Promise.all(said.map((text) => ada.client.send("lobby", text)));
+  assertEquals(await ada.hears(20), said);
+  assertEquals(ada.states.map(({ status }) => status), ["open"]);
+});
+
 Deno.test("send() comes through when another has used up the rate", async () => {
   let limits = 0;
   await using server = await serve({ rate: 20, burst: 4 });
@@ -507,12 +516,13 @@ Deno.test("join() waits for a place in a full room, and leave() makes one", asyn
   await using ada = new Talker(server.url);
   await ada.client.join("lobby");
   await using bob = new Talker(server.url, { transport: hurried() });
+  const entered = bob.client.join("lobby");
+  const sent = bob.client.send("lobby", "said at the door"); // and kept until the door opens
   await until(() => bob.events.some((event) => event.type === "error"), "the refusal");
   const error = bob.events.find((event) => event.type === "error");
   assertEquals([error?.code, Reflect.get(error ?? {}, "room")], ["room_full", "lobby"]);
-  const sent = bob.client.send("lobby", "said at the door"); // and kept until the door opens
   ada.client.leave("lobby");
-  await patiently(bob.client.join("lobby"), "the place");
+  await patiently(entered, "the place");
   assertEquals((await patiently(sent, "the echo")).seq, 1);
 });
 
