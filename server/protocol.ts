@@ -437,6 +437,11 @@ export const COMMANDS: {
   pong: { at: may(NUMBER), ref: may(REF) },
 };
 
+/** The body of `POST /hello`: the token is said as in every request. */
+export interface HelloRequest {
+  readonly name?: string;
+}
+
 /** The body of `POST /rooms/{room}/messages`. */
 export interface MessageRequest {
   readonly payload: string;
@@ -451,6 +456,7 @@ export interface TypingRequest {
 }
 
 interface Requests {
+  readonly hello: HelloRequest;
   readonly message: MessageRequest;
   readonly typing: TypingRequest;
 }
@@ -459,6 +465,7 @@ interface Requests {
 export const REQUESTS: {
   readonly [R in keyof Requests]: { readonly [F in keyof Requests[R]]-?: Field };
 } = {
+  hello: { name: may(NAME) },
   message: { payload: must(TEXT), ref: may(REF), name: may(NAME) },
   typing: { payload: must(BOOLEAN), name: may(NAME) },
 };
@@ -481,6 +488,7 @@ const COMMAND_FIELDS = new Map(
 );
 
 const REQUEST_FIELDS: { readonly [R in keyof Requests]: Fields } = {
+  hello: fieldsOf("This", REQUESTS.hello),
   message: fieldsOf("A message", REQUESTS.message),
   typing: fieldsOf("This", REQUESTS.typing),
 };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ChatEvent, Server } from "../server/mod.ts";
+import type { ChatEvent, Server, User } from "../server/mod.ts";
 import { member } from "./harness.ts";
 
 export const MESSAGES = "/rooms/lobby/messages";
@@ -17,6 +17,8 @@ export interface Ask {
 
 /** What answers may say: of an event, a page, a list or a problem. Each test says which it expects. */
 export interface Body extends ChatEvent {
+  readonly user: User;
+  readonly token: string;
   readonly rooms: readonly { readonly name: string; readonly memberCount: number }[];
   readonly epoch: string;
   readonly head: number;

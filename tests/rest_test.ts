@@ -158,6 +158,18 @@ Deno.test("POST messages is asked about joining and about speaking", async () =>
   assertEquals([status, json.code], [403, "forbidden"]);
 });
 
+Deno.test("POST hello gives the token to be the same person with", async () => {
+  await using server = await serve();
+  const hello = (name: string, headers = {}) =>
+    ask(server, "/hello", { method: "POST", body: { name }, headers });
+  const { status, json } = await hello("Ann");
+  assertEquals([status, json.user.name], [200, "Ann"]);
+  const again = await hello("Anna", bearer(json.token));
+  assertEquals(again.json.user, { id: json.user.id, name: "Anna" });
+  const said = await say(server, "it is me", { name: "Anna" }, bearer(json.token));
+  assertEquals(said.json.from, again.json.user);
+});
+
 Deno.test("POST typing is told to the others, once a second a person", async () => {
   await using server = await serve();
   await using alice = await member(server);

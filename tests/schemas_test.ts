@@ -225,6 +225,7 @@ Deno.test("every answer over HTTP is as its schema says, and nothing more", asyn
   };
   await holds("ChatEvent", MESSAGES, { method: "POST", body: { payload: "x", ref: "r" } });
   await holds("ChatEvent", MESSAGES, { method: "POST", body: { payload: "x", ref: "r" } });
+  await holds("WelcomeEvent", "/hello", { method: "POST", body: {} });
   await holds("RoomList", "/rooms");
   await holds("Page", MESSAGES);
   await holds("Page", "/rooms/empty/messages");

@@ -17,6 +17,17 @@ export function openApi(): Schema {
     },
     security: [{}, { bearer: [] }, { token: [] }],
     paths: {
+      "/hello": {
+        post: {
+          operationId: "hello",
+          summary: "Who I am; without a token, somebody new",
+          requestBody: body("HelloRequest"),
+          responses: {
+            200: answer("The token to be the same person with", "WelcomeEvent"),
+            ...problems(400, 401, 403, 408, 413, 415, 429),
+          },
+        },
+      },
       "/rooms": {
         get: {
           operationId: "listRooms",

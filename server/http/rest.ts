@@ -11,6 +11,7 @@ import { json } from "./json.ts";
 import { openApi } from "./openapi.ts";
 import { openStream } from "./open_stream.ts";
 import type { Gate } from "./gate.ts";
+import { postHello } from "./post_hello.ts";
 import { postMessage } from "./post_message.ts";
 import { postTyping, typingThrottle } from "./post_typing.ts";
 import { published } from "./published.ts";
@@ -26,6 +27,7 @@ export function restRoutes(hub: Hub, gate: Gate): readonly Route[] {
   return [
     path("/asyncapi.json", { GET: published(asyncApi()) }),
     path("/openapi.json", { GET: published(openApi()) }),
+    path("/hello", { POST: (call) => postHello(call, hub, writers) }),
     path("/rooms", { GET: (call) => rooms(call, hub) }),
     path("/rooms/:room/messages", {
       GET: (call) => history(call, hub),

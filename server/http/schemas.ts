@@ -149,6 +149,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       object({ type: must({ const: type }), ...fields }),
     ]),
   ),
+  HelloRequest: { ...object(REQUESTS.hello), additionalProperties: false },
   MessageRequest: { ...object(REQUESTS.message), additionalProperties: false },
   TypingRequest: { ...object(REQUESTS.typing), additionalProperties: false },
   RoomList: object({

@@ -31,6 +31,7 @@ import {
 import type { Hub } from "./hub.ts";
 import type { Person } from "./presence.ts";
 import type { Member, Room } from "./room.ts";
+import { welcome } from "./welcome.ts";
 
 /** What a session needs of its connection. */
 export interface Line {
@@ -200,7 +201,7 @@ export class Session implements Member {
   }
 
   #hello({ name, token }: HelloCommand): void {
-    const { identity, options } = this.#hub.context;
+    const { identity } = this.#hub.context;
     if (token !== undefined) {
       const id = identity.verify(token);
       if (id === undefined) {
@@ -211,18 +212,7 @@ export class Session implements Member {
       this.#become(id);
     }
     if (name !== undefined) this.#person.rename(name);
-    this.#answer({
-      type: "welcome",
-      user: this.#person.user,
-      token: identity.mint(this.#person.id),
-      heartbeatSeconds: options.heartbeatSeconds,
-      limits: {
-        frameBytes: options.frameBytes,
-        rate: options.rate,
-        burst: options.burst,
-        roomsPerConnection: options.maxRoomsPerConnection,
-      },
-    });
+    this.#answer(welcome(this.#hub.context, this.#person.user));
   }
 
   /** Continues as the person of that id, in all rooms. */

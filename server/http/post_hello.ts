@@ -1,0 +1,27 @@
+/**
+ * Says who one is over HTTP, and gets what a socket's `hello` gets: above all the token with which to
+ * be the same person in every request after this one.
+ *
+ * @module
+ */
+import { encode, parseRequest } from "../protocol.ts";
+import type { Hub } from "../rooms/hub.ts";
+import { welcome } from "../rooms/welcome.ts";
+import { readJson } from "./body.ts";
+import { json } from "./json.ts";
+import type { Call } from "./router.ts";
+import type { Writers } from "./writers.ts";
+
+/** `POST /hello` */
+export async function postHello(call: Call, hub: Hub, writers: Writers): Promise<Response> {
+  const { people, context } = hub;
+  const id = writers.admit(call) ?? context.identity.newId();
+  const { name } = parseRequest("hello", await readJson(call.request, context.options));
+  const person = people.hold(id);
+  try {
+    if (name !== undefined) person.rename(name);
+    return json(200, encode(welcome(context, person.user)));
+  } finally {
+    people.release(person);
+  }
+}

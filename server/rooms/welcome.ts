@@ -1,0 +1,22 @@
+/**
+ * What somebody is told who says hello, however that was said.
+ *
+ * @module
+ */
+import type { User, WelcomeEvent } from "../protocol.ts";
+import type { HubContext } from "./hub.ts";
+
+export function welcome({ identity, options }: HubContext, user: User): WelcomeEvent {
+  return {
+    type: "welcome",
+    user,
+    token: identity.mint(user.id),
+    heartbeatSeconds: options.heartbeatSeconds,
+    limits: {
+      frameBytes: options.frameBytes,
+      rate: options.rate,
+      burst: options.burst,
+      roomsPerConnection: options.maxRoomsPerConnection,
+    },
+  };
+}
