@@ -38,6 +38,7 @@ import { ClientError } from "./client_error.ts";
 import { Membership } from "./membership.ts";
 import { Outbox, type Unsent } from "./outbox.ts";
 import { browserStorage, type KeyValue, load, save } from "./storage.ts";
+import { automatic } from "./fallback.ts";
 import { type OpenTransport, type Transport, webSocket } from "./transport.ts";
 
 export { ClientError, type KeyValue, type OpenTransport, type Transport, type Unsent, webSocket };
@@ -87,7 +88,7 @@ export interface ClientOptions {
    * @default { min: 500, max: 20_000 }
    */
   readonly backoffMs?: { readonly min: number; readonly max: number };
-  /** Opens a connection. @default {@linkcode webSocket} */
+  /** Opens a connection. @default {@linkcode automatic}: WebSocket, or HTTP where that is blocked */
   readonly transport?: OpenTransport;
 }
 
@@ -321,7 +322,7 @@ export class Client extends EventTarget {
   #connect(): void {
     clearTimeout(this.#stateTimer);
     this.#setState({ status: "connecting" });
-    const open = this.#options.transport ?? webSocket;
+    const open = this.#options.transport ?? automatic;
     const transport = this.#transport = open(this.#url.href, {
       opened: () => this.#hello(),
       received: (events) => {

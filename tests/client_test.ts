@@ -17,6 +17,7 @@ import {
   type KeyValue,
   RETRIABLE_ERRORS,
   type TransportHandlers,
+  webSocket,
 } from "../static/client.ts";
 import { assert, assertEquals, assertRejects } from "./assert.ts";
 import { patiently, serve, until } from "./harness.ts";
@@ -396,7 +397,7 @@ Deno.test("retry(), and the browser being online again, try at once", async () =
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   proxy.refusing = true;
-  const never = { backoffMs: { min: 1e9, max: 1e9 } };
+  const never = { backoffMs: { min: 1e9, max: 1e9 }, transport: webSocket };
   await using ada = new Talker(proxy.url, never);
   await until(() => ada.status === "waiting", "the first failure");
   ada.client.retry();

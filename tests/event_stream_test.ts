@@ -140,6 +140,8 @@ for (const how of ["Last-Event-ID", "after"] as const) {
       how === "after" ? { query: { after: id } } : { lastEventId: id, query: { after: "z:1" } },
     );
     assertEquals((await stream.next("joined")).recovered, true);
+    // Its cursor is its own: an id here would set it to another, and a cut now would cost messages.
+    assertEquals(stream.blocks.find(({ data }) => data?.includes('"joined"'))?.id, undefined);
     const seqs = (await stream.take("chat", 280)).map(({ seq }) => seq);
     assertEquals(seqs, Array.from({ length: 280 }, (_, n) => n + 21));
   });

@@ -1,0 +1,82 @@
+/**
+ * WebSocket where it works, HTTP where it does not: a proxy may refuse the upgrade, or let it
+ * through and then swallow every frame, so what counts is that something was heard. It looks from
+ * time to time whether WebSocket works by now; the client then moves over as after any lost
+ * connection, from its cursors, and neither loses nor repeats a message.
+ *
+ * @module
+ */
+import type { Command } from "../server/protocol.ts";
+import { overHttp } from "./http_transport.ts";
+import { type OpenTransport, type Transport, type TransportHandlers, webSocket } from "./transport.ts";
+
+/** When to turn from WebSocket to HTTP and back, in milliseconds. */
+export interface FallbackOptions {
+  /** A WebSocket on which nothing was heard for so long is not waited for. @default 3_000 */
+  readonly patienceMs?: number;
+  /** How often WebSocket is tried again. @default 30_000 */
+  readonly againMs?: number;
+}
+
+/** WebSocket, or HTTP where that is blocked. */
+export const automatic: OpenTransport = (url, handlers) => withFallback({}, url, handlers);
+
+export function withFallback(
+  { patienceMs = 3_000, againMs = 30_000 }: FallbackOptions,
+  url: string,
+  handlers: TransportHandlers,
+): Transport {
+  const said: Command[] = [];
+  let heard = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let probe: Transport | undefined;
+
+  const socket = webSocket(url, {
+    opened: handlers.opened,
+    received(events) {
+      heard = true;
+      clearTimeout(timer);
+      handlers.received(events);
+    },
+    closed: (code, reason) => heard || !hasHttp() ? handlers.closed(code, reason) : giveUp(),
+  });
+  let transport = socket;
+  if (hasHttp()) timer = setTimeout(giveUp, patienceMs);
+
+  function giveUp(): void {
+    clearTimeout(timer);
+    socket.close();
+    transport = overHttp(url, {
+      ...handlers,
+      // If it opened at all, the client has said its hello already.
+      opened: () => said.length ? transport.send(said) : handlers.opened(),
+    });
+    timer = setTimeout(tryAgain, againMs);
+  }
+
+  function tryAgain(): void {
+    probe?.close();
+    timer = setTimeout(tryAgain, againMs);
+    probe = webSocket(url, {
+      opened: () => probe?.send([{ type: "hello" }]),
+      received: () => handlers.closed(1001, "WebSocket works"),
+      closed() {},
+    });
+  }
+
+  return {
+    send(commands) {
+      if (transport === socket && !heard) said.push(...commands);
+      transport.send(commands);
+    },
+    close() {
+      clearTimeout(timer);
+      probe?.close();
+      transport.close();
+    },
+  };
+}
+
+function hasHttp(): boolean {
+  return typeof EventSource === "function";
+}
