@@ -185,6 +185,19 @@ export async function member(
   return client;
 }
 
+/** What a client is told up to the answer to a command that changes nothing. */
+export async function told(client: Client): Promise<Event[]> {
+  const ref = crypto.randomUUID();
+  client.send({ type: "leave", room: ref, ref });
+  const seen: Event[] = [];
+  // Everything is read out of `pending`, because `next` passes over what it is not asked for.
+  const marker = (event: Event) => event.type === "error" && event.ref === ref;
+  while (!client.pending.some(marker)) await client.arrival();
+  seen.push(...client.pending.filter((event) => !marker(event)));
+  await client.next("error", (event) => event.ref === ref);
+  return seen;
+}
+
 /** Looks again and again until something holds. */
 export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;

@@ -1,0 +1,163 @@
+/**
+ * The file of the SQLite broker: what is refused, in one line, and left as it was.
+ *
+ * @module
+ */
+import { BrokerError } from "../server/broker/broker.ts";
+import { assert, assertEquals, assertRejects } from "./assert.ts";
+import { draft, textsOf } from "./broker_suite.ts";
+import { Directory } from "./sqlite_directory.ts";
+
+/** What is in the way, and what the one line says. */
+const UNUSABLE: readonly (readonly [what: string, spoil: (at: Directory) => void, says: RegExp])[] =
+  [
+    ["text", (at) => at.write("dear diary\n"), /not a Parley database; it was left as it is/],
+    ["one byte", (at) => at.write("S"), /not a Parley database/],
+    [
+      "somebody else's database",
+      (at) => at.sql("CREATE TABLE t (x); INSERT INTO t VALUES (1)"),
+      /not a Parley database; it was left as it is/,
+    ],
+    [
+      "somebody else's database in WAL mode",
+      (at) => at.sql("PRAGMA journal_mode = WAL; CREATE TABLE t (x)"),
+      /not a Parley database; it was left as it is/,
+    ],
+    ["a newer version's", (at) => {
+      makeSound(at);
+      at.sql("PRAGMA user_version = 99");
+    }, /version 99/],
+    ["a damaged one", (at) => {
+      makeSound(at);
+      const bytes = at.bytes();
+      bytes.fill(0x55, 4096, bytes.length);
+      at.write(bytes);
+    }, /damaged/],
+    ["half of one", (at) => {
+      makeSound(at);
+      at.write(at.bytes().subarray(0, 4096));
+    }, /damaged/],
+    ["ours without its tables", (at) => {
+      makeSound(at);
+      at.sql("DROP TABLE log");
+    }, /no such table|damaged/],
+    ["ours without its first row", (at) => {
+      makeSound(at);
+      at.sql("DELETE FROM log");
+    }, /without its first row/],
+  ];
+
+function makeSound(at: Directory): void {
+  at.sql(`PRAGMA application_id = ${0x50726c79}; PRAGMA user_version = 1; ${SCHEMA}`);
+}
+
+/** As of version 1: a file of this shape must be readable for ever, or its version refused. */
+const SCHEMA = `
+  CREATE TABLE log (epoch TEXT NOT NULL, secret BLOB NOT NULL) STRICT;
+  CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+    head INTEGER NOT NULL DEFAULT 0) STRICT;
+  CREATE TABLE batches (id INTEGER PRIMARY KEY, count INTEGER NOT NULL, at INTEGER NOT NULL,
+    events TEXT NOT NULL) STRICT;
+  INSERT INTO log VALUES ('epoch', randomblob(32));
+  INSERT INTO rooms VALUES (1, 'lobby', 0);
+  INSERT INTO batches VALUES ((1 << 32) + 1, 1, 1,
+    '[{"type":"chat","room":"lobby","seq":1,"at":1,"from":{"id":"u","name":"N"},"payload":"old"}]');
+`;
+
+for (const [what, spoil, says] of UNUSABLE) {
+  Deno.test(`sqlite: a file that is ${what} is refused in one line and left as it is`, async () => {
+    await using at = new Directory();
+    spoil(at);
+    const before = at.bytes();
+    const { message } = await assertRejects(() => at.open(), BrokerError);
+    assert(says.test(message) && !message.includes("\n") && message.includes(at.file), message);
+    assertEquals(at.bytes(), before);
+  });
+}
+
+Deno.test("sqlite: a database of version 1 is read as it was written", async () => {
+  await using at = new Directory();
+  makeSound(at);
+  await using broker = await at.open();
+  assertEquals(await textsOf(broker), ["old"]);
+  assertEquals(await broker.open("lobby"), { epoch: "epoch", head: 1 });
+});
+
+Deno.test("sqlite: a damaged file with a write-ahead log is refused and left as it is", async () => {
+  await using at = new Directory();
+  {
+    await using broker = await at.open();
+    for (let i = 0; i < 100; i++) await broker.publish([draft("x".repeat(3000))]);
+  }
+  {
+    await using broker = await at.open();
+    await broker.publish([draft("in the write-ahead log")]);
+    await Deno.copyFile(at.file, `${at.path}/copy.db`);
+    await Deno.copyFile(`${at.file}-wal`, `${at.path}/copy.db-wal`);
+  }
+  await Deno.rename(`${at.path}/copy.db`, at.file);
+  await Deno.rename(`${at.path}/copy.db-wal`, `${at.file}-wal`);
+  const wal = await Deno.readFile(`${at.file}-wal`);
+  assert(wal.length > 0);
+  const bytes = at.bytes();
+  bytes.fill(0x55, 20 * 4096, 60 * 4096);
+  at.write(bytes);
+  await assertRejects(() => at.open(), BrokerError, at.file);
+  assertEquals(at.bytes(), bytes);
+  assertEquals(await Deno.readFile(`${at.file}-wal`), wal);
+});
+
+Deno.test("sqlite: a path that cannot be used is refused in one line", async () => {
+  await using at = new Directory();
+  const open = (path: string) => assertRejects(() => at.open({ path }), BrokerError);
+  for (const path of [at.path, `${at.path}/no/such/parley.db`, "/dev/null", "/proc/parley.db"]) {
+    const { message } = await open(path);
+    assert(message.includes(path) && !message.includes("\n"), message);
+  }
+});
+
+Deno.test("sqlite: a file that may only be read is refused", async () => {
+  await using at = new Directory();
+  if (Deno.uid() === 0) return; // root may write anything
+  makeSound(at);
+  await Deno.chmod(at.file, 0o400);
+  await assertRejects(() => at.open(), BrokerError, at.file);
+});
+
+Deno.test("sqlite: a new file can be read by its owner only", async () => {
+  await using at = new Directory();
+  await using _broker = await at.open();
+  assertEquals(((await Deno.stat(at.file)).mode ?? 0) & 0o777, 0o600);
+});
+
+Deno.test("sqlite: a second process on the same file is refused, also on its symbolic link", async () => {
+  await using at = new Directory();
+  await using broker = await at.open();
+  await broker.publish([draft("mine")]);
+  await Deno.symlink(at.file, `${at.path}/link.db`);
+  const script = `
+    import { SqliteBroker } from ${
+    JSON.stringify(import.meta.resolve("../server/broker/sqlite.ts"))
+  };
+    try {
+      await SqliteBroker.open({ path: Deno.args[0], retainMessages: 0, retainDays: 0, dedupeMessages: 1 });
+      console.log("opened");
+    } catch (thrown) {
+      console.log(thrown.name + ": " + thrown.message);
+    }`;
+  for (const path of [at.file, `${at.path}/link.db`]) {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--no-check", script, path],
+    }).output();
+    const said = new TextDecoder().decode(stdout).trim();
+    assertEquals(said, `BrokerError: The database ${path} is in use by another process.`);
+  }
+  await broker.publish([draft("still mine")]);
+  assertEquals(await textsOf(broker), ["mine", "still mine"]);
+});
+
+Deno.test("sqlite: the same file opened twice in one process is refused", async () => {
+  await using at = new Directory();
+  await using _broker = await at.open();
+  await assertRejects(() => at.open(), BrokerError, "in use");
+});
