@@ -1,0 +1,33 @@
+/**
+ * Allowances of many who come and go.
+ *
+ * @module
+ */
+import { TokenBuckets } from "../server/limits.ts";
+import { assert, assertEquals } from "./assert.ts";
+
+Deno.test("TokenBuckets gives each key its own allowance, which comes back with time", () => {
+  let now = 0;
+  const buckets = new TokenBuckets(1, 2, () => now);
+  assertEquals([buckets.take("a"), buckets.take("a"), buckets.take("b")], [0, 0, 0]);
+  assertEquals(buckets.take("a"), 1000);
+  now = 1000;
+  assertEquals(buckets.take("a"), 0);
+});
+
+Deno.test("TokenBuckets forgets who has been away longest, and holds no more than it may", () => {
+  const buckets = new TokenBuckets(1, 1, () => 0, 100);
+  for (let n = 0; n < 99; n++) buckets.take(`${n}`);
+  buckets.take("regular");
+  for (let n = 0; n < 1000; n++) {
+    buckets.take(`stranger ${n}`);
+    // Whoever keeps coming is not forgotten, or coming often would be the way around the limit.
+    assert(buckets.take("regular") > 0);
+  }
+  assertEquals(buckets.size, 100);
+});
+
+Deno.test("TokenBuckets without a rate has no limit", () => {
+  const buckets = new TokenBuckets(0, 5, () => 0);
+  for (let n = 0; n < 100; n++) assertEquals(buckets.take("a"), 0);
+});
