@@ -11,6 +11,7 @@
  *
  * @module
  */
+import type { Broker } from "./broker/broker.ts";
 import { SqliteBroker } from "./broker/sqlite.ts";
 import { StaticFiles } from "./http/static_files.ts";
 import { consoleLog, type Log } from "./log.ts";
@@ -45,6 +46,13 @@ export async function createServer(
 ): Promise<Server> {
   const complete = completeOptions(options);
   const files = await StaticFiles.load();
-  const broker = await SqliteBroker.open({ ...complete, path: complete.db });
+  const broker = await openBroker(complete);
   return new Server({ options: complete, broker, files, log, authorize });
+}
+
+async function openBroker(options: Options): Promise<Broker> {
+  if (options.redis === "") return await SqliteBroker.open({ ...options, path: options.db });
+  // Only here: on one node there is no Redis, and its client is not loaded.
+  const { RedisBroker } = await import("./broker/redis.ts");
+  return await RedisBroker.open({ ...options, url: options.redis });
 }

@@ -15,6 +15,10 @@ export interface Options {
   readonly host: string;
   /** Path of the database; `:memory:` forgets everything at the end. @default {"parley.db"} */
   readonly db: string;
+  /** Redis in place of a database of one's own, for several nodes: `redis://…` @default {""} */
+  readonly redis: string;
+  /** Threads that listen on the one port, each a node by itself; over 1 needs `redis`. @default {1} */
+  readonly workers: number;
   /** Origins allowed besides the server's own (RFC 6454); `*` is any, `null` the opaque one. */
   readonly allowOrigin: readonly string[];
   /** PEM file with the certificate chain: serves https and wss. Needs `key`. @default {""} */
@@ -75,6 +79,8 @@ interface Spec<T> {
   readonly range?: readonly [number, number];
   /** May have a fraction. */
   readonly real?: true;
+  /** The environment variable, where it is not the flag's name. */
+  readonly variable?: string;
 }
 
 const LIMIT = [0, 1e9] as const;
@@ -84,6 +90,16 @@ export const SPECS: { readonly [K in keyof Options]: Spec<Options[K]> } = {
   port: { value: 8080, range: [0, 65535], help: "TCP port; 0 picks a free one" },
   host: { value: "127.0.0.1", help: "address to listen on; 0.0.0.0 for all" },
   db: { value: "parley.db", help: "path of the database, or :memory:" },
+  redis: {
+    value: "",
+    variable: "REDIS_URL",
+    help: "redis://… in place of the database, for several nodes",
+  },
+  workers: {
+    value: 1,
+    range: [1, 64],
+    help: "nodes on the one port, a thread each; needs --redis",
+  },
   allowOrigin: {
     value: [],
     help: "origin allowed besides our own; repeatable; * and null possible",
@@ -182,9 +198,10 @@ export function flagOf(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
 }
 
-/** `maxConnections` → `MAX_CONNECTIONS`. */
+/** `maxConnections` → `MAX_CONNECTIONS`, unless the table says otherwise. */
 export function variableOf(name: string): string {
-  return flagOf(name).replaceAll("-", "_").toUpperCase();
+  const row = Object.entries(SPECS).find(([key]) => key === name)?.[1];
+  return row?.variable ?? flagOf(name).replaceAll("-", "_").toUpperCase();
 }
 
 /**
@@ -200,6 +217,12 @@ export function completeOptions(given: Partial<Options> = {}): Options {
   for (const name of NAMES) check(name, options[name]);
   if (options.lowWaterBytes >= options.highWaterBytes) {
     throw new OptionError("--low-water-bytes must be below --high-water-bytes.");
+  }
+  if (options.redis !== "" && !/^rediss?:$/.test(URL.parse(options.redis)?.protocol ?? "")) {
+    throw new OptionError("--redis must be like redis://127.0.0.1:6379.");
+  }
+  if (options.workers > 1 && options.redis === "") {
+    throw new OptionError("--workers needs --redis: two of them cannot share a database file.");
   }
   if ((options.cert === "") !== (options.key === "")) {
     throw new OptionError("--cert and --key go together.");
@@ -238,8 +261,9 @@ export function readOptions(
 /** What `--help` prints. */
 export function helpText(): string {
   const rows = NAMES.map((name) => {
-    const { value, help } = SPECS[name];
-    const shown = Array.isArray(value) || value === "" ? "" : ` (${value})`;
+    const { value, help, variable }: Spec<unknown> = SPECS[name];
+    const fact = variable ?? (Array.isArray(value) ? "" : value);
+    const shown = fact === "" ? "" : ` (${fact})`;
     return `  --${flagOf(name).padEnd(29)}${help}${shown}`;
   });
   return [

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Draft } from "../protocol.ts";
+import type { Draft, User } from "../protocol.ts";
 
 /** A room's log, as one finds it. */
 export interface LogState {
@@ -44,12 +44,46 @@ export interface Receipt<D extends Draft> {
   readonly repeated: boolean;
 }
 
-/** What a broker tells the hub. Neither may throw. */
+/** What a broker tells the hub. None of it may throw. */
 export interface BrokerListener {
   /** These are in the log now. */
   committed(room: string, page: Page): void;
   /** Something ephemeral happened. */
   signalled(room: string, signal: Signal): void;
+  /**
+   * The room goes on from here, and not from where it was: its log was lost and begun anew, or
+   * pruned past what was heard. What comes next is `head + 1`.
+   */
+  began?(room: string, state: LogState): void;
+  /** Somebody came, went or took another name, on any node. Only from a broker with `people`. */
+  people?(room: string, change: PeopleChange): void;
+  /** The people who are in that room on this node. */
+  present?(room: string): readonly User[];
+}
+
+/** What happened to the people of a room: the same, in the same order, on every node. */
+export type PeopleChange =
+  | { readonly kind: "joined" | "left"; readonly user: User }
+  | { readonly kind: "renamed"; readonly user: User; readonly old: string }
+  /** Changes were missed: this is how it is now. */
+  | { readonly kind: "everyone"; readonly users: readonly User[] };
+
+/** A room that somebody is in. */
+export interface Occupied {
+  readonly name: string;
+  readonly memberCount: number;
+}
+
+/**
+ * Who is in which room, over all nodes: people, so one who is on two nodes is there once. Each call
+ * is told once by each node, about its own people; what comes of it is called back everywhere.
+ */
+export interface SharedPeople {
+  enter(room: string, user: User): void;
+  leave(room: string, user: User): void;
+  rename(room: string, user: User): void;
+  /** The fullest rooms. */
+  rooms(most: number): Promise<readonly Occupied[]>;
 }
 
 /** Something ephemeral on its way to a room's members, on this node and on others. */
@@ -76,6 +110,8 @@ export interface Broker extends AsyncDisposable {
   readonly place: string;
   /** The secret that tokens are signed with, kept with the log. */
   readonly secret: Uint8Array;
+  /** Set if rooms have members on other nodes too; without it a node's own people are all. */
+  readonly people?: SharedPeople;
   /** Sets who is told. To be called once, before anything else. */
   listen(listener: BrokerListener): void;
   /**
@@ -88,10 +124,15 @@ export interface Broker extends AsyncDisposable {
   /** The opposite of `open`. */
   close(room: string): void;
   /**
-   * Commits a batch, whole or not at all, and calls `committed` before it answers.
+   * Commits a batch and calls `committed` before it answers. If it rejects, nothing is stored.
    * One call at a time: the hub gathers the next batch meanwhile.
+   *
+   * @param unstored told of those that could not be stored while other rooms' were.
    */
-  publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]>;
+  publish<D extends Draft>(
+    batch: readonly D[],
+    unstored?: (draft: D) => void,
+  ): Promise<readonly Receipt<D>[]>;
   /** A page of history; `undefined` where there is nothing. It may be shorter than `limit`. */
   read(room: string, range: Range): Promise<Page | undefined>;
   /** Carries something that is not stored: at most once. */

@@ -1,0 +1,130 @@
+/**
+ * One connection to Redis that comes back by itself. It owns the deadline of every command: a server
+ * that hangs looks to its client like one that thinks. Who missed a deadline is hung up on, because
+ * nothing tells a hung server from a dead line.
+ *
+ * A command whose answer did not come may have been carried out. Nothing here is sent twice; whoever
+ * asks again sees to it that this does no harm.
+ *
+ * @module
+ */
+import { BrokerError } from "./broker.ts";
+
+/** The official client, as it is before anything is added to it. */
+export type Client = ReturnType<typeof import("redis").createClient>;
+
+/** A command without an answer after this long is given up, and the connection with it. */
+const DEADLINE_MS = 2_000;
+/** Between two attempts to connect, at first and at most. */
+const PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 1_000;
+
+export class RedisConnection {
+  readonly #make: () => Client;
+  readonly #greet: (client: Client) => Promise<void>;
+  /** Set while it is connected and greeted. */
+  #client: Client | undefined;
+  #ready = Promise.withResolvers<void>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #connecting: Promise<void> | undefined;
+  #closed = false;
+
+  /** @param greet what is said first on every new connection; if it fails, that one is of no use. */
+  constructor(make: () => Client, greet: (client: Client) => Promise<void>) {
+    this.#make = make;
+    this.#greet = greet;
+  }
+
+  get isReady(): boolean {
+    return this.#client !== undefined;
+  }
+
+  /** Connects once. From then on it comes back by itself. */
+  async open(): Promise<void> {
+    const client = this.#make();
+    // Without a listener an error would end the process; what matters of it comes as a rejection.
+    client.on("error", () => this.#lost(client));
+    client.on("end", () => this.#lost(client));
+    try {
+      await within(DEADLINE_MS, client.connect());
+      await within(DEADLINE_MS, this.#greet(client));
+      if (!client.isReady || this.#closed) throw new BrokerError("The connection ended.");
+    } catch (thrown) {
+      hangUp(client);
+      throw thrown;
+    }
+    this.#client = client;
+    this.#ready.resolve();
+  }
+
+  /** Asks something, and waits so long for the answer. */
+  async ask<T>(question: (client: Client) => Promise<T>): Promise<T> {
+    const client = this.#client;
+    if (client === undefined) throw away();
+    try {
+      return await within(DEADLINE_MS, question(client));
+    } catch (thrown) {
+      if (thrown instanceof Late) this.#lost(client);
+      throw thrown;
+    }
+  }
+
+  /** Settles when the connection is there, or fails after so long. */
+  async ready(milliseconds: number): Promise<void> {
+    if (this.isReady) return;
+    await within(milliseconds, this.#ready.promise).catch(() => {
+      throw away();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    if (this.#client !== undefined) hangUp(this.#client);
+    this.#client = undefined;
+    await this.#connecting;
+  }
+
+  #lost(client: Client): void {
+    if (this.#client !== client) return;
+    this.#client = undefined;
+    this.#ready = Promise.withResolvers();
+    hangUp(client);
+    this.#again(PAUSE_MS);
+  }
+
+  #again(pause: number): void {
+    if (this.#closed) return;
+    // Not all nodes in the same moment.
+    this.#timer = setTimeout(() => {
+      this.#connecting = this.open().catch(() => {
+        this.#again(Math.min(LONGEST_PAUSE_MS, pause * 2));
+      });
+    }, pause * (0.5 + Math.random() / 2));
+  }
+}
+
+/** The deadline went by. */
+class Late extends BrokerError {}
+
+function away(): BrokerError {
+  return new BrokerError("Redis is away.");
+}
+
+async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Late("Redis does not answer.")), milliseconds);
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function hangUp(client: Client): void {
+  try {
+    client.destroy();
+  } catch {
+    // It was closed already.
+  }
+}

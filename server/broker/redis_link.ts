@@ -1,0 +1,160 @@
+/**
+ * A node's link to Redis: one connection for commands and one that listens. It knows which life of
+ * Redis it talks to and what time it is there, and says when it is back after having been away.
+ *
+ * @module
+ */
+import { BrokerError } from "./broker.ts";
+import { type Client, RedisConnection } from "./redis_connection.ts";
+import type { Script } from "./redis_scripts.ts";
+
+export interface LinkListener {
+  /** One of the connections is new: what was said meanwhile was not heard. */
+  returned(): void;
+}
+
+/** For so long after Redis began to live, nodes that were there before have the first word. */
+const SETTLING_MS = 3_000;
+
+export class RedisLink {
+  readonly #commands: RedisConnection;
+  readonly #ears: RedisConnection;
+  readonly #channels = new Map<string, (message: string) => void>();
+  #listener: LinkListener = { returned() {} };
+  #life = "";
+  #settledAt = 0;
+  /** Redis's clock less ours. */
+  #offsetMs = 0;
+
+  /** @throws {BrokerError} in one line, if nothing answers there. */
+  static async open(url: string, scripts: readonly Script[]): Promise<RedisLink> {
+    // Only here: whoever needs no Redis does not load its client.
+    const { createClient } = await import("redis");
+    const make = () =>
+      createClient({
+        url,
+        RESP: 2,
+        disableOfflineQueue: true,
+        socket: { reconnectStrategy: false, connectTimeout: 2_000 },
+        // The type of a client with no modules, which the general one does not say.
+      }) as unknown as Client;
+    const link = new RedisLink(make, scripts);
+    try {
+      await link.#commands.open();
+      await link.#ears.open();
+      return link;
+    } catch (thrown) {
+      await link.close();
+      const why = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+      throw new BrokerError(`Cannot use Redis at ${withoutPassword(url)}: ${why}`);
+    }
+  }
+
+  private constructor(make: () => Client, scripts: readonly Script[]) {
+    this.#commands = new RedisConnection(make, async (client) => {
+      for (const { source } of scripts) await client.sendCommand(["SCRIPT", "LOAD", source]);
+      await this.#meet(client);
+    });
+    this.#ears = new RedisConnection(make, async (client) => {
+      await Promise.all([...this.#channels].map(([name, heard]) => client.subscribe(name, heard)));
+      if (this.#life !== "") this.#listener.returned();
+    });
+  }
+
+  listen(listener: LinkListener): void {
+    this.#listener = listener;
+  }
+
+  /** Names the life of this Redis: what was written in another may have been lost. */
+  get life(): string {
+    return this.#life;
+  }
+
+  /** Whether those who know what there was before this life have had the time to say so. */
+  get isSettled(): boolean {
+    return performance.now() >= this.#settledAt;
+  }
+
+  get isReady(): boolean {
+    return this.#commands.isReady;
+  }
+
+  /** Redis's time, as far as we know: milliseconds since 1970. */
+  get now(): number {
+    return Date.now() + this.#offsetMs;
+  }
+
+  /** Redis said what time it is. */
+  setNow(now: number): void {
+    this.#offsetMs = now - Date.now();
+  }
+
+  /** Settles when commands can be sent, or fails after so long. */
+  ready(milliseconds: number): Promise<void> {
+    return this.#commands.ready(milliseconds);
+  }
+
+  ask(...command: string[]): Promise<unknown> {
+    return this.#commands.ask((client) => client.sendCommand(command));
+  }
+
+  async run({ sha, source }: Script, keys: string[], args: string[]): Promise<readonly unknown[]> {
+    const rest = [String(keys.length), ...keys, ...args];
+    let answer: unknown;
+    try {
+      answer = await this.ask("EVALSHA", sha, ...rest);
+    } catch (thrown) {
+      if (!(thrown instanceof Error && thrown.message.startsWith("NOSCRIPT"))) throw thrown;
+      answer = await this.ask("EVAL", source, ...rest);
+    }
+    if (!Array.isArray(answer)) throw new BrokerError("Redis gave an answer of another kind.");
+    return answer;
+  }
+
+  /** Says something on a channel, if it can be said now. */
+  say(channel: string, message: string): void {
+    this.ask("PUBLISH", channel, message).catch(() => {
+      // At most once: it was not heard, then.
+    });
+  }
+
+  /** Hears a channel from the answer on. */
+  async hear(channel: string, heard: (message: string) => void): Promise<void> {
+    this.#channels.set(channel, heard);
+    await this.#ears.ask((client) => client.subscribe(channel, heard));
+  }
+
+  /** Hears no more of it. */
+  unhear(channel: string, heard: (message: string) => void): void {
+    if (this.#channels.get(channel) === heard) this.#channels.delete(channel);
+    this.#ears.ask((client) => client.unsubscribe(channel, heard)).catch(() => {
+      // A new connection will not ask for it.
+    });
+  }
+
+  /** Finds out whether the ear still hears; if not, it comes back by itself. */
+  async check(): Promise<void> {
+    await this.#ears.ask((client) => client.ping());
+  }
+
+  async close(): Promise<void> {
+    await this.#commands.close();
+    await this.#ears.close();
+  }
+
+  async #meet(client: Client): Promise<void> {
+    const info = String(await client.sendCommand(["INFO", "server"]));
+    const life = /^run_id:(\w+)/m.exec(info)?.[1] ?? "unknown";
+    const [seconds, microseconds] = await client.sendCommand(["TIME"]) as unknown as string[];
+    this.setNow(Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000));
+    const isAnother = life !== this.#life;
+    if (isAnother) this.#settledAt = performance.now() + SETTLING_MS;
+    const isFirst = this.#life === "";
+    this.#life = life;
+    if (!isFirst) queueMicrotask(() => this.#listener.returned());
+  }
+}
+
+function withoutPassword(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, "//");
+}

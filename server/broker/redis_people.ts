@@ -1,0 +1,268 @@
+/**
+ * Who is in which room, over all nodes. Each node vouches for its own people, and its word is good
+ * for a lease; what a dead node said runs out, and whoever notices first says so to all. A script
+ * decides who came and who left, and numbers what it tells: so all nodes hear the same, in the same
+ * order, and one that missed something knows it.
+ *
+ * @module
+ */
+import { guestName } from "../identity.ts";
+import type { User } from "../protocol.ts";
+import type { BrokerListener, Occupied, PeopleChange, SharedPeople } from "./broker.ts";
+import type { RedisLink } from "./redis_link.ts";
+import { PEOPLE } from "./redis_people_script.ts";
+import { channelOf, keyOf } from "./redis_scripts.ts";
+
+/** How long a node's word is good. With a beat every 6 s its people are gone within 24 s of it. */
+const LEASE_MS = 18_000;
+/**
+ * After Redis has lost everybody, for so long until all nodes have named theirs again. A turn is a
+ * time at first and then counted on, so one that is far off is from after such a loss.
+ */
+const GATHER_MS = 10_000;
+const FAR = 10_000;
+/** Both by room: how many people are there, and until when that is believed. */
+const COUNTS = "parley:rooms";
+const BELIEVED = "parley:rooms:until";
+
+/** What is known of one room's people. */
+interface Place {
+  readonly room: string;
+  /** Who came, went and was renamed here, to be told: kind, id, name, whether the name is a guest's. */
+  ops: string[];
+  telling: Promise<void> | undefined;
+  /** Whether Redis knows who is here. */
+  isTold: boolean;
+  /** The last change that was heard; −1 while all of them are being asked for. */
+  turn: number;
+  /** The last change that there was, at the beat before. */
+  turnThen: number;
+  /** Changes that came while everybody was being asked for. */
+  early: string[];
+  count: number;
+  gathering: ReturnType<typeof setTimeout> | undefined;
+}
+
+export class RedisPeople implements SharedPeople {
+  readonly #link: RedisLink;
+  readonly #node: string;
+  readonly #places = new Map<string, Place>();
+  #listener: BrokerListener = { committed() {}, signalled() {} };
+
+  constructor(link: RedisLink, node: string) {
+    this.#link = link;
+    this.#node = node;
+  }
+
+  listen(listener: BrokerListener): void {
+    this.#listener = listener;
+  }
+
+  enter(room: string, user: User): void {
+    this.#tell(room, "+", user);
+  }
+
+  leave(room: string, user: User): void {
+    this.#tell(room, "-", user);
+  }
+
+  rename(room: string, user: User): void {
+    this.#tell(room, "~", user);
+  }
+
+  async rooms(most: number): Promise<readonly Occupied[]> {
+    const now = String(this.#link.now);
+    const gone = await this.#link.ask("ZRANGEBYSCORE", BELIEVED, "-inf", now, "LIMIT", "0", "1000");
+    if (Array.isArray(gone) && gone.length > 0) {
+      await Promise.all([COUNTS, BELIEVED].map((key) => this.#link.ask("ZREM", key, ...gone)));
+    }
+    const answer = await this.#link.ask("ZREVRANGE", COUNTS, "0", String(most - 1), "WITHSCORES");
+    const rooms: Occupied[] = [];
+    for (let index = 0; Array.isArray(answer) && index < answer.length; index += 2) {
+      rooms.push({ name: String(answer[index]), memberCount: Number(answer[index + 1]) });
+    }
+    return rooms;
+  }
+
+  /** The room is heard from now on: this asks who is in it, and calls that back before it answers. */
+  async open(room: string): Promise<void> {
+    const place = this.#place(room);
+    await place.telling;
+    await this.#ask(place, [], true);
+  }
+
+  /** Nobody is here any more. */
+  async close(room: string): Promise<void> {
+    const place = this.#places.get(room);
+    if (place === undefined) return;
+    await place.telling;
+    // Somebody may have come again meanwhile.
+    if (this.#places.get(room) !== place || place.ops.length > 0 || this.#here(room) > 0) return;
+    clearTimeout(place.gathering);
+    this.#places.delete(room);
+  }
+
+  /** A change: turn, kind, line feed, id, line feed, name, and the old name if there was one. */
+  hear(room: string, message: string): void {
+    const place = this.#places.get(room);
+    if (place === undefined) return;
+    if (place.turn < 0) {
+      place.early.push(message);
+      return;
+    }
+    const [head = "", id = "", name = "", old] = message.split("\n");
+    const turn = Number(head.slice(0, -1));
+    if (turn <= place.turn && turn > place.turn - FAR) return;
+    const isNext = turn === place.turn + 1;
+    if (!isNext && Math.abs(turn - place.turn) < FAR) return void this.#askAgain(place);
+    place.turn = turn;
+    if (!isNext) this.#gather(place);
+    this.#listener.people?.(room, changeOf(head.slice(-1), { id, name }, old));
+  }
+
+  /** Vouches for a room's people once more, and finds out whether a change was missed. */
+  async beat(room: string): Promise<void> {
+    const place = this.#places.get(room);
+    if (place === undefined || place.ops.length > 0 || place.telling !== undefined) return;
+    if (!place.isTold) return await this.#tellAll(place);
+    const { turnThen, turn } = place;
+    await this.#ask(place, [], false);
+    // What there was a whole beat ago ought to have been heard.
+    if (turnThen > turn && turn >= 0) this.#askAgain(place);
+  }
+
+  /** Settles when all that was to be told is told, or cannot be. */
+  async settled(): Promise<void> {
+    for (const { gathering } of this.#places.values()) clearTimeout(gathering);
+    await Promise.all([...this.#places.values()].map(({ telling }) => telling));
+  }
+
+  #place(room: string): Place {
+    let place = this.#places.get(room);
+    if (place === undefined) {
+      place = {
+        room,
+        ops: [],
+        telling: undefined,
+        isTold: true,
+        turn: -1,
+        turnThen: 0,
+        early: [],
+        count: 0,
+        gathering: undefined,
+      };
+      this.#places.set(room, place);
+    }
+    return place;
+  }
+
+  #here(room: string): number {
+    return this.#listener.present?.(room).length ?? 0;
+  }
+
+  #tell(room: string, kind: string, user: User): void {
+    const place = this.#place(room);
+    place.ops.push(...opOf(kind, user));
+    place.telling ??= this.#tellOps(place).finally(() => place.telling = undefined);
+  }
+
+  async #tellOps(place: Place): Promise<void> {
+    await Promise.resolve(); // what one turn of the loop brings goes together
+    while (place.ops.length > 0 && place.isTold) {
+      const ops = place.ops;
+      place.ops = [];
+      try {
+        await this.#ask(place, ops, false);
+      } catch {
+        place.isTold = false; // all of them are told when Redis is back
+      }
+    }
+    if (!place.isTold) place.ops = [];
+  }
+
+  /** Tells Redis who is here, whatever it thinks, and hears who is everywhere. */
+  async #tellAll(place: Place): Promise<void> {
+    const here = this.#listener.present?.(place.room) ?? [];
+    place.isTold = true;
+    try {
+      const all = here.flatMap((user) => opOf("+", user));
+      await this.#ask(place, [...opOf("=", { id: "", name: "" }), ...all], true);
+    } catch (thrown) {
+      place.isTold = false;
+      throw thrown;
+    }
+  }
+
+  async #ask(place: Place, ops: readonly string[], everybody: boolean): Promise<void> {
+    const { room } = place;
+    if (everybody) place.turn = -1;
+    const [turn, mine, count, all] = await this.#link.run(PEOPLE, [
+      keyOf(room, "people"),
+      keyOf(room, "turn"),
+      keyOf(room, "nodes"),
+    ], [
+      this.#node,
+      String(LEASE_MS),
+      channelOf(room),
+      keyOf(room, "at:"),
+      everybody ? "1" : "",
+      ...ops,
+    ]);
+    place.turnThen = Number(turn);
+    if (place.ops.length === 0 && Number(mine) !== this.#here(room)) place.isTold = false;
+    this.#setCount(place, Number(count), ops.length === 0);
+    if (!everybody || !Array.isArray(all)) return;
+    place.turn = Number(turn);
+    this.#listener.people?.(room, { kind: "everyone", users: usersOf(all) });
+    const early = place.early;
+    place.early = [];
+    for (const message of early) this.hear(room, message);
+  }
+
+  #askAgain(place: Place): void {
+    this.#ask(place, [], true).catch(() => {
+      place.isTold = false; // and the next beat asks
+    });
+  }
+
+  #gather(place: Place): void {
+    clearTimeout(place.gathering);
+    place.gathering = setTimeout(() => this.#askAgain(place), GATHER_MS);
+  }
+
+  /** For those who ask which rooms there are. */
+  #setCount(place: Place, count: number, isBeat: boolean): void {
+    if (count === place.count && !isBeat) return;
+    place.count = count;
+    const commands = count === 0
+      ? [["ZREM", COUNTS, place.room], ["ZREM", BELIEVED, place.room]]
+      : [
+        ["ZADD", COUNTS, String(count), place.room],
+        ["ZADD", BELIEVED, String(this.#link.now + LEASE_MS), place.room],
+      ];
+    for (const command of commands) {
+      this.#link.ask(...command).catch(() => {
+        // The next beat says it again.
+      });
+    }
+  }
+}
+
+function opOf(kind: string, { id, name }: User): string[] {
+  return [kind, id, name, name === guestName(id) ? "1" : ""];
+}
+
+function changeOf(kind: string, user: User, old: string | undefined): PeopleChange {
+  if (kind === "~") return { kind: "renamed", user, old: old ?? user.name };
+  return { kind: kind === "+" ? "joined" : "left", user };
+}
+
+/** From a hash of id → how many nodes, space, name. */
+function usersOf(all: readonly unknown[]): User[] {
+  const users: User[] = [];
+  for (let index = 0; index < all.length; index += 2) {
+    const held = String(all[index + 1]);
+    users.push({ id: String(all[index]), name: held.slice(held.indexOf(" ") + 1) });
+  }
+  return users;
+}

@@ -1,0 +1,100 @@
+/**
+ * What Redis is told to do about the people of a room, in one piece: who came, who left, and who only
+ * seemed to, being still on another node. A room has
+ *
+ * - `people`, a hash: each person's id → on how many nodes, and the name;
+ * - `at:` each node, a set: the ids of that node's people;
+ * - `nodes`, a sorted set: each node, until when its word is good;
+ * - `turn`, a counter of the changes that were told.
+ *
+ * @module
+ */
+import { script } from "./redis_scripts.ts";
+
+/**
+ * Keys: people, turn, nodes. Arguments: node, lease in ms, channel, what the keys of each node's
+ * people begin with, `1` to be told of everybody; then four for each change: `+` came, `-` went, `~`
+ * is called otherwise, id, name, `1` if that is a guest's name. `=` says first that all who are here
+ * follow.
+ *
+ * → turn, how many of this node's are there, how many in all, and if asked id, `nodes name`, …
+ */
+export const PEOPLE = script(`
+local people, turn, nodes = KEYS[1], KEYS[2], KEYS[3]
+local me, lease, channel, at, everybody = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5] == '1'
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local mine = at .. me
+
+if redis.call('EXISTS', turn) == 0 then redis.call('SET', turn, string.format('%.0f', now)) end
+
+local function tell(kind, id, name, old)
+  local number = string.format('%.0f', redis.call('INCR', turn))
+  local words = { 'p' .. number .. kind, id, name, old }
+  redis.call('PUBLISH', channel, table.concat(words, '\\n'))
+end
+
+-- On how many nodes somebody is, and called what.
+local function get(id)
+  local count, name = string.match(redis.call('HGET', people, id) or '', '^(%d+) (.*)$')
+  return tonumber(count), name
+end
+
+local function call(id, count, old, name)
+  redis.call('HSET', people, id, count .. ' ' .. name)
+  if name ~= old then tell('~', id, name, old) end
+end
+
+local function enter(id, name, is_guest)
+  local is_new = redis.call('SADD', mine, id) == 1
+  local count, old = get(id)
+  if not count then
+    redis.call('HSET', people, id, '1 ' .. name)
+    return tell('+', id, name)
+  end
+  if is_new then count = count + 1 end
+  call(id, count, old, is_guest and old or name)
+end
+
+local function leave(set, id)
+  if redis.call('SREM', set, id) == 0 then return end
+  local count, name = get(id)
+  if not count then return end
+  if count > 1 then return call(id, count - 1, name, name) end
+  redis.call('HDEL', people, id)
+  tell('-', id, name)
+end
+
+local first = 6
+if ARGV[first] == '=' then
+  local here = {}
+  for i = first + 4, #ARGV, 4 do here[ARGV[i + 1]] = true end
+  for _, id in ipairs(redis.call('SMEMBERS', mine)) do
+    if not here[id] then leave(mine, id) end
+  end
+  first = first + 4
+end
+for i = first, #ARGV, 4 do
+  local kind, id, name = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if kind == '+' then enter(id, name, ARGV[i + 3] == '1') end
+  if kind == '-' then leave(mine, id) end
+  if kind == '~' then
+    local count, old = get(id)
+    if count then call(id, count, old, name) end
+  end
+end
+
+-- Whoever has not vouched for its people in time is gone, and they with it.
+for _, node in ipairs(redis.call('ZRANGEBYSCORE', nodes, '-inf', now)) do
+  if node ~= me then
+    for _, id in ipairs(redis.call('SMEMBERS', at .. node)) do leave(at .. node, id) end
+    redis.call('ZREM', nodes, node)
+  end
+end
+local here = redis.call('SCARD', mine)
+if here > 0 then redis.call('ZADD', nodes, now + lease, me) else redis.call('ZREM', nodes, me) end
+for _, key in ipairs({ people, turn, nodes, mine }) do redis.call('PEXPIRE', key, 4 * lease) end
+local answer = { tonumber(redis.call('GET', turn)), here, redis.call('HLEN', people) }
+if everybody then answer[4] = redis.call('HGETALL', people) end
+return answer
+`);
