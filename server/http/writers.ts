@@ -7,7 +7,7 @@
 import { TokenBuckets } from "../limits.ts";
 import { Refusal } from "../protocol.ts";
 import type { Hub } from "../rooms/hub.ts";
-import type { Person } from "../rooms/presence.ts";
+import type { Person } from "../rooms/person.ts";
 import { forbidden, idOf } from "./caller.ts";
 import { addressOf } from "./origin.ts";
 import type { Call } from "./router.ts";

@@ -6,13 +6,13 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import type { Broker, Signal } from "../broker/broker.ts";
+import type { Broker, Occupied, Signal } from "../broker/broker.ts";
 import type { Identity } from "../identity.ts";
 import type { Clock } from "../limits.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
 import { Refusal, type User } from "../protocol.ts";
-import { People } from "./presence.ts";
+import { People } from "./person.ts";
 import { type Pending, Room } from "./room.ts";
 
 /** Something that gathers what it is given during a turn, and writes it when told to. */
@@ -54,12 +54,29 @@ export class Hub {
     context.broker.listen({
       committed: (room, page) => this.#rooms.get(room)?.deliver(page),
       signalled: (room, signal) => this.#rooms.get(room)?.relay(signal),
+      began: (room, state) => this.#rooms.get(room)?.begin(state),
+      people: (room, change) => this.#rooms.get(room)?.hear(change),
+      present: (room) => this.#rooms.get(room)?.users ?? [],
     });
   }
 
   /** The rooms that somebody is in. */
   get rooms(): ReadonlyMap<string, Room> {
     return this.#rooms;
+  }
+
+  /** The fullest of the rooms that somebody is in, on whichever node, and that may be told of. */
+  async occupied(most: number, mayBeTold: (room: string) => boolean): Promise<Occupied[]> {
+    const shared = await this.context.broker.people?.rooms(most);
+    const rooms = shared ??
+      [...this.#rooms.values()].map(({ name, personCount }) => ({
+        name,
+        memberCount: personCount,
+      }));
+    return rooms
+      .filter(({ name, memberCount }) => memberCount > 0 && mayBeTold(name))
+      .sort((a, b) => b.memberCount - a.memberCount || (a.name < b.name ? -1 : 1))
+      .slice(0, most);
   }
 
   /**
@@ -140,14 +157,16 @@ export class Hub {
 
   async #commit(): Promise<void> {
     const batch = this.#takeBatch();
+    const refuse = ({ sender, ref }: Pending) => sender.refuse(unavailable(), ref);
     try {
-      // A local broker has called `committed` for all of it when this returns.
-      for (const { draft, seq, event, repeated } of await this.context.broker.publish(batch)) {
+      // The broker has called `committed` for all of it when this returns.
+      const receipts = await this.context.broker.publish(batch, refuse);
+      for (const { draft, seq, event, repeated } of receipts) {
         draft.sender.stored(draft.room, seq, event, repeated);
       }
     } catch (thrown) {
       this.context.log.error("commit failed", { messages: batch.length, reason: reason(thrown) });
-      for (const { sender, ref } of batch) sender.refuse(unavailable(), ref);
+      batch.forEach(refuse);
     }
     // What gathered meanwhile is on its way to the disk while this batch goes to the members.
     this.#committing = this.#queue.length > 0 ? this.#commit() : undefined;

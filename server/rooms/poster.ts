@@ -6,7 +6,7 @@
  */
 import { chatRest, messageHead, type Refusal } from "../protocol.ts";
 import type { Hub } from "./hub.ts";
-import type { Person } from "./presence.ts";
+import type { Person } from "./person.ts";
 import type { Sender } from "./room.ts";
 
 export interface Posting {

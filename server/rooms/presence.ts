@@ -5,78 +5,16 @@
  *
  * @module
  */
-import { guestName } from "../identity.ts";
+import type { PeopleChange, SharedPeople } from "../broker/broker.ts";
 import type { Clock } from "../limits.ts";
 import type { SystemEvent, User } from "../protocol.ts";
+import type { People, Person } from "./person.ts";
+import { type News, Roster } from "./roster.ts";
 
 /** Above this many people only `count` notices are sent. */
 const CROWD = 200;
 /** The least time between two `count` notices of a room, and two `typing` events of a person. */
 const NOTICE_MS = 1000;
-
-/** Somebody who is connected, or was a moment ago. All of a person's sessions share one. */
-export class Person {
-  readonly id: string;
-  /** The rooms that this person is in. */
-  readonly places = new Set<Presence>();
-  /** Sessions and places that hold on to it. */
-  holds = 0;
-  #user: User;
-  #json: string;
-
-  constructor(user: User) {
-    this.id = user.id;
-    this.#user = user;
-    this.#json = JSON.stringify(user);
-  }
-
-  get user(): User {
-    return this.#user;
-  }
-
-  /** `{"id":…,"name":…}`, encoded once rather than for every message. */
-  get json(): string {
-    return this.#json;
-  }
-
-  /** Takes a new name, and tells the rooms. */
-  rename(name: string): void {
-    const old = this.#user.name;
-    if (name === old) return;
-    this.#user = { id: this.id, name };
-    this.#json = JSON.stringify(this.#user);
-    for (const place of this.places) place.renamed(this, old);
-  }
-}
-
-/** Everybody who is connected, by id. */
-export class People {
-  readonly #byId = new Map<string, Person>();
-
-  get size(): number {
-    return this.#byId.size;
-  }
-
-  /** The name that this person goes by now, or would. */
-  nameOf(id: string): string {
-    return this.#byId.get(id)?.user.name ?? guestName(id);
-  }
-
-  /** That person, held until released. */
-  hold(id: string): Person {
-    let person = this.#byId.get(id);
-    if (person === undefined) {
-      person = new Person({ id, name: guestName(id) });
-      this.#byId.set(id, person);
-    }
-    person.holds++;
-    return person;
-  }
-
-  release(person: Person): void {
-    if (--person.holds === 0) this.#byId.delete(person.id);
-  }
-}
 
 interface Entry {
   readonly person: Person;
@@ -89,14 +27,20 @@ export interface PresenceContext {
   readonly people: People;
   readonly graceMs: number;
   readonly now: Clock;
-  announce(event: SystemEvent): void;
+  /** Set if the room has people on other nodes too. */
+  readonly shared: SharedPeople | undefined;
+  /** @param exceptUserId who is not told, having been greeted. */
+  announce(event: SystemEvent, exceptUserId?: string): void;
   /** The last person has left. */
   emptied(): void;
 }
 
 export class Presence {
   readonly #context: PresenceContext;
+  /** Those who are here on this node. */
   readonly #entries = new Map<string, Entry>();
+  /** And on all of them, if there are others. */
+  readonly #roster: Roster | undefined;
   /** Those without a connection, and until when they are waited for; the earliest first. */
   readonly #leaving = new Map<string, number>();
   #leavingTimer: ReturnType<typeof setTimeout> | undefined;
@@ -105,14 +49,28 @@ export class Presence {
 
   constructor(context: PresenceContext) {
     this.#context = context;
+    this.#roster = context.shared && new Roster();
   }
 
   get count(): number {
-    return this.#entries.size;
+    return this.#roster?.countHere ?? this.#entries.size;
   }
 
-  /** Up to `most` of them, as a JSON array of users. */
+  /** Nobody is here on this node. */
+  get isEmpty(): boolean {
+    return this.#entries.size === 0;
+  }
+
+  /** Those who are here on this node. */
+  get users(): readonly User[] {
+    return [...this.#entries.values()].map(({ person }) => person.user);
+  }
+
+  /** Up to `most` of all, as a JSON array of users. */
   list(most: number): string {
+    if (this.#roster !== undefined) {
+      return JSON.stringify([...this.#roster.users()].slice(0, most));
+    }
     const users: string[] = [];
     for (const { person } of this.#entries.values()) {
       if (users.length >= most) break;
@@ -132,7 +90,7 @@ export class Presence {
     this.#entries.set(person.id, { person, connections: 1, typedAt: -Infinity });
     this.#context.people.hold(person.id);
     person.places.add(this);
-    this.#announce("joined", person.user, `${person.user.name} joined.`);
+    this.#tell({ kind: "joined", user: person.user });
   }
 
   /** One connection less. @param atOnce on purpose, so nobody is waited for. */
@@ -144,8 +102,16 @@ export class Presence {
     this.#leavingTimer ??= setTimeout(() => this.#sweep(), this.#context.graceMs);
   }
 
-  renamed(person: Person, old: string): void {
-    this.#announce("renamed", person.user, `${old} is now ${person.user.name}.`);
+  renamed({ user }: Person, old: string): void {
+    this.#tell({ kind: "renamed", user, old });
+  }
+
+  /** Somebody came, went or took another name, on whichever node. */
+  hear(change: PeopleChange): void {
+    for (const news of this.#roster?.hear(change) ?? []) this.#announce(news);
+    for (const { id, name } of change.kind === "everyone" ? change.users : [change.user]) {
+      this.#entries.get(id)?.person.isCalled(name);
+    }
   }
 
   /** Whether it is time for another `typing` event of this person. */
@@ -181,8 +147,8 @@ export class Presence {
 
   #depart({ person }: Entry): void {
     this.#forget(person);
-    this.#announce("left", person.user, `${person.user.name} left.`);
-    if (this.#entries.size === 0) this.#context.emptied();
+    this.#tell({ kind: "left", user: person.user });
+    if (this.isEmpty) this.#context.emptied();
   }
 
   #forget(person: Person): void {
@@ -191,17 +157,31 @@ export class Presence {
     this.#context.people.release(person);
   }
 
-  #announce(kind: SystemEvent["kind"], user: User, payload: string): void {
-    if (this.count > CROWD) return this.#announceCount();
+  /** To the members; or to all nodes, and what comes of it is heard here as everywhere. */
+  #tell(news: News): void {
+    const { room, shared } = this.#context;
+    if (shared === undefined) return this.#announce(news);
+    const { kind, user } = news;
+    if (kind === "joined") this.#roster?.expect(user);
+    if (kind === "joined") return shared.enter(room, user);
+    if (kind === "left") return shared.leave(room, user);
+    shared.rename(room, user);
+  }
+
+  #announce(news: News): void {
+    const { kind, user } = news;
+    const memberCount = this.#roster?.count ?? this.#entries.size;
+    if (memberCount > CROWD) return this.#announceCount();
     const { room } = this.#context;
-    this.#context.announce({
+    const event = {
       type: "system",
       room,
-      payload,
+      payload: sentence(news),
       kind,
       user,
-      memberCount: this.count,
-    });
+      memberCount,
+    } as const;
+    this.#context.announce(event, this.#roster && kind === "joined" ? user.id : undefined);
   }
 
   #announceCount(): void {
@@ -220,4 +200,9 @@ export class Presence {
       if (this.#countIsDue) this.#announceCount();
     }, NOTICE_MS);
   }
+}
+
+function sentence(news: News): string {
+  const { kind, user } = news;
+  return kind === "renamed" ? `${news.old} is now ${user.name}.` : `${user.name} ${kind}.`;
 }

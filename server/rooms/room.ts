@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Broker, Page, Signal } from "../broker/broker.ts";
+import type { Broker, LogState, Page, PeopleChange, Signal } from "../broker/broker.ts";
 import { cut, Frame } from "../broker/broker.ts";
 import type { Clock } from "../limits.ts";
 import { type Log, reason } from "../log.ts";
@@ -22,8 +22,10 @@ import {
   messageHead,
   Refusal,
   type SystemEvent,
+  type User,
 } from "../protocol.ts";
-import { type People, type Person, Presence } from "./presence.ts";
+import type { People, Person } from "./person.ts";
+import { Presence } from "./presence.ts";
 import { Tail } from "./tail.ts";
 
 /** Whoever sent a message, member or not. */
@@ -101,7 +103,8 @@ export class Room {
       people: context.people,
       graceMs: context.options.graceSeconds * 1000,
       now: context.now,
-      announce: (event: SystemEvent) => this.#cast(Frame.of(encode(event))),
+      shared: context.broker.people,
+      announce: (event: SystemEvent, except) => this.#cast(Frame.of(encode(event)), except),
       emptied: () => this.#closeIfEmpty(),
     });
   }
@@ -109,6 +112,11 @@ export class Room {
   /** Connections in the room. */
   get memberCount(): number {
     return this.#live.size + this.#behind.size;
+  }
+
+  /** People in the room, on this node. */
+  get users(): readonly User[] {
+    return this.#presence.users;
   }
 
   /** People in the room. */
@@ -186,6 +194,25 @@ export class Room {
         this.#behind.set(member, { seq: before, fresh: false, feeding: false });
       }
     }
+  }
+
+  /** The log is another, or goes on elsewhere: everybody starts afresh. */
+  begin({ epoch, head }: LogState): void {
+    this.#epoch = epoch;
+    this.#head = head;
+    this.#tail.clear();
+    for (const member of [...this.#live, ...this.#behind.keys()]) {
+      this.#live.delete(member);
+      const place: Place = { seq: 0, fresh: true, feeding: false };
+      this.#behind.set(member, place);
+      this.#start(member, place, undefined);
+      void this.#feed(member, place);
+    }
+  }
+
+  /** Somebody came, went or took another name, here or on another node. */
+  hear(change: PeopleChange): void {
+    this.#presence.hear(change);
   }
 
   /** Something ephemeral: to whoever can take it. */
@@ -313,6 +340,6 @@ export class Room {
   }
 
   #closeIfEmpty(): void {
-    if (this.memberCount === 0 && this.#presence.count === 0) this.#context.emptied(this);
+    if (this.memberCount === 0 && this.#presence.isEmpty) this.#context.emptied(this);
   }
 }

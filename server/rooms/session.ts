@@ -29,7 +29,7 @@ import {
   type TypingCommand,
 } from "../protocol.ts";
 import type { Hub } from "./hub.ts";
-import type { Person } from "./presence.ts";
+import type { Person } from "./person.ts";
 import type { Member, Room } from "./room.ts";
 import { welcome } from "./welcome.ts";
 

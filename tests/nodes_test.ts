@@ -1,0 +1,129 @@
+/**
+ * Several nodes over one Redis: what their clients see is what clients of one node see.
+ *
+ * @module
+ */
+import type { Options } from "../server/mod.ts";
+import type { Server } from "../server/mod.ts";
+import { assert, assertEquals } from "./assert.ts";
+import { type Client, connect, member, serve, until } from "./harness.ts";
+import { Stream } from "./stream.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
+
+/** Some nodes in this process, and their Redis. */
+interface Nodes {
+  readonly redis: RedisProcess;
+  readonly a: Server;
+  readonly b: Server;
+}
+
+function test(
+  behaviour: string,
+  act: (nodes: Nodes) => Promise<void>,
+  options: Partial<Options> = {},
+): void {
+  Deno.test({
+    name: `nodes: ${behaviour}`,
+    ignore: WITHOUT_REDIS,
+    fn: async () => {
+      await using redis = await RedisProcess.start("file");
+      await using a = await serve({ redis: redis.url, graceSeconds: 0.05, ...options });
+      await using b = await serve({ redis: redis.url, graceSeconds: 0.05, ...options });
+      await act({ redis, a, b });
+    },
+  });
+}
+
+test("a message reaches the members of all nodes, with the same seq and text", async ({ a, b }) => {
+  await using alice = await member(a, { name: "Alice" });
+  await using bob = await member(b, { name: "Bob" });
+  alice.send({ type: "chat", payload: "hi", ref: "r" });
+  bob.send({ type: "chat", payload: "ho" });
+  const heard = [await alice.take("chat", 2), await bob.take("chat", 2)];
+  assertEquals(heard[0], heard[1]);
+  assertEquals(heard[0]?.map(({ seq }) => seq), [1, 2]);
+});
+
+test("people of all nodes are listed, counted and announced alike", async ({ a, b }) => {
+  await using alice = await member(a, { name: "Alice" });
+  await using carol = await member(b, { name: "Carol" });
+  const bob = await connect(b, { protocol: "parley.v1" });
+  bob.send({ type: "hello", name: "Bob" }, { type: "join" });
+  const { members, memberCount } = await bob.next("joined");
+  assertEquals([members.map(({ name }) => name).toSorted(), memberCount], [
+    ["Alice", "Bob", "Carol"],
+    3,
+  ]);
+  bob.send({ type: "rename", name: "Bobby" });
+  await bob.next("system", ({ kind }) => kind === "renamed");
+  await bob.close();
+  const notices = async (client: Client) => {
+    const seen: string[] = [];
+    while (!seen.includes("Bobby left.")) {
+      const { payload, memberCount } = await client.next("system");
+      seen.push(payload, String(memberCount));
+    }
+    return seen.slice(seen.indexOf("Bob joined."));
+  };
+  const expected = ["Bob joined.", "3", "Bob is now Bobby.", "3", "Bobby left.", "2"];
+  assertEquals([await notices(alice), await notices(carol)], [expected, expected]);
+  for (const node of [a, b]) {
+    await until(async () => {
+      const { rooms } = await (await fetch(`${node.url}/rooms`)).json();
+      return rooms.length === 1 && rooms[0].memberCount === 2;
+    }, "both nodes to name the room");
+  }
+});
+
+test("a person on two nodes is there once, under one name", async ({ a, b }) => {
+  await using watcher = await member(a, { name: "Watcher" });
+  const first = await connect(a, { protocol: "parley.v1" });
+  first.send({ type: "hello", name: "Alice" }, { type: "join" });
+  const { token, user } = await first.next("welcome");
+  const second = await connect(b, { protocol: "parley.v1" });
+  second.send({ type: "hello", token }, { type: "join" });
+  assertEquals((await second.next("joined")).memberCount, 2);
+  second.send({ type: "chat", payload: "x" });
+  assertEquals((await watcher.next("chat")).from, user); // it is Alice there too
+  first.send({ type: "rename", name: "Alicia" });
+  await second.next("system", ({ kind }) => kind === "renamed");
+  second.send({ type: "chat", payload: "y" });
+  assertEquals((await watcher.next("chat")).from.name, "Alicia");
+  await first.close();
+  await second.close();
+  assertEquals((await watcher.next("system", ({ kind }) => kind === "left")).memberCount, 1);
+  assert(!watcher.pending.some(({ type }) => type === "system"));
+});
+
+test("typing and other signals reach the other node", async ({ a, b }) => {
+  await using alice = await member(a, { name: "Alice" });
+  await using bob = await member(b, { name: "Bob" });
+  alice.send({ type: "typing", payload: true }, { type: "custom", name: "wave", payload: 1 });
+  assertEquals((await bob.next("typing")).from.name, "Alice");
+  assertEquals((await bob.next("custom")).payload, 1);
+  assertEquals((await alice.next("custom")).payload, 1);
+  assert(!alice.pending.some(({ type }) => type === "typing"));
+});
+
+test("a cursor, a token and a ref of one node are good on the other", async ({ a, b }) => {
+  const alice = await connect(a, { protocol: "parley.v1" });
+  alice.send({ type: "hello", name: "Alice" }, { type: "join" });
+  const { token } = await alice.next("welcome");
+  const { epoch } = await alice.next("joined");
+  alice.send({ type: "chat", payload: "one", ref: "r" }, { type: "chat", payload: "two" });
+  await alice.take("chat", 2);
+  await alice.close();
+  await using again = await connect(b, { protocol: "parley.v1" });
+  again.send({ type: "hello", token }, { type: "join", since: { epoch, seq: 1 } });
+  assertEquals((await again.next("joined")).recovered, true);
+  assertEquals((await again.next("chat")).payload, "two");
+  again.send({ type: "chat", payload: "one", ref: "r" });
+  assertEquals((await again.next("chat")).seq, 1);
+});
+
+test("a client on one node and an event stream on the other are in one room", async ({ a, b }) => {
+  await using stream = await Stream.open(b);
+  await using alice = await member(a, { name: "Alice" });
+  alice.send({ type: "chat", payload: "hi" });
+  assertEquals((await stream.next("chat")).payload, "hi");
+});
