@@ -7,6 +7,7 @@
 import { BrokerError, consoleLog, createServer, OptionError, type Server } from "./server/mod.ts";
 import { helpText, type Options, readOptions } from "./server/options.ts";
 import { reason } from "./server/log.ts";
+import { Workers } from "./server/workers.ts";
 
 /** A stop that takes longer than this is cut short. */
 const STOP_MS = 4500;
@@ -15,8 +16,10 @@ async function main(): Promise<void> {
   const options = readOptions(Deno.args, (variable) => Deno.env.get(variable));
   if (options === "help") return say(helpText());
   const server = await start(options);
+  const workers = new Workers({ ...options, port: server.port }, consoleLog);
+  await workers.start();
   say(`Parley is at ${server.url}\nMessages are in ${server.place}`);
-  stopOnSignals(server);
+  stopOnSignals(() => Promise.all([server.stop(), workers.stop()]));
 }
 
 async function start(options: Options): Promise<Server> {
@@ -39,14 +42,14 @@ function explain({ host, port, cert, key }: Options, thrown: unknown): string {
   return `Cannot listen on ${host}:${port}. ${reason(thrown)}`;
 }
 
-function stopOnSignals(server: Server): void {
+function stopOnSignals(stopAll: () => Promise<unknown>): void {
   let stopping = false;
   const stop = async (signal: Deno.Signal) => {
     if (stopping) Deno.exit(1);
     stopping = true;
     consoleLog.info("stopping", { signal });
     setTimeout(() => Deno.exit(1), STOP_MS);
-    await server.stop();
+    await stopAll();
     Deno.exit(0);
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {

@@ -72,6 +72,11 @@ export class Server implements AsyncDisposable {
     return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
   }
 
+  /** The port that it listens on; 0 before `listen`. */
+  get port(): number {
+    return this.#listener?.addr.port ?? 0;
+  }
+
   /** Where the messages are, for people. */
   get place(): string {
     return this.#parts.broker.place;
@@ -93,7 +98,7 @@ export class Server implements AsyncDisposable {
    * @throws {Deno.errors.AddrInUse} and what else the system or the certificate has against it.
    */
   listen(): void {
-    const { host, port, cert, key } = this.#parts.options;
+    const { host, port, cert, key, workers } = this.#parts.options;
     const tls = cert === ""
       ? {}
       : { cert: Deno.readTextFileSync(cert), key: Deno.readTextFileSync(key) };
@@ -101,6 +106,7 @@ export class Server implements AsyncDisposable {
       {
         hostname: host,
         port,
+        reusePort: workers > 1,
         ...tls,
         onListen: () => {},
         onError: (thrown) => this.#failed(thrown),

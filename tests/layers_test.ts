@@ -10,6 +10,8 @@ const ROOT = new URL("../", import.meta.url);
 /** From top to bottom. A file may import from its own layer and from those below. */
 const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
+  ["server/workers.ts"],
+  ["server/worker.ts"],
   ["server/mod.ts"],
   ["server/server.ts"],
   ["server/http/"],
