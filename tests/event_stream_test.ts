@@ -4,32 +4,17 @@
  * @module
  */
 import { SqliteBroker } from "../server/broker/sqlite.ts";
-import { EventStreamConnection } from "../server/connections/event_stream.ts";
-import { Watch } from "../server/connections/watch.ts";
 import { StaticFiles } from "../server/http/static_files.ts";
-import { Identity } from "../server/identity.ts";
 import { silentLog } from "../server/log.ts";
-import type { Options, Server } from "../server/mod.ts";
+import type { Options } from "../server/mod.ts";
 import { completeOptions } from "../server/options.ts";
-import { Hub } from "../server/rooms/hub.ts";
-import { post } from "../server/rooms/poster.ts";
-import { Server as ServerOf } from "../server/server.ts";
-import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "./assert.ts";
-import { member, patiently, serve, until } from "./harness.ts";
-import { ask, bearer, say } from "./http.ts";
-import { faultProxy } from "./proxy.ts";
+import { Server } from "../server/server.ts";
+import { assert, assertEquals, assertGreater } from "./assert.ts";
+import { member, serve, until } from "./harness.ts";
+import { ask, bearer, fill, say } from "./http.ts";
 import { Stream } from "./stream.ts";
 
 const EVENTS = "/rooms/lobby/events";
-
-/** Says so many things in the lobby, and waits until they are stored. */
-async function fill(server: Server, count: number, payload = "x"): Promise<void> {
-  await using client = await member(server, { protocol: "parley.v1.batched", name: "Filler" });
-  const { head } = (await ask(server, "/rooms/lobby/messages?limit=1")).json;
-  for (let n = 0; n < count; n++) client.send({ type: "chat", payload });
-  await client.next("chat", ({ seq }) => seq === head + count);
-  client.send({ type: "leave", room: "lobby" });
-}
 
 // --- what comes ----------------------------------------------------------------------------------
 
@@ -235,7 +220,7 @@ Deno.test("a stream that cannot be let in after all is told so, and ends", async
   const options = completeOptions({ port: 0, db: ":memory:" });
   const broker = await SqliteBroker.open({ ...options, path: ":memory:" });
   broker.open = () => Promise.reject(new Error("away"));
-  await using server = new ServerOf({
+  await using server = new Server({
     options,
     broker,
     files: await StaticFiles.load(),
@@ -248,114 +233,4 @@ Deno.test("a stream that cannot be let in after all is told so, and ends", async
   assertEquals(stream.retry, 1000);
   await until(() => stream.ended, "the stream to end");
   await until(() => server.connectionCount === 0, "the stream to be cleaned up");
-});
-
-// --- going, and going slowly -----------------------------------------------------------------------
-
-Deno.test("on shutdown each stream is told its own delay and ends, and none is let in", async () => {
-  const server = await serve();
-  const streams = await Promise.all(Array.from({ length: 10 }, () => Stream.open(server)));
-  for (const stream of streams) await stream.next("joined");
-  const stopped = server.stop();
-  const late = await server.fetch(new Request(server.url + EVENTS), {
-    remoteAddr: { transport: "tcp", hostname: "127.0.0.1", port: 1 },
-    completed: Promise.resolve(),
-  });
-  assertEquals(late.status, 503);
-  for (const stream of streams) {
-    const { retryAfterMs } = await stream.next("bye");
-    assertEquals(stream.retry, retryAfterMs);
-    assertEquals(await stream.event(), undefined);
-  }
-  await stopped;
-  assertGreater(new Set(streams.map(({ retry }) => retry)).size, 1);
-  for (const stream of streams) await stream[Symbol.asyncDispose]();
-});
-
-/** Long enough that what the system itself buffers for a connection is soon full. */
-const LONG = "x".repeat(8000);
-
-Deno.test("a slow stream is caught up when it reads again, and goes live", async () => {
-  await using server = await serve({ heartbeatSeconds: 3600 });
-  await using proxy = faultProxy(server.url);
-  await using slow = await Stream.open(proxy);
-  await slow.next("joined");
-  await using quick = await Stream.open(server);
-  await quick.next("joined");
-  proxy.stall("down");
-  await fill(server, 2500, LONG);
-  assertEquals((await quick.take("chat", 2500)).at(-1)?.seq, 2500);
-  proxy.flow();
-  const seqs = (await slow.take("chat", 2500)).map(({ seq }) => seq);
-  assertEquals(seqs, Array.from({ length: 2500 }, (_, n) => n + 1));
-  await say(server, "live again");
-  assertEquals((await slow.next("chat")).payload, "live again");
-});
-
-Deno.test("a stream that is not read holds no more than the high-water mark and one page", async () => {
-  const options = completeOptions({ db: ":memory:" });
-  await using broker = await SqliteBroker.open({ ...options, path: ":memory:" });
-  const now = () => performance.now();
-  const identity = new Identity(broker.secret);
-  const hub = new Hub({ broker, options, identity, log: silentLog, now, authorize: () => true });
-  const watch = new Watch(options, now);
-  const connection = new EventStreamConnection("lobby", new Promise(() => {}), {
-    hub,
-    watch,
-    ended() {},
-  });
-  connection.open({ room: "lobby", token: undefined, name: undefined, since: undefined });
-  const person = hub.people.hold("ann");
-  let most = 0;
-  for (let n = 0; n < 200; n++) {
-    await post(hub, { person, room: "lobby", payload: LONG, ref: undefined });
-    most = Math.max(most, connection.queuedBytes);
-  }
-  assertGreater(most, options.highWaterBytes - LONG.length - 1000);
-  assertLess(most, options.highWaterBytes + 65_536 + LONG.length);
-  connection.end();
-  watch.stop();
-  hub.close();
-});
-
-Deno.test("a stream that takes nothing at all is dropped, and comes back for the rest", async () => {
-  await using server = await serve({ stallSeconds: 0.3, heartbeatSeconds: 3600 });
-  await using proxy = faultProxy(server.url);
-  await using stuck = await Stream.open(proxy);
-  await stuck.next("joined");
-  proxy.stall("down");
-  await fill(server, 2500, LONG);
-  await until(() => server.connectionCount === 0, "the stuck stream to be dropped");
-  proxy.flow();
-  await until(() => stuck.ended, "the stuck stream to notice");
-  const got = stuck.blocks.filter(({ id }) => id !== undefined).length - 1;
-  await using back = await Stream.open(proxy, { lastEventId: stuck.lastEventId });
-  assertEquals((await back.next("joined")).recovered, true);
-  const rest = await back.take("chat", 2500 - got);
-  assertEquals([rest.at(0)?.seq, rest.at(-1)?.seq], [got + 1, 2500]);
-});
-
-Deno.test("an EventSource needs the address and nothing else, and comes back by itself", async () => {
-  await using server = await serve({ recentMessages: 0 });
-  await using proxy = faultProxy(server.url);
-  const source = new EventSource(proxy.url + EVENTS);
-  const seqs: number[] = [];
-  source.onmessage = ({ data, lastEventId }) => {
-    const event = JSON.parse(data);
-    if (event.type !== "chat") return;
-    seqs.push(event.seq);
-    assertMatch(lastEventId, new RegExp(`:${event.seq}$`));
-  };
-  try {
-    await until(() => server.connectionCount === 1, "the source to connect");
-    await fill(server, 10);
-    await until(() => seqs.length === 10, "what is said");
-    proxy.cut();
-    await fill(server, 10);
-    await until(() => seqs.length === 20, "what was missed");
-    assertEquals(seqs, Array.from({ length: 20 }, (_, n) => n + 1));
-  } finally {
-    source.close();
-  }
-  await patiently(until(() => server.connectionCount === 0, "no stream"), "the source to be gone");
 });

@@ -76,3 +76,12 @@ export async function tokenOf(
 }
 
 export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+/** Says so many things in the lobby, and waits until they are stored. */
+export async function fill(server: Server, count: number, payload = "x"): Promise<void> {
+  await using client = await member(server, { protocol: "parley.v1.batched", name: "Filler" });
+  const { head } = (await ask(server, "/rooms/lobby/messages?limit=1")).json;
+  for (let n = 0; n < count; n++) client.send({ type: "chat", payload });
+  await client.next("chat", ({ seq }) => seq === head + count);
+  client.send({ type: "leave", room: "lobby" });
+}
