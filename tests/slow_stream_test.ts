@@ -9,9 +9,10 @@ import { Watch } from "../server/connections/watch.ts";
 import { Identity } from "../server/identity.ts";
 import { silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
+import { Refusal } from "../server/protocol.ts";
 import { Hub } from "../server/rooms/hub.ts";
 import { post } from "../server/rooms/poster.ts";
-import { assertEquals, assertGreater, assertLess, assertMatch } from "./assert.ts";
+import { assertEquals, assertGreater, assertLess, assertMatch, assertRejects } from "./assert.ts";
 import { patiently, serve, until } from "./harness.ts";
 import { fill, say } from "./http.ts";
 import { faultProxy } from "./proxy.ts";
@@ -80,7 +81,10 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
   }
   assertGreater(most, options.highWaterBytes - LONG.length - 1000);
   assertLess(most, options.highWaterBytes + 65_536 + LONG.length);
-  connection.end();
+  // And when it is given up on, what it did not take is let go of at once.
+  connection.close(1013);
+  assertEquals(connection.queuedBytes, 0);
+  await assertRejects(() => connection.body.getReader().read(), Refusal, "too slow");
   watch.stop();
   hub.close();
 });
