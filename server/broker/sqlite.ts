@@ -1,15 +1,17 @@
 /**
  * The log on one machine: a SQLite file with one writer, and one commit for each batch. Here is what
  * can be known without the disk: the head of each room, and which `ref`s its newest messages carry.
- * The rows are written by a thread of their own. `synchronous=FULL`: what is committed survives a
- * power cut.
+ * `synchronous=FULL`: what is committed survives a power cut.
+ *
+ * A commit blocks the event loop. It was tried in a thread of its own: the way there and back cost
+ * more than the disk did, and since the senders of one batch wait for it before they send the next,
+ * there was little to do meanwhile.
  *
  * @module
  */
 import { type Draft, type Message, numbered } from "../protocol.ts";
 import {
   type Broker,
-  BrokerError,
   type BrokerListener,
   Frame,
   type LogState,
@@ -19,8 +21,7 @@ import {
   type Signal,
 } from "./broker.ts";
 import { RefWindow } from "./ref_window.ts";
-import type { RawPage, Row, StoreOptions } from "./sqlite_store.ts";
-import { type Opened, StoreThread } from "./sqlite_thread.ts";
+import { type Row, SqliteStore, type StoreOptions } from "./sqlite_store.ts";
 
 export interface SqliteOptions extends StoreOptions {
   /** Newest messages of a room among which a repeated `ref` is recognised. */
@@ -53,8 +54,7 @@ const PRUNE_EVERY_MS = 5_000;
 export class SqliteBroker implements Broker {
   readonly place: string;
   readonly secret: Uint8Array;
-  readonly #epoch: string;
-  readonly #thread: StoreThread;
+  readonly #store: SqliteStore;
   readonly #now: () => number;
   readonly #dedupeMessages: number;
   /** Logs of rooms that are open or were lately, the longest unused first. */
@@ -68,26 +68,18 @@ export class SqliteBroker implements Broker {
    *
    * @throws {BrokerError} if it is not ours, damaged, of another version, in use, or not writable.
    */
+  // deno-lint-ignore require-await -- asynchronous for brokers that have to connect
   static async open(options: SqliteOptions): Promise<SqliteBroker> {
-    const thread = new StoreThread();
-    const { path, retainMessages, retainDays } = options;
-    try {
-      const opened = await thread.open({ path, retainMessages, retainDays });
-      return new SqliteBroker(options, thread, opened);
-    } catch (thrown) {
-      thread.end();
-      throw thrown;
-    }
+    return new SqliteBroker(options);
   }
 
-  private constructor(options: SqliteOptions, thread: StoreThread, { epoch, secret }: Opened) {
-    this.#thread = thread;
-    this.#epoch = epoch;
-    this.secret = secret;
+  private constructor(options: SqliteOptions) {
+    this.#store = new SqliteStore(options);
+    this.secret = this.#store.secret;
     this.place = options.path === ":memory:" ? "memory" : options.path;
     this.#now = options.now ?? Date.now;
     this.#dedupeMessages = options.dedupeMessages;
-    this.#janitor = setInterval(() => void this.prune(), PRUNE_EVERY_MS);
+    this.#janitor = setInterval(() => this.prune(), PRUNE_EVERY_MS);
     Deno.unrefTimer(Number(this.#janitor));
   }
 
@@ -100,9 +92,9 @@ export class SqliteBroker implements Broker {
     return this.state(room);
   }
 
+  // deno-lint-ignore require-await -- as above, and so below
   async state(room: string): Promise<LogState> {
-    const { head } = await this.#log(room);
-    return { epoch: this.#epoch, head };
+    return { epoch: this.#store.epoch, head: this.#log(room).head };
   }
 
   close(room: string): void {
@@ -110,12 +102,13 @@ export class SqliteBroker implements Broker {
     this.#forgetIdle();
   }
 
+  // deno-lint-ignore require-await
   async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]> {
     const additions = new Map<string, Addition>();
     try {
       const at = this.#now();
-      const receipts = await this.#number(batch, at, additions);
-      if (additions.size > 0) await this.#commit(additions.values(), at);
+      const receipts = this.#number(batch, at, additions);
+      if (additions.size > 0) this.#commit(additions.values(), at);
       return receipts;
     } catch (thrown) {
       for (const draft of batch) forget(additions.get(draft.room), draft);
@@ -123,8 +116,9 @@ export class SqliteBroker implements Broker {
     }
   }
 
+  // deno-lint-ignore require-await
   async read(room: string, range: Range): Promise<Page | undefined> {
-    return pageOf(await this.#thread.read(room, range));
+    return this.#store.read(room, range);
   }
 
   signal(room: string, signal: Signal): void {
@@ -132,9 +126,9 @@ export class SqliteBroker implements Broker {
   }
 
   /** One small step through the rooms, removing messages that are older than is kept. */
-  async prune(): Promise<void> {
+  prune(): void {
     try {
-      await this.#thread.prune(this.#now());
+      this.#store.prune(this.#now());
     } catch {
       // The disk is full or away: what is too old is removed at a later step.
     }
@@ -142,25 +136,26 @@ export class SqliteBroker implements Broker {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#janitor);
-    await this.#thread.close();
+    await Promise.resolve();
+    this.#store.close();
   }
 
   /** Gives each draft its place, or finds the message that it repeats. */
-  async #number<D extends Draft>(
+  #number<D extends Draft>(
     batch: readonly D[],
     at: number,
     additions: Map<string, Addition>,
-  ): Promise<Receipt<D>[]> {
+  ): Receipt<D>[] {
     const receipts: Receipt<D>[] = [];
     for (const draft of batch) {
       const { room, userId, ref } = draft;
       // In a batch of very many rooms the log of one may have been forgotten since its last draft.
       let addition = additions.get(room);
-      const log = addition?.log ?? this.#logs.get(room) ?? await this.#log(room);
+      const log = addition?.log ?? this.#log(room);
       if (ref !== undefined) {
-        log.refs ??= await this.#readRefs(room);
+        log.refs ??= this.#readRefs(room);
         const known = log.refs.get(userId, ref);
-        const event = known === undefined ? undefined : await this.#eventAt(known, room, addition);
+        const event = known === undefined ? undefined : this.#eventAt(known, room, addition);
         if (known !== undefined && event !== undefined) {
           receipts.push({ draft, seq: known, event, repeated: true });
           continue;
@@ -179,7 +174,7 @@ export class SqliteBroker implements Broker {
     return receipts;
   }
 
-  async #commit(additions: Iterable<Addition>, at: number): Promise<void> {
+  #commit(additions: Iterable<Addition>, at: number): void {
     const rows: Row[] = [];
     const pages: { readonly log: Log; readonly page: Page }[] = [];
     for (const { log, first, events } of additions) {
@@ -187,7 +182,7 @@ export class SqliteBroker implements Broker {
       rows.push(...rowsOf(log.room, first, at, frame));
       pages.push({ log, page: { first, last: first + events.length - 1, frame } });
     }
-    await this.#thread.append(rows);
+    this.#store.append(rows);
     for (const { log, page } of pages) {
       log.head = page.last;
       this.#logs.set(log.room, log);
@@ -195,14 +190,10 @@ export class SqliteBroker implements Broker {
     }
   }
 
-  async #log(room: string): Promise<Log> {
-    if (!this.#logs.has(room)) {
-      const head = await this.#thread.head(room);
-      // Somebody else may have asked the same meanwhile; there must be one log for all.
-      if (!this.#logs.has(room)) this.#logs.set(room, { room, head, refs: undefined });
-    }
-    const log = this.#logs.get(room);
-    if (log === undefined) throw new BrokerError(`The log of ${room} was forgotten too early.`);
+  #log(room: string): Log {
+    let log = this.#logs.get(room);
+    if (log !== undefined && this.#open.has(room)) return log;
+    log ??= { room, head: this.#store.head(room), refs: undefined };
     this.#logs.delete(room);
     this.#logs.set(room, log);
     this.#forgetIdle();
@@ -221,18 +212,18 @@ export class SqliteBroker implements Broker {
   }
 
   /** The event that has that `seq`; `undefined` if it is no longer kept. */
-  async #eventAt(seq: number, room: string, addition: Addition | undefined) {
+  #eventAt(seq: number, room: string, addition: Addition | undefined): string | undefined {
     if (addition !== undefined && seq >= addition.first) {
       return addition.events[seq - addition.first];
     }
-    const page = await this.read(room, { after: seq - 1, limit: 1 });
+    const page = this.#store.read(room, { after: seq - 1, limit: 1 });
     return page?.first === seq ? page.frame.events[0] : undefined;
   }
 
   /** The window of a room's `ref`s, from the end of its log. */
-  async #readRefs(room: string): Promise<RefWindow> {
+  #readRefs(room: string): RefWindow {
     const refs = new RefWindow(this.#dedupeMessages);
-    const page = await this.read(room, { limit: this.#dedupeMessages });
+    const page = this.#store.read(room, { limit: this.#dedupeMessages });
     page?.frame.events.forEach((event, index) => {
       const { from, ref }: Message = JSON.parse(event);
       if (ref !== undefined) refs.add(from.id, ref, page.first + index);
@@ -270,8 +261,4 @@ function rowsOf(room: string, first: number, at: number, frame: Frame): Row[] {
   }
   cut();
   return rows;
-}
-
-function pageOf(raw: RawPage | undefined): Page | undefined {
-  return raw && { first: raw.first, last: raw.last, frame: Frame.fromArray(raw.events) };
 }

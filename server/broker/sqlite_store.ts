@@ -1,6 +1,6 @@
 /**
- * The log as rows of a SQLite file: appending, paging, pruning. It runs in the worker, so all of it
- * may block. It knows rooms and rows; numbering, `ref`s and everything live are not its business.
+ * The log as rows of a SQLite file: appending, paging, pruning. It knows rooms and rows; numbering,
+ * `ref`s and everything live are not its business.
  *
  * @module
  */
@@ -27,13 +27,6 @@ export interface Row {
   /** Milliseconds since 1970. */
   readonly at: number;
   /** A JSON array: {@linkcode Frame.array}. */
-  readonly events: string;
-}
-
-/** A page that can be sent from a worker. */
-export interface RawPage {
-  readonly first: number;
-  readonly last: number;
   readonly events: string;
 }
 
@@ -96,13 +89,12 @@ export class SqliteStore {
   }
 
   /** A stretch of a room's log; `undefined` where there is nothing. */
-  read(room: string, range: Range): RawPage | undefined {
+  read(room: string, range: Range): Page | undefined {
     const log = this.#log(room);
     if (log.id === 0 || range.limit < 1) return undefined;
-    const page = range.after === undefined
+    return range.after === undefined
       ? this.#readBefore(log, Math.min(range.before ?? Infinity, log.head + 1), range)
       : this.#readAfter(log, range.after, range);
-    return page && { first: page.first, last: page.last, events: page.frame.array };
   }
 
   /** One small step through the rooms, removing what is older at that moment than is kept. */
