@@ -155,8 +155,8 @@ export class SqliteBroker implements Broker {
       if (ref !== undefined) {
         log.refs ??= this.#readRefs(room);
         const known = log.refs.get(userId, ref);
-        const event = known === undefined ? undefined : this.#eventAt(known, room, addition);
-        if (known !== undefined && event !== undefined) {
+        const event = known === 0 ? undefined : this.#eventAt(known, room, addition);
+        if (event !== undefined && isOf(event, draft)) {
           receipts.push({ draft, seq: known, event, repeated: true });
           continue;
         }
@@ -230,6 +230,12 @@ export class SqliteBroker implements Broker {
     });
     return refs;
   }
+}
+
+/** Whether a message is the one that a draft repeats: the window of `ref`s knows hashes only. */
+function isOf(event: string, { userId, ref }: Draft): boolean {
+  const message: Message = JSON.parse(event);
+  return message.from.id === userId && message.ref === ref;
 }
 
 /** Takes back what is known of a draft's `ref`, if it was to be part of a commit that failed. */

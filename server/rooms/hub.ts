@@ -33,7 +33,7 @@ export interface HubContext {
 }
 
 /** Text committed in one tick, in characters: what is over goes into the next. */
-const TICK_CHARS = 131_072;
+const TICK_CHARS = 65_536;
 /** Text waiting while the broker is slow: above it, senders are told to come back later. */
 const QUEUE_CHARS = 16_777_216;
 const RETRY_MS = 1000;
