@@ -32,12 +32,12 @@ export class Program implements AsyncDisposable {
     const { tasks }: { tasks: Record<string, string> } = JSON.parse(
       await Deno.readTextFile(new URL("deno.json", ROOT)),
     );
-    const [deno, ...task] = (tasks.start ?? "").split(/\s+/);
-    if (deno !== "deno") throw new Error(`What is "${deno}" in the task "start"?`);
+    const [settings = "", task = ""] = (tasks.start ?? "").split(/\bdeno (?=run )/);
+    const set = Object.fromEntries(settings.trim().split(/\s+/).map((pair) => pair.split("=")));
     const command = new Deno.Command(Deno.execPath(), {
-      args: [...task, ...args],
+      args: [...task.split(/\s+/), ...args],
       cwd: ROOT,
-      env: { NO_COLOR: "1", ...env },
+      env: { NO_COLOR: "1", ...set, ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

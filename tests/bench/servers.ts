@@ -97,8 +97,7 @@ export async function removeDatabase(path: string): Promise<void> {
 /** As its user starts it (the `start` task), with the limits off that a benchmark would run into. */
 async function parleyCommand(): Promise<readonly string[]> {
   const config = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  const [deno, ...task] = String(config.tasks.start).split(" ");
-  if (deno !== "deno") throw new Error("The start task does not begin with deno.");
+  const [settings = "", task = ""] = String(config.tasks.start).split(/\bdeno (?=run )/);
   const limits = [
     "rate",
     "bad-commands",
@@ -107,7 +106,16 @@ async function parleyCommand(): Promise<readonly string[]> {
     "max-rooms",
     "max-members-per-room",
   ];
-  return [Deno.execPath(), ...task, "--port", "0", ...limits.flatMap((name) => [`--${name}`, "0"])];
+  const unlimited = limits.flatMap((name) => [`--${name}`, "0"]);
+  return [
+    "env",
+    ...settings.trim().split(" "),
+    Deno.execPath(),
+    ...task.split(" "),
+    "--port",
+    "0",
+    ...unlimited,
+  ];
 }
 
 function peer(label: string, ...command: readonly string[]): ServerKind {
