@@ -6,9 +6,13 @@
  *
  * @module
  */
-import type { Command } from "../server/protocol.ts";
 import { overHttp } from "./http_transport.ts";
-import { type OpenTransport, type Transport, type TransportHandlers, webSocket } from "./transport.ts";
+import {
+  type OpenTransport,
+  type Transport,
+  type TransportHandlers,
+  webSocket,
+} from "./transport.ts";
 
 /** When to turn from WebSocket to HTTP and back, in milliseconds. */
 export interface FallbackOptions {
@@ -26,7 +30,6 @@ export function withFallback(
   url: string,
   handlers: TransportHandlers,
 ): Transport {
-  const said: Command[] = [];
   let heard = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let probe: Transport | undefined;
@@ -46,11 +49,8 @@ export function withFallback(
   function giveUp(): void {
     clearTimeout(timer);
     socket.close();
-    transport = overHttp(url, {
-      ...handlers,
-      // If it opened at all, the client has said its hello already.
-      opened: () => said.length ? transport.send(said) : handlers.opened(),
-    });
+    // Opened for a second time perhaps: the client then says its hello again, which is all it said.
+    transport = overHttp(url, handlers);
     timer = setTimeout(tryAgain, againMs);
   }
 
@@ -65,10 +65,7 @@ export function withFallback(
   }
 
   return {
-    send(commands) {
-      if (transport === socket && !heard) said.push(...commands);
-      transport.send(commands);
-    },
+    send: (commands) => transport.send(commands),
     close() {
       clearTimeout(timer);
       probe?.close();
