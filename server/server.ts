@@ -47,9 +47,12 @@ export class Server implements AsyncDisposable {
     turnedAway: (address) => turnedAway(this.#census, address, this.#stopping !== undefined),
     enter: (address, connect) => this.#enter(address, connect),
   };
-  readonly #connections = new Map<Connection, () => void>();
-  /** One for each socket that is still there, also of connections that have ended for us. */
-  readonly #goodbyes = new Set<Promise<void>>();
+  readonly #connections = new Set<Connection>();
+  /** Where each socket comes from that is still there, also of connections that have ended for us. */
+  readonly #sockets = new Map<Connection, string>();
+  /** Called when the last socket is gone. */
+  #vacated = () => {};
+  readonly #context: ConnectionContext;
   #listener: Deno.HttpServer<Deno.NetAddr> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -61,6 +64,12 @@ export class Server implements AsyncDisposable {
     this.#heartbeat = new Heartbeat(options.heartbeatSeconds);
     this.#watch = new Watch(options, now);
     this.#census = new Census(options.maxConnections, options.maxConnectionsPerAddress);
+    this.#context = {
+      hub: this.#hub,
+      watch: this.#watch,
+      ended: (connection) => this.#ended(connection),
+      released: (connection) => this.#released(connection),
+    };
     this.#router = new Router(restRoutes(this.#hub, this.#gate), options.allowOrigin, parts.log);
   }
 
@@ -175,25 +184,26 @@ export class Server implements AsyncDisposable {
 
   /** Lets a connection in, and counts it until its peer has let go. */
   #enter<C extends Connection>(address: string, connect: (context: ConnectionContext) => C): C {
-    const connection = connect({
-      hub: this.#hub,
-      watch: this.#watch,
-      ended: (connection) => this.#ended(connection),
-    });
-    this.#connections.set(connection, this.#heartbeat.add(connection));
+    const connection = connect(this.#context);
+    this.#connections.add(connection);
+    this.#heartbeat.add(connection);
+    this.#sockets.set(connection, address);
     this.#census.enter(address);
-    // Not when it ended for us: a peer that ignores our close goes on holding a socket and a place.
-    const goodbye = connection.closed.then(() => {
-      this.#goodbyes.delete(goodbye);
-      this.#census.leave(address);
-    });
-    this.#goodbyes.add(goodbye);
     return connection;
   }
 
   #ended(connection: Connection): void {
-    this.#connections.get(connection)?.();
     this.#connections.delete(connection);
+    this.#heartbeat.delete(connection);
+  }
+
+  /** Not when it ended for us: a peer that ignores our close goes on holding a socket and a place. */
+  #released(connection: Connection): void {
+    const address = this.#sockets.get(connection);
+    if (address === undefined) return;
+    this.#sockets.delete(connection);
+    this.#census.leave(address);
+    if (this.#sockets.size === 0) this.#vacated();
   }
 
   #failed(thrown: unknown): Response {
@@ -206,14 +216,16 @@ export class Server implements AsyncDisposable {
   async #stop(): Promise<void> {
     await within(COMMIT_MS, this.#hub.drain());
     const { returnSeconds } = this.#parts.options;
-    for (const connection of [...this.#connections.keys()]) {
+    for (const connection of [...this.#connections]) {
       // Each its own moment, so that they do not all come back in the same one.
       const retryAfterMs = Math.round(500 + Math.random() * returnSeconds * 1000);
       const bye = encode({ type: "bye", payload: "The server is restarting.", retryAfterMs });
       connection.reply(Frame.of(bye));
       connection.close(1012);
     }
-    await within(GOODBYE_MS, Promise.all(this.#goodbyes));
+    if (this.#sockets.size > 0) {
+      await within(GOODBYE_MS, new Promise<void>((resolve) => this.#vacated = resolve));
+    }
     this.#heartbeat.stop();
     this.#watch.stop();
     this.#hub.close();

@@ -71,6 +71,7 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
     hub,
     watch,
     ended() {},
+    released() {},
   });
   connection.open({ room: "lobby", token: undefined, name: undefined, since: undefined });
   const person = hub.people.hold("ann");

@@ -16,8 +16,10 @@ import type { Watch, Watched } from "./watch.ts";
 export interface ConnectionContext {
   readonly hub: Hub;
   readonly watch: Watch;
-  /** The connection is gone. Called once. */
+  /** The connection says and hears nothing more. Called once. */
   ended(connection: Connection): void;
+  /** The peer has let go of its socket: later, and for one that is stuck never. Called once. */
+  released(connection: Connection): void;
 }
 
 export abstract class Connection implements Line, Outbox, Pinged, Watched {
@@ -28,6 +30,9 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
   #pending = 0;
   #blocked = false;
   #ended = false;
+  #released = false;
+  /** Its place on the wheel of the heartbeat. */
+  slot = 0;
 
   constructor(context: ConnectionContext) {
     this.context = context;
@@ -35,8 +40,6 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
 
   /** Bytes handed to the runtime that the peer has not taken yet. */
   abstract get queuedBytes(): number;
-  /** Settles when the peer has answered the close; never for one that is stuck. */
-  abstract get closed(): Promise<void>;
   /** Hands one turn's frame to the runtime. Must not throw. */
   protected abstract write(frame: Frame): void;
   /** Says goodbye with that code. Must not throw. */
@@ -90,6 +93,14 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
     this.context.watch.delete(this);
     this.session.end();
     this.context.ended(this);
+  }
+
+  /** The socket itself is gone. May be called more than once. */
+  protected release(): void {
+    this.end();
+    if (this.#released) return;
+    this.#released = true;
+    this.context.released(this);
   }
 
   /** A beat of the heart: whatever is still queued from before is watched from now on. */

@@ -28,7 +28,6 @@ export class EventStreamConnection extends Connection {
   protected override readonly session: Session;
   /** What the client is sent. */
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
-  readonly #closed: Promise<void>;
   readonly #writer: SseWriter;
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
 
@@ -44,7 +43,7 @@ export class EventStreamConnection extends Connection {
       },
       cancel: () => this.end(),
     }, new ByteLengthQueuingStrategy({ highWaterMark: 0 }));
-    this.#closed = completed.catch(() => {}).finally(() => this.end());
+    void completed.catch(() => {}).finally(() => this.release());
   }
 
   /**
@@ -58,10 +57,6 @@ export class EventStreamConnection extends Connection {
     this.#controller?.enqueue(
       new TextEncoder().encode(retryLine(least + Math.random() * (most - least)) + "\n"),
     );
-  }
-
-  override get closed(): Promise<void> {
-    return this.#closed;
   }
 
   override get queuedBytes(): number {

@@ -9,6 +9,8 @@ import { encode } from "../protocol.ts";
 
 /** What is pinged. */
 export interface Pinged {
+  /** Kept here for the heartbeat, which it tells where to look. */
+  slot: number;
   ping(frame: Frame): void;
 }
 
@@ -24,13 +26,15 @@ export class Heartbeat {
     this.#timer = setInterval(() => this.#beat(), seconds * 1000 / SLOTS);
   }
 
-  /** Adds a connection. @returns how to take it out again. */
-  add(connection: Pinged): () => void {
+  add(connection: Pinged): void {
     // Just behind the hand of the wheel, each one a slot further: first pinged after almost a round.
     this.#next = (this.#next + 1) % SLOTS;
-    const slot = this.#slots[this.#next];
-    slot?.add(connection);
-    return () => slot?.delete(connection);
+    connection.slot = this.#next;
+    this.#slots[connection.slot]?.add(connection);
+  }
+
+  delete(connection: Pinged): void {
+    this.#slots[connection.slot]?.delete(connection);
   }
 
   stop(): void {

@@ -28,7 +28,6 @@ export class WebSocketConnection extends Connection {
   readonly #frameBytes: number;
   #heard = false;
   #lingering: ReturnType<typeof setTimeout> | undefined;
-  readonly #closed = Promise.withResolvers<void>();
 
   constructor(socket: WebSocket, handshake: Handshake, context: ConnectionContext) {
     super(context);
@@ -42,14 +41,10 @@ export class WebSocketConnection extends Connection {
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = () => {
       clearTimeout(this.#lingering);
-      this.end();
-      this.#closed.resolve();
+      this.release();
     };
-    socket.onerror = () => this.end();
-  }
-
-  override get closed(): Promise<void> {
-    return this.#closed.promise;
+    // A close event follows, or not.
+    socket.onerror = () => this.release();
   }
 
   override get queuedBytes(): number {

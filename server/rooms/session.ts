@@ -61,20 +61,19 @@ export class Session implements Member {
   readonly #line: Line;
   readonly #batched: boolean;
   readonly #rooms = new Map<string, Room>();
-  readonly #rate: TokenBucket;
-  readonly #patience: TokenBucket;
+  /** Made when they are needed: most connections listen. */
+  #rate: TokenBucket | undefined;
+  #patience: TokenBucket | undefined;
   #person: Person;
   #ended = false;
 
   /** @param batched whether a frame may hold an array of commands. */
   constructor(hub: Hub, line: Line, batched: boolean) {
-    const { options, identity, now } = hub.context;
+    const { identity } = hub.context;
     this.#hub = hub;
     this.#line = line;
     this.#batched = batched;
     this.#person = hub.people.hold(identity.newId());
-    this.#rate = new TokenBucket(options.rate, options.burst, now);
-    this.#patience = new TokenBucket(BAD / FORGIVEN_SECONDS, options.badCommands * BAD, now);
   }
 
   get person(): Person {
@@ -169,6 +168,8 @@ export class Session implements Member {
     try {
       const command = parseCommand(value);
       ref = command.ref;
+      const { options, now } = this.#hub.context;
+      this.#rate ??= new TokenBucket(options.rate, options.burst, now);
       const wait = this.#rate.take();
       if (wait > 0) {
         throw new Refusal("rate_limited", "Too many messages. Slow down.", { retryAfterMs: wait });
@@ -288,6 +289,8 @@ export class Session implements Member {
       refusal = new Refusal("unavailable", "The server failed to do that.");
     }
     this.#answer(refusal.event(ref));
+    const { options, now } = this.#hub.context;
+    this.#patience ??= new TokenBucket(BAD / FORGIVEN_SECONDS, options.badCommands * BAD, now);
     if (this.#patience.take(costOf(refusal.code)) > 0) this.#line.close(1008);
   }
 
