@@ -11,6 +11,7 @@ import type { OpenTransport } from "./transport.ts";
 /** Browsers open six connections to a server (HTTP/1.1): some are left for what is said. */
 const MAX_STREAMS = 4;
 const TIMEOUT_MS = 10_000;
+const HELLO = "hello";
 
 /** HTTP requests and event streams. */
 export const overHttp: OpenTransport = (url, { opened, received, closed }) => {
@@ -43,6 +44,8 @@ export const overHttp: OpenTransport = (url, { opened, received, closed }) => {
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       const text = await response.text();
+      // The server that gave out the token is gone: begin again, with hello.
+      if (response.status === 401 && path !== HELLO) throw new Error("a token of other times");
       if (response.ok) return text ? JSON.parse(text) : undefined;
       const { code, detail, field, retryAfterMs } = JSON.parse(text);
       refuse(code ?? "unavailable", detail, ref, {
@@ -57,14 +60,14 @@ export const overHttp: OpenTransport = (url, { opened, received, closed }) => {
 
   async function hello(as: { name?: string; ref?: string }): Promise<void> {
     name = as.name ?? name;
-    const welcome = await post("hello", { ...(name && { name }) }, as.ref);
+    const welcome = await post(HELLO, { ...(name && { name }) }, as.ref);
     if (welcome?.type !== "welcome") return;
     token = welcome.token;
     name = welcome.user.name;
     hear(welcome);
   }
 
-  function join({ room, since, ref }: JoinCommand): void {
+  async function join({ room, since, ref }: JoinCommand): Promise<void> {
     streams.get(room)?.close();
     if (!streams.has(room) && streams.size >= MAX_STREAMS) {
       return void refuse("too_many_rooms", "Too many rooms for now.", ref, {
@@ -75,20 +78,34 @@ export const overHttp: OpenTransport = (url, { opened, received, closed }) => {
     address.searchParams.set("token", token);
     if (name) address.searchParams.set("name", name);
     if (since) address.searchParams.set("after", `${since.epoch}:${since.seq}`);
+    if (!await mayOpen(address, ref) || ended) return;
     const stream = new EventSource(address);
     streams.set(room, stream);
     const tell = ({ data }: MessageEvent<string>) => {
       const event: Event = JSON.parse(data);
       // Each stream says it, and says it again when it comes back by itself: the client knows.
       if (event.type !== "welcome") hear(event);
+      if (event.type === "bye" && !ended) closed(1012, event.payload);
     };
     stream.onmessage = tell;
     stream.addEventListener("ping", tell);
     stream.onerror = () => {
-      if (stream.readyState !== EventSource.CLOSED) return; // it comes back by itself
-      streams.delete(room);
-      refuse("unavailable", "The room cannot be entered now.", ref);
+      if (ended || stream.readyState !== EventSource.CLOSED) return; // it comes back by itself
+      closed(1006, "the stream was refused");
     };
+  }
+
+  /** Asks first, since an EventSource that is refused does not say why. */
+  async function mayOpen(address: URL, ref: string | undefined): Promise<boolean> {
+    const asked = { method: "HEAD", signal: AbortSignal.timeout(TIMEOUT_MS) };
+    const status = (await fetch(address, asked).catch(() => undefined))?.status ?? 401;
+    if (ended || status === 200) return !ended;
+    if (status === 401) closed(1006, "no answer, or a token of other times");
+    else {
+      const code = status === 403 ? "forbidden" : "unavailable";
+      refuse(code, "The room cannot be entered.", ref, { retryAfterMs: 5_000 });
+    }
+    return false;
   }
 
   async function say({ room, payload, ref }: ChatCommand): Promise<void> {
@@ -105,7 +122,7 @@ export const overHttp: OpenTransport = (url, { opened, received, closed }) => {
       case "rename":
         return await hello(command);
       case "join":
-        return join(command);
+        return await join(command);
       case "leave":
         streams.get(command.room)?.close();
         streams.delete(command.room);

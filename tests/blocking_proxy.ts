@@ -10,15 +10,16 @@ const REFUSAL = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: clos
 
 export class BlockingProxy implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #target: URL;
   readonly #connections = new Set<Deno.Conn>();
   readonly #work: Promise<void>[] = [];
   #ending = false;
+  /** Where it leads; may be set to another server. */
+  target: string;
   /** What happens to WebSockets from now on; those that are open are not touched. */
   mode: Mode;
 
   constructor(target: string, mode: Mode) {
-    this.#target = new URL(target);
+    this.target = target;
     this.mode = mode;
     this.#work.push(this.#accept());
   }
@@ -59,7 +60,7 @@ export class BlockingProxy implements AsyncDisposable {
         await client.write(new TextEncoder().encode(REFUSAL));
         return close(client);
       }
-      const { hostname, port } = this.#target;
+      const { hostname, port } = new URL(this.target);
       const server = await Deno.connect({ hostname, port: Number(port) });
       this.#connections.add(server);
       await server.write(head);

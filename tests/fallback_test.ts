@@ -5,9 +5,9 @@
  * @module
  */
 import type { Message } from "../server/protocol.ts";
-import { Client } from "../static/client.ts";
+import { Client, ClientError } from "../static/client.ts";
 import { withFallback } from "../static/fallback.ts";
-import { assert, assertEquals } from "./assert.ts";
+import { assert, assertEquals, assertRejects } from "./assert.ts";
 import { BlockingProxy } from "./blocking_proxy.ts";
 import { browserTest } from "./browser.ts";
 import { member, patiently, serve, until } from "./harness.ts";
@@ -50,6 +50,44 @@ for (const mode of ["refuse", "swallow"] as const) {
     }
   });
 }
+
+Deno.test("a client over HTTP whose server forgot it begins again, and loses nothing unsent", async () => {
+  const first = await serve({ returnSeconds: 0 });
+  await using proxy = new BlockingProxy(first.url, "refuse");
+  const ada = talker(proxy.url);
+  const recovered: boolean[] = [];
+  ada.addEventListener("joined", ({ detail }) => void recovered.push(detail.recovered));
+  try {
+    await patiently(ada.join("lobby"), "the room");
+    await patiently(ada.send("lobby", "forgotten"), "the first message");
+    // Another one, with another secret: the token that she has means nothing there.
+    await using second = await serve();
+    proxy.target = second.url;
+    await first.stop();
+    const { seq } = await patiently(ada.send("lobby", "anew"), "the second message");
+    assertEquals([seq, recovered], [1, [false, false]]);
+  } finally {
+    ada.close();
+    await first.stop();
+  }
+});
+
+Deno.test("a client over HTTP is told when it may not join", async () => {
+  await using server = await serve({}, (_, action, room) => action === "speak" || room !== "vip");
+  await using proxy = new BlockingProxy(server.url, "refuse");
+  const ada = talker(proxy.url);
+  try {
+    await patiently(ada.join("lobby"), "the room");
+    const { code } = await assertRejects(
+      () => patiently(ada.join("vip"), "the other"),
+      ClientError,
+    );
+    assertEquals(code, "forbidden");
+  } finally {
+    ada.close();
+    await until(() => server.connectionCount === 0, "the stream to be gone");
+  }
+});
 
 Deno.test("a client moves from HTTP to WebSocket and back, losing and repeating nothing", async () => {
   await using server = await serve();
