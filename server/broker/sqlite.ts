@@ -21,7 +21,7 @@ import {
   type Signal,
 } from "./broker.ts";
 import { RefWindow } from "./ref_window.ts";
-import { type Row, SqliteStore, type StoreOptions } from "./sqlite_store.ts";
+import { SqliteStore, type StoreOptions } from "./sqlite_store.ts";
 
 export interface SqliteOptions extends StoreOptions {
   /** Newest messages of a room among which a repeated `ref` is recognised. */
@@ -45,8 +45,11 @@ interface Addition {
   readonly events: string[];
 }
 
-/** A row holds no more text than this, so that a page of history does not have to cut a large one. */
-const ROW_CHARS = 65_536;
+/**
+ * About how much text a page holds at most. It is a row and it is a frame: small enough to be cut
+ * when a part of it is asked for, and to lie in the processor's cache while a thousand are sent it.
+ */
+const PAGE_CHARS = 65_536;
 /** Logs without members that stay known, so that one who comes and goes does not cost a rebuild. */
 const IDLE_LOGS = 256;
 const PRUNE_EVERY_MS = 5_000;
@@ -175,14 +178,11 @@ export class SqliteBroker implements Broker {
   }
 
   #commit(additions: Iterable<Addition>, at: number): void {
-    const rows: Row[] = [];
     const pages: { readonly log: Log; readonly page: Page }[] = [];
     for (const { log, first, events } of additions) {
-      const frame = Frame.fromEvents(events);
-      rows.push(...rowsOf(log.room, first, at, frame));
-      pages.push({ log, page: { first, last: first + events.length - 1, frame } });
+      for (const page of pagesOf(first, events)) pages.push({ log, page });
     }
-    this.#store.append(rows);
+    this.#store.append(pages.map(({ log: { room }, page }) => ({ room, page })), at);
     for (const { log, page } of pages) {
       log.head = page.last;
       this.#logs.set(log.room, log);
@@ -245,26 +245,20 @@ function forget(addition: Addition | undefined, { userId, ref }: Draft): void {
   if (seq >= addition.first) addition.log.refs?.remove(userId, ref);
 }
 
-/** A batch as rows: one, unless it is large. */
-function rowsOf(room: string, first: number, at: number, frame: Frame): Row[] {
-  if (frame.size <= ROW_CHARS) {
-    return [{ room, first, at, count: frame.events.length, events: frame.array }];
-  }
-  const rows: Row[] = [];
-  let events: string[] = [];
+/** Events as pages: one, unless they are much. */
+function pagesOf(first: number, events: readonly string[]): Page[] {
+  const whole = { first, last: first + events.length - 1, frame: Frame.fromEvents(events) };
+  if (whole.frame.size <= PAGE_CHARS) return [whole];
+  const pages: Page[] = [];
   let chars = 0;
-  const cut = () => {
-    const count = events.length;
-    if (count > 0) rows.push({ room, first, at, count, events: Frame.fromEvents(events).array });
-    first += count;
-    events = [];
-    chars = 0;
-  };
-  for (const event of frame.events) {
-    events.push(event);
+  let start = 0;
+  events.forEach((event, index) => {
     chars += event.length;
-    if (chars >= ROW_CHARS) cut();
-  }
-  cut();
-  return rows;
+    if (chars < PAGE_CHARS && index < events.length - 1) return;
+    const frame = Frame.fromEvents(events.slice(start, index + 1));
+    pages.push({ first: first + start, last: first + index, frame });
+    start = index + 1;
+    chars = 0;
+  });
+  return pages;
 }

@@ -18,16 +18,10 @@ export interface StoreOptions {
   readonly retainDays: number;
 }
 
-/** What one batch brings to one room: a stretch of its log. */
+/** A page of a room's log, to be stored as a row. */
 export interface Row {
   readonly room: string;
-  /** The `seq` of the first event. */
-  readonly first: number;
-  readonly count: number;
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  /** A JSON array: {@linkcode Frame.array}. */
-  readonly events: string;
+  readonly page: Page;
 }
 
 interface Log {
@@ -69,16 +63,23 @@ export class SqliteStore {
     return this.#log(room).head;
   }
 
-  /** Appends rows in one transaction, durable when this returns. */
-  append(rows: readonly Row[]): void {
+  /**
+   * Appends pages in one transaction, durable when this returns.
+   *
+   * @param at milliseconds since 1970.
+   */
+  append(rows: readonly Row[], at: number): void {
     this.#stored.mustStillBeThere();
     const before = new Map<Log, Log>();
     try {
       this.#transaction(() => {
-        for (const row of rows) {
-          const log = this.#log(row.room);
+        for (const { room, page } of rows) {
+          const log = this.#log(room);
           if (!before.has(log)) before.set(log, { ...log });
-          this.#appendRow(log, row);
+          if (log.id === 0) log.id = Number(this.#sql.addRoom.run(room).lastInsertRowid);
+          const count = page.last - page.first + 1;
+          this.#sql.addRow.run(log.id, page.first, count, at, page.frame.array);
+          log.head = page.last;
         }
         for (const log of before.keys()) this.#pruneByCount(log);
       });
@@ -112,12 +113,6 @@ export class SqliteStore {
 
   close(): void {
     this.#stored.database.close();
-  }
-
-  #appendRow(log: Log, row: Row): void {
-    if (log.id === 0) log.id = Number(this.#sql.addRoom.run(row.room).lastInsertRowid);
-    this.#sql.addRow.run(log.id, row.first, row.count, row.at, row.events);
-    log.head = row.first + row.count - 1;
   }
 
   /** Removes a little of what is too much, in the transaction that made it too much. */

@@ -22,11 +22,15 @@ export interface ConnectionContext {
   released(connection: Connection): void;
 }
 
+const LARGE_CHARS = 16_384;
+
 export abstract class Connection implements Line, Outbox, Pinged, Watched {
   /** Set by the subclass's factory as soon as both exist. */
   protected abstract readonly session: Session;
   protected readonly context: ConnectionContext;
-  #outbox: Frame[] = [];
+  /** What this turn brought: mostly one frame, which all members of a room share. */
+  #frame: Frame | undefined;
+  #more: Frame[] | undefined;
   #pending = 0;
   #blocked = false;
   #ended = false;
@@ -57,9 +61,13 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
 
   send(frame: Frame): void {
     if (this.#ended) return;
-    if (this.#outbox.length === 0) this.context.hub.flushSoon(this);
-    this.#outbox.push(frame);
     this.#pending += frame.size;
+    if (this.#frame !== undefined) {
+      (this.#more ??= []).push(frame);
+      return;
+    }
+    this.#frame = frame;
+    this.context.hub.flushSoon(this);
   }
 
   reply(frame: Frame): void {
@@ -70,11 +78,14 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
   }
 
   flush(): void {
-    if (this.#ended || this.#outbox.length === 0) return;
-    const frame = Frame.join(this.#outbox);
-    this.#outbox = [];
+    const frame = this.#frame;
+    const more = this.#more;
+    if (this.#ended || frame === undefined) return;
+    this.#frame = undefined;
+    this.#more = undefined;
     this.#pending = 0;
-    this.write(frame);
+    if (more === undefined) return this.write(frame);
+    for (const joined of join([frame, ...more])) this.write(joined);
   }
 
   close(code: CloseCode, reason = ""): void {
@@ -89,7 +100,8 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#outbox = [];
+    this.#frame = undefined;
+    this.#more = undefined;
     this.context.watch.delete(this);
     this.session.end();
     this.context.ended(this);
@@ -115,4 +127,19 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
     this.#blocked = false;
     this.session.drained();
   }
+}
+
+/** Frames of a turn as one, but for large ones: to copy those for each reader costs more than it saves. */
+function* join(frames: readonly Frame[]): Generator<Frame> {
+  let small: Frame[] = [];
+  for (const frame of frames) {
+    if (frame.size < LARGE_CHARS) {
+      small.push(frame);
+      continue;
+    }
+    if (small.length > 0) yield Frame.join(small);
+    yield frame;
+    small = [];
+  }
+  if (small.length > 0) yield Frame.join(small);
 }

@@ -32,8 +32,19 @@ export interface HubContext {
   readonly authorize: Authorize;
 }
 
-/** Text committed in one tick, in characters: what is over goes into the next. */
-const TICK_CHARS = 65_536;
+/**
+ * Text committed in one tick, in characters: what is over goes into the next. Never more than half of
+ * the high-water mark, so that one tick does not make everybody behind.
+ */
+const TICK_CHARS = 131_072;
+/** In many rooms at once a tick may bring so many times as much. */
+const TICK_ROOMS = 8;
+/**
+ * The runtime hands over at most 128 frames in a turn, though a thousand may be waiting. So many in one
+ * turn is a sign that there are more, and that a moment's patience makes a far better batch.
+ */
+const CROWDED_FRAMES = 100;
+const GATHER_MS = 10;
 /** Text waiting while the broker is slow: above it, senders are told to come back later. */
 const QUEUE_CHARS = 16_777_216;
 const RETRY_MS = 1000;
@@ -44,13 +55,18 @@ export class Hub {
   readonly #rooms = new Map<string, Room>();
   #queue: Pending[] = [];
   #queuedChars = 0;
+  readonly #tickChars: number;
   #outboxes: Outbox[] = [];
   #ticking = false;
+  /** Frames that came in this turn. */
+  #frames = 0;
+  #gathering = false;
   #committing: Promise<void> | undefined;
   #closed = false;
 
   constructor(context: HubContext) {
     this.context = context;
+    this.#tickChars = Math.min(TICK_CHARS, context.options.highWaterBytes / 2);
     context.broker.listen({
       committed: (room, page) => this.#rooms.get(room)?.deliver(page),
       signalled: (room, signal) => this.#rooms.get(room)?.relay(signal),
@@ -116,6 +132,11 @@ export class Hub {
     this.#tickSoon();
   }
 
+  /** A frame came in. */
+  heard(): void {
+    this.#frames++;
+  }
+
   /** Sends something that is not stored to a room's members, on all nodes. */
   signal(room: string, signal: Signal): void {
     this.context.broker.signal(room, signal);
@@ -150,9 +171,22 @@ export class Hub {
   }
 
   #tick(): void {
+    const isCrowded = this.#frames >= CROWDED_FRAMES && this.#queuedChars < this.#mostChars;
+    this.#frames = 0;
+    if (isCrowded && !this.#gathering) {
+      this.#gathering = true;
+      setTimeout(() => this.#tick(), GATHER_MS);
+      return;
+    }
     this.#ticking = false;
+    this.#gathering = false;
     if (this.#queue.length > 0) this.#committing ??= this.#commit();
     this.#flush();
+  }
+
+  /** Text that one tick may bring. */
+  get #mostChars(): number {
+    return this.#tickChars * Math.min(TICK_ROOMS, Math.max(1, this.#rooms.size));
   }
 
   async #commit(): Promise<void> {
@@ -168,16 +202,17 @@ export class Hub {
       this.context.log.error("commit failed", { messages: batch.length, reason: reason(thrown) });
       batch.forEach(refuse);
     }
-    // What gathered meanwhile is on its way to the disk while this batch goes to the members.
-    this.#committing = this.#queue.length > 0 ? this.#commit() : undefined;
+    this.#committing = undefined;
     this.#flush();
+    if (this.#queue.length > 0) this.#tickSoon();
   }
 
   /** The oldest of what is queued, as much as one tick may bring. */
   #takeBatch(): readonly Pending[] {
+    const most = this.#mostChars;
     let chars = 0;
     let count = 0;
-    while (count < this.#queue.length && chars < TICK_CHARS) {
+    while (count < this.#queue.length && chars < most) {
       const pending = this.#queue[count++];
       if (pending !== undefined) chars += pending.rest.length + pending.head.length;
     }
