@@ -135,6 +135,11 @@ export interface Broker extends AsyncDisposable {
   ): Promise<readonly Receipt<D>[]>;
   /** A page of history; `undefined` where there is nothing. It may be shorter than `limit`. */
   read(room: string, range: Range): Promise<Page | undefined>;
+  /**
+   * Hears of an open room up to that `seq`, if there is so much: somebody who comes from another node
+   * may be ahead of this one. A broker whose node hears everything at once does without.
+   */
+  reach?(room: string, seq: number): Promise<void>;
   /** Carries something that is not stored: at most once. */
   signal(room: string, signal: Signal): void;
 }

@@ -123,6 +123,10 @@ export class RedisBroker implements Broker {
     return receipts;
   }
 
+  async reach(room: string, seq: number): Promise<void> {
+    await this.#rooms.get(room)?.reach(seq);
+  }
+
   read(room: string, range: Range): Promise<Page | undefined> {
     return this.#log.read(room, range);
   }

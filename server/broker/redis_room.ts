@@ -78,17 +78,22 @@ export class RedisRoom {
     clearTimeout(timer);
   }
 
+  /** Hears up to that message, if there is one; fails if that cannot be found out. */
+  async reach(seq: number): Promise<void> {
+    // Twice: the first may be one that had looked already.
+    for (let i = 0; i < 2 && (this.#known?.head ?? Infinity) < seq; i++) await this.#fill();
+  }
+
   /** Another look at where the log stands showed this: it may be more than was heard. */
   compare(epoch: string, head: number): void {
     if (epoch !== this.#known?.epoch || head !== this.#known.head) void this.catchUp();
   }
 
-  /** Fills what is missing, from the log. Whatever cannot be read now is filled later. */
+  /** Fills what is missing, from the log; what cannot be read now, when this is called again. */
   async catchUp(): Promise<void> {
-    this.#catchingUp ??= this.#catchUp().catch(() => {
-      // Redis is away again. When it is back, or at the next beat, this is called again.
-    }).finally(() => this.#catchingUp = undefined);
-    await this.#catchingUp;
+    await this.#fill().catch(() => {
+      // Redis is away. When it is back, and at every beat, there is another try.
+    });
   }
 
   readonly #hear = (message: string): void => {
@@ -135,6 +140,11 @@ export class RedisRoom {
     this.#known = { ...known, head: part.last, tip: page.tip ?? "" };
     this.#listener.committed(this.name, part);
     this.#release(part.last);
+  }
+
+  /** Once at a time. */
+  #fill(): Promise<void> {
+    return this.#catchingUp ??= this.#catchUp().finally(() => this.#catchingUp = undefined);
   }
 
   async #catchUp(): Promise<void> {

@@ -268,6 +268,7 @@ export class Room {
 
   /** Whether the log still holds everything after the cursor. */
   async #reaches({ epoch, seq }: Cursor): Promise<boolean> {
+    if (seq > this.#head) await this.#context.broker.reach?.(this.name, seq);
     if (epoch !== this.#epoch || seq > this.#head) return false;
     return seq === this.#head || (await this.#read(seq))?.first === seq + 1;
   }
