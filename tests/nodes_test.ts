@@ -9,6 +9,7 @@ import { assert, assertEquals } from "./assert.ts";
 import { type Client, connect, member, serve, until } from "./harness.ts";
 import { Stream } from "./stream.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
+import { ServerProcess } from "./server_process.ts";
 
 /** Some nodes in this process, and their Redis. */
 interface Nodes {
@@ -126,4 +127,119 @@ test("a client on one node and an event stream on the other are in one room", as
   await using alice = await member(a, { name: "Alice" });
   alice.send({ type: "chat", payload: "hi" });
   assertEquals((await stream.next("chat")).payload, "hi");
+});
+
+test("FLUSHALL begins a new epoch on all nodes, and no seq comes twice", async ({ redis, a, b }) => {
+  await using alice = await member(a, { name: "Alice" });
+  await using bob = await member(b, { name: "Bob" });
+  alice.send({ type: "chat", payload: "one" }, { type: "chat", payload: "two" });
+  await bob.take("chat", 2);
+  const state = async () => (await fetch(`${a.url}/rooms/lobby/messages`)).json();
+  const { epoch } = await state();
+  await redis.ask("FLUSHALL");
+  bob.send({ type: "chat", payload: "three" });
+  const joined = [await alice.next("joined"), await bob.next("joined")];
+  assertEquals(joined.map(({ recovered }) => recovered), [false, false]);
+  assertEquals(joined[0]?.epoch, joined[1]?.epoch);
+  assert(joined[0]?.epoch !== epoch);
+  const heard = [await alice.next("chat"), await bob.next("chat")];
+  assertEquals(heard.map(({ seq, payload }) => [seq, payload]), [[1, "three"], [1, "three"]]);
+  await using again = await connect(a, { protocol: "parley.v1" });
+  again.send({ type: "join", since: { epoch, seq: 2 } });
+  assertEquals((await again.next("joined")).recovered, false);
+});
+
+test("writes that a failover lost begin a new epoch", async ({ redis, a, b }) => {
+  await using alice = await member(a, { name: "Alice" });
+  await using bob = await member(b, { name: "Bob" });
+  alice.send({ type: "chat", payload: "one" });
+  await bob.next("chat");
+  for (const key of ["log", "batches"]) {
+    await redis.ask("COPY", `parley:{lobby}:${key}`, `parley:{lobby}:${key}:then`);
+  }
+  alice.send({ type: "chat", payload: "two" });
+  await bob.next("chat");
+  const before = (await (await fetch(`${a.url}/rooms/lobby/messages`)).json()).epoch;
+  // As on a replica that had not heard of the second yet.
+  for (const key of ["log", "batches"]) {
+    await redis.ask("COPY", `parley:{lobby}:${key}:then`, `parley:{lobby}:${key}`, "REPLACE");
+  }
+  bob.send({ type: "chat", payload: "other" });
+  const { epoch } = await alice.next("joined");
+  assert(epoch !== before);
+  const { seq, payload } = await alice.next("chat", ({ seq }) => seq > 1);
+  assertEquals([seq, payload], [2, "other"]);
+  assertEquals((await bob.next("joined")).epoch, epoch);
+});
+
+test("while Redis is away clients stay, and all is caught up afterwards", async ({ redis, a, b }) => {
+  await using alice = await member(a, { name: "Alice" });
+  await using bob = await member(b, { name: "Bob" });
+  alice.send({ type: "chat", payload: "before" });
+  const { seq } = await bob.next("chat");
+  await redis.kill();
+  alice.send({ type: "chat", payload: "lost", ref: "r" });
+  const { code, ref } = await alice.next("error");
+  assertEquals([code, ref], ["unavailable", "r"]);
+  await redis.restart();
+  await until(async () => await post(b, "after") === 201, "Redis to be used again");
+  const after = await alice.next("chat", ({ payload }) => payload === "after");
+  assertEquals(after.seq, seq + 1); // of the same epoch
+  assertEquals(await bob.next("chat"), after);
+  assert(!bob.pending.some(({ type }) => type === "joined"));
+});
+
+test("a gap in what is heard is filled from the log", async ({ redis, a, b }) => {
+  await using alice = await member(a, { name: "Alice" });
+  await using bob = await member(b, { name: "Bob" });
+  // What b listened to is cut off, and comes back; what is said meanwhile is not heard.
+  for (let i = 0; i < 20; i++) {
+    await redis.ask("CLIENT", "KILL", "TYPE", "pubsub");
+    alice.send({ type: "chat", payload: `${i}` });
+  }
+  assertEquals((await bob.take("chat", 20)).map(({ payload }) => payload), numbers(20));
+  assertEquals((await alice.take("chat", 20)).map(({ payload }) => payload), numbers(20));
+});
+
+async function post({ url }: Server, payload: string): Promise<number> {
+  const response = await fetch(`${url}/rooms/lobby/messages`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ payload }),
+  });
+  await response.body?.cancel();
+  return response.status;
+}
+
+function numbers(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${index}`);
+}
+
+Deno.test({
+  name: "nodes: the people of a node that died leave within their lease, and once",
+  ignore: WITHOUT_REDIS,
+  fn: async () => {
+    await using redis = await RedisProcess.start();
+    const options = { REDIS_URL: redis.url, GRACE_SECONDS: "0" };
+    await using a = await ServerProcess.start(options);
+    await using b = await ServerProcess.start(options);
+    await using watcher = await member(a, { name: "Watcher" });
+    const gone = await member(b, { name: "Gone" });
+    const moved = await connect(b, { protocol: "parley.v1" });
+    moved.send({ type: "hello", name: "Moved" }, { type: "join" });
+    const { token } = await moved.next("welcome");
+    await watcher.next("system", ({ payload }) => payload === "Moved joined.");
+    await b.kill();
+    const killedAt = performance.now();
+    await using here = await connect(a, { protocol: "parley.v1" });
+    here.send({ type: "hello", token }, { type: "join" });
+    assertEquals((await here.next("joined")).memberCount, 3);
+    const left = () => watcher.pending.some(({ type }) => type === "system");
+    const what = "the people of the dead node to leave";
+    await until(left, what).catch(() => until(left, what)); // it takes longer than tests wait
+    const { payload, memberCount } = await watcher.next("system");
+    assertEquals([payload, memberCount], ["Gone left.", 2]);
+    assert(performance.now() - killedAt < 30_000);
+    await Promise.all([gone.closed, moved.closed]);
+  },
 });

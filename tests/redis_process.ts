@@ -5,6 +5,7 @@
  * @module
  */
 import { until } from "./harness.ts";
+import { freePort } from "./server_process.ts";
 
 /** How Redis keeps what it has: not at all, or in its append-only file. */
 export type Keeping = "nothing" | "file";
@@ -99,8 +100,3 @@ function isInstalled(): boolean {
 
 /** Whether tests that need Redis are passed over. */
 export const WITHOUT_REDIS = Deno.env.get("CI") === undefined && !isInstalled();
-
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
