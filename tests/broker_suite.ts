@@ -4,7 +4,7 @@
  *
  * @module
  */
-import fc from "fast-check";
+import fc from "npm:fast-check@4.10.2";
 import type { Broker, Page, Range } from "../server/broker/broker.ts";
 import { type Draft, messageHead } from "../server/protocol.ts";
 import { assert, assertEquals } from "./assert.ts";

@@ -5,8 +5,8 @@
  * @module
  */
 
-import axe from "axe-core";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import axe from "npm:axe-core@4.14.1";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "npm:playwright-core@1.65.1";
 import { assertEquals } from "./assert.ts";
 
 const FLAGS = [

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { build, stop } from "esbuild";
+import { build, stop } from "npm:esbuild@0.28.2";
 import type { Event as WireEvent, Message } from "../server/protocol.ts";
 import { CLOSE_CODES, ERRORS } from "../server/protocol.ts";
 import {

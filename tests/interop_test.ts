@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { WebSocket as Ws } from "ws";
+import { WebSocket as Ws } from "npm:ws@8.23.0";
 import type { Event } from "../server/mod.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { patiently, serve } from "./harness.ts";

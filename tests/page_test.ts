@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Locator, Page } from "playwright-core";
+import type { Locator, Page } from "npm:playwright-core@1.65.1";
 import { connect } from "../static/client.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { assertAccessible, browserTest } from "./browser.ts";

@@ -35,7 +35,11 @@ export class Program implements AsyncDisposable {
     const [settings = "", task = ""] = (tasks.start ?? "").split(/\bdeno (?=run )/);
     const set = Object.fromEntries(settings.trim().split(/\s+/).map((pair) => pair.split("=")));
     const command = new Deno.Command(Deno.execPath(), {
-      args: [...task.split(/\s+/), ...args],
+      // The lock of the tests has Redis's client as well, which else would be written into the other.
+      args: [
+        ...task.replace("run", `run --lock=${ROOT.pathname}tests/deno.lock`).split(/\s+/),
+        ...args,
+      ],
       cwd: ROOT,
       env: { NO_COLOR: "1", ...set, ...env },
       stdin: "null",

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { Ajv2020 } from "ajv";
-import fc from "fast-check";
+import { Ajv2020 } from "npm:ajv@8.20.0/dist/2020.js";
+import fc from "npm:fast-check@4.10.2";
 import { EVENTS, nameOf, ref, type Schema, SCHEMAS } from "../server/http/schemas.ts";
 import {
   COMMANDS,

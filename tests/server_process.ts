@@ -55,7 +55,7 @@ export class ServerProcess implements AsyncDisposable {
 
   #spawn(): Deno.ChildProcess {
     return new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", "-A", "main.ts"],
+      args: ["run", "--no-prompt", "--lock=tests/deno.lock", "-A", "main.ts"],
       cwd: new URL("..", import.meta.url),
       env: this.#environment,
       stdin: "null",

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { generate } from "selfsigned";
+import { generate } from "npm:selfsigned@5.5.0";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "./assert.ts";
 import { connect, patiently, serve } from "./harness.ts";
 

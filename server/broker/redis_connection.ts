@@ -11,7 +11,7 @@
 import { BrokerError } from "./broker.ts";
 
 /** The official client, as it is before anything is added to it. */
-export type Client = ReturnType<typeof import("redis").createClient>;
+export type Client = ReturnType<typeof import("npm:redis@6.3.1").createClient>;
 
 /** A command without an answer after this long is given up, and the connection with it. */
 const DEADLINE_MS = 2_000;

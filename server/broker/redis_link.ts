@@ -28,8 +28,9 @@ export class RedisLink {
 
   /** @throws {BrokerError} in one line, if nothing answers there. */
   static async open(url: string, scripts: readonly Script[]): Promise<RedisLink> {
-    // Only here: whoever needs no Redis does not load its client.
-    const { createClient } = await import("redis");
+    // Only here, and not as a literal, or Deno would fetch it for those too who need no Redis.
+    const name: string = "npm:redis@6.3.1";
+    const { createClient }: typeof import("npm:redis@6.3.1") = await import(name);
     const make = () =>
       createClient({
         url,
