@@ -96,6 +96,7 @@ async function storm(): Promise<void> {
     for (const node of [a, b, c]) if ((await roomsOf(node)).length > 0) return false;
     return true;
   }, "the room to be empty on all nodes");
+  // deno-lint-ignore no-console
   if (IS_LONG) console.log(`${total} messages, ${checker.unavailable} times unavailable`);
 }
 
