@@ -6,7 +6,12 @@
  */
 
 import axe from "npm:axe-core@4.14.1";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "npm:playwright-core@1.65.1";
+import {
+  type Browser,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from "npm:playwright-core@1.65.1";
 import { assertEquals } from "./assert.ts";
 
 const FLAGS = [
