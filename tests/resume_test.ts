@@ -158,9 +158,9 @@ Deno.test("a join that cannot be carried out is told, and may be tried again", a
   await using server = await serveOn(broker);
   await using alice = await connect(server, { protocol: "parley.v1" });
   broker.failing.add("open");
-  alice.send({ type: "join" });
+  alice.send({ type: "join", ref: "j1" });
   const error = await alice.next("error");
-  assertEquals([error.code, error.field], ["unavailable", "room"]);
+  assertEquals([error.code, error.field, error.ref], ["unavailable", "room", "j1"]);
   alice.send({ type: "chat", payload: "x" });
   assertEquals((await alice.next("error")).code, "not_in_room");
   broker.failing.clear();

@@ -44,7 +44,7 @@ export interface Member extends Sender {
   /** An answer to what it asked: not dropped, however much is queued. */
   reply(frame: Frame): void;
   /** It could not be let in after all. */
-  expelled(room: Room): void;
+  expelled(room: Room, ref: string | undefined): void;
 }
 
 /** A draft on its way, and whom to tell if it does not arrive. */
@@ -130,7 +130,7 @@ export class Room {
    *
    * @throws {Refusal} `room_full`
    */
-  join(member: Member, since: Cursor | undefined): void {
+  join(member: Member, since: Cursor | undefined, ref: string | undefined): void {
     const wasIn = this.#live.delete(member) || this.#behind.delete(member);
     if (!wasIn) {
       const most = this.#context.options.maxMembersPerRoom;
@@ -144,7 +144,7 @@ export class Room {
     }
     const place: Place = { seq: 0, fresh: true, feeding: true };
     this.#behind.set(member, place);
-    void this.#admit(member, place, since);
+    void this.#admit(member, place, since, ref);
   }
 
   /** @param atOnce it said so, rather than being lost. */
@@ -238,7 +238,12 @@ export class Room {
     this.#presence.close();
   }
 
-  async #admit(member: Member, place: Place, since: Cursor | undefined): Promise<void> {
+  async #admit(
+    member: Member,
+    place: Place,
+    since: Cursor | undefined,
+    ref: string | undefined,
+  ): Promise<void> {
     try {
       await (this.#opened ??= this.#open());
       const recovered = since !== undefined && await this.#reaches(since);
@@ -248,7 +253,7 @@ export class Room {
       this.#context.log.warn("join failed", { room: this.name, reason: reason(thrown) });
       if (this.#behind.get(member) !== place) return;
       this.leave(member, true);
-      member.expelled(this);
+      member.expelled(this, ref);
       return;
     }
     await this.#feed(member, place);

@@ -100,13 +100,14 @@ export class Session implements Member {
     this.#rooms.get(room)?.repeat(this, seq, event);
   }
 
-  expelled(room: Room): void {
+  expelled(room: Room, ref: string | undefined): void {
     this.#rooms.delete(room.name);
     this.refuse(
       new Refusal("unavailable", `Cannot join ${JSON.stringify(room.name)} now.`, {
         field: "room",
         retryAfterMs: 1000,
       }),
+      ref,
     );
   }
 
@@ -128,7 +129,7 @@ export class Session implements Member {
   enter(room: string, name: string | undefined): void {
     try {
       if (name !== undefined) this.#person.rename(name);
-      this.#join(room, undefined);
+      this.#join(room);
     } catch (thrown) {
       this.#complain(thrown, undefined);
     }
@@ -190,7 +191,7 @@ export class Session implements Member {
       case "typing":
         return this.#typing(command);
       case "join":
-        return this.#join(command.room, command.since);
+        return this.#join(command.room, command.since, command.ref);
       case "leave":
         return this.#leave(command.room);
       case "hello":
@@ -226,7 +227,7 @@ export class Session implements Member {
     this.#hub.people.release(old);
   }
 
-  #join(name: string, since: Cursor | undefined): void {
+  #join(name: string, since?: Cursor, ref?: string): void {
     const { options, authorize } = this.#hub.context;
     if (!authorize(this.#person.user, "join", name)) throw forbidden("join", name);
     const most = options.maxRoomsPerConnection;
@@ -236,7 +237,7 @@ export class Session implements Member {
       });
     }
     const room = this.#hub.room(name);
-    room.join(this, since);
+    room.join(this, since, ref);
     this.#rooms.set(name, room);
   }
 
