@@ -4,7 +4,11 @@
  * @module
  */
 import { RedisBroker, type RedisOptions } from "../server/broker/redis.ts";
-import { type Store, testBroker } from "./broker_suite.ts";
+import { BrokerError } from "../server/broker/broker.ts";
+import { assert, assertEquals, assertRejects } from "./assert.ts";
+import { draft, linesOf, type Store, testBroker, textsOf } from "./broker_suite.ts";
+import { until } from "./harness.ts";
+import { faultProxy } from "./proxy.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
 
 /** A Redis of its own, empty. */
@@ -33,3 +37,87 @@ class RedisStore implements Store {
 const make = async () => new RedisStore(await RedisProcess.start());
 
 testBroker({ name: "redis", make, ignore: WITHOUT_REDIS });
+
+function test(behaviour: string, act: (store: RedisStore) => Promise<void>): void {
+  Deno.test({
+    name: `redis: ${behaviour}`,
+    ignore: WITHOUT_REDIS,
+    fn: async () => {
+      await using store = await make();
+      await act(store);
+    },
+  });
+}
+
+test("a batch whose answer was lost is stored once, with refs and without", async (store) => {
+  await using proxy = faultProxy(store.redis.url);
+  await using broker = await store.open({ url: proxy.url.replace("http", "redis") });
+  const heard: number[] = [];
+  broker.listen({
+    committed: (_, page) => heard.push(...linesOf(page).map(({ seq }) => seq)),
+    signalled() {},
+  });
+  await broker.open("lobby");
+  await broker.publish([draft("old", { ref: "o" })]);
+  for (let round = 0; round < 3; round++) {
+    proxy.stall("down");
+    const batch = [draft(`a${round}`), draft(`b${round}`, { ref: `${round}`, receipt: true })];
+    const publishing = broker.publish([...batch, draft("again", { ref: "o" })]);
+    const count = async () => await store.redis.ask("XLEN", "parley:{lobby}:batches");
+    await until(async () => await count() === String(round + 2), "the batch to be stored");
+    proxy.cut();
+    proxy.flow();
+    const receipts = await publishing;
+    assertEquals(receipts.map(({ seq, repeated }) => [seq, repeated]), [
+      [2 * round + 3, false],
+      [1, true],
+    ]);
+  }
+  assertEquals(await textsOf(broker), ["old", "a0", "b0", "a1", "b1", "a2", "b2"]);
+  assertEquals(heard, [1, 2, 3, 4, 5, 6, 7]);
+});
+
+test("what was told to be unstored is never stored, though Redis gets it later", async (store) => {
+  await using broker = await store.open();
+  await broker.open("lobby");
+  await broker.publish([draft("before")]);
+  store.redis.signal("SIGSTOP");
+  await assertRejects(() => broker.publish([draft("never")]), BrokerError);
+  store.redis.signal("SIGCONT");
+  await until(
+    () => broker.publish([draft("after")]).then(() => true, () => false),
+    "Redis to be used again",
+  );
+  assertEquals((await textsOf(broker)).filter((text) => text === "never"), []);
+});
+
+test("a room's keys share a slot, and rooms do not share keys", async (store) => {
+  await using broker = await store.open();
+  const rooms = ["{", "}", "{}", "a}b", "a{b", "%7B", "é", "a:b"];
+  await broker.publish(rooms.map((room) => draft(room, { room, ref: "r" })));
+  for (const room of rooms) assertEquals(await textsOf(broker, room), [room]);
+  const keys = (await store.redis.ask("KEYS", "parley:*")).split("\n");
+  assertEquals(keys.filter((key) => !/^parley:\{[^{}]+\}:[^{}]+$/.test(key)), ["parley:secret"]);
+});
+
+test("messages that are too old go, and the room goes on counting", async (store) => {
+  await using broker = await store.open({ retainDays: 1 });
+  await broker.publish([draft("old")]);
+  const key = "parley:{lobby}:";
+  assert(Number(await store.redis.ask("PTTL", `${key}batches`)) > 86_400_000);
+  // As it is two days later.
+  const [old = ""] = (await broker.read("lobby", { limit: 1 }))?.frame.events ?? [];
+  await store.redis.ask("DEL", `${key}batches`);
+  await store.redis.ask("XADD", `${key}batches`, "1-0", "n", "1", "a", "1", "e", `[${old}]`);
+  await store.redis.ask("HSET", `${key}log`, "aged", "0");
+  await broker.publish([draft("new")]);
+  assertEquals(await textsOf(broker), ["new"]);
+  assertEquals((await broker.state("lobby")).head, 2);
+});
+
+Deno.test("redis: open() says in one line what is wrong, and not the password", async () => {
+  const url = "redis://user:secret@127.0.0.1:1";
+  const options = { url, retainMessages: 0, retainDays: 0, dedupeMessages: 1 };
+  const { message } = await assertRejects(() => RedisBroker.open(options), BrokerError);
+  assert(!message.includes("\n") && !message.includes("secret"), message);
+});
