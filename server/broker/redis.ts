@@ -12,12 +12,13 @@ import { randomBytes } from "node:crypto";
 import { Buffer } from "node:buffer";
 import type { Draft } from "../protocol.ts";
 import type { Broker, BrokerListener, LogState, Page, Range, Receipt, Signal } from "./broker.ts";
+import { APPEND } from "./redis_append_script.ts";
 import { RedisLink } from "./redis_link.ts";
 import { type LogPolicy, RedisLog } from "./redis_log.ts";
 import { RedisPeople } from "./redis_people.ts";
 import { PEOPLE } from "./redis_people_script.ts";
 import { RedisRoom } from "./redis_room.ts";
-import { APPEND, channelOf, LOOK, READ } from "./redis_scripts.ts";
+import { channelOf, LOOK, READ } from "./redis_scripts.ts";
 
 export interface RedisOptions extends LogPolicy {
   /** `redis://user:password@host:port/database`, or `rediss://` for TLS. */

@@ -17,8 +17,9 @@ import {
   type Range,
   type Receipt,
 } from "./broker.ts";
+import { APPEND } from "./redis_append_script.ts";
 import type { RedisLink } from "./redis_link.ts";
-import { APPEND, channelOf, keyOf, LOOK, PLACE, READ } from "./redis_scripts.ts";
+import { channelOf, keyOf, LOOK, PLACE, READ } from "./redis_scripts.ts";
 
 export interface LogPolicy {
   /** Messages kept in each room; 0 keeps all. */
@@ -98,9 +99,9 @@ export class RedisLog {
     const batch = String(++this.#batches);
     const keys = [...keysOf(room), keyOf(room, `by:${this.node}`)];
     const text = drafts.map(({ head, rest }) => head + PLACE + rest).join(",\n");
-    const refs = drafts.flatMap(({ userId, ref }, index) =>
-      ref === undefined ? [] : [String(index + 1), `${userId}\0${ref}`]
-    );
+    const refs = drafts.some(({ ref }) => ref !== undefined)
+      ? drafts.map(({ userId, ref }) => ref === undefined ? "" : `${userId}\0${ref}`)
+      : [];
     const until = performance.now() + PATIENCE_MS;
     await this.#link.ready(AWAY_MS);
     for (;;) {

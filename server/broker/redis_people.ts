@@ -6,11 +6,10 @@
  *
  * @module
  */
-import { guestName } from "../identity.ts";
 import type { User } from "../protocol.ts";
-import type { BrokerListener, Occupied, PeopleChange, SharedPeople } from "./broker.ts";
+import type { BrokerListener, Occupied, SharedPeople } from "./broker.ts";
 import type { RedisLink } from "./redis_link.ts";
-import { PEOPLE } from "./redis_people_script.ts";
+import { changeOf, opOf, PEOPLE, usersOf } from "./redis_people_script.ts";
 import { channelOf, keyOf } from "./redis_scripts.ts";
 
 /** How long a node's word is good. With a beat every 6 s its people are gone within 24 s of it. */
@@ -246,23 +245,4 @@ export class RedisPeople implements SharedPeople {
       });
     }
   }
-}
-
-function opOf(kind: string, { id, name }: User): string[] {
-  return [kind, id, name, name === guestName(id) ? "1" : ""];
-}
-
-function changeOf(kind: string, user: User, old: string | undefined): PeopleChange {
-  if (kind === "~") return { kind: "renamed", user, old: old ?? user.name };
-  return { kind: kind === "+" ? "joined" : "left", user };
-}
-
-/** From a hash of id → how many nodes, space, name. */
-function usersOf(all: readonly unknown[]): User[] {
-  const users: User[] = [];
-  for (let index = 0; index < all.length; index += 2) {
-    const held = String(all[index + 1]);
-    users.push({ id: String(all[index]), name: held.slice(held.indexOf(" ") + 1) });
-  }
-  return users;
 }

@@ -9,6 +9,9 @@
  *
  * @module
  */
+import { guestName } from "../identity.ts";
+import type { User } from "../protocol.ts";
+import type { PeopleChange } from "./broker.ts";
 import { script } from "./redis_scripts.ts";
 
 /**
@@ -98,3 +101,24 @@ local answer = { tonumber(redis.call('GET', turn)), here, redis.call('HLEN', peo
 if everybody then answer[4] = redis.call('HGETALL', people) end
 return answer
 `);
+
+/** A change as the script is told it. */
+export function opOf(kind: string, { id, name }: User): string[] {
+  return [kind, id, name, name === guestName(id) ? "1" : ""];
+}
+
+/** A change as the script tells it. */
+export function changeOf(kind: string, user: User, old: string | undefined): PeopleChange {
+  if (kind === "~") return { kind: "renamed", user, old: old ?? user.name };
+  return { kind: kind === "+" ? "joined" : "left", user };
+}
+
+/** From a hash of id → how many nodes, space, name. */
+export function usersOf(all: readonly unknown[]): User[] {
+  const users: User[] = [];
+  for (let index = 0; index < all.length; index += 2) {
+    const held = String(all[index + 1]);
+    users.push({ id: String(all[index]), name: held.slice(held.indexOf(" ") + 1) });
+  }
+  return users;
+}
