@@ -68,13 +68,12 @@ export class Presence {
 
   /** Up to `most` of all, as a JSON array of users. */
   list(most: number): string {
-    if (this.#roster !== undefined) {
-      return JSON.stringify([...this.#roster.users()].slice(0, most));
-    }
     const users: string[] = [];
-    for (const { person } of this.#entries.values()) {
+    const all = this.#roster?.users().map((user) => JSON.stringify(user)) ??
+      this.#entries.values().map(({ person }) => person.json);
+    for (const user of all) {
       if (users.length >= most) break;
-      users.push(person.json);
+      users.push(user);
     }
     return `[${users.join(",")}]`;
   }

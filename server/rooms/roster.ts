@@ -25,7 +25,7 @@ export class Roster {
     return this.#told.size + this.#expected.size;
   }
 
-  *users(): Iterable<User> {
+  *users(): Generator<User> {
     yield* this.#told.values();
     yield* this.#expected.values();
   }
