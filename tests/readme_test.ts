@@ -114,7 +114,7 @@ Deno.test("README: two terminals with curl talk with a WebSocket", async () => {
 Deno.test("README: the embedding program serves its own page beside the rooms, and stops", async () => {
   await using program = await Program.of(snippet("ts", "createServer"), "http://unused");
   const [, url = ""] = await program.prints(/Listening on (http\S+:\d+)/);
-  assertEquals(await (await fetch(`${url}/hello`)).text(), "my own page");
+  assertEquals(await (await fetch(`${url}/about`)).text(), "my own page");
   {
     await using alice = await member({ url });
     alice.send({ type: "chat", payload: "hi" });
