@@ -164,8 +164,8 @@ Deno.test("a client whose connection is cut resumes every room, once and in orde
   await Promise.all(missed.map((text) => ada.client.send("lobby", text)));
   proxy.refusing = false;
   assertEquals(await bob.hears(121), ["before", ...missed]);
-  const rooms = bob.events.filter((event) => event.type === "joined" && event.recovered);
-  assertEquals(rooms.length, 2);
+  const recovered = () => bob.events.filter((event) => event.type === "joined" && event.recovered);
+  await until(() => recovered().length === 2, "both rooms to be resumed");
 });
 
 Deno.test("a message cut off between commit and echo is stored once and shown once", async () => {

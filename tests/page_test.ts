@@ -70,8 +70,8 @@ async function tryNow(page: Page): Promise<void> {
 }
 
 /** Whether nothing sticks out of the page sideways. */
-async function fits(page: Page): Promise<unknown> {
-  return await page.evaluate(
+async function fits(page: Page): Promise<boolean> {
+  return await page.evaluate<boolean>(
     `[...document.querySelectorAll(".list, main, .bar, #rooms, .text, .composer")].every((it) =>
       it.scrollWidth <= it.clientWidth + 1) &&
       document.documentElement.scrollWidth <= innerWidth`,
@@ -365,7 +365,7 @@ browserTest("hostile text is text, and stays in its place", async (chrome) => {
     await ada.evaluate(`[...document.querySelectorAll(".text a")].map(({ href }) => href)`),
     ["https://example.org/a(b)c", "https://evil.example/", "https://user:pw@example.org/?q="],
   );
-  assertEquals(await fits(ada), true);
+  await until(() => fits(ada), "nothing to stick out");
   // The marks of one message do not cover another.
   const box = await lines(ada).nth(1).boundingBox();
   assert(box && box.height < 120, `5,000 marks are ${box?.height} px high`);
@@ -381,7 +381,7 @@ browserTest("on a phone the panels open and close with a finger and with keys", 
   await using server = await serve();
   const ada = await chrome.open(server.url, PHONE);
   await says(ada, "#count", "1 person here");
-  assertEquals(await fits(ada), true);
+  await until(() => fits(ada), "nothing to stick out");
   await assertAccessible(ada, "a phone, dark");
   await ada.locator("#open-rail").tap();
   await ada.locator("#rail .close").waitFor();
@@ -399,7 +399,7 @@ browserTest("on a phone the panels open and close with a finger and with keys", 
   assertEquals(await ada.evaluate("document.activeElement.id"), "say");
   await say(ada, "from a phone");
   await shows(ada, ["from a phone"]);
-  assertEquals(await fits(ada), true);
+  await until(() => fits(ada), "nothing to stick out");
 });
 
 browserTest("Chinese and English, light and dark", async (chrome) => {
