@@ -347,8 +347,10 @@ browserTest("hostile text is text, and stays in its place", async (chrome) => {
   const room = `"><b>${"W".repeat(50)}`;
   const marks = `Z${"\u0352".repeat(5_000)}`;
   const ada = await chrome.open(`${server.url}/?${new URLSearchParams({ room })}`, PHONE);
+  await until(async () => await text(ada, "#count") === "1 person here", "the room to open");
   const bob = connect(`${server.url}/ws`, { name: `<i>${"\u0E49".repeat(60)}` });
   bob.join(room);
+  await until(async () => await ada.locator(".notice").count() === 1, "word of who came in");
   const hostile = [
     markup,
     marks,
