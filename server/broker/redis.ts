@@ -140,7 +140,7 @@ export class RedisBroker implements Broker {
     this.#closed = true;
     clearTimeout(this.#beatTimer);
     for (const room of this.#rooms.keys()) this.close(room);
-    await this.people.settled();
+    await this.people.end();
     await this.#link.close();
     await this.#beating;
   }

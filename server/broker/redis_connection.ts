@@ -27,6 +27,7 @@ export class RedisConnection {
   #ready = Promise.withResolvers<void>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #connecting: Promise<void> | undefined;
+  readonly #closing = Promise.withResolvers<void>();
   #closed = false;
 
   /** @param greet what is said first on every new connection; if it fails, that one is of no use. */
@@ -72,13 +73,22 @@ export class RedisConnection {
   /** Settles when the connection is there, or fails after so long. */
   async ready(milliseconds: number): Promise<void> {
     if (this.isReady) return;
+    if (this.#closed) throw away();
     await within(milliseconds, this.#ready.promise).catch(() => {
       throw away();
     });
   }
 
+  /** Waits so long, or until this is closed. */
+  async pause(milliseconds: number): Promise<void> {
+    await within(milliseconds, this.#closing.promise).catch(() => {
+      // It was not closed.
+    });
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
+    this.#closing.resolve();
     clearTimeout(this.#timer);
     if (this.#client !== undefined) hangUp(this.#client);
     this.#client = undefined;

@@ -95,6 +95,11 @@ export class RedisLink {
     return this.#commands.ready(milliseconds);
   }
 
+  /** Waits so long, or until this is closed. */
+  pause(milliseconds: number): Promise<void> {
+    return this.#commands.pause(milliseconds);
+  }
+
   ask(...command: string[]): Promise<unknown> {
     return this.#commands.ask((client) => client.sendCommand(command));
   }

@@ -82,7 +82,7 @@ export class RedisLog {
         return { epoch: String(epoch), head: Number(head), tip: String(tip), life };
       }
       if (performance.now() > until) throw new BrokerError("The log's state is in doubt.");
-      await pause();
+      await this.#link.pause(PAUSE_MS);
     }
   }
 
@@ -123,7 +123,7 @@ export class RedisLog {
         if (isFinal(thrown) || performance.now() > until) throw thrown;
       }
       if (performance.now() > until) throw new BrokerError("Redis did not take it in time.");
-      await pause();
+      await this.#link.pause(PAUSE_MS);
       await this.#link.ready(Math.max(0, until - performance.now()));
     }
   }
@@ -210,8 +210,4 @@ function appended<D extends Draft>(drafts: readonly D[], answer: readonly unknow
 function isFinal(thrown: unknown): boolean {
   return thrown instanceof Error &&
     /^(ERR|OOM|MISCONF|NOPERM|NOAUTH|WRONGTYPE|NOREPLICAS)\b/.test(thrown.message);
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }

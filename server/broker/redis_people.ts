@@ -47,6 +47,7 @@ export class RedisPeople implements SharedPeople {
   readonly #node: string;
   readonly #places = new Map<string, Place>();
   #listener: BrokerListener = { committed() {}, signalled() {} };
+  #closed = false;
 
   constructor(link: RedisLink, node: string) {
     this.#link = link;
@@ -131,7 +132,8 @@ export class RedisPeople implements SharedPeople {
   }
 
   /** Settles when all that was to be told is told, or cannot be. */
-  async settled(): Promise<void> {
+  async end(): Promise<void> {
+    this.#closed = true;
     for (const { gathering } of this.#places.values()) clearTimeout(gathering);
     await Promise.all([...this.#places.values()].map(({ telling }) => telling));
   }
@@ -226,6 +228,7 @@ export class RedisPeople implements SharedPeople {
 
   #gather(place: Place): void {
     clearTimeout(place.gathering);
+    if (this.#closed) return;
     place.gathering = setTimeout(() => this.#askAgain(place), GATHER_MS);
   }
 

@@ -60,7 +60,8 @@ export class Hub {
   #ticking = false;
   /** Frames that came in this turn. */
   #frames = 0;
-  #gathering = false;
+  /** Set while a crowded turn waits for more. */
+  #gathering: ReturnType<typeof setTimeout> | undefined;
   #committing: Promise<void> | undefined;
   #closed = false;
 
@@ -160,6 +161,7 @@ export class Hub {
   /** Forgets all rooms and stops their timers. */
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#gathering);
     for (const room of this.#rooms.values()) room.close();
     this.#rooms.clear();
   }
@@ -173,13 +175,12 @@ export class Hub {
   #tick(): void {
     const isCrowded = this.#frames >= CROWDED_FRAMES && this.#queuedChars < this.#mostChars;
     this.#frames = 0;
-    if (isCrowded && !this.#gathering) {
-      this.#gathering = true;
-      setTimeout(() => this.#tick(), GATHER_MS);
+    if (isCrowded && this.#gathering === undefined) {
+      this.#gathering = setTimeout(() => this.#tick(), GATHER_MS);
       return;
     }
     this.#ticking = false;
-    this.#gathering = false;
+    this.#gathering = undefined;
     if (this.#queue.length > 0) this.#committing ??= this.#commit();
     this.#flush();
   }

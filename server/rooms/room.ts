@@ -318,6 +318,8 @@ export class Room {
       }
     } catch (thrown) {
       this.#context.log.warn("history unreadable", { room: this.name, reason: reason(thrown) });
+      // Nobody waits for it any more if the member left meanwhile, or the server is going.
+      if (this.#behind.get(member) !== place) return;
       this.#retryTimer ??= setTimeout(() => this.#feedAll(), RETRY_MS);
     } finally {
       place.feeding = false;
