@@ -32,6 +32,9 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
   #frame: Frame | undefined;
   #more: Frame[] | undefined;
   #pending = 0;
+  /** What is being written piece by piece, and the next piece of it. */
+  #writing: Frame | undefined;
+  #piece = 0;
   #blocked = false;
   #ended = false;
   #released = false;
@@ -44,8 +47,12 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
 
   /** Bytes handed to the runtime that the peer has not taken yet. */
   abstract get queuedBytes(): number;
-  /** Hands one turn's frame to the runtime. Must not throw. */
-  protected abstract write(frame: Frame): void;
+  /**
+   * Hands a turn's frame to the runtime, or that piece of it, counted from 0. Must not throw.
+   *
+   * @returns whether there is another piece.
+   */
+  protected abstract write(frame: Frame, piece: number): boolean;
   /** Says goodbye with that code. Must not throw. */
   protected abstract shut(code: CloseCode, reason: string): void;
 
@@ -77,20 +84,17 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
     this.send(frame);
   }
 
-  flush(): void {
-    const frame = this.#frame;
-    const more = this.#more;
-    if (this.#ended || frame === undefined) return;
-    this.#frame = undefined;
-    this.#more = undefined;
-    this.#pending = 0;
-    if (more === undefined) return this.write(frame);
-    for (const joined of join([frame, ...more])) this.write(joined);
+  flush(): boolean {
+    if (this.#ended) return false;
+    if (this.#writing === undefined) this.#take();
+    if (this.#writing !== undefined && this.write(this.#writing, this.#piece++)) return true;
+    this.#writing = undefined;
+    return false;
   }
 
   close(code: CloseCode, reason = ""): void {
     if (this.#ended) return;
-    this.flush();
+    while (this.flush());
     this.shut(code, reason);
     // Not left to the runtime's close event: for a peer that is stuck it never comes.
     this.end();
@@ -102,6 +106,7 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
     this.#ended = true;
     this.#frame = undefined;
     this.#more = undefined;
+    this.#writing = undefined;
     this.context.watch.delete(this);
     this.session.end();
     this.context.ended(this);
@@ -119,6 +124,21 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
   ping(frame: Frame): void {
     if (this.queuedBytes > 0) this.context.watch.add(this);
     if (this.ready) this.send(frame);
+  }
+
+  /** Takes up what the turn brought: one frame, as a rule; of several, all but the last go out at once. */
+  #take(): void {
+    const frame = this.#frame;
+    const more = this.#more;
+    this.#frame = undefined;
+    this.#more = undefined;
+    this.#pending = 0;
+    this.#piece = 0;
+    this.#writing = frame;
+    if (frame === undefined || more === undefined) return;
+    const joined = [...join([frame, ...more])];
+    this.#writing = joined.pop();
+    for (const whole of joined) for (let piece = 0; this.write(whole, piece); piece++);
   }
 
   /** What was queued has drained: the session may be given more. */

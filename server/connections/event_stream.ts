@@ -63,11 +63,12 @@ export class EventStreamConnection extends Connection {
     return -(this.#controller?.desiredSize ?? 0);
   }
 
-  protected override write(frame: Frame): void {
+  protected override write(frame: Frame): boolean {
     const bytes = this.#writer.encode(frame);
     if (this.#controller?.desiredSize !== null) this.#controller?.enqueue(bytes);
     // It was not let in after all. It cannot ask again here: it has to come back.
     if (this.#writer.over) this.close(1001);
+    return false;
   }
 
   protected override shut(code: CloseCode): void {

@@ -51,10 +51,15 @@ export class WebSocketConnection extends Connection {
     return this.#socket.bufferedAmount;
   }
 
-  protected override write(frame: Frame): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
-    if (this.#batched) return this.#socket.send(frame.array);
-    for (const event of frame.events) this.#socket.send(event);
+  protected override write(frame: Frame, piece: number): boolean {
+    if (this.#socket.readyState !== WebSocket.OPEN) return false;
+    if (this.#batched) {
+      this.#socket.send(frame.array);
+      return false;
+    }
+    const event = frame.events[piece];
+    if (event !== undefined) this.#socket.send(event);
+    return piece + 1 < frame.events.length;
   }
 
   /**

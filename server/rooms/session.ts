@@ -114,7 +114,7 @@ export class Session implements Member {
   /** One frame from the client. */
   receive(text: string): void {
     if (this.#ended) return;
-    this.#hub.heard();
+    if (this.#batched) this.#hub.heard();
     try {
       const value = parseJson(text);
       if (!Array.isArray(value) || !this.#batched) return this.#take(value);
