@@ -42,9 +42,11 @@ const TICK_CHARS = 131_072;
 const TICK_ROOMS = 8;
 /**
  * The runtime hands over at most 128 frames in a turn, though a thousand may be waiting. So many in one
- * turn is a sign that there are more, and that a moment's patience makes a far better batch.
+ * turn is a sign that there are more; and if they are spread thinly, over so many rooms that each has
+ * only a few, then a moment's patience makes far better batches.
  */
 const CROWDED_FRAMES = 100;
+const THIN = 4;
 const GATHER_MS = 10;
 /** Text waiting while the broker is slow: above it, senders are told to come back later. */
 const QUEUE_CHARS = 16_777_216;
@@ -174,9 +176,9 @@ export class Hub {
   }
 
   #tick(): void {
-    const isCrowded = this.#frames >= CROWDED_FRAMES && this.#queuedChars < this.#mostChars;
+    const isCrowded = this.#frames >= CROWDED_FRAMES;
     this.#frames = 0;
-    if (isCrowded && this.#gathering === undefined) {
+    if (isCrowded && this.#gathering === undefined && this.#isThin) {
       this.#gathering = setTimeout(() => this.#tick(), GATHER_MS);
       return;
     }
@@ -184,6 +186,11 @@ export class Hub {
     this.#gathering = undefined;
     if (this.#queue.length > 0) this.#committing ??= this.#commit();
     this.#flush();
+  }
+
+  /** What is queued is little for each of its rooms. */
+  get #isThin(): boolean {
+    return this.#queue.length < THIN * new Set(this.#queue.map(({ room }) => room)).size;
   }
 
   /** Text that one tick may bring. */

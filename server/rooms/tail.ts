@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { concat, cut, type Page } from "../broker/broker.ts";
+import { concat, cut, Frame, type Page } from "../broker/broker.ts";
 
 export class Tail {
   readonly #bytes: number;
@@ -20,7 +20,8 @@ export class Tail {
   /** Appends the page that follows the last. */
   push(page: Page): void {
     this.#answer = undefined;
-    this.#pages.push(page);
+    // The text alone: thousands of single events that live on would be the collector's work.
+    this.#pages.push({ ...page, frame: Frame.fromArray(page.frame.array) });
     this.#held += page.frame.size;
     while (this.#held > this.#bytes) this.#held -= this.#pages.shift()?.frame.size ?? 0;
   }
