@@ -46,7 +46,7 @@ const TICK_ROOMS = 8;
  * only a few, then a moment's patience makes far better batches.
  */
 const CROWDED_FRAMES = 100;
-const THIN = 4;
+const THIN = 8;
 const GATHER_MS = 10;
 /** Text waiting while the broker is slow: above it, senders are told to come back later. */
 const QUEUE_CHARS = 16_777_216;
