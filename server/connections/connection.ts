@@ -23,6 +23,8 @@ export interface ConnectionContext {
 }
 
 const LARGE_CHARS = 16_384;
+/** At the most, in UTF-8. */
+const BYTES_A_CHAR = 3;
 
 export abstract class Connection implements Line, Outbox, Pinged, Watched {
   /** Set by the subclass's factory as soon as both exist. */
@@ -35,6 +37,8 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
   /** What is being written piece by piece, and the next piece of it. */
   #writing: Frame | undefined;
   #piece = 0;
+  /** More cannot be queued: the runtime, which is slow to tell, is asked only when this is too much. */
+  #atMost = 0;
   #blocked = false;
   #ended = false;
   #released = false;
@@ -58,7 +62,11 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
 
   get ready(): boolean {
     if (this.#ended || this.#blocked) return false;
-    if (this.queuedBytes + this.#pending <= this.context.hub.context.options.highWaterBytes) {
+    const most = this.context.hub.context.options.highWaterBytes;
+    if (this.#atMost <= most) return true;
+    const queued = this.queuedBytes + this.#pending;
+    if (queued <= most) {
+      this.#atMost = queued;
       return true;
     }
     this.#blocked = true;
@@ -69,6 +77,7 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
   send(frame: Frame): void {
     if (this.#ended) return;
     this.#pending += frame.size;
+    this.#atMost += frame.size * BYTES_A_CHAR;
     if (this.#frame !== undefined) {
       (this.#more ??= []).push(frame);
       return;
