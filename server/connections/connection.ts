@@ -96,9 +96,11 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
   flush(): boolean {
     if (this.#ended) return false;
     if (this.#writing === undefined) this.#take();
-    if (this.#writing !== undefined && this.write(this.#writing, this.#piece++)) return true;
-    this.#writing = undefined;
-    return false;
+    const frame = this.#writing;
+    this.#writing = undefined; // the write may end this connection
+    if (frame === undefined || !this.write(frame, this.#piece++)) return false;
+    this.#writing = frame;
+    return true;
   }
 
   close(code: CloseCode, reason = ""): void {
