@@ -216,3 +216,41 @@ Deno.test("pings come, and need no answer", async () => {
   await using client = await connect(server);
   for (let i = 0; i < 3; i++) assert((await client.next("ping")).at > 0);
 });
+
+Deno.test("one event a frame or many, the order is one for all", async () => {
+  await using server = await serve();
+  await using batched = await member(server, { protocol: "parley.v1.batched" });
+  await using single = await member(server, { protocol: "parley.v1" });
+  await using plain = await connect(server, { room: "lobby" });
+  await plain.next("joined");
+  const everybody = [batched, single, plain];
+  for (let n = 0; n < 50; n++) {
+    // A signal and a message of one turn: the frames of a turn that cannot be cut alike.
+    for (const client of everybody) {
+      client.send({ type: "chat", payload: `${n}` }, { type: "custom", name: "x", payload: n });
+    }
+  }
+  const told = await Promise.all(everybody.map((client) => client.take("chat", 150)));
+  const seqs = Array.from({ length: 150 }, (_, index) => index + 1);
+  for (const messages of told) {
+    assertEquals(messages.map(({ seq }) => seq), seqs);
+    assertEquals(messages, told[0]);
+  }
+});
+
+Deno.test("a crowd that speaks in very many rooms at once is heard in all", async () => {
+  await using server = await serve();
+  await using crowd = new AsyncDisposableStack();
+  const rooms = Array.from({ length: 150 }, (_, index) => `room ${index}`);
+  const clients = await Promise.all(
+    rooms.map(async (room) =>
+      crowd.use(await member(server, { room, protocol: "parley.v1.batched" }))
+    ),
+  );
+  // More frames than the runtime hands over in a turn, and one for each room: a thin turn.
+  clients.forEach((client, index) =>
+    client.send({ type: "chat", room: rooms[index], payload: "x" })
+  );
+  const heard = await Promise.all(clients.map((client) => client.next("chat")));
+  assertEquals(heard.map(({ room, seq }) => [room, seq]), rooms.map((room) => [room, 1]));
+});
