@@ -8,6 +8,20 @@ import { patiently, until } from "./harness.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
+/** What `deno task start` runs, and where. */
+export function startTask(): { args: string[]; env: Record<string, string>; cwd: URL } {
+  const { tasks }: { tasks: Record<string, string> } = JSON.parse(
+    Deno.readTextFileSync(new URL("deno.json", ROOT)),
+  );
+  const [settings = "", task = ""] = (tasks.start ?? "").split(/\bdeno (?=run )/);
+  return {
+    // The lock of the tests has Redis's client as well, which else would be written into the other.
+    args: task.replace("run", `run --lock=${ROOT.pathname}tests/deno.lock`).split(/\s+/),
+    env: Object.fromEntries(settings.trim().split(/\s+/).map((pair) => pair.split("="))),
+    cwd: ROOT,
+  };
+}
+
 export class Program implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #reading: Promise<unknown>;
@@ -25,23 +39,16 @@ export class Program implements AsyncDisposable {
   }
 
   /** Starts it, and waits for nothing. */
+  // deno-lint-ignore require-await -- so that nobody who waits for it has to change
   static async run(
     args: readonly string[],
     env: Readonly<Record<string, string>> = {},
   ): Promise<Program> {
-    const { tasks }: { tasks: Record<string, string> } = JSON.parse(
-      await Deno.readTextFile(new URL("deno.json", ROOT)),
-    );
-    const [settings = "", task = ""] = (tasks.start ?? "").split(/\bdeno (?=run )/);
-    const set = Object.fromEntries(settings.trim().split(/\s+/).map((pair) => pair.split("=")));
+    const task = startTask();
     const command = new Deno.Command(Deno.execPath(), {
-      // The lock of the tests has Redis's client as well, which else would be written into the other.
-      args: [
-        ...task.replace("run", `run --lock=${ROOT.pathname}tests/deno.lock`).split(/\s+/),
-        ...args,
-      ],
-      cwd: ROOT,
-      env: { NO_COLOR: "1", ...set, ...env },
+      args: [...task.args, ...args],
+      cwd: task.cwd,
+      env: { NO_COLOR: "1", ...task.env, ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -4,48 +4,28 @@
  *
  * @module
  */
-import { until } from "./harness.ts";
-import { freePort } from "./server_process.ts";
+import { Child } from "./child.ts";
 
 /** How Redis keeps what it has: not at all, or in its append-only file. */
 export type Keeping = "nothing" | "file";
 
 /** A running Redis. */
-export class RedisProcess implements AsyncDisposable {
-  readonly port = freePort();
-  readonly #folder = Deno.makeTempDirSync({ prefix: "redis-" });
+export class RedisProcess extends Child {
   readonly #keeping: Keeping;
-  #process: Deno.ChildProcess;
 
   private constructor(keeping: Keeping) {
+    super();
     this.#keeping = keeping;
-    this.#process = this.#spawn();
   }
 
   static async start(keeping: Keeping = "nothing"): Promise<RedisProcess> {
     const started = new RedisProcess(keeping);
-    await started.#answers();
+    await started.restart();
     return started;
   }
 
   get url(): string {
     return `redis://127.0.0.1:${this.port}`;
-  }
-
-  signal(signal: Deno.Signal): void {
-    this.#process.kill(signal);
-  }
-
-  /** As a power cut would (SIGKILL), and waits until it is gone. */
-  async kill(): Promise<void> {
-    this.signal("SIGKILL");
-    await this.#process.status;
-  }
-
-  /** Starts it again after {@linkcode kill}. */
-  async restart(): Promise<void> {
-    this.#process = this.#spawn();
-    await this.#answers();
   }
 
   /** What it answers to a command. */
@@ -56,37 +36,19 @@ export class RedisProcess implements AsyncDisposable {
     return new TextDecoder().decode(stdout).trim();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      await this.kill();
-    } catch {
-      // It was gone already.
-    }
-    await Deno.remove(this.#folder, { recursive: true });
-  }
-
-  #spawn(): Deno.ChildProcess {
+  protected override command(): Deno.Command {
     const keep = this.#keeping === "file" ? "yes" : "no";
     return new Deno.Command("redis-server", {
-      args: [
-        "--port",
-        String(this.port),
-        "--bind",
-        "127.0.0.1",
-        "--dir",
-        this.#folder,
-        "--save",
-        "",
-      ]
-        .concat("--appendonly", keep, "--appendfsync", "everysec"),
+      args: ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder]
+        .concat("--save", "", "--appendonly", keep, "--appendfsync", "everysec"),
       stdin: "null",
       stdout: "null",
       stderr: "null",
-    }).spawn();
+    });
   }
 
-  async #answers(): Promise<void> {
-    await until(async () => await this.ask("PING") === "PONG", "Redis to start");
+  protected override async answers(): Promise<boolean> {
+    return await this.ask("PING") === "PONG";
   }
 }
 

@@ -1,0 +1,78 @@
+/**
+ * A process that keeps its port and its folder when it is killed, stopped and started again, as power
+ * cuts and operators do.
+ *
+ * @module
+ */
+import { patiently, until } from "./harness.ts";
+
+export abstract class Child implements AsyncDisposable {
+  readonly port = freePort();
+  readonly folder = Deno.makeTempDirSync({ prefix: "parley-" });
+  #process: Deno.ChildProcess | undefined;
+
+  /** What is started; it should be silent. */
+  protected abstract command(): Deno.Command;
+  /** Whether it can be used by now. */
+  protected abstract answers(): Promise<boolean>;
+
+  get pid(): number {
+    return this.#running.pid;
+  }
+
+  /** Starts it, and waits for nothing. */
+  begin(): void {
+    this.#process = this.command().spawn();
+  }
+
+  /** Starts it, at first or after {@linkcode kill}, and waits until it answers. */
+  async restart(): Promise<void> {
+    this.begin();
+    await until(() => this.answers(), `${this.constructor.name} to start`);
+  }
+
+  signal(signal: Deno.Signal): void {
+    this.#running.kill(signal);
+  }
+
+  /** As a power cut would (SIGKILL), and waits until it is gone. */
+  async kill(): Promise<void> {
+    this.signal("SIGKILL");
+    await this.#running.status;
+  }
+
+  /** Waits until it has ended by itself. */
+  async ended(): Promise<Deno.CommandStatus> {
+    return await patiently(this.#running.status, `${this.constructor.name} to end`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.kill();
+    } catch {
+      // It was gone already.
+    }
+    await Deno.remove(this.folder, { recursive: true });
+  }
+
+  get #running(): Deno.ChildProcess {
+    if (this.#process === undefined) throw new Error(`${this.constructor.name} was never started`);
+    return this.#process;
+  }
+}
+
+/**
+ * A port that nobody has. Not one that the system gives out: a client on its way to a server that is
+ * down might be given that very port, and then the server cannot come back.
+ */
+function freePort(): number {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (thrown) {
+      if (!(thrown instanceof Deno.errors.AddrInUse)) throw thrown;
+    }
+  }
+}
