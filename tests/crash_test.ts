@@ -1,144 +1,124 @@
 /**
- * Guarantees 1 to 4 of the README, against a real process that is killed under load: what was echoed
- * is in the log once, the numbers have no holes, a client resumes exactly, a retried message is the
- * same message.
+ * Guarantees 1 to 4 of the README, against a real process that is killed (SIGKILL) under load: at
+ * random moments, while it starts too, and exactly before and after a commit.
+ * `CRASH=1 deno test -A tests/crash_test.ts` is the long form.
  *
  * @module
  */
-import type { ChatEvent } from "../server/mod.ts";
 import { assert, assertEquals } from "./assert.ts";
-import { type Client, connect, until } from "./harness.ts";
-import { Program } from "./program.ts";
+import { Checker, emptied, readLog } from "./checker.ts";
+import { connect, until } from "./harness.ts";
+import { seeded } from "./proxy.ts";
+import { ServerProcess } from "./server_process.ts";
+import { gather, type Wanderer, wanderers } from "./wanderer.ts";
 
-const ROUNDS = 4;
-const WRITERS = 6;
-const IN_FLIGHT = 8;
+const KILLS = Deno.env.get("CRASH") === undefined ? 12 : 50;
+const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
+const OPTIONS = {
+  RATE: "0",
+  RETAIN_MESSAGES: "0",
+  RECENT_MESSAGES: "0",
+  DEDUPE_MESSAGES: "1000000",
+  GRACE_SECONDS: "0.1",
+};
 
-/** Somebody who talks without pause, comes back after each crash, and believes nothing. */
-class Writer {
-  /** What was said, by its ref. */
-  readonly said = new Map<string, string>();
-  /** What came back, by its ref. */
-  readonly echoed = new Map<string, number>();
-  #token: string | undefined;
-  #id = "";
-  #epoch = "";
-  #cursor = 0;
-  readonly #name: string;
-  readonly #total: number;
-
-  constructor(name: string, total: number) {
-    this.#name = name;
-    this.#total = total;
-  }
-
-  get isDone(): boolean {
-    return this.echoed.size === this.#total;
-  }
-
-  /** Connects, retries what was not echoed, and goes on until all is said or the server is gone. */
-  async talk(program: Program): Promise<void> {
-    const client = await connect(program, { protocol: "parley.v1.batched" });
-    try {
-      await this.#enter(client);
-      const open = [...this.said.keys()].filter((ref) => !this.echoed.has(ref));
-      // One that was echoed too: the server must find it, and not store it again.
-      const known = [...this.echoed.keys()].at(-1);
-      this.#send(client, known === undefined ? open : [...open, known]);
-      for (let i = open.length; i < IN_FLIGHT; i++) this.#sayNext(client);
-      while (!this.isDone) this.#hear(client, await client.next("chat"));
-    } catch (thrown) {
-      if (!String(thrown).includes("Closed (")) throw thrown;
-    } finally {
-      await client.close();
-    }
-  }
-
-  async #enter(client: Client): Promise<void> {
-    const since = { epoch: this.#epoch, seq: this.#cursor };
-    client.send({ type: "hello", ...(this.#token && { token: this.#token }) });
-    client.send({ type: "join", ...(this.#epoch && { since }) });
-    const { token, user } = await client.next("welcome");
-    const { epoch, recovered } = await client.next("joined");
-    assert(this.#epoch === "" || recovered && epoch === this.#epoch && user.id === this.#id);
-    [this.#token, this.#id, this.#epoch] = [token, user.id, epoch];
-  }
-
-  #hear(client: Client, { seq, from, ref, payload }: ChatEvent): void {
-    const isMine = from.id === this.#id && ref !== undefined;
-    if (seq <= this.#cursor) {
-      assert(isMine, `${this.#name} was sent ${seq} twice`); // a retry is answered out of turn
-    } else {
-      if (this.#cursor > 0) assertEquals(seq, this.#cursor + 1, this.#name);
-      this.#cursor = seq;
-    }
-    if (!isMine) return;
-    assertEquals(payload, this.said.get(ref));
-    const before = this.echoed.get(ref);
-    assertEquals(before ?? seq, seq, "a retried message got another number");
-    this.echoed.set(ref, seq);
-    if (before === undefined) this.#sayNext(client);
-  }
-
-  #sayNext(client: Client): void {
-    if (this.said.size >= this.#total) return;
-    const ref = `${this.#name}-${this.said.size}`;
-    this.said.set(ref, `${ref} ${"x".repeat(Math.floor(Math.random() * 500))}`);
-    this.#send(client, [ref]);
-  }
-
-  #send(client: Client, refs: readonly string[]): void {
-    for (const ref of refs) client.send({ type: "chat", payload: this.said.get(ref), ref });
-  }
+/** Lets everybody come to an end, and holds what they saw against the log. */
+async function conclude(
+  server: ServerProcess,
+  checker: Checker,
+  all: readonly Wanderer[],
+  wandering: Promise<unknown>,
+): Promise<number> {
+  for (const wanderer of all) wanderer.finish();
+  await wandering;
+  const { texts } = await readLog(server);
+  await gather(all, texts.length);
+  await checker.conclude(server);
+  assertEquals(checker.echoes, texts.length); // nobody else said anything
+  await emptied(server);
+  return texts.length;
 }
 
-async function readAll(program: Program): Promise<{ epoch: string; log: ChatEvent[] }> {
-  await using client = await connect(program, { protocol: "parley.v1" });
-  client.send({ type: "join" });
-  const { epoch } = await client.next("joined");
-  client.send({ type: "join", since: { epoch, seq: 0 } });
-  const { seq } = await client.next("joined", ({ recovered }) => recovered);
-  return { epoch, log: await client.take("chat", seq) };
-}
-
-function verify(log: readonly ChatEvent[], writers: readonly Writer[]): void {
-  assertEquals(log.map(({ seq }) => seq), log.map((_, index) => index + 1));
-  const refs = log.map(({ ref }) => ref);
-  assertEquals(new Set(refs).size, refs.length, "a message is in the log twice");
-  for (const { echoed, said } of writers) {
-    for (const [ref, seq] of echoed) {
-      assertEquals([log[seq - 1]?.ref, log[seq - 1]?.payload], [ref, said.get(ref)]);
+Deno.test(`a server that is killed ${KILLS} times keeps its word, seed ${SEED}`, async () => {
+  await using server = await ServerProcess.start(OPTIONS);
+  const random = seeded(SEED);
+  const checker = new Checker();
+  const all = wanderers(8, { nodes: [server], random, thinkMs: 4 }, checker);
+  const wandering = Promise.all(all.map((wanderer) => wanderer.wander()));
+  /** A failed wanderer fails the test at once. */
+  const moment = (longestMs: number) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    setTimeout(resolve, random() * longestMs);
+    return Promise.race([wandering, promise]);
+  };
+  for (let kill = 0; kill < KILLS; kill++) {
+    const aim = checker.echoes + 10 + random() * 300;
+    await Promise.race([wandering, until(() => checker.echoes >= aim, `${aim} echoes`)]);
+    await moment(20);
+    await server.kill();
+    if (kill % 4 === 3) {
+      server.begin();
+      await moment(400); // still starting, or reading its log after the kill, or just there
+      await server.kill();
     }
+    await server.restart();
+    await checker.check(server);
   }
-}
-
-Deno.test("a server that is killed under load loses nothing that it has echoed", async () => {
-  const folder = await Deno.makeTempDir();
-  const args = ["--db", `${folder}/parley.db`, "--recent-messages", "0"];
-  const total = 400;
-  const writers = Array.from({ length: WRITERS }, (_, index) => new Writer(`w${index}`, total));
-  const echoed = () => writers.reduce((sum, writer) => sum + writer.echoed.size, 0);
-  let first = "";
-  try {
-    for (let round = 0; round < ROUNDS; round++) {
-      await using program = await Program.start(args);
-      const { epoch, log } = await readAll(program);
-      first ||= epoch;
-      assertEquals(epoch, first);
-      verify(log, writers);
-      const talking = Promise.all(writers.map((writer) => writer.talk(program)));
-      const aim = echoed() + 20 + Math.floor(Math.random() * 300);
-      await Promise.race([until(() => echoed() >= aim, `${aim} echoes`), talking]);
-      program.signal("SIGKILL");
-      assertEquals((await program.ended()).signal, "SIGKILL");
-      await talking;
-    }
-    await using program = await Program.start(args);
-    await Promise.all(writers.map((writer) => writer.talk(program)));
-    const { epoch, log } = await readAll(program);
-    assertEquals([epoch, log.length], [first, WRITERS * total]);
-    verify(log, writers);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  const total = await conclude(server, checker, all, wandering);
+  // deno-lint-ignore no-console
+  if (KILLS > 12) console.log(`${KILLS} kills, ${total} messages`);
 });
+
+/** A moment, and how much of the message that met it is in the log afterwards. */
+const MOMENTS = [["before the commit", 0], ["between commit and echo", 1]] as const;
+const NTH = 3;
+
+for (const [moment, stored] of MOMENTS) {
+  const script = ["tests/doomed_server.ts", moment];
+
+  Deno.test(`killed exactly ${moment}: the message is stored ${stored} times, and once when retried`, async () => {
+    await using server = await ServerProcess.start(OPTIONS, { script: [...script, `${NTH}`] });
+    const checker = new Checker();
+    const alice = checker.view("Alice");
+    const first = await connect(server, { protocol: "parley.v1" });
+    first.send({ type: "hello" }, { type: "join" });
+    const { token, user } = await first.next("welcome");
+    alice.welcomed(user.id);
+    alice.joined(await first.next("joined"));
+    for (let n = 1; n < NTH; n++) {
+      first.send(alice.says(`r${n}`, `text ${n}`));
+      alice.heard(JSON.stringify(await first.next("chat")));
+    }
+    first.send(alice.says("last", "the last text"));
+    await first.closed;
+    assert(!first.pending.some(({ type }) => type === "chat"), "it was echoed");
+    assertEquals((await server.ended()).signal, "SIGKILL");
+    await server.restart();
+    await checker.check(server);
+    assertEquals((await readLog(server)).texts.length, NTH - 1 + stored);
+    await using again = await connect(server, { protocol: "parley.v1" });
+    const { since } = alice;
+    again.send({ type: "hello", token }, { type: "join", since }, alice.repeats("last"));
+    alice.joined(await again.next("joined"));
+    const { seq } = await again.next("chat", ({ ref }) => ref === "last");
+    assertEquals(seq, NTH);
+    for (const text of again.frames.filter((text) => text.startsWith('{"type":"chat"'))) {
+      alice.heard(text);
+    }
+    assertEquals((await checker.conclude(server)).texts.length, NTH);
+  });
+
+  Deno.test(`killed ${moment} of a batch of many: the checker is content, seed ${SEED}`, async () => {
+    await using server = await ServerProcess.start(OPTIONS, { script: [...script, "40"] });
+    const checker = new Checker();
+    const all = wanderers(8, { nodes: [server], random: seeded(SEED), thinkMs: 1 }, checker);
+    const wandering = Promise.all(all.map((wanderer) => wanderer.wander()));
+    const end = await Promise.race([wandering, server.ended()]);
+    assert("signal" in end && end.signal === "SIGKILL");
+    await server.restart();
+    await checker.check(server);
+    const aim = checker.echoes + 100;
+    await Promise.race([wandering, until(() => checker.echoes >= aim, "them to go on")]);
+    await conclude(server, checker, all, wandering);
+  });
+}

@@ -5,13 +5,13 @@
  *
  * @module
  */
-import type { ChatEvent } from "../server/mod.ts";
-import { assert, assertEquals } from "./assert.ts";
+import { assertEquals } from "./assert.ts";
+import { Checker, emptied } from "./checker.ts";
 import { until } from "./harness.ts";
 import { faultProxy, seeded } from "./proxy.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
 import { ServerProcess } from "./server_process.ts";
-import { Checker, type Journey, Wanderer } from "./wanderer.ts";
+import { gather, type Journey, wanderers } from "./wanderer.ts";
 
 const IS_LONG = Deno.env.get("STORM") !== undefined;
 const SCALE = IS_LONG
@@ -43,13 +43,10 @@ async function storm(): Promise<void> {
   await using c = await ServerProcess.start({ ...OPTIONS, REDIS_URL: redis.url });
   const { messages, thinkMs } = SCALE;
   const journey: Journey = { nodes: [a, b, c], random: seeded(SEED), messages, thinkMs };
-  const checker = new Checker(journey);
-  const wanderers = Array.from(
-    { length: SCALE.wanderers },
-    (_, index) => new Wanderer(`w${index}`, journey, checker),
-  );
+  const checker = new Checker();
+  const all = wanderers(SCALE.wanderers, journey, checker);
   const total = SCALE.wanderers * messages;
-  const wandering = Promise.all(wanderers.map((wanderer) => wanderer.wander()));
+  const wandering = Promise.all(all.map((wanderer) => wanderer.wander()));
   /** Until so much more of all was said; a failed wanderer fails the test at once. */
   const progress = async (share: number) => {
     const aim = Math.min(total, checker.echoes + share * SCALE.step * total);
@@ -85,35 +82,10 @@ async function storm(): Promise<void> {
     await progress(0.02);
   }
   await wandering;
-  await Promise.all(wanderers.map((wanderer) => wanderer.leave()));
+  await gather(all, total);
   assertEquals(checker.echoes, total);
-  for (const node of [a, b, c]) {
-    const { epoch, log } = await readAll(node);
-    assertEquals([log.length, checker.epochs], [total, [epoch]]);
-    checker.verify(epoch, log);
-  }
-  await until(async () => {
-    for (const node of [a, b, c]) if ((await roomsOf(node)).length > 0) return false;
-    return true;
-  }, "the room to be empty on all nodes");
+  for (const node of [a, b, c]) assertEquals((await checker.conclude(node)).texts.length, total);
+  await emptied(a, b, c);
   // deno-lint-ignore no-console
   if (IS_LONG) console.log(`${total} messages, ${checker.unavailable} times unavailable`);
-}
-
-async function readAll(node: { url: string }): Promise<{ epoch: string; log: ChatEvent[] }> {
-  const log: ChatEvent[] = [];
-  for (;;) {
-    const query = `after=${log.length}&limit=200`;
-    const response = await fetch(`${node.url}/rooms/lobby/messages?${query}`);
-    const { epoch, messages } = await response.json();
-    if (response.status === 503) continue; // it is not over the last cut yet
-    if (messages.length === 0) return { epoch, log };
-    log.push(...messages);
-  }
-}
-
-async function roomsOf(node: { url: string }): Promise<unknown[]> {
-  const { rooms } = await (await fetch(`${node.url}/rooms`)).json();
-  assert(Array.isArray(rooms));
-  return rooms;
 }
