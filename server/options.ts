@@ -25,9 +25,9 @@ export interface Options {
   readonly cert: string;
   /** PEM file with the certificate's private key. @default {""} */
   readonly key: string;
-  /** Commands a second, sustained, for each connection. @default {10} */
+  /** Commands a second, sustained, of each person on all connections and nodes. @default {10} */
   readonly rate: number;
-  /** Commands at once, for each connection. @default {30} */
+  /** Commands at once, of each person. @default {30} */
   readonly burst: number;
   /** Bad commands before a connection is closed with 1008; one is forgiven every 10 s. @default {20} */
   readonly badCommands: number;
@@ -110,9 +110,9 @@ export const SPECS: { readonly [K in keyof Options]: Spec<Options[K]> } = {
     value: 10,
     range: LIMIT,
     real: true,
-    help: "commands a second a connection; 0: no limit",
+    help: "commands a second a person; 0: no limit",
   },
-  burst: { value: 30, range: [0, 1e6], help: "commands at once a connection; 0: no limit" },
+  burst: { value: 30, range: [0, 1e6], help: "commands at once a person; 0: no limit" },
   badCommands: { value: 20, range: LIMIT, help: "bad commands before a close; 0: no limit" },
   maxConnections: { value: 10_000, range: LIMIT, help: "connections at once; 0: no limit" },
   maxConnectionsPerAddress: {

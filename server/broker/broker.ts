@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Spent } from "../limits.ts";
 import type { Draft, User } from "../protocol.ts";
 
 /** A room's log, as one finds it. */
@@ -59,6 +60,10 @@ export interface BrokerListener {
   people?(room: string, change: PeopleChange): void;
   /** The people who are in that room on this node. */
   present?(room: string): readonly User[];
+  /** What people spent of their allowances here since this was last asked, for the other nodes. */
+  spent?(): readonly Spent[];
+  /** And what they spent on another node. */
+  charge?(spent: readonly Spent[]): void;
 }
 
 /** What happened to the people of a room: the same, in the same order, on every node. */

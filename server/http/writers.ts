@@ -1,10 +1,9 @@
 /**
- * Who says something over HTTP, and how often. A person with a token has one allowance wherever the
- * requests come from; the guests of one address share theirs, since each could be new every time.
+ * Who says something over HTTP, and how often. A person with a token has one allowance, the same
+ * as on a socket and wherever the requests come from; the guests of one address share theirs, since each could be new every time.
  *
  * @module
  */
-import { TokenBuckets } from "../limits.ts";
 import { Refusal } from "../protocol.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { Person } from "../rooms/person.ts";
@@ -21,12 +20,9 @@ export interface Writer {
 
 export class Writers {
   readonly #hub: Hub;
-  readonly #buckets: TokenBuckets;
 
   constructor(hub: Hub) {
-    const { options, now } = hub.context;
     this.#hub = hub;
-    this.#buckets = new TokenBuckets(options.rate, options.burst, now);
   }
 
   /**
@@ -37,7 +33,7 @@ export class Writers {
    */
   admit(call: Call): string | undefined {
     const id = idOf(call, this.#hub);
-    const wait = this.#buckets.take(id ?? `address ${this.#addressOf(call)}`);
+    const wait = this.#hub.allowances.take(id ?? `address ${this.#addressOf(call)}`);
     if (wait === 0) return id;
     throw new Refusal("rate_limited", "Too many requests. Slow down.", { retryAfterMs: wait });
   }

@@ -8,7 +8,7 @@
 import { setImmediate } from "node:timers";
 import type { Broker, Occupied, Signal } from "../broker/broker.ts";
 import type { Identity } from "../identity.ts";
-import type { Clock } from "../limits.ts";
+import { type Clock, TokenBuckets } from "../limits.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
 import { Refusal, type User } from "../protocol.ts";
@@ -55,6 +55,8 @@ const RETRY_MS = 1000;
 export class Hub {
   readonly people = new People();
   readonly context: HubContext;
+  /** How much each person may do, on whichever connection and node. */
+  readonly allowances: TokenBuckets;
   readonly #rooms = new Map<string, Room>();
   #queue: Pending[] = [];
   #queuedChars = 0;
@@ -70,13 +72,18 @@ export class Hub {
 
   constructor(context: HubContext) {
     this.context = context;
-    this.#tickChars = Math.min(TICK_CHARS, context.options.highWaterBytes / 2);
-    context.broker.listen({
+    const { options, broker, now } = context;
+    const extent = { most: 65_536, isShared: broker.people !== undefined };
+    this.allowances = new TokenBuckets(options.rate, options.burst, now, extent);
+    this.#tickChars = Math.min(TICK_CHARS, options.highWaterBytes / 2);
+    broker.listen({
       committed: (room, page) => this.#rooms.get(room)?.deliver(page),
       signalled: (room, signal) => this.#rooms.get(room)?.relay(signal),
       began: (room, state) => this.#rooms.get(room)?.begin(state),
       people: (room, change) => this.#rooms.get(room)?.hear(change),
       present: (room) => this.#rooms.get(room)?.users ?? [],
+      spent: () => this.allowances.spent(),
+      charge: (spent) => this.allowances.charge(spent),
     });
   }
 

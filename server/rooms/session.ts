@@ -1,5 +1,5 @@
 /**
- * One client's conversation: its person, its rooms, its rate; every command is carried out here, by
+ * One client's conversation: its person, its rooms, its patience; every command is carried out here, by
  * one switch. It speaks in typed commands and encoded events, and leaves bytes to its connection.
  *
  * Nothing thrown leaves a session: what a client provoked costs that client an `error`.
@@ -61,8 +61,7 @@ export class Session implements Member {
   readonly #line: Line;
   readonly #batched: boolean;
   readonly #rooms = new Map<string, Room>();
-  /** Made when they are needed: most connections listen. */
-  #rate: TokenBucket | undefined;
+  /** Made when it is needed: most connections listen. */
   #patience: TokenBucket | undefined;
   #person: Person;
   #ended = false;
@@ -170,9 +169,7 @@ export class Session implements Member {
     try {
       const command = parseCommand(value);
       ref = command.ref;
-      const { options, now } = this.#hub.context;
-      this.#rate ??= new TokenBucket(options.rate, options.burst, now);
-      const wait = this.#rate.take();
+      const wait = this.#hub.allowances.take(this.#person.id);
       if (wait > 0) {
         throw new Refusal("rate_limited", "Too many messages. Slow down.", { retryAfterMs: wait });
       }
@@ -223,6 +220,7 @@ export class Session implements Member {
     const old = this.#person;
     if (id === old.id) return;
     this.#person = this.#hub.people.hold(id);
+    this.#hub.allowances.follow(id, old.id); // being many people in turn is no way around it
     for (const room of this.#rooms.values()) room.exchange(this, old);
     this.#hub.people.release(old);
   }

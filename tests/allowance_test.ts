@@ -1,0 +1,111 @@
+/**
+ * One allowance for one person: on all connections, over HTTP, and on all nodes.
+ *
+ * @module
+ */
+import type { Server } from "../server/mod.ts";
+import { assert, assertEquals } from "./assert.ts";
+import { type Client, connect, serve, told, until } from "./harness.ts";
+import { bearer, say } from "./http.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
+
+/** What is not spent at once is not there: in a test no time passes that could be measured by it. */
+const RATE = 0.001;
+const BURST = 6;
+const OPTIONS = { rate: RATE, burst: BURST };
+/** Until there is one more, for one who has spent so many too many. */
+const waitMs = (debt: number) => (1 + debt) / RATE * 1000;
+
+/** A client who has joined as the person of that token, or as a new one: two commands. */
+async function come(server: Server, token?: string): Promise<{ client: Client; token: string }> {
+  const client = await connect(server, { protocol: "parley.v1" });
+  client.send({ type: "hello", ...(token !== undefined && { token }) });
+  const welcome = await client.next("welcome");
+  client.send({ type: "join" });
+  return { client, token: welcome.token };
+}
+
+/** Says so many things, and counts what is let through. */
+async function talk(client: Client, times: number): Promise<number> {
+  const open = new Set(Array.from({ length: times }, () => crypto.randomUUID() as string));
+  for (const ref of open) client.send({ type: "chat", payload: "x", ref });
+  let through = 0;
+  for (let seen = 0; open.size > 0; seen++) {
+    while (client.pending[seen] === undefined) await client.arrival();
+    const event = client.pending[seen];
+    const isAnswer = event !== undefined && "ref" in event && open.delete(event.ref ?? "");
+    if (isAnswer && event.type === "chat") through++;
+  }
+  return through;
+}
+
+Deno.test("allowance: a person with several connections has one, and HTTP draws on it", async () => {
+  await using server = await serve(OPTIONS);
+  const { client: first, token } = await come(server);
+  const { client: second } = await come(server, token); // its hello was yet a guest's
+  assertEquals([await talk(first, 2), await talk(second, 3)], [2, 1]);
+  const { status, json } = await say(server, "x", {}, bearer(token));
+  assertEquals([status, json.code], [429, "rate_limited"]);
+  await Promise.all([first.close(), second.close()]);
+  const { client: again } = await come(server, token);
+  const { code } = await again.next("error"); // coming back is no way around it
+  assertEquals(code, "rate_limited");
+  await again.close();
+});
+
+Deno.test("allowance: other people have their own, and bad commands are each connection's", async () => {
+  await using server = await serve({ ...OPTIONS, badCommands: 2 });
+  const { client: talker, token } = await come(server);
+  assertEquals(await talk(talker, 9), 4);
+  const { client: other } = await come(server);
+  assertEquals(await talk(other, 1), 1);
+  const bad = await connect(server, { protocol: "parley.v1" });
+  bad.send({ type: "hello", token });
+  await bad.next("welcome");
+  for (let n = 0; n < 3; n++) bad.send({ type: "nonsense" });
+  assertEquals((await bad.closed).code, 1008);
+  assert((await told(talker)).every(({ type }) => type !== "bye"));
+  await Promise.all([talker.close(), other.close()]);
+});
+
+Deno.test("allowance: being many people in turn is no way around it", async () => {
+  await using server = await serve(OPTIONS);
+  const tokens: string[] = [];
+  for (let n = 0; n < 3; n++) {
+    const { client, token } = await come(server);
+    tokens.push(token);
+    await client.close();
+  }
+  await using client = await connect(server, { protocol: "parley.v1" });
+  client.send({ type: "join" });
+  await client.next("joined");
+  assertEquals(await talk(client, 2), 2);
+  for (const token of tokens) client.send({ type: "hello", token });
+  await client.next("welcome");
+  client.send({ type: "chat", payload: "x", ref: "one more" });
+  const { code } = await client.next("error", ({ ref }) => ref === "one more");
+  assertEquals(code, "rate_limited");
+});
+
+Deno.test({
+  name: "allowance: what a person spends on one node is owed on the other",
+  ignore: WITHOUT_REDIS,
+  fn: async () => {
+    await using redis = await RedisProcess.start();
+    await using a = await serve({ ...OPTIONS, redis: redis.url });
+    await using b = await serve({ ...OPTIONS, redis: redis.url });
+    const { client, token } = await come(a); // which are two
+    assertEquals(await talk(client, 9), BURST - 2);
+    const ask = (node: Server) => say(node, "x", {}, bearer(token));
+    const owes = (node: Server, debt: number) =>
+      until(async () => {
+        const { status, json } = await ask(node);
+        return status === 429 && json.retryAfterMs > waitMs(debt) * 0.99;
+      }, `a debt of ${debt}`);
+    // What b let through before it heard is a debt to both; they may have heard before that.
+    let early = 0;
+    while ((await ask(b)).status === 201) early++;
+    await Promise.all([owes(a, early), owes(b, early)]);
+    await client.close();
+  },
+});
