@@ -47,6 +47,8 @@ export interface Appended<D extends Draft> {
 
 /** A batch is tried again for so long, always under the same name; then it is given up for good. */
 const PATIENCE_MS = 5_000;
+/** Redis must have begun so long before that: its clock is not quite ours. */
+const SLACK_MS = 100;
 /** But not while Redis has been away for so long already. */
 const AWAY_MS = 1_000;
 const PAUSE_MS = 100;
@@ -106,7 +108,7 @@ export class RedisLog {
     await this.#link.ready(AWAY_MS);
     for (;;) {
       try {
-        const left = until - performance.now();
+        const left = until - SLACK_MS - performance.now();
         const { dedupeMessages } = this.#policy;
         const [how, ...answer] = await this.#link.run(APPEND, keys, [
           ...this.#about(room, known()),
