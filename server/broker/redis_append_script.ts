@@ -7,15 +7,15 @@
 import { LOG, script } from "./redis_scripts.ts";
 
 /**
- * Further keys: by. Further arguments: not after (Redis's time), batch, dedupeMessages, count, text;
- * and if there is any `ref`, for each draft its field or nothing.
+ * Further arguments: not after (Redis's time), batch, dedupeMessages, count, text, the log's field for
+ * this node; and if there is any `ref`, for each draft its field or nothing.
  *
  * → `ok` epoch first last at, and for each repeated draft: draft, seq, first of its batch, text of it;
  * or `late` now; or `doubt`
  */
 export const APPEND = script(`${LOG}
-local by = KEYS[5]
 local batch, dedupe, count, text = ARGV[11], tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[14]
+local by = ARGV[15]
 local MOST = 4000 -- arguments that unpack() can take, with room to spare
 
 local function answer(epoch, first, last, at, repeats)
@@ -30,7 +30,7 @@ local function answer(epoch, first, last, at, repeats)
 end
 
 -- This very batch is here already: only its answer was lost.
-local done = redis.call('GET', by)
+local done = redis.call('HGET', log, by)
 if done then
   local words = {}
   for word in string.gmatch(done, '%S+') do words[#words + 1] = word end
@@ -44,15 +44,15 @@ if done then
 end
 -- Whoever sent this was told by now that it could not be stored.
 if now > tonumber(ARGV[10]) then return { 'late', now } end
-local epoch, head = find()
+local epoch, head, _, refs = find()
 if not epoch then return { 'doubt' } end
 
 local fields, drafts, with_ref = {}, {}, 0
-for i = 15, #ARGV do
+for i = 16, #ARGV do
   local field = ARGV[i]
   if field ~= '' then
     with_ref = with_ref + 1
-    fields[with_ref], drafts[with_ref] = field, i - 14
+    fields[with_ref], drafts[with_ref] = field, i - 15
   end
 end
 
@@ -143,11 +143,17 @@ if last >= first then
     end
   end
   if size > 0 then
-    if redis.call('HLEN', young) >= dedupe then
+    local held = redis.call('HLEN', young)
+    if held >= dedupe then
       redis.call('UNLINK', old)
       redis.call('RENAME', young, old)
+      held, refs = 0, 2
     end
     each('HSET', young, added)
+    if held == 0 then
+      redis.call('HSET', log, 'refs', math.max(refs, 1))
+      if retain_ms > 0 then redis.call('PEXPIRE', young, retain_ms + DAY) end
+    end
   end
   age()
   redis.call('PUBLISH', channel, 'm' .. epoch .. ' ' .. first .. ' ' .. last .. ' ' .. at .. ' ' .. text)
@@ -162,6 +168,6 @@ for _, draft in ipairs(drafts) do
     words[#words + 1] = seqs[draft]
   end
 end
-redis.call('SET', by, table.concat(words, ' '), 'PX', 600000)
+redis.call('HSET', log, by, table.concat(words, ' '))
 return answer(epoch, first, last, now, repeats)
 `);

@@ -99,7 +99,7 @@ export class RedisLog {
     known: () => Known | undefined,
   ): Promise<Appended<D>> {
     const batch = String(++this.#batches);
-    const keys = [...keysOf(room), keyOf(room, `by:${this.node}`)];
+    const keys = keysOf(room);
     const text = drafts.map(({ head, rest }) => head + PLACE + rest).join(",\n");
     const refs = drafts.some(({ ref }) => ref !== undefined)
       ? drafts.map(({ userId, ref }) => ref === undefined ? "" : `${userId}\0${ref}`)
@@ -117,6 +117,7 @@ export class RedisLog {
           String(dedupeMessages),
           String(drafts.length),
           text,
+          `by:${this.node}`,
           ...refs,
         ]);
         if (how === "ok") return appended(drafts, answer);

@@ -10,37 +10,20 @@ import type { User } from "../protocol.ts";
 import type { BrokerListener, Occupied, SharedPeople } from "./broker.ts";
 import type { RedisLink } from "./redis_link.ts";
 import { changeOf, opOf, PEOPLE, usersOf } from "./redis_people_script.ts";
+import { newPlace, type Place } from "./redis_place.ts";
 import { channelOf, keyOf } from "./redis_scripts.ts";
 
 /** How long a node's word is good. With a beat every 6 s its people are gone within 24 s of it. */
 const LEASE_MS = 18_000;
 /**
  * After Redis has lost everybody, for so long until all nodes have named theirs again. A turn is a
- * time at first and then counted on, so one that is far off is from after such a loss.
+ * time in microseconds at first and then counted on, so one that is far off is from after such a loss.
  */
 const GATHER_MS = 10_000;
 const FAR = 10_000;
 /** Both by room: how many people are there, and until when that is believed. */
 const COUNTS = "parley:rooms";
 const BELIEVED = "parley:rooms:until";
-
-/** What is known of one room's people. */
-interface Place {
-  readonly room: string;
-  /** Who came, went and was renamed here, to be told: kind, id, name, whether the name is a guest's. */
-  ops: string[];
-  telling: Promise<void> | undefined;
-  /** Whether Redis knows who is here. */
-  isTold: boolean;
-  /** The last change that was heard; −1 while all of them are being asked for. */
-  turn: number;
-  /** The last change that there was, at the beat before. */
-  turnThen: number;
-  /** Changes that came while everybody was being asked for. */
-  early: string[];
-  count: number;
-  gathering: ReturnType<typeof setTimeout> | undefined;
-}
 
 export class RedisPeople implements SharedPeople {
   readonly #link: RedisLink;
@@ -88,6 +71,10 @@ export class RedisPeople implements SharedPeople {
   async open(room: string): Promise<void> {
     const place = this.#place(room);
     await place.telling;
+    // Whoever asks now knows nobody yet, whatever was known before.
+    clearTimeout(place.gathering);
+    place.gathering = undefined;
+    [place.turn, place.turnBefore] = [-1, -1];
     await this.#ask(place, [], true);
   }
 
@@ -127,6 +114,7 @@ export class RedisPeople implements SharedPeople {
     if (!place.isTold) return await this.#tellAll(place);
     const { turnThen, turn } = place;
     await this.#ask(place, [], false);
+    if (!place.isTold) return await this.#tellAll(place);
     // What there was a whole beat ago ought to have been heard.
     if (turnThen > turn && turn >= 0) this.#askAgain(place);
   }
@@ -141,17 +129,7 @@ export class RedisPeople implements SharedPeople {
   #place(room: string): Place {
     let place = this.#places.get(room);
     if (place === undefined) {
-      place = {
-        room,
-        ops: [],
-        telling: undefined,
-        isTold: true,
-        turn: -1,
-        turnThen: 0,
-        early: [],
-        count: 0,
-        gathering: undefined,
-      };
+      place = newPlace(room);
       this.#places.set(room, place);
     }
     return place;
@@ -196,16 +174,15 @@ export class RedisPeople implements SharedPeople {
 
   async #ask(place: Place, ops: readonly string[], everybody: boolean): Promise<void> {
     const { room } = place;
-    if (everybody) place.turn = -1;
-    const [turn, mine, count, all] = await this.#link.run(PEOPLE, [
-      keyOf(room, "people"),
-      keyOf(room, "turn"),
-      keyOf(room, "nodes"),
-    ], [
+    if (everybody) {
+      if (place.turn >= 0) place.turnBefore = place.turn;
+      place.turn = -1;
+    }
+    const keys = ["people", "turn", "nodes", "at"].map((what) => keyOf(room, what));
+    const [turn, mine, count, all] = await this.#link.run(PEOPLE, keys, [
       this.#node,
       String(LEASE_MS),
       channelOf(room),
-      keyOf(room, "at:"),
       everybody ? "1" : "",
       ...ops,
     ]);
@@ -213,8 +190,13 @@ export class RedisPeople implements SharedPeople {
     if (place.ops.length === 0 && Number(mine) !== this.#here(room)) place.isTold = false;
     this.#setCount(place, Number(count), ops.length === 0);
     if (!everybody || !Array.isArray(all)) return;
+    const { turnBefore } = place;
     place.turn = Number(turn);
-    this.#listener.people?.(room, { kind: "everyone", users: usersOf(all) });
+    if (turnBefore >= 0 && Math.abs(place.turn - turnBefore) >= FAR) this.#gather(place);
+    // Right after a loss they are not all: nobody has left who is only not named again yet.
+    if (place.gathering === undefined) {
+      this.#listener.people?.(room, { kind: "everyone", users: usersOf(all) });
+    }
     const early = place.early;
     place.early = [];
     for (const message of early) this.hear(room, message);
@@ -229,7 +211,10 @@ export class RedisPeople implements SharedPeople {
   #gather(place: Place): void {
     clearTimeout(place.gathering);
     if (this.#closed) return;
-    place.gathering = setTimeout(() => this.#askAgain(place), GATHER_MS);
+    place.gathering = setTimeout(() => {
+      place.gathering = undefined;
+      this.#askAgain(place);
+    }, GATHER_MS);
   }
 
   /** For those who ask which rooms there are. */

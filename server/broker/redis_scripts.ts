@@ -3,12 +3,15 @@
  * script is the only thing that looks at a log and changes it, so no two nodes can give out the same
  * `seq`. A room is
  *
- * - `log`, a hash: the epoch, the head, when it last grew, and the life of Redis that it was last
- *   seen in. A server that was started anew, or a replica that took over, is another life, in which
- *   the newest writes of the one before may be missing;
+ * - `log`, a hash: the epoch, the head, when it last grew, how many of the two below there are, and
+ *   the life of Redis that it was last seen in. A server that was started anew, or a replica that
+ *   took over, is another life, in which the newest writes of the one before may be missing. And for
+ *   each node the last batch that it brought, by which a repeated one is recognised;
  * - `batches`, a stream: an entry for each batch, its id the last `seq` in it, its text a frame;
- * - `young` and `old`, two hashes: which `seq` a person's `ref` was given;
- * - `by`, for each node: the last batch that it brought, by which a repeated one is recognised.
+ * - `young` and `old`, two hashes: which `seq` a person's `ref` was given.
+ *
+ * Redis may evict any of them by itself. Without `log` or `batches` the log is gone; without the refs
+ * it is kept, and is another, since in the one that it was no message may be stored twice.
  *
  * @module
  */
@@ -45,6 +48,7 @@ local retain_messages, retain_ms = tonumber(ARGV[8]), tonumber(ARGV[9])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local DAY = 86400000
+local BROUGHT = 600000 -- a batch is recognised for so long, at the least
 
 -- The batch that holds that seq, if it is still kept: first, last, text, at.
 local function batch_of(seq)
@@ -66,34 +70,48 @@ end
 
 -- The log as it is, or begun anew if some of it is lost. Nothing, if somebody else has to say.
 local function find()
-  local found = redis.call('HMGET', log, 'epoch', 'head', 'life', 'at')
+  local found = redis.call('HMGET', log, 'epoch', 'head', 'life', 'at', 'refs')
   local epoch, head, at = found[1], tonumber(found[2] or 0), tonumber(found[4] or 0)
-  local gone = not epoch
-  if epoch and head > 0 and redis.call('EXISTS', batches) == 0 then
-    gone = retain_ms == 0 or now - at < retain_ms
+  local refs = tonumber(found[5] or 0)
+  local gone, forgot = not epoch, false
+  local there = redis.call('EXISTS', batches, young, old)
+  if epoch and there < math.min(head, 1) + refs and (retain_ms == 0 or now - at < retain_ms) then
+    gone = head > 0 and redis.call('EXISTS', batches) == 0
+    forgot = not gone
   end
+  local lost = gone or forgot
   local is_witness = known_epoch ~= '' and known_epoch == epoch
-  if not gone and found[3] == life and not (is_witness and not vouches(epoch, head)) then
-    return epoch, head, at
+  if not lost and found[3] == life and not (is_witness and not vouches(epoch, head)) then
+    return epoch, head, at, refs
   end
-  if not gone and not is_witness and patient then return nil end
+  if not lost and not is_witness and patient then return nil end
+  if lost then
+    redis.call('DEL', young, old)
+    redis.call('HSET', log, 'refs', 0)
+    refs = 0
+  end
   if gone then
-    redis.call('DEL', batches, young, old)
+    redis.call('DEL', batches)
     head = 0
   end
-  if gone or not vouches(epoch, head) then
+  if lost or not vouches(epoch, head) then
     epoch = candidate
     redis.call('PUBLISH', channel, 'e')
   end
   redis.call('HSET', log, 'epoch', epoch, 'head', string.format('%.0f', head), 'life', life)
   if head == 0 then redis.call('PEXPIRE', log, DAY) end
-  return epoch, head, at
+  return epoch, head, at, refs
 end
 
 -- Once a minute: what is too old goes, and what nobody writes to any more is given an end.
 local function age()
   if now - tonumber(redis.call('HGET', log, 'aged') or 0) < 60000 then return end
   redis.call('HSET', log, 'aged', string.format('%.0f', now))
+  local fields = redis.call('HGETALL', log)
+  for i = 1, #fields, 2 do
+    local brought = string.sub(fields[i], 1, 3) == 'by:' and string.match(fields[i + 1], '^%S+ %S+ %S+ %S+ (%S+)')
+    if brought and tonumber(brought) < now - BROUGHT then redis.call('HDEL', log, fields[i]) end
+  end
   if retain_ms == 0 then return redis.call('PERSIST', log) end
   redis.call('PEXPIRE', log, retain_ms + 30 * DAY)
   for _, key in ipairs({ batches, young, old }) do redis.call('PEXPIRE', key, retain_ms + DAY) end
