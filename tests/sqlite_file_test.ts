@@ -4,7 +4,7 @@
  * @module
  */
 import { BrokerError } from "../server/broker/broker.ts";
-import { assert, assertEquals, assertRejects } from "./assert.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "./assert.ts";
 import { draft, textsOf } from "./broker_suite.ts";
 import { Directory } from "./sqlite_directory.ts";
 
@@ -130,34 +130,90 @@ Deno.test("sqlite: a new file can be read by its owner only", async () => {
   assertEquals(((await Deno.stat(at.file)).mode ?? 0) & 0o777, 0o600);
 });
 
-Deno.test("sqlite: a second process on the same file is refused, also on its symbolic link", async () => {
-  await using at = new Directory();
-  await using broker = await at.open();
-  await broker.publish([draft("mine")]);
-  await Deno.symlink(at.file, `${at.path}/link.db`);
+/** What another process is told that opens the file; it ends with it. */
+async function openElsewhere(path: string, before = ""): Promise<string> {
+  const broker = JSON.stringify(import.meta.resolve("../server/broker/sqlite.ts"));
   const script = `
-    import { SqliteBroker } from ${
-    JSON.stringify(import.meta.resolve("../server/broker/sqlite.ts"))
-  };
+    import { SqliteBroker } from ${broker};
+    ${before}
     try {
       await SqliteBroker.open({ path: Deno.args[0], retainMessages: 0, retainDays: 0, dedupeMessages: 1 });
       console.log("opened");
     } catch (thrown) {
       console.log(thrown.name + ": " + thrown.message);
-    }`;
+    }
+    Deno.exit();`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-check", script, path],
+  }).output();
+  return new TextDecoder().decode(stdout).trim();
+}
+
+Deno.test("sqlite: a second process on the same file is refused, also on its symbolic link", async () => {
+  await using at = new Directory();
+  await using broker = await at.open();
+  await broker.publish([draft("mine")]);
+  await Deno.symlink(at.file, `${at.path}/link.db`);
   for (const path of [at.file, `${at.path}/link.db`]) {
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["eval", "--no-check", script, path],
-    }).output();
-    const said = new TextDecoder().decode(stdout).trim();
-    assertEquals(said, `BrokerError: The database ${path} is in use by another process.`);
+    const refusal = `BrokerError: The database ${path} is in use by another process.`;
+    assertEquals(await openElsewhere(path), refusal);
   }
   await broker.publish([draft("still mine")]);
   assertEquals(await textsOf(broker), ["mine", "still mine"]);
 });
 
-Deno.test("sqlite: the same file opened twice in one process is refused", async () => {
+Deno.test("sqlite: the same file opened twice in one process is refused, and stays locked", async () => {
   await using at = new Directory();
-  await using _broker = await at.open();
-  await assertRejects(() => at.open(), BrokerError, "in use");
+  {
+    await using _broker = await at.open();
+    await assertRejects(() => at.open(), BrokerError, "in use");
+    assertMatch(await openElsewhere(at.file), /in use by another process/);
+  }
+  await using _again = await at.open();
+});
+
+Deno.test("sqlite: whoever was killed while it made the file does not keep the next from it", async () => {
+  await using at = new Directory();
+  // The system kills it when it writes the second page.
+  const limit = 'new Deno.Command("prlimit", {args: ["--pid", `${Deno.pid}`, "--fsize=4096"]})';
+  assertEquals(await openElsewhere(at.file, `${limit}.outputSync();`), "");
+  assertEquals(at.bytes().length, 4096);
+  await using broker = await at.open();
+  await broker.publish([draft("a")]);
+  assertEquals(await textsOf(broker), ["a"]);
+});
+
+/** What would be found if the process were killed now. */
+async function afterKill(at: Directory): Promise<string[]> {
+  await using copy = new Directory();
+  await Deno.copyFile(at.file, copy.file);
+  await Deno.copyFile(`${at.file}-wal`, `${copy.file}-wal`);
+  await using broker = await copy.open();
+  return await textsOf(broker);
+}
+
+Deno.test("sqlite: a write-ahead log that is deleted underfoot is begun anew, and nothing is lost", async () => {
+  await using at = new Directory();
+  await using broker = await at.open();
+  await broker.publish([draft("a")]);
+  await Deno.remove(`${at.file}-wal`);
+  await broker.publish([draft("b")]);
+  assertEquals(await afterKill(at), ["a", "b"]);
+  await Deno.remove(`${at.file}-wal`);
+  broker.prune(); // which comes round though nobody says anything
+  assertEquals(await afterKill(at), ["a", "b"]);
+  await broker.publish([draft("c")]);
+  assertEquals(await afterKill(at), ["a", "b", "c"]);
+});
+
+Deno.test("sqlite: publish() rejects while the write-ahead log is another file", async () => {
+  await using at = new Directory();
+  await using broker = await at.open();
+  await broker.publish([draft("a")]);
+  await Deno.rename(`${at.file}-wal`, `${at.path}/aside`);
+  await Deno.writeTextFile(`${at.file}-wal`, "something else");
+  await assertRejects(() => broker.publish([draft("b")]), BrokerError, "-wal was replaced");
+  await Deno.rename(`${at.path}/aside`, `${at.file}-wal`);
+  await broker.publish([draft("b")]);
+  assertEquals(await afterKill(at), ["a", "b"]);
 });

@@ -13,8 +13,14 @@ export interface Stored {
   readonly database: DatabaseSync;
   readonly epoch: string;
   readonly secret: Uint8Array;
-  /** @throws {BrokerError} if the file was removed or replaced: a commit would reach nobody. */
+  /**
+   * To be called before each commit, which would else reach nobody. A write-ahead log that was removed
+   * is begun anew, and what was in it saved.
+   *
+   * @throws {BrokerError} if the file was removed or replaced, or its write-ahead log was replaced.
+   */
   mustStillBeThere(): void;
+  close(): void;
 }
 
 /** "Prly", in the header of every file of ours. */
@@ -41,6 +47,9 @@ const SCHEMA = `
   ) STRICT;
 `;
 
+/** Files that are open in this process, by their place in the file system. */
+const openFiles = new Set<string>();
+
 /** @throws {BrokerError} in one line */
 export function openDatabase(path: string): Stored {
   const inMemory = path === ":memory:";
@@ -52,7 +61,8 @@ export function openDatabase(path: string): Stored {
     // Exclusive from the first access on: no second process, and no shared-memory file.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("BEGIN EXCLUSIVE");
-    if (size === 0) create(database);
+    // Not ours: new, or what made it was killed and SQLite has just undone the half of it.
+    if (database.prepare("PRAGMA application_id").get()?.application_id === 0) create(database);
     database.exec("COMMIT");
     trusted = size === 0;
     if (size > 0 && size <= CHECKED_BYTES) mustBeSound(database, path);
@@ -63,24 +73,63 @@ export function openDatabase(path: string): Stored {
       );
     }
     trusted = true;
-    database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = FULL");
     database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
-    const inode = inMemory ? null : Deno.statSync(path).ino;
+    const opened = database;
+    const file = placeOf(path);
+    const log = new WriteAheadLog(path, database);
+    if (file !== undefined) openFiles.add(file);
     return {
       database,
       epoch: String(row.epoch),
       secret: row.secret,
       mustStillBeThere() {
-        if (!inMemory && inodeOf(path) !== inode) {
+        if (inMemory) return;
+        if (placeOf(path) !== file) {
           throw new BrokerError(`The database ${path} was removed or replaced.`);
         }
+        log.mustStillBeThere();
+      },
+      close() {
+        if (file !== undefined) openFiles.delete(file);
+        opened.close();
       },
     };
   } catch (thrown) {
     // Closing would fold a write-ahead log into a damaged file and delete it; exiting does not.
     if (trusted) database?.close();
     throw inOneLine(path, thrown);
+  }
+}
+
+/** The file beside the database that commits go to. */
+class WriteAheadLog {
+  readonly #path: string;
+  readonly #database: DatabaseSync;
+  #place: string | undefined;
+
+  constructor(path: string, database: DatabaseSync) {
+    this.#path = `${path}-wal`;
+    this.#database = database;
+    this.#begin();
+  }
+
+  mustStillBeThere(): void {
+    const place = placeOf(this.#path);
+    if (place === this.#place && place !== undefined) return;
+    if (place !== undefined) throw new BrokerError(`${this.#path} was replaced.`);
+    // We still have it open: into the database with all that it holds, and only then let go of it.
+    const outcome = this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+    if (outcome?.busy !== 0) throw new BrokerError(`${this.#path} was removed.`);
+    this.#database.exec("PRAGMA journal_mode = DELETE");
+    this.#begin();
+    if (this.#place === undefined) throw new BrokerError(`${this.#path} cannot be made again.`);
+  }
+
+  #begin(): void {
+    this.#database.exec("PRAGMA journal_mode = WAL");
+    this.#database.exec("SELECT 1 FROM log"); // the first access makes it
+    this.#place = placeOf(this.#path);
   }
 }
 
@@ -101,6 +150,10 @@ function create(database: DatabaseSync): void {
 function inspect(path: string): number {
   const header = new Uint8Array(100);
   let size: number;
+  // Closing a file gives up all locks that this process has on it: not even looked at, then.
+  if (openFiles.has(placeOf(path) ?? "")) {
+    throw new BrokerError(`The database ${path} is in use by this process already.`);
+  }
   try {
     using file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
     const info = file.statSync();
@@ -132,11 +185,12 @@ function mustBeSound(database: DatabaseSync, path: string): void {
   }
 }
 
-function inodeOf(path: string): number | null {
+function placeOf(path: string): string | undefined {
   try {
-    return Deno.statSync(path).ino;
+    const { dev, ino } = Deno.statSync(path);
+    return `${dev} ${ino}`;
   } catch {
-    return null;
+    return undefined;
   }
 }
 

@@ -100,6 +100,7 @@ export class SqliteStore {
 
   /** One small step through the rooms, removing what is older at that moment than is kept. */
   prune(now: number): void {
+    this.#stored.mustStillBeThere();
     if (this.#options.retainDays === 0) return;
     const before = now - this.#options.retainDays * 86_400_000;
     const rooms = this.#sql.rooms.all(this.#agedUpTo, PRUNE_ROOMS);
@@ -112,7 +113,7 @@ export class SqliteStore {
   }
 
   close(): void {
-    this.#stored.database.close();
+    this.#stored.close();
   }
 
   /** Removes a little of what is too much, in the transaction that made it too much. */
