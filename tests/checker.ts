@@ -24,7 +24,7 @@ interface Place {
 
 /** One run. */
 export class Checker {
-  readonly #mayLose: boolean;
+  readonly mayLose: boolean;
   /** The text of everything that anybody was shown, by epoch and then by `seq`. */
   readonly #seen = new Map<string, string[]>();
   readonly #views: View[] = [];
@@ -35,7 +35,7 @@ export class Checker {
 
   /** @param mayLose whether the log may be lost on the way, and another begun. */
   constructor({ mayLose = false } = {}) {
-    this.#mayLose = mayLose;
+    this.mayLose = mayLose;
   }
 
   /** All epochs, in the order they were met. */
@@ -51,7 +51,7 @@ export class Checker {
 
   met(epoch: string): void {
     if (this.#seen.has(epoch)) return;
-    assert(this.#seen.size === 0 || this.#mayLose, `the epoch became ${epoch}`);
+    assert(this.#seen.size === 0 || this.mayLose, `the epoch became ${epoch}`);
     this.#seen.set(epoch, []);
   }
 
@@ -156,6 +156,12 @@ export class View {
   welcomed(userId: string): void {
     assertEquals(userId, this.#userId || userId, `${this.name} became somebody else`);
     this.#userId = userId;
+  }
+
+  /** The server does not know it any more: the secret went with the log. */
+  forgotten(): void {
+    assert(this.#checker.mayLose, `${this.name} was forgotten`);
+    this.#userId = "";
   }
 
   joined({ epoch, seq, recovered }: Pick<JoinedEvent, "epoch" | "seq" | "recovered">): void {

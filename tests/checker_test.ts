@@ -85,6 +85,7 @@ const WRONGS: readonly (readonly [
     ann.heard(chat(3, "thrée", { ref: "three" }));
   }],
   ["a token that is good for somebody else", "somebody else", ({ ann }) => ann.welcomed("b")],
+  ["a client whose token is not known any more", "was forgotten", ({ ann }) => ann.forgotten()],
   ["a client that is not recovered, though the log is the same", "not recovered", ({ bob }) => {
     bob.joined({ epoch: "e", seq: 2, recovered: false });
   }],

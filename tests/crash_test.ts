@@ -6,11 +6,11 @@
  * @module
  */
 import { assert, assertEquals } from "./assert.ts";
-import { Checker, emptied, readLog } from "./checker.ts";
-import { connect, until } from "./harness.ts";
+import { Checker, readLog } from "./checker.ts";
+import { Crowd } from "./crowd.ts";
+import { connect } from "./harness.ts";
 import { seeded } from "./proxy.ts";
 import { ServerProcess } from "./server_process.ts";
-import { gather, type Wanderer, wanderers } from "./wanderer.ts";
 
 const KILLS = Deno.env.get("CRASH") === undefined ? 12 : 50;
 const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
@@ -22,51 +22,49 @@ const OPTIONS = {
   GRACE_SECONDS: "0.1",
 };
 
-/** Lets everybody come to an end, and holds what they saw against the log. */
-async function conclude(
-  server: ServerProcess,
-  checker: Checker,
-  all: readonly Wanderer[],
-  wandering: Promise<unknown>,
-): Promise<number> {
-  for (const wanderer of all) wanderer.finish();
-  await wandering;
-  const { texts } = await readLog(server);
-  await gather(all, texts.length);
-  await checker.conclude(server);
-  assertEquals(checker.echoes, texts.length); // nobody else said anything
-  await emptied(server);
+/** Lets everybody come to an end, and has the last word. */
+async function conclude(crowd: Crowd, server: ServerProcess): Promise<number> {
+  await crowd.settle(server);
+  const { texts } = await crowd.conclude(server);
+  assertEquals(crowd.checker.echoes, texts.length); // nobody else said anything
   return texts.length;
 }
 
 Deno.test(`a server that is killed ${KILLS} times keeps its word, seed ${SEED}`, async () => {
   await using server = await ServerProcess.start(OPTIONS);
   const random = seeded(SEED);
-  const checker = new Checker();
-  const all = wanderers(8, { nodes: [server], random, thinkMs: 4 }, checker);
-  const wandering = Promise.all(all.map((wanderer) => wanderer.wander()));
-  /** A failed wanderer fails the test at once. */
-  const moment = (longestMs: number) => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    setTimeout(resolve, random() * longestMs);
-    return Promise.race([wandering, promise]);
-  };
+  await using crowd = new Crowd(8, { nodes: [server], random, thinkMs: 4 });
   for (let kill = 0; kill < KILLS; kill++) {
-    const aim = checker.echoes + 10 + random() * 300;
-    await Promise.race([wandering, until(() => checker.echoes >= aim, `${aim} echoes`)]);
-    await moment(20);
+    await crowd.echoes(10 + random() * 300);
+    await crowd.milliseconds(random() * 20);
     await server.kill();
     if (kill % 4 === 3) {
       server.begin();
-      await moment(400); // still starting, or reading its log after the kill, or just there
+      await crowd.milliseconds(random() * 400); // starting, or reading its log, or just there
       await server.kill();
     }
     await server.restart();
-    await checker.check(server);
+    await crowd.checker.check(server);
   }
-  const total = await conclude(server, checker, all, wandering);
+  const total = await conclude(crowd, server);
   // deno-lint-ignore no-console
   if (KILLS > 12) console.log(`${KILLS} kills, ${total} messages`);
+});
+
+Deno.test(`killed in the middle of a write: the checker is content, seed ${SEED}`, async () => {
+  await using server = await ServerProcess.start(OPTIONS);
+  const random = seeded(SEED);
+  await using crowd = new Crowd(8, { nodes: [server], random, thinkMs: 1 });
+  for (let time = 0; time < 3; time++) {
+    await crowd.echoes(50);
+    const { size } = await Deno.stat(`${server.db}-wal`);
+    // The system kills it at that byte of the write-ahead log: a frame of it is there in part.
+    await server.limitFiles(size + 1 + Math.floor(8000 * random()));
+    assertEquals((await crowd.meanwhile(server.ended()))?.signal, "SIGXFSZ");
+    await server.restart();
+    await crowd.checker.check(server);
+  }
+  await conclude(crowd, server);
 });
 
 /** A moment, and how much of the message that met it is in the log afterwards. */
@@ -110,15 +108,11 @@ for (const [moment, stored] of MOMENTS) {
 
   Deno.test(`killed ${moment} of a batch of many: the checker is content, seed ${SEED}`, async () => {
     await using server = await ServerProcess.start(OPTIONS, { script: [...script, "40"] });
-    const checker = new Checker();
-    const all = wanderers(8, { nodes: [server], random: seeded(SEED), thinkMs: 1 }, checker);
-    const wandering = Promise.all(all.map((wanderer) => wanderer.wander()));
-    const end = await Promise.race([wandering, server.ended()]);
-    assert("signal" in end && end.signal === "SIGKILL");
+    await using crowd = new Crowd(8, { nodes: [server], random: seeded(SEED), thinkMs: 1 });
+    assertEquals((await crowd.meanwhile(server.ended()))?.signal, "SIGKILL");
     await server.restart();
-    await checker.check(server);
-    const aim = checker.echoes + 100;
-    await Promise.race([wandering, until(() => checker.echoes >= aim, "them to go on")]);
-    await conclude(server, checker, all, wandering);
+    await crowd.checker.check(server);
+    await crowd.echoes(100);
+    await conclude(crowd, server);
   });
 }

@@ -40,6 +40,13 @@ export class ServerProcess extends Child {
     return started;
   }
 
+  /** How large it may make a file from now on; a write over that kills it, unless it is spared. */
+  async limitFiles(bytes: number | "unlimited"): Promise<void> {
+    const args = ["--pid", `${this.pid}`, `--fsize=${bytes}:`];
+    const { success, stderr } = await new Deno.Command("prlimit", { args }).output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+  }
+
   protected override command(): Deno.Command {
     const task = startTask();
     const args = this.#script ? ["run", "-A", ...this.#script] : task.args;

@@ -6,12 +6,10 @@
  * @module
  */
 import { assertEquals } from "./assert.ts";
-import { Checker, emptied } from "./checker.ts";
-import { until } from "./harness.ts";
+import { Crowd } from "./crowd.ts";
 import { faultProxy, seeded } from "./proxy.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
 import { ServerProcess } from "./server_process.ts";
-import { gather, type Journey, wanderers } from "./wanderer.ts";
 
 const IS_LONG = Deno.env.get("STORM") !== undefined;
 const SCALE = IS_LONG
@@ -42,21 +40,13 @@ async function storm(): Promise<void> {
   await using b = await ServerProcess.start({ ...OPTIONS, REDIS_URL: redis.url });
   await using c = await ServerProcess.start({ ...OPTIONS, REDIS_URL: redis.url });
   const { messages, thinkMs } = SCALE;
-  const journey: Journey = { nodes: [a, b, c], random: seeded(SEED), messages, thinkMs };
-  const checker = new Checker();
-  const all = wanderers(SCALE.wanderers, journey, checker);
+  const journey = { nodes: [a, b, c], random: seeded(SEED), messages, thinkMs };
+  await using crowd = new Crowd(SCALE.wanderers, journey);
+  const { checker } = crowd;
   const total = SCALE.wanderers * messages;
-  const wandering = Promise.all(all.map((wanderer) => wanderer.wander()));
-  /** Until so much more of all was said; a failed wanderer fails the test at once. */
-  const progress = async (share: number) => {
-    const aim = Math.min(total, checker.echoes + share * SCALE.step * total);
-    await Promise.race([
-      wandering,
-      until(() => checker.echoes >= aim, `${aim} of ${total} echoes`),
-    ]);
-  };
-  const wait = (milliseconds: number) =>
-    Promise.race([wandering, new Promise((resolve) => setTimeout(resolve, milliseconds))]);
+  /** Until so much more of all was said. */
+  const progress = (share: number) =>
+    crowd.echoes(Math.min(total - checker.echoes, share * SCALE.step * total));
 
   await progress(0.1);
   await b.kill();
@@ -64,14 +54,14 @@ async function storm(): Promise<void> {
   await b.restart();
   c.signal("SIGSTOP");
   await progress(0.05);
-  await wait(SCALE.stopMs);
+  await crowd.milliseconds(SCALE.stopMs);
   c.signal("SIGCONT");
   await progress(0.05);
   await redis.kill();
   await redis.restart();
   await progress(0.05);
   redis.signal("SIGSTOP");
-  await wait(SCALE.pauseMs);
+  await crowd.milliseconds(SCALE.pauseMs);
   redis.signal("SIGCONT");
   await progress(0.05);
   for (let cut = 0; cut < 5; cut++) {
@@ -81,11 +71,10 @@ async function storm(): Promise<void> {
     proxy.flow();
     await progress(0.02);
   }
-  await wandering;
-  await gather(all, total);
+  await crowd.allSaid();
+  await crowd.settle(a, b, c);
+  for (const node of [a, b, c]) assertEquals((await crowd.conclude(node)).texts.length, total);
   assertEquals(checker.echoes, total);
-  for (const node of [a, b, c]) assertEquals((await checker.conclude(node)).texts.length, total);
-  await emptied(a, b, c);
   // deno-lint-ignore no-console
   if (IS_LONG) console.log(`${total} messages, ${checker.unavailable} times unavailable`);
 }

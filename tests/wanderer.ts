@@ -39,6 +39,7 @@ export class Wanderer {
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   /** Set when it only listens any more: until it was shown this. */
   #goal: number | undefined;
+  #isGone = false;
   /** Pings heard so far. */
   pings = 0;
 
@@ -51,7 +52,7 @@ export class Wanderer {
 
   /** Wanders until all of its messages have come back. */
   async wander(): Promise<void> {
-    while (!this.#isDone) await this.#visit();
+    while (!this.#isDone && !this.#isGone) await this.#visit();
   }
 
   /** Says nothing new. */
@@ -68,6 +69,7 @@ export class Wanderer {
 
   /** Is gone; all its connections have ended when this settles. */
   async leave(): Promise<void> {
+    this.#isGone = true;
     this.#over?.();
     for (const timer of this.#timers) clearTimeout(timer);
     await Promise.all(this.#closings);
@@ -171,6 +173,11 @@ export class Wanderer {
   }
 
   #error({ code, ref, retryAfterMs }: Extract<Event, { type: "error" }>): void {
+    if (code === "unauthorized") {
+      this.#view.forgotten();
+      this.#token = undefined;
+      return this.#over?.();
+    }
     assertEquals(code, "unavailable");
     assert((retryAfterMs ?? 0) > 0, "it does not say when to come again");
     this.#checker.unavailable++;
@@ -190,15 +197,4 @@ export class Wanderer {
     }, milliseconds * (0.5 + this.#journey.random()));
     this.#timers.add(timer);
   }
-}
-
-/** So many wanderers on one journey. */
-export function wanderers(count: number, journey: Journey, checker: Checker): Wanderer[] {
-  return Array.from({ length: count }, (_, index) => new Wanderer(`w${index}`, journey, checker));
-}
-
-/** Brings everybody up to date with what was said, and sends them home. */
-export async function gather(all: readonly Wanderer[], newest: number): Promise<void> {
-  await Promise.all(all.map((wanderer) => wanderer.reach(newest)));
-  await Promise.all(all.map((wanderer) => wanderer.leave()));
 }

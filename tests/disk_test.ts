@@ -1,0 +1,170 @@
+/**
+ * A disk that fails under a running server, and is well again: full, read-only, or with files deleted
+ * by hand. Sends fail with an error that says when to try again, nothing is echoed that is not stored,
+ * reads and heartbeats go on, and when the disk is well so is the server, by itself.
+ *
+ * @module
+ */
+import type { ErrorEvent } from "../server/mod.ts";
+import { assert, assertEquals, assertMatch } from "./assert.ts";
+import { Checker } from "./checker.ts";
+import { Crowd } from "./crowd.ts";
+import { type Client, member, until } from "./harness.ts";
+import { ask, MESSAGES } from "./http.ts";
+import { seeded } from "./proxy.ts";
+import { ServerProcess } from "./server_process.ts";
+
+const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
+const OPTIONS = {
+  RATE: "0",
+  RETAIN_MESSAGES: "0",
+  RECENT_MESSAGES: "0",
+  GRACE_SECONDS: "0.1",
+  HEARTBEAT_SECONDS: "0.5",
+};
+/** A write over the limit is then an error, as on a full disk, and does not kill. */
+const SPARED = ["sh", "-c", 'trap "" XFSZ; exec "$@"', "sh"];
+
+/** Breaks the disk under people who talk, and mends it. @returns the messages in the end. */
+async function scene(
+  server: ServerProcess,
+  act: (crowd: Crowd) => Promise<void>,
+  checker?: Checker,
+): Promise<{ stored: number; echoes: number; unavailable: number }> {
+  const journey = { nodes: [server], random: seeded(SEED), thinkMs: 5 };
+  await using crowd = new Crowd(6, journey, checker);
+  await crowd.echoes(100);
+  await act(crowd);
+  await crowd.echoes(200);
+  await crowd.settle(server);
+  await server.kill(); // what it has in memory only is not stored
+  await server.restart();
+  const { texts } = await crowd.conclude(server);
+  const { echoes, unavailable } = crowd.checker;
+  return { stored: texts.length, echoes, unavailable };
+}
+
+/** Sees that the server is in trouble and bears it well. */
+async function inTrouble(server: ServerProcess, crowd: Crowd): Promise<void> {
+  const { checker } = crowd;
+  const refused = checker.unavailable;
+  await crowd.meanwhile(until(() => checker.unavailable >= refused + 5, "senders to be told"));
+  await using client = await member(server, { name: "Witness" });
+  const { code, retryAfterMs } = await refusal(client);
+  assertEquals(code, "unavailable");
+  assert((retryAfterMs ?? 0) > 0);
+  const { pings } = crowd;
+  await client.take("ping", 3);
+  await crowd.meanwhile(until(() => crowd.pings > pings, "the heartbeat of the others"));
+  await checker.check(server); // it tells all that it has, and that is all that was seen
+  const { status, headers } = await ask(server, MESSAGES, {
+    method: "POST",
+    body: { payload: "x" },
+  });
+  assertEquals(status, 503);
+  assertMatch(headers.get("retry-after") ?? "", /^[1-9]\d*$/);
+}
+
+/** The answer to something that cannot be stored. */
+async function refusal(client: Client): Promise<ErrorEvent> {
+  client.send({ type: "chat", payload: "x", ref: "x" });
+  return await client.next("error", ({ ref }) => ref === "x");
+}
+
+/** Makes a disk of 8 MB, where that is allowed: not in every container. */
+async function mount(folder: string): Promise<boolean> {
+  await Deno.mkdir(folder);
+  try {
+    const args = ["-t", "tmpfs", "-o", "size=8m", "tmpfs", folder];
+    return (await new Deno.Command("mount", { args, stderr: "null" }).output()).success;
+  } catch {
+    return false;
+  }
+}
+
+async function fill(file: string): Promise<void> {
+  using ballast = await Deno.open(file, { create: true, append: true });
+  try {
+    for (const piece = new Uint8Array(4096);;) await ballast.write(piece);
+  } catch {
+    // It is full.
+  }
+}
+
+Deno.test(`a full disk, then space again, seed ${SEED}`, async () => {
+  const folder = `${await Deno.makeTempDir()}/disk`;
+  const isMounted = await mount(folder);
+  try {
+    const env = { ...OPTIONS, DB: `${folder}/parley.db` };
+    await using server = await ServerProcess.start(env, { prefix: SPARED });
+    const { stored, echoes } = await scene(server, async (crowd) => {
+      for (let time = 0; time < 2; time++) {
+        if (isMounted) await fill(`${folder}/ballast`);
+        else await server.limitFiles((await Deno.stat(`${server.db}-wal`)).size);
+        await inTrouble(server, crowd);
+        if (isMounted) await Deno.remove(`${folder}/ballast`);
+        else await server.limitFiles("unlimited");
+        await crowd.echoes(50);
+      }
+    });
+    assertEquals(stored, echoes);
+  } finally {
+    if (isMounted) await new Deno.Command("umount", { args: [folder] }).output();
+    await Deno.remove(folder.replace(/disk$/, ""), { recursive: true });
+  }
+});
+
+Deno.test(`a disk that can only be read for a while, seed ${SEED}`, async () => {
+  await using server = await ServerProcess.start(OPTIONS, { prefix: SPARED });
+  const { stored, echoes } = await scene(server, async (crowd) => {
+    await server.limitFiles(0); // chmod means nothing to root, nor a remount to an open file
+    await inTrouble(server, crowd);
+    await server.limitFiles("unlimited");
+  });
+  assertEquals(stored, echoes);
+});
+
+Deno.test(`a database that is deleted underfoot, and begun anew by a restart, seed ${SEED}`, async () => {
+  await using server = await ServerProcess.start(OPTIONS);
+  const checker = new Checker({ mayLose: true });
+  await scene(server, async (crowd) => {
+    await Deno.remove(server.db);
+    await inTrouble(server, crowd);
+    await server.kill();
+    await server.restart();
+  }, checker);
+  assertEquals(checker.epochs.length, 2);
+});
+
+Deno.test(`a write-ahead log that is deleted underfoot costs nothing, seed ${SEED}`, async () => {
+  await using server = await ServerProcess.start(OPTIONS);
+  const { stored, echoes, unavailable } = await scene(server, async (crowd) => {
+    for (let time = 0; time < 5; time++) {
+      await Deno.remove(`${server.db}-wal`);
+      await crowd.echoes(50);
+    }
+  });
+  assertEquals([stored, unavailable], [echoes, 0]);
+});
+
+Deno.test(`another process that wants the database is kept out, seed ${SEED}`, async () => {
+  await using server = await ServerProcess.start(OPTIONS);
+  const script = `
+    import { DatabaseSync } from "node:sqlite";
+    const database = new DatabaseSync(Deno.args[0]);
+    for (const sql of ["BEGIN EXCLUSIVE", "SELECT * FROM log", "DELETE FROM batches"]) {
+      try {
+        database.exec(sql);
+        console.log("done");
+      } catch (thrown) {
+        console.log(thrown.message);
+      }
+    }`;
+  const { stored, echoes, unavailable } = await scene(server, async (crowd) => {
+    const args = ["eval", "--no-check", script, server.db];
+    const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
+    assertEquals(new TextDecoder().decode(stdout), "database is locked\n".repeat(3));
+    await crowd.echoes(50);
+  });
+  assertEquals([stored, unavailable], [echoes, 0]);
+});
