@@ -15,14 +15,16 @@ const REPLACE_MS = 1000;
 export class Workers {
   readonly #options: Options;
   readonly #log: Log;
+  readonly #script: URL;
   readonly #threads = new Set<Worker>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #stopping = false;
 
   /** @param options those of the first node, with the port that it has got. */
-  constructor(options: Options, log: Log) {
+  constructor(options: Options, log: Log, script = new URL("./worker.ts", import.meta.url)) {
     this.#options = options;
     this.#log = log;
+    this.#script = script;
   }
 
   /** Starts all but the first, which is the caller. */
@@ -42,7 +44,7 @@ export class Workers {
   }
 
   async #start(): Promise<void> {
-    const thread = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    const thread = new Worker(this.#script, { type: "module" });
     this.#threads.add(thread);
     thread.onerror = (event) => {
       event.preventDefault(); // or all the others would go with it

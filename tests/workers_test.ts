@@ -1,0 +1,123 @@
+/**
+ * Several nodes in one program: one port, one room, one end.
+ *
+ * @module
+ */
+import { type Log, silentLog } from "../server/mod.ts";
+import { completeOptions } from "../server/options.ts";
+import { Workers } from "../server/workers.ts";
+import { assert, assertEquals } from "./assert.ts";
+import { type Client, connect, patiently, serve, until } from "./harness.ts";
+import { Program } from "./program.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
+
+function test(behaviour: string, act: (redis: RedisProcess) => Promise<void>): void {
+  Deno.test({
+    name: `workers: ${behaviour}`,
+    ignore: WITHOUT_REDIS,
+    fn: async () => {
+      await using redis = await RedisProcess.start();
+      await act(redis);
+    },
+  });
+}
+
+/** How many nodes have members in the lobby: each listens to its channel once. */
+async function nodes(redis: RedisProcess): Promise<number> {
+  const answer = await redis.ask("PUBSUB", "NUMSUB", "parley:{lobby}:heard");
+  return Number(answer.split("\n").at(-1));
+}
+
+/** Clients in the lobby, as many as it takes until so many nodes have some: the kernel deals them out. */
+async function everywhere(redis: RedisProcess, url: string, most: number): Promise<Client[]> {
+  const clients: Client[] = [];
+  await until(async () => {
+    const client = await connect({ url });
+    clients.push(client);
+    await client.next("joined");
+    return await nodes(redis) === most;
+  }, `clients on ${most} nodes`);
+  return clients;
+}
+
+test("clients of one port are on all of them and in one room, and SIGTERM ends all", async (redis) => {
+  await using program = await Program.start(["--redis", redis.url, "--workers", "3"]);
+  const clients = await everywhere(redis, program.url, 3);
+  for (const [index, client] of clients.entries()) {
+    client.send({ type: "chat", payload: `${index}` });
+  }
+  const heard = await Promise.all(clients.map((client) => client.take("chat", clients.length)));
+  for (const events of heard) assertEquals(events, heard[0]);
+  assertEquals(heard[0]?.map(({ seq }) => seq), clients.map((_, index) => index + 1));
+  program.signal("SIGTERM");
+  for (const client of clients) {
+    await client.next("bye");
+    assertEquals((await client.closed).code, 1012);
+  }
+  const { code, err } = await program.ended();
+  assertEquals([code, err.includes("failed")], [0, false], err);
+  assertEquals(await nodes(redis), 0);
+});
+
+/** A first node in this process, and the log of what happens to the others. */
+async function first(redis: RedisProcess) {
+  const server = await serve({ redis: redis.url, workers: 2 });
+  const { url, port } = server;
+  const options = completeOptions({ redis: redis.url, workers: 2, port, rate: 0 });
+  const failures: string[] = [];
+  const error: Log["error"] = (_, { reason } = {}) => void failures.push(String(reason));
+  return { server, url, options, failures, log: { ...silentLog, error } };
+}
+
+test("one that dies is logged and replaced, and the others go on", async (redis) => {
+  const { server, url, options, failures, log } = await first(redis);
+  await using _ = server;
+  const workers = new Workers(options, log, new URL("dying_worker.ts", import.meta.url));
+  await workers.start();
+  const clients = await everywhere(redis, url, 2);
+  const channel = new BroadcastChannel("parley: dying worker");
+  channel.postMessage("now");
+  channel.close();
+  await until(async () => await nodes(redis) === 1, "the node to be gone");
+  const [failure = ""] = failures;
+  assertEquals([failures.length, failure.includes("died, as it was told to")], [1, true], failure);
+  const isOpen = ({ socket }: Client) => socket.readyState === WebSocket.OPEN;
+  await until(() => !clients.every(isOpen), "its clients to notice");
+  const more = await everywhere(redis, url, 2); // it is replaced
+  const survivors = clients.filter(isOpen);
+  assert(survivors.length > 0);
+  more[0]?.send({ type: "chat", payload: "still here" });
+  for (const client of [...survivors, ...more]) {
+    assertEquals((await client.next("chat")).payload, "still here");
+  }
+  await workers.stop();
+  assertEquals(failures.length, 1);
+  for (const client of clients) await client.close();
+  for (const client of more) await client.close();
+});
+
+test("one that cannot start is tried again", async (redis) => {
+  const { server, url, options, failures, log } = await first(redis);
+  await server.stop();
+  const inTheWay = Deno.listen({ hostname: "127.0.0.1", port: options.port });
+  const workers = new Workers(options, log);
+  await workers.start();
+  await until(() => failures.length > 0, "the failure to be logged");
+  inTheWay.close();
+  const client = await patiently(again(() => connect({ url })), "the worker to start");
+  await client.next("joined");
+  const closed = client.closed;
+  await workers.stop();
+  assertEquals((await closed).code, 1012);
+});
+
+/** Does it until it succeeds. */
+async function again<T>(act: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await act();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
