@@ -12,14 +12,17 @@ export type Keeping = "nothing" | "file";
 /** A running Redis. */
 export class RedisProcess extends Child {
   readonly #keeping: Keeping;
+  readonly #more: readonly string[];
 
-  private constructor(keeping: Keeping) {
+  private constructor(keeping: Keeping, more: readonly string[]) {
     super();
     this.#keeping = keeping;
+    this.#more = more;
   }
 
-  static async start(keeping: Keeping = "nothing"): Promise<RedisProcess> {
-    const started = new RedisProcess(keeping);
+  /** @param more further arguments, such as `--cluster-enabled yes`. */
+  static async start(keeping: Keeping = "nothing", ...more: string[]): Promise<RedisProcess> {
+    const started = new RedisProcess(keeping, more);
     await started.restart();
     return started;
   }
@@ -40,7 +43,7 @@ export class RedisProcess extends Child {
     const keep = this.#keeping === "file" ? "yes" : "no";
     return new Deno.Command("redis-server", {
       args: ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder]
-        .concat("--save", "", "--appendonly", keep, "--appendfsync", "everysec"),
+        .concat("--save", "", "--appendonly", keep, "--appendfsync", "everysec", ...this.#more),
       stdin: "null",
       stdout: "null",
       stderr: "null",

@@ -150,6 +150,7 @@ export class RedisLink {
 
   async #meet(client: Client): Promise<void> {
     const info = String(await client.sendCommand(["INFO", "server"]));
+    if (/^redis_mode:cluster/m.test(info)) await refuseShards(client);
     const life = /^run_id:(\w+)/m.exec(info)?.[1] ?? "unknown";
     const [seconds, microseconds] = await client.sendCommand(["TIME"]) as unknown as string[];
     this.setNow(Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000));
@@ -159,6 +160,13 @@ export class RedisLink {
     this.#life = life;
     if (!isFirst) queueMicrotask(() => this.#listener.returned());
   }
+}
+
+/** Rooms of other shards would be out of reach, and each shard has a life of its own. */
+async function refuseShards(client: Client): Promise<void> {
+  const info = String(await client.sendCommand(["CLUSTER", "INFO"]));
+  const shards = Number(/^cluster_size:(\d+)/m.exec(info)?.[1] ?? 1);
+  if (shards > 1) throw new Error(`It is one of ${shards} shards, and there may be one only.`);
 }
 
 function withoutPassword(url: string): string {
