@@ -118,6 +118,7 @@ Deno.test({
       assertEquals(await redis.ask("DEL", "parley:{other}:batches"), "1");
       alice.send({ type: "chat", room: "other", payload: "anew" });
       assertEquals((await bob.next("joined")).recovered, false);
+      await bob.next("chat", ({ payload }) => payload === "anew");
       alice.send({ type: "leave", room: "other" });
       await bob.next("system", ({ kind }) => kind === "left");
     }
