@@ -87,7 +87,7 @@ Deno.test({
     const ping = async () => await redis.ask("PING") === "PONG" && monitor.commands.length > 0;
     await until(ping, "the monitor to listen");
     {
-      const options = { ...POLICY, redis: redis.url, rate: 1000, graceSeconds: 0 };
+      const options = { ...POLICY, redis: redis.url, rate: 1e6, burst: 1e6, graceSeconds: 0 };
       await using a = await serve(options);
       await using b = await serve(options);
       await using alice = await connect(a, { protocol: "parley.v1" });
