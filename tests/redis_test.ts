@@ -115,6 +115,12 @@ test("messages that are too old go, and the room goes on counting", async (store
   assertEquals((await broker.state("lobby")).head, 2);
 });
 
+test("a Redis that takes nothing is refused in one line", async (store) => {
+  await store.redis.ask("CONFIG", "SET", "maxmemory", "1");
+  const { message } = await assertRejects(() => store.open(), BrokerError);
+  assert(message.startsWith("Cannot use Redis at ") && message.includes("OOM"), message);
+});
+
 Deno.test("redis: open() says in one line what is wrong, and not the password", async () => {
   const url = "redis://user:secret@127.0.0.1:1";
   const options = { url, retainMessages: 0, retainDays: 0, dedupeMessages: 1 };

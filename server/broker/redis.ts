@@ -13,7 +13,7 @@ import { Buffer } from "node:buffer";
 import type { Draft } from "../protocol.ts";
 import type { Broker, BrokerListener, LogState, Page, Range, Receipt, Signal } from "./broker.ts";
 import { APPEND } from "./redis_append_script.ts";
-import { RedisLink } from "./redis_link.ts";
+import { RedisLink, unusable } from "./redis_link.ts";
 import { type LogPolicy, RedisLog } from "./redis_log.ts";
 import { RedisPeople } from "./redis_people.ts";
 import { PEOPLE } from "./redis_people_script.ts";
@@ -56,7 +56,7 @@ export class RedisBroker implements Broker {
       return new RedisBroker(options, link, new Uint8Array(secret));
     } catch (thrown) {
       await link.close();
-      throw thrown;
+      throw unusable(options.url, thrown);
     }
   }
 

@@ -46,8 +46,7 @@ export class RedisLink {
       return link;
     } catch (thrown) {
       await link.close();
-      const why = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
-      throw new BrokerError(`Cannot use Redis at ${withoutPassword(url)}: ${why}`);
+      throw unusable(url, thrown);
     }
   }
 
@@ -169,6 +168,8 @@ async function refuseShards(client: Client): Promise<void> {
   if (shards > 1) throw new Error(`It is one of ${shards} shards, and there may be one only.`);
 }
 
-function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, "//");
+/** Says in one line, and without the password, what Redis has against it. */
+export function unusable(url: string, thrown: unknown): BrokerError {
+  const why = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+  return new BrokerError(`Cannot use Redis at ${url.replace(/\/\/[^@/]*@/, "//")}: ${why}`);
 }
