@@ -3,13 +3,11 @@
  *
  * @module
  */
-import type { Options } from "../server/mod.ts";
-import type { Server } from "../server/mod.ts";
+import type { Options, Server } from "../server/mod.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { type Client, connect, member, serve, until } from "./harness.ts";
 import { Stream } from "./stream.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
-import { ServerProcess } from "./server_process.ts";
 
 /** Some nodes in this process, and their Redis. */
 interface Nodes {
@@ -214,32 +212,3 @@ async function post({ url }: Server, payload: string): Promise<number> {
 function numbers(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${index}`);
 }
-
-Deno.test({
-  name: "nodes: the people of a node that died leave within their lease, and once",
-  ignore: WITHOUT_REDIS,
-  fn: async () => {
-    await using redis = await RedisProcess.start();
-    const options = { REDIS_URL: redis.url, GRACE_SECONDS: "0" };
-    await using a = await ServerProcess.start(options);
-    await using b = await ServerProcess.start(options);
-    await using watcher = await member(a, { name: "Watcher" });
-    const gone = await member(b, { name: "Gone" });
-    const moved = await connect(b, { protocol: "parley.v1" });
-    moved.send({ type: "hello", name: "Moved" }, { type: "join" });
-    const { token } = await moved.next("welcome");
-    await watcher.next("system", ({ payload }) => payload === "Moved joined.");
-    await b.kill();
-    const killedAt = performance.now();
-    await using here = await connect(a, { protocol: "parley.v1" });
-    here.send({ type: "hello", token }, { type: "join" });
-    assertEquals((await here.next("joined")).memberCount, 3);
-    const left = () => watcher.pending.some(({ type }) => type === "system");
-    const what = "the people of the dead node to leave";
-    await until(left, what).catch(() => until(left, what)); // it takes longer than tests wait
-    const { payload, memberCount } = await watcher.next("system");
-    assertEquals([payload, memberCount], ["Gone left.", 2]);
-    assert(performance.now() - killedAt < 30_000);
-    await Promise.all([gone.closed, moved.closed]);
-  },
-});
