@@ -45,7 +45,7 @@ export function openApi(): Schema {
             query("before", { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
             query("limit", { type: "integer", minimum: 1, maximum: MOST, default: USUAL }),
           ],
-          responses: { 200: answer("A page", "Page"), ...problems(400, 401, 403, 503) },
+          responses: { 200: answer("A page", "Page"), ...problems(400, 401, 403, 414, 503) },
         },
         post: {
           operationId: "postMessage",
@@ -54,7 +54,7 @@ export function openApi(): Schema {
           responses: {
             200: answer("It was said before: the original", "ChatEvent"),
             201: answer("The message", "ChatEvent"),
-            ...problems(400, 401, 403, 408, 413, 415, 429, 503),
+            ...problems(400, 401, 403, 408, 413, 414, 415, 429, 503),
           },
         },
       },
@@ -66,7 +66,7 @@ export function openApi(): Schema {
           requestBody: body("TypingRequest"),
           responses: {
             204: { description: "The others are told, at most once a second" },
-            ...problems(400, 401, 403, 408, 413, 415, 429, 503),
+            ...problems(400, 401, 403, 408, 413, 414, 415, 429, 503),
           },
         },
       },
@@ -85,7 +85,7 @@ export function openApi(): Schema {
               description: "The stream",
               content: { "text/event-stream": { schema: { type: "string" } } },
             },
-            ...problems(400, 401, 403, 429, 503),
+            ...problems(400, 401, 403, 414, 429, 503),
           },
         },
       },

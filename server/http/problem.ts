@@ -66,6 +66,7 @@ const TITLES: Readonly<Record<number, string>> = {
   406: "Not Acceptable",
   408: "Request Timeout",
   413: "Content Too Large",
+  414: "URI Too Long",
   415: "Unsupported Media Type",
   426: "Upgrade Required",
   429: "Too Many Requests",

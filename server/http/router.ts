@@ -28,6 +28,11 @@ export interface Route {
   readonly methods: Readonly<Partial<Record<"GET" | "POST", Handler>>>;
 }
 
+/**
+ * The longest path that is looked at: a room's name is 64 characters, each of at most 12 when it is
+ * percent-encoded. `URLPattern` keeps the last 4,096 that it was asked about, whatever their length.
+ */
+const LONGEST_PATH = 1024;
 /** How long a browser may remember what a preflight said, in seconds. */
 const PREFLIGHT_SECONDS = 600;
 
@@ -43,13 +48,16 @@ export class Router {
     this.#allowedOrigins = allowedOrigins;
   }
 
-  /** @returns `undefined` if no route has that path. */
+  /** @returns `undefined` if no route has that path; a refusal if it is too long for any. */
   answer(
     request: Request,
     info: Deno.ServeHandlerInfo,
     url: URL,
   ): Promise<Response> | undefined {
     const { pathname } = url;
+    if (pathname.length > LONGEST_PATH) {
+      return Promise.resolve(problem(414, "That path is longer than any here."));
+    }
     for (const { pattern, methods } of this.#routes) {
       const match = pattern.exec({ pathname });
       if (match === null) continue;
