@@ -40,6 +40,8 @@ export interface RequestOptions {
   readonly path?: string;
   /** Replaces or, with `null`, removes one of the handshake's own headers. */
   readonly headers?: Readonly<Record<string, string | null>>;
+  /** What follows the headers; its length is said only if they say it. */
+  readonly body?: string;
 }
 
 const CRLF = "\r\n";
@@ -122,6 +124,17 @@ export class RawSocket implements Disposable {
       const value: Event | Event[] = JSON.parse(DECODER.decode(frame.payload));
       return Array.isArray(value) ? value : [value];
     }
+  }
+
+  /** Says that nothing more will be said, and goes on listening. */
+  async closeWrite(): Promise<void> {
+    await this.#connection.closeWrite();
+  }
+
+  /** All bytes up to the end of the connection. */
+  async rest(): Promise<Uint8Array> {
+    while (await this.#take(this.#buffer.length + 1) !== undefined);
+    return this.#buffer;
   }
 
   /** The code of the close frame, 0 if the connection ended without one; all else is passed over. */
@@ -212,7 +225,7 @@ export function handshake(server: { readonly url: string }, options: RequestOpti
   const lines = Object.entries(all).flatMap(([name, value]) =>
     value === null ? [] : [`${name}: ${value}`]
   );
-  return [`${method} ${path} HTTP/1.1`, ...lines, "", ""].join(CRLF);
+  return [`${method} ${path} HTTP/1.1`, ...lines, "", options.body ?? ""].join(CRLF);
 }
 
 function lengthOf(length: number, masked: boolean): number[] {
