@@ -8,7 +8,7 @@ import type { Options } from "../server/mod.ts";
 import type { Server } from "../server/mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "./assert.ts";
 import { connect, serve, until } from "./harness.ts";
-import { type Answer, OPCODES, RawSocket, type RequestOptions } from "./raw_socket.ts";
+import { type Answer, handshake, OPCODES, RawSocket, type RequestOptions } from "./raw_socket.ts";
 
 async function ask(server: Server, options: RequestOptions): Promise<Answer> {
   using socket = await RawSocket.dial(server);
@@ -98,6 +98,16 @@ for (const [what, request] of ODD) {
     await stillServes(server);
   });
 }
+
+Deno.test("the handshake answers 426 when a no-break space, which is none there, follows a word", async () => {
+  await using server = await serve();
+  for (const headers of [{ upgrade: "websocket\u00a0" }, { connection: "upgrade\u00a0" }]) {
+    using socket = await RawSocket.dial(server);
+    // A byte for each character: in UTF-8 another would stand before it.
+    await socket.bytes(Uint8Array.from(handshake(server, { headers }), (c) => c.charCodeAt(0)));
+    assertEquals((await socket.answered()).status, 426);
+  }
+});
 
 /** What is offered, and what is chosen. */
 const OFFERS: readonly (readonly [offered: string, chosen: string | null])[] = [

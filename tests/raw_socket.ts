@@ -82,7 +82,7 @@ export class RawSocket implements Disposable {
   /** Sends a handshake, as changed by the options, and reads the answer. */
   async request(server: { readonly url: string }, options: RequestOptions = {}): Promise<Answer> {
     await this.bytes(ENCODER.encode(handshake(server, options)));
-    return this.answer = await this.#readAnswer(options.method !== "HEAD");
+    return this.answer = await this.answered(options.method !== "HEAD");
   }
 
   async bytes(bytes: Uint8Array): Promise<void> {
@@ -152,7 +152,8 @@ export class RawSocket implements Disposable {
     this.#connection.close();
   }
 
-  async #readAnswer(hasBody: boolean): Promise<Answer> {
+  /** The next answer to a request. */
+  async answered(hasBody = true): Promise<Answer> {
     let text = "";
     while (!text.endsWith(CRLF + CRLF)) text += DECODER.decode(await this.#mustTake(1));
     const [first = "", ...lines] = text.trimEnd().split(CRLF);

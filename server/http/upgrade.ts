@@ -57,13 +57,22 @@ export function examine(
 
 /** The best of the offered subprotocols that we know; their names have a case (RFC 6455 §11.3.4). */
 function choose(offered: string | null): string | undefined {
-  const names = offered?.split(",").map((item) => item.trim());
-  return Object.values(SUBPROTOCOLS).find((known) => names?.includes(known));
+  const names = membersOf(offered);
+  return Object.values(SUBPROTOCOLS).find((known) => names.includes(known));
 }
 
-/** Whether a comma-separated header has that member, in any case (RFC 9110 §5.6.1). */
+/** Whether a comma-separated header has that member, in any case. */
 function has(header: string | null, member: string): boolean {
-  return header?.split(",").some((item) => item.trim().toLowerCase() === member) ?? false;
+  return membersOf(header).some((item) => item.toLowerCase() === member);
+}
+
+/**
+ * What a comma-separated header lists (RFC 9110 §5.6.1). A no-break space is no space there, though
+ * `trim` takes it for one: the runtime would throw at what we had let in.
+ */
+function membersOf(header: string | null): readonly string[] {
+  if (header === null || header.includes("\u00a0")) return [];
+  return header.split(",").map((item) => item.trim());
 }
 
 function isKey(key: string | null): boolean {
