@@ -10,7 +10,14 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { Ajv2020 } from "npm:ajv@8.20.0/dist/2020.js";
 import { EVENTS, nameOf, ref, SCHEMAS } from "../server/http/schemas.ts";
-import { createServer, type Event, type Log, type Options, type Server } from "../server/mod.ts";
+import {
+  createServer,
+  type Event,
+  type Log,
+  type Message,
+  type Options,
+  type Server,
+} from "../server/mod.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { type Client, member, until } from "./harness.ts";
 import { ask } from "./http.ts";
@@ -142,15 +149,16 @@ export class Ground implements AsyncDisposable {
     await until(() => heapAfterCollection() - this.#heap < 2_000_000, "the heap to be what it was");
   }
 
-  /** A room's whole log: documented, in order, and without holes. */
-  async log(room: string): Promise<Event[]> {
-    const all: Event[] = [];
+  /** A room's log from there on: documented, in order, and without holes. */
+  async log(room: string, after = 0): Promise<Message[]> {
+    const all: Message[] = [];
     for (;;) {
-      const path = `/rooms/${encodeURIComponent(room)}/messages?limit=200&after=${all.length}`;
+      const seen = after + all.length;
+      const path = `/rooms/${encodeURIComponent(room)}/messages?limit=200&after=${seen}`;
       const { json: { messages, head } } = await ask(this.server, path);
-      assertEquals(messages.map(({ seq }) => seq), messages.map((_, i) => all.length + i + 1));
+      assertEquals(messages.map(({ seq }) => seq), messages.map((_, index) => seen + index + 1));
       all.push(...messages);
-      if (all.length >= head) break;
+      if (after + all.length >= head) break;
     }
     mustBeDocumented(all);
     return all;

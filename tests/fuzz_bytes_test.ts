@@ -21,7 +21,7 @@ const STATUSES = [
   ...[400, 401, 403, 404, 405, 408, 413, 414, 415, 426, 429, 431, 503],
 ];
 
-const runs = budget(2500);
+const runs = budget(7500);
 
 Deno.test(`${runs} streams of bytes cost nobody else anything, seed ${SEED}`, async () => {
   // What the system's buffers would hide, and what one of them may keep, is little.

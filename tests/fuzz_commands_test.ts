@@ -1,0 +1,167 @@
+/**
+ * Conversations made from a grammar, checked against a small model: every command takes effect, or
+ * gets exactly one error that says what is wrong with it; what was refused is nowhere to be seen.
+ *
+ * @module
+ */
+import fc from "npm:fast-check@4.10.2";
+import type { Message } from "../server/mod.ts";
+import { assert, assertEquals } from "./assert.ts";
+import { budget, Ground, mustBeDocumented, SEED } from "./fuzz.ts";
+import { Actor, MOST_ROOMS, numberOf } from "./fuzz_actor.ts";
+import { CLIENTS, conversation, ROOMS } from "./grammar.ts";
+import { connect, until } from "./harness.ts";
+import { ask } from "./http.ts";
+
+const RECENT = 50;
+const OPTIONS = {
+  maxRoomsPerConnection: MOST_ROOMS,
+  recentMessages: RECENT,
+  frameBytes: 1 << 16,
+  retainMessages: 400,
+};
+
+const runs = budget(120);
+
+Deno.test(`${runs} conversations go as the model says, seed ${SEED}`, async () => {
+  await using ground = await Ground.open(OPTIONS);
+  let count = 0;
+  await fc.assert(
+    fc.asyncProperty(conversation, async (steps) => {
+      if (++count === Math.ceil(runs / 3)) ground.warm();
+      const stage = await Stage.open(ground);
+      try {
+        for (const { client, frame } of steps) stage.actor(client).say(frame);
+        await stage.mustBeRight();
+      } finally {
+        await stage.close();
+      }
+      await ground.breathe();
+    }),
+    { seed: SEED, numRuns: runs },
+  );
+  await ground.settled();
+});
+
+/** The clients of one conversation, and the logs that they write to. */
+class Stage {
+  readonly #ground: Ground;
+  readonly #actors: readonly Actor[];
+  /** Where each log stood before. */
+  readonly #heads: ReadonlyMap<string, number>;
+
+  private constructor(
+    ground: Ground,
+    actors: readonly Actor[],
+    heads: ReadonlyMap<string, number>,
+  ) {
+    this.#ground = ground;
+    this.#actors = actors;
+    this.#heads = heads;
+  }
+
+  static async open(ground: Ground): Promise<Stage> {
+    const { epoch } = (await ask(ground.server, pathOf("lobby"))).json;
+    const heads = new Map<string, number>();
+    for (const room of ROOMS) heads.set(room, (await ask(ground.server, pathOf(room))).json.head);
+    const actors: Actor[] = [];
+    for (let index = 0; index < CLIENTS; index++) {
+      const protocol = ["parley.v1.batched", "parley.v1"][index];
+      const client = await connect(ground.server, protocol === undefined ? {} : { protocol });
+      client.send({ type: "hello" });
+      const { user, token } = await client.next("welcome");
+      actors.push(new Actor(client, { id: user.id, token, epoch }, index));
+    }
+    return new Stage(ground, actors, heads);
+  }
+
+  actor(index: number): Actor {
+    const actor = this.#actors[index];
+    assert(actor !== undefined);
+    return actor;
+  }
+
+  async close(): Promise<void> {
+    for (const { client } of this.#actors) await client.close();
+  }
+
+  async mustBeRight(): Promise<void> {
+    for (const { client } of this.#actors) {
+      client.send({ type: "leave", room: "nowhere", ref: "end" });
+      await client.next("error", ({ ref }) => ref === "end");
+    }
+    for (const actor of this.#actors) this.#mustHaveErrors(actor);
+    for (const room of ROOMS) await this.#mustHaveLog(room);
+    const passing = new Set(this.#actors.flatMap((actor) => [...actor.passing]));
+    for (const { events } of this.#actors) {
+      mustBeDocumented(events);
+      for (const event of events) {
+        if (event.type !== "custom" || event.seq !== undefined) continue;
+        assert(passing.has(numberOf(event)), `refused, and seen: ${JSON.stringify(event)}`);
+      }
+    }
+  }
+
+  #mustHaveErrors({ events, errors }: Actor): void {
+    const seen = events.filter((event) => event.type === "error" && event.ref !== "end")
+      .map((event) => JSON.parse(JSON.stringify(event, ["code", "field", "ref"])));
+    assertEquals(seen, errors);
+  }
+
+  async #mustHaveLog(room: string): Promise<void> {
+    const { server } = this.#ground;
+    const before = this.#heads.get(room) ?? 0;
+    const expected = this.#actors.map(({ stored }) => stored.get(room) ?? []);
+    const head = before + expected.reduce((sum, { length }) => sum + length, 0);
+    await until(
+      async () => (await ask(server, pathOf(room))).json.head >= head,
+      `${head} messages in ${room}`,
+    );
+    const log = await this.#ground.log(room, before);
+    this.#actors.forEach(({ id }, index) => {
+      const own = log.filter(({ from }) => from.id === id).map(numberOf);
+      assertEquals(own, expected[index]?.map(({ number }) => number));
+    });
+    assertEquals(log.length, head - before);
+    for (const actor of this.#actors) {
+      await until(
+        () => !actor.rooms.has(room) || lastSeen(actor, room) === head,
+        `message ${head} of ${room}`,
+      );
+      mustFollow(actor, room, new Map(log.map((message) => [message.seq, message])));
+    }
+  }
+}
+
+function pathOf(room: string): string {
+  return `/rooms/${encodeURIComponent(room)}/messages?limit=1`;
+}
+
+/** How far a client has come in a room. */
+function lastSeen({ events }: Actor, room: string): number {
+  let last = -1;
+  for (const event of events) {
+    if (!("seq" in event) || event.seq === undefined || event.room !== room) continue;
+    if (event.type !== "joined") last = Math.max(last, event.seq);
+    else last = event.recovered ? Math.min(event.seq, 1) : Math.max(0, event.seq - RECENT);
+  }
+  return last;
+}
+
+/** Without hole or repeat from where it was told that it is, and the very text of the log. */
+function mustFollow({ id, events }: Actor, room: string, log: ReadonlyMap<number, Message>): void {
+  let next: number | undefined;
+  for (const event of events) {
+    if (!("seq" in event) || event.seq === undefined || event.room !== room) continue;
+    if (event.type === "joined") {
+      next = event.recovered ? undefined : Math.max(0, event.seq - RECENT) + 1;
+      continue;
+    }
+    const stored = log.get(event.seq);
+    if (stored !== undefined) assertEquals(event, stored);
+    if (event.from.id === id && event.ref !== undefined && event.seq < (next ?? 0)) continue;
+    // Only a cursor at 0 or 1 can have been recovered: no other was given with the right epoch.
+    assert(next === undefined ? event.seq <= 2 : event.seq === next, `${event.seq} after ${next}`);
+    next = event.seq + 1;
+  }
+}
