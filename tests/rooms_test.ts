@@ -5,6 +5,7 @@
  */
 import type { Event } from "../server/mod.ts";
 import { assert, assertEquals, assertMatch } from "./assert.ts";
+import { FaultyBroker, serveOn } from "./faulty_broker.ts";
 import { type Client, connect, member, serve, told } from "./harness.ts";
 
 Deno.test("a plain client needs ten lines", async () => {
@@ -253,4 +254,33 @@ Deno.test("a crowd that speaks in very many rooms at once is heard in all", asyn
   );
   const heard = await Promise.all(clients.map((client) => client.next("chat")));
   assertEquals(heard.map(({ room, seq }) => [room, seq]), rooms.map((room) => [room, 1]));
+});
+
+Deno.test("who speaks before it is let in sees its message come back all the same", async () => {
+  const broker = await FaultyBroker.make();
+  await using server = await serveOn(broker, { recentMessages: 0 });
+  await using alice = await connect(server, { protocol: "parley.v1" });
+  const release = broker.holdAnswers();
+  alice.send({ type: "join" }, { type: "chat", payload: "hi", ref: "r" });
+  await told(alice);
+  release();
+  assertEquals((await alice.next("joined")).seq, 0);
+  const { seq, ref } = await alice.next("chat");
+  assertEquals([seq, ref], [1, "r"]);
+});
+
+Deno.test("who speaks before it is let in and is not is told so, for each message", async () => {
+  const broker = await FaultyBroker.make();
+  await using server = await serveOn(broker);
+  await using alice = await connect(server, { protocol: "parley.v1" });
+  const release = broker.holdCalls();
+  broker.failingOnce.add("open");
+  alice.send({ type: "join", ref: "j" }, { type: "chat", payload: "hi", ref: "r" });
+  await told(alice);
+  release();
+  for (const expected of ["j", "r"]) {
+    const { code, ref } = await alice.next("error");
+    assertEquals([code, ref], ["unavailable", expected]);
+  }
+  assertEquals(await broker.head("lobby"), 0);
 });

@@ -71,11 +71,20 @@ interface Place {
   fresh: boolean;
   /** A page for it is on its way. */
   feeding: boolean;
+  /** What it said before it was let in; `undefined` from then on. */
+  held?: Held | undefined;
+}
+
+interface Held {
+  readonly drafts: Pending[];
+  chars: number;
 }
 
 /** How much a behind member is given at once, in characters and in messages. */
 const PAGE_CHARS = 65_536;
 const PAGE_MESSAGES = 256;
+/** Text that one who is not let in yet may have said; letting in takes long only if the broker is slow. */
+const HELD_CHARS = 1_048_576;
 /** How long to wait when the log could not be read. */
 const RETRY_MS = 1000;
 
@@ -131,6 +140,7 @@ export class Room {
    * @throws {Refusal} `room_full`
    */
   join(member: Member, since: Cursor | undefined, ref: string | undefined): void {
+    const { held = { drafts: [], chars: 0 } } = this.#behind.get(member) ?? {};
     const wasIn = this.#live.delete(member) || this.#behind.delete(member);
     if (!wasIn) {
       const most = this.#context.options.maxMembersPerRoom;
@@ -142,15 +152,17 @@ export class Room {
       }
       this.#presence.enter(member.person);
     }
-    const place: Place = { seq: 0, fresh: true, feeding: true };
+    const place: Place = { seq: 0, fresh: true, feeding: true, held };
     this.#behind.set(member, place);
     void this.#admit(member, place, since, ref);
   }
 
   /** @param atOnce it said so, rather than being lost. */
   leave(member: Member, atOnce: boolean): void {
+    const place = this.#behind.get(member);
     const was = this.#live.delete(member) || this.#behind.delete(member);
     if (!was) return;
+    if (place !== undefined) this.#release(place);
     this.#presence.leave(member.person, atOnce);
     this.#closeIfEmpty();
   }
@@ -161,18 +173,27 @@ export class Room {
     this.#presence.enter(member.person);
   }
 
-  /** A message for the log: `rest` is what follows `seq` and `at` in its event. */
-  publish(sender: Sender, type: Message["type"], rest: string, ref: string | undefined): void {
-    const head = this.#heads[type];
-    this.#context.queue({
+  /**
+   * A message for the log: `rest` is what follows `seq` and `at` in its event. One who is not let in
+   * yet waits with it: stored before it knows where it begins, it might not be shown to its sender.
+   *
+   * @throws {Refusal} `unavailable` if too much is waiting.
+   */
+  publish(sender: Member, type: Message["type"], rest: string, ref: string | undefined): void {
+    const pending = {
       room: this.name,
       userId: sender.person.id,
       ref,
-      head,
+      head: this.#heads[type],
       rest,
       sender,
       receipt: false, // a member sees its message come back
-    });
+    };
+    const held = this.#behind.get(sender)?.held;
+    if (held === undefined) return this.#context.queue(pending);
+    if (held.chars > HELD_CHARS) throw notLetIn();
+    held.drafts.push(pending);
+    held.chars += rest.length;
   }
 
   /** Whether this person's typing is worth an event now. */
@@ -203,7 +224,8 @@ export class Room {
     this.#tail.clear();
     for (const member of [...this.#live, ...this.#behind.keys()]) {
       this.#live.delete(member);
-      const place: Place = { seq: 0, fresh: true, feeding: false };
+      const { held } = this.#behind.get(member) ?? {};
+      const place: Place = { seq: 0, fresh: true, feeding: false, held };
       this.#behind.set(member, place);
       this.#start(member, place, undefined);
       void this.#feed(member, place);
@@ -252,8 +274,11 @@ export class Room {
     } catch (thrown) {
       this.#context.log.warn("join failed", { room: this.name, reason: reason(thrown) });
       if (this.#behind.get(member) !== place) return;
+      const { held } = place;
+      place.held = undefined;
       this.leave(member, true);
       member.expelled(this, ref);
+      for (const draft of held?.drafts ?? []) member.refuse(notLetIn(), draft.ref);
       return;
     }
     await this.#feed(member, place);
@@ -290,6 +315,21 @@ export class Room {
         `"seq":${this.#head},"recovered":${since !== undefined},` +
         `"members":${this.#presence.list(MAX_LISTED)},"memberCount":${this.#presence.count}}`,
     ));
+    this.#release(place);
+  }
+
+  /** Puts into the log what was waiting. */
+  #release(place: Place): void {
+    const { held } = place;
+    place.held = undefined;
+    for (const draft of held?.drafts ?? []) {
+      try {
+        this.#context.queue(draft);
+      } catch (thrown) {
+        if (!(thrown instanceof Refusal)) throw thrown;
+        draft.sender.refuse(thrown, draft.ref);
+      }
+    }
   }
 
   /** Feeds a behind member, page by page, until it is live or can take no more for now. */
@@ -350,4 +390,10 @@ export class Room {
   #closeIfEmpty(): void {
     if (this.memberCount === 0 && this.#presence.isEmpty) this.#context.emptied(this);
   }
+}
+
+function notLetIn(): Refusal {
+  return new Refusal("unavailable", "You are not in the room yet. Send it again later.", {
+    retryAfterMs: RETRY_MS,
+  });
 }
