@@ -43,7 +43,7 @@ export class RedisProcess extends Child {
     const keep = this.#keeping === "file" ? "yes" : "no";
     return new Deno.Command("redis-server", {
       args: ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder]
-        .concat("--save", "", "--appendonly", keep, "--appendfsync", "everysec", ...this.#more),
+        .concat("--save", "", "--appendonly", keep, "--appendfsync", "always", ...this.#more),
       stdin: "null",
       stdout: "null",
       stderr: "null",
