@@ -27,9 +27,9 @@ export class Heartbeat {
   }
 
   add(connection: Pinged): void {
-    // Just behind the hand of the wheel, each one a slot further: first pinged after almost a round.
-    this.#next = (this.#next + 1) % SLOTS;
-    connection.slot = this.#next;
+    // Behind the hand of the wheel, each one a slot further: first pinged after half a round to a whole.
+    this.#next = (this.#next + 1) % (SLOTS / 2);
+    connection.slot = (this.#turn - this.#next + SLOTS) % SLOTS;
     this.#slots[connection.slot]?.add(connection);
   }
 
