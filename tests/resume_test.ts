@@ -237,6 +237,23 @@ Deno.test("a message committed while a room is being opened is not missed", asyn
   assertEquals(await seqs(alice, 2), [1, 2]);
 });
 
+Deno.test("one who is still being fed hears who comes and goes", async () => {
+  const broker = await FaultyBroker.make();
+  await using server = await serveOn(broker, { tailBytes: 0, graceSeconds: 0 });
+  for (const text of ["1", "2"]) assertEquals((await say(server, text)).status, 201);
+  await using alice = await connect(server, { protocol: "parley.v1" });
+  alice.send({ type: "join" });
+  await alice.take("chat", 2);
+  const release = broker.holdAnswers(); // what bob missed is read, and on its way
+  await using bob = await connect(server, { protocol: "parley.v1" });
+  bob.send({ type: "join" });
+  await bob.next("joined");
+  alice.send({ type: "leave", room: "lobby" });
+  assertEquals((await bob.next("system")).kind, "left");
+  release();
+  assertEquals(await seqs(bob, 2), [1, 2]);
+});
+
 Deno.test("a message committed while a reader finds nothing is not missed", async () => {
   const broker = await FaultyBroker.make();
   await using server = await serveOn(broker, { tailBytes: 0 });

@@ -381,10 +381,13 @@ export class Room {
     return page && cut(page, after, this.#head);
   }
 
+  /** To all who were told `joined` and can take more: what happens while they are fed follows that. */
   #cast(frame: Frame, exceptUserId?: string): void {
-    for (const member of this.#live) {
+    const cast = (member: Member) => {
       if (member.person.id !== exceptUserId && member.ready) member.send(frame);
-    }
+    };
+    this.#live.forEach(cast);
+    for (const [member, { held }] of this.#behind) if (held === undefined) cast(member);
   }
 
   #closeIfEmpty(): void {
