@@ -36,7 +36,7 @@ type Record = Readonly<{ [field: string]: unknown }>;
 
 const NAMES = ["Ann", "é".repeat(64), "__proto__", "<b>", "x"];
 const BAD_NAMES = ["", " ", "x".repeat(65), 7, null, [], "a\0", "a\nb", "\u202ex", "\ud800"];
-const room = fc.constantFrom(...ROOMS);
+const room = fc.constantFrom("lobby", "lobby", ...ROOMS);
 const ref = fc.constantFrom("a", "b", "é".repeat(64), " ");
 const text = fc.oneof(
   fc.constantFrom("", "hello", '\u2028\r\n\\"', "👩‍👩‍👧", "x".repeat(3000)),
@@ -101,7 +101,9 @@ export function isOwnCursor(since: unknown): since is { readonly seq: number } {
 function commandOf(type: string, fields: Readonly<{ [field: string]: Field }>) {
   const entries = Object.entries(fields).map(([name, { good, required }]) => [
     name,
-    required ? good.map((value) => [value]) : fc.option(good.map((value) => [value])),
+    required
+      ? good.map((value) => [value])
+      : fc.option(good.map((value) => [value]), { freq: name === "ref" ? 2 : 4 }),
   ]);
   const chosen: fc.Arbitrary<Record> = fc.record(Object.fromEntries(entries));
   // A field that was left out is not there, rather than `undefined`.
@@ -158,20 +160,21 @@ const nothing: fc.Arbitrary<Said> = fc.constantFrom(null, 7, "chat", true, [])
   .map((value) => ({ value, wrong: { code: "bad_command" } }));
 
 const said: fc.Arbitrary<Said> = fc.oneof(
-  { weight: 8, arbitrary: valid.map((value) => ({ value, wrong: undefined })) },
+  { weight: 12, arbitrary: valid.map((value) => ({ value, wrong: undefined })) },
   { weight: 4, arbitrary: valid.chain(spoilt) },
   { weight: 1, arbitrary: nothing },
 );
 
-/** A conversation of several clients. */
+const client = fc.nat(CLIENTS - 1);
+const several = fc.array(said, { maxLength: 5 });
+const noJson = fc.constantFrom("", "{", "hello", '{"type":"chat"', "\0", "[1,]");
+
+/** A conversation of several clients, of which the first may send arrays. */
 export const conversation: fc.Arbitrary<readonly Step[]> = fc.array(
-  fc.record({
-    client: fc.nat(CLIENTS - 1),
-    frame: fc.oneof(
-      { weight: 4, arbitrary: said },
-      { weight: 4, arbitrary: fc.array(said, { maxLength: 5 }) },
-      { weight: 1, arbitrary: fc.constantFrom("", "{", "hello", '{"type":"chat"', "\0", "[1,]") },
-    ),
-  }),
-  { minLength: 1, maxLength: 60 },
+  fc.oneof(
+    { weight: 8, arbitrary: fc.record({ client, frame: said }) },
+    { weight: 4, arbitrary: fc.record({ client: fc.constant(0), frame: several }) },
+    { weight: 1, arbitrary: fc.record({ client, frame: fc.oneof(several, noJson) }) },
+  ),
+  { minLength: 1, maxLength: 60, size: "max" },
 );

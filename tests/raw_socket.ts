@@ -242,6 +242,7 @@ function bigEndian(bytes: Uint8Array): bigint {
   return bytes.reduce((sum, byte) => sum << 8n | BigInt(byte), 0n);
 }
 
-function closeCode({ payload }: ReceivedFrame): number {
+/** The code of a close frame. */
+export function closeCode({ payload }: ReceivedFrame): number {
   return payload.length < 2 ? 1005 : (payload[0] ?? 0) << 8 | (payload[1] ?? 0);
 }
