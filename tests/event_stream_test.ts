@@ -174,7 +174,6 @@ const REFUSALS: readonly (readonly [
   ["the cursor is not safe", "after=e:9007199254740993", {}, 400, "after"],
   ["the cursor is endless", `after=${"e".repeat(5000)}:1`, {}, 400, "after"],
   ["the cursor is digits without end", `after=e:${"1".repeat(5000)}`, {}, 400, "after"],
-  ["Last-Event-ID is no cursor", "", { "last-event-id": "12" }, 400, "Last-Event-ID"],
   ["the name is no name", "name=%00", {}, 400, "name"],
   ["the token is forged", "token=ab.cd", {}, 401, "token"],
   ["the origin is another", "", { origin: "https://evil.example" }, 403],

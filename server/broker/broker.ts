@@ -5,15 +5,25 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import type { Spent } from "../limits.ts";
 import type { Draft, User } from "../protocol.ts";
 
 /** A room's log, as one finds it. */
 export interface LogState {
-  /** Names the log; see {@linkcode Cursor}. */
+  /** Names the log, and may be the same for all rooms: clients are told {@linkcode epochOf}. */
   readonly epoch: string;
   /** The newest `seq`; 0 if there is no message yet. */
   readonly head: number;
+}
+
+/**
+ * The epoch of one room, as cursors have it. Each room's is its own, so that a cursor from another
+ * room is not taken for a place in this one: what lies before it would silently never be shown.
+ */
+export function epochOf({ epoch }: LogState, room: string): string {
+  const digest = createHash("sha256").update(JSON.stringify([epoch, room])).digest("base64url");
+  return digest.slice(0, 16);
 }
 
 /** The events of a stretch of a log, without holes: `first`, `first + 1`, … `last`. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { cut } from "../broker/broker.ts";
+import { cut, epochOf } from "../broker/broker.ts";
 import { Refusal } from "../protocol.ts";
 import type { Hub } from "../rooms/hub.ts";
 import { readerOf } from "./caller.ts";
@@ -28,7 +28,8 @@ export async function history(call: Call, hub: Hub): Promise<Response> {
   }
   const { broker } = hub.context;
   // First the head, then a page not above it: what comes between the two is in neither.
-  const { epoch, head } = await broker.state(room);
+  const state = await broker.state(room);
+  const { head } = state;
   const range = after === undefined
     ? { before: Math.min(before ?? Infinity, head + 1) }
     : { after };
@@ -36,7 +37,7 @@ export async function history(call: Call, hub: Hub): Promise<Response> {
   const shown = page && cut(page, 0, head);
   return json(
     200,
-    `{"room":${JSON.stringify(room)},"epoch":${JSON.stringify(epoch)},"head":${head},` +
+    `{"room":${JSON.stringify(room)},"epoch":"${epochOf(state, room)}","head":${head},` +
       `"messages":${shown?.frame.array ?? "[]"}}`,
   );
 }

@@ -47,14 +47,17 @@ export function openStream(call: Call, hub: Hub, gate: Gate): Response {
   return new Response(stream.body, { headers: HEADERS });
 }
 
-/** Where the client left off: what its browser remembers is newer than what its address says. */
+/**
+ * Where the client left off: what its browser remembers is newer than what its address says. If that
+ * is no cursor, it begins afresh: a page cannot change what its browser sends, and would give up for
+ * good if it were refused.
+ */
 function cursorOf({ request, query }: Call): Cursor | undefined {
   const remembered = request.headers.get("last-event-id");
-  const id = remembered || query.get("after");
-  if (!id) return undefined;
-  const cursor = parseCursorId(id);
+  if (remembered) return parseCursorId(remembered);
+  const after = query.get("after");
+  if (!after) return undefined;
+  const cursor = parseCursorId(after);
   if (cursor !== undefined) return cursor;
-  throw new Refusal("bad_field", "A cursor is the id of an event: epoch:seq.", {
-    field: remembered ? "Last-Event-ID" : "after",
-  });
+  throw new Refusal("bad_field", "A cursor is the id of an event: epoch:seq.", { field: "after" });
 }

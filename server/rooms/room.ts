@@ -9,7 +9,7 @@
  * @module
  */
 import type { Broker, LogState, Page, PeopleChange, Signal } from "../broker/broker.ts";
-import { cut, Frame } from "../broker/broker.ts";
+import { cut, epochOf, Frame } from "../broker/broker.ts";
 import type { Clock } from "../limits.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
@@ -218,9 +218,9 @@ export class Room {
   }
 
   /** The log is another, or goes on elsewhere: everybody starts afresh. */
-  begin({ epoch, head }: LogState): void {
-    this.#epoch = epoch;
-    this.#head = head;
+  begin(state: LogState): void {
+    this.#epoch = epochOf(state, this.name);
+    this.#head = state.head;
     this.#tail.clear();
     for (const member of [...this.#live, ...this.#behind.keys()]) {
       this.#live.delete(member);
@@ -286,10 +286,10 @@ export class Room {
 
   async #open(): Promise<void> {
     try {
-      const { epoch, head } = await this.#context.broker.open(this.name);
-      this.#epoch = epoch;
+      const state = await this.#context.broker.open(this.name);
+      this.#epoch = epochOf(state, this.name);
       // What was committed while the answer was on its way has been delivered already.
-      this.#head = Math.max(this.#head, head);
+      this.#head = Math.max(this.#head, state.head);
     } catch (thrown) {
       this.#opened = undefined;
       throw thrown;
