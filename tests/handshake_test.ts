@@ -101,11 +101,10 @@ for (const [what, request] of ODD) {
 
 Deno.test("the handshake takes no no-break space for space", async () => {
   await using server = await serve();
-  for (const headers of [{ upgrade: "websocket\u00a0" }, { connection: "upgrade\u00a0" }]) {
-    using socket = await RawSocket.dial(server); // a byte for each character, unlike UTF-8
-    await socket.bytes(Uint8Array.from(handshake(server, { headers }), (c) => c.charCodeAt(0)));
-    assertEquals((await socket.answered()).status, 426);
-  }
+  using socket = await RawSocket.dial(server); // a byte for each character, unlike UTF-8
+  const text = handshake(server, { headers: { upgrade: "websocket\u00a0" } });
+  await socket.bytes(Uint8Array.from(text, (character) => character.charCodeAt(0)));
+  assertEquals((await socket.answered()).status, 426);
 });
 
 /** What is offered, and what is chosen. */
