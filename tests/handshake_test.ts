@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { Options } from "../server/mod.ts";
-import type { Server } from "../server/mod.ts";
+import type { Options, Server } from "../server/mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "./assert.ts";
 import { connect, serve, until } from "./harness.ts";
 import { type Answer, handshake, OPCODES, RawSocket, type RequestOptions } from "./raw_socket.ts";
@@ -103,7 +102,7 @@ Deno.test("the handshake takes no no-break space for space", async () => {
   await using server = await serve();
   using socket = await RawSocket.dial(server); // a byte for each character, unlike UTF-8
   const text = handshake(server, { headers: { upgrade: "websocket\u00a0" } });
-  await socket.bytes(Uint8Array.from(text, (character) => character.charCodeAt(0)));
+  await socket.bytes(Uint8Array.from(text, (char) => char.charCodeAt(0)));
   assertEquals((await socket.answered()).status, 426);
 });
 
