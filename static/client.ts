@@ -35,6 +35,7 @@ import type {
   WelcomeEvent,
 } from "../server/protocol.ts";
 import { ClientError } from "./client_error.ts";
+import { now } from "./clock.ts";
 import { Membership } from "./membership.ts";
 import { Outbox, type Unsent } from "./outbox.ts";
 import { browserStorage, type KeyValue, load, save } from "./storage.ts";
@@ -326,7 +327,7 @@ export class Client extends EventTarget {
     const transport = this.#transport = open(this.#url.href, {
       opened: () => this.#hello(),
       received: (events) => {
-        this.#heardAt = Date.now();
+        this.#heardAt = now();
         for (const event of events) {
           // A listener may have closed the client, or the event may have ended the connection.
           if (this.#transport === transport) this.#receive(event);
@@ -375,7 +376,7 @@ export class Client extends EventTarget {
 
   /** Waits until the server has been silent, or a message unanswered, for too long. */
   #watch(): void {
-    const left = Math.min(this.#heardAt, this.#sentAt + this.#deadMs) + this.#deadMs - Date.now();
+    const left = Math.min(this.#heardAt, this.#sentAt + this.#deadMs) + this.#deadMs - now();
     if (left <= 0) return this.#lost(1006, "silence");
     this.#stateTimer = setTimeout(() => this.#watch(), left);
   }
@@ -384,7 +385,7 @@ export class Client extends EventTarget {
     if (!this.#transport) return;
     if (FINAL_CLOSE_CODES.includes(code)) return this.#end(code, reason);
     // A connection that lasted starts the back-off anew; one that is cut at once does not.
-    if (this.#state.status === "open" && Date.now() - this.#welcomedAt > LASTED_MS) this.#tries = 0;
+    if (this.#state.status === "open" && now() - this.#welcomedAt > LASTED_MS) this.#tries = 0;
     const { min, max } = this.#options.backoffMs ?? { min: 500, max: 20_000 };
     const wait = this.#byeMs ?? Math.random() * Math.min(max, min * 2 ** this.#tries++);
     this.#detach();
@@ -481,7 +482,7 @@ export class Client extends EventTarget {
     const { ref, code } = event;
     this.#sentAt = Infinity;
     const retry = RETRIABLE_ERRORS.includes(code);
-    const retryAt = Date.now() + (event.retryAfterMs ?? 1000 + Math.random() * 2000);
+    const retryAt = now() + (event.retryAfterMs ?? 1000 + Math.random() * 2000);
     const error = new ClientError(code, event.payload);
     if (code === "rate_limited" || code === "unavailable") this.#pausedUntil = retryAt;
     const outgoing = this.#outbox.find(ref);
@@ -516,23 +517,23 @@ export class Client extends EventTarget {
   #flush(): void {
     clearTimeout(this.#flushTimer);
     if (this.#state.status !== "open") return;
-    const now = Date.now();
+    const time = now();
     const frame: Command[] = [];
     const most = this.#limits?.frameBytes || Infinity;
     let bytes = 2;
-    let again = this.#pausedUntil > now ? this.#pausedUntil : Infinity;
+    let again = this.#pausedUntil > time ? this.#pausedUntil : Infinity;
     const later = (at: number) => again = Math.min(again, at);
 
-    for (const command of again < Infinity ? [] : this.#due(now, later)) {
+    for (const command of again < Infinity ? [] : this.#due(time, later)) {
       const size = encoder.encode(JSON.stringify(command)).length + 1;
       if (size + 2 > most) {
         const error = new ClientError("too_large", `A frame may be ${most} bytes.`);
         this.#outbox.fail(error, (unsent) => unsent === command);
         continue;
       }
-      const wait = bytes + size > most ? 1 : this.#spend(now);
+      const wait = bytes + size > most ? 1 : this.#spend(time);
       if (wait) {
-        later(now + wait);
+        later(time + wait);
         break;
       }
       bytes += size;
@@ -541,15 +542,15 @@ export class Client extends EventTarget {
     if (frame.length) this.#transport?.send(frame);
     const unanswered = this.#outbox.inFlight ||
       [...this.#rooms.values()].some(({ ref, joined }) => ref && !joined);
-    this.#sentAt = unanswered ? Math.min(this.#sentAt, now) : Infinity;
-    if (again < Infinity) this.#flushTimer = setTimeout(() => this.#flush(), again - now);
+    this.#sentAt = unanswered ? Math.min(this.#sentAt, time) : Infinity;
+    if (again < Infinity) this.#flushTimer = setTimeout(() => this.#flush(), again - time);
   }
 
   /** What is to be said; asking for the next one means that the last one goes out. */
-  *#due(now: number, later: (at: number) => void): Generator<Command> {
+  *#due(time: number, later: (at: number) => void): Generator<Command> {
     for (const [room, membership] of this.#rooms) {
       if (membership.ref) continue;
-      if (membership.notBefore > now) {
+      if (membership.notBefore > time) {
         later(membership.notBefore);
         continue;
       }
@@ -568,7 +569,7 @@ export class Client extends EventTarget {
       const membership = this.#rooms.get(outgoing.command.room);
       if (!membership?.joined) continue;
       // What was missed may hold the echo of this very message.
-      if (!membership.caughtUp && membership.notBefore > now) {
+      if (!membership.caughtUp && membership.notBefore > time) {
         later(membership.notBefore);
         continue;
       }
@@ -580,17 +581,17 @@ export class Client extends EventTarget {
   /** Sends at once what is worth nothing later; over the rate it is dropped. */
   #say(command: Command): void {
     if (this.#state.status !== "open") return;
-    if (this.#spend(Date.now()) && command.type !== "leave") return;
+    if (this.#spend(now()) && command.type !== "leave") return;
     this.#transport?.send([command]);
   }
 
   /** Takes one command from the allowance; if there is none, says when there is, in milliseconds. */
-  #spend(now: number): number {
+  #spend(time: number): number {
     const { rate, burst } = this.#limits ?? { rate: 0, burst: 0 };
     if (!rate || !burst) return 0;
-    const refill = Math.max(0, now - this.#refilledAt) * rate / 1000;
+    const refill = Math.max(0, time - this.#refilledAt) * rate / 1000;
     this.#allowance = Math.min(burst, this.#allowance + refill);
-    this.#refilledAt = now;
+    this.#refilledAt = time;
     if (this.#allowance < 1) return Math.ceil((1 - this.#allowance) * 1000 / rate);
     this.#allowance--;
     return 0;

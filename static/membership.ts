@@ -6,6 +6,7 @@
  */
 import type { Cursor, JoinedEvent, TypingEvent, User } from "../server/protocol.ts";
 import { quietly } from "./client_error.ts";
+import { now } from "./clock.ts";
 
 /** How long a room's missed messages are waited for before something new is said in it. */
 const CATCH_UP_MS = 1_000;
@@ -54,7 +55,7 @@ export class Membership {
     this.#epoch = event.epoch;
     this.#head = event.seq;
     this.joined = true;
-    this.notBefore = Date.now() + CATCH_UP_MS;
+    this.notBefore = now() + CATCH_UP_MS;
     this.entered.resolve(event);
   }
 
@@ -83,9 +84,9 @@ export class Membership {
 
   /** Whether it is worth saying now that the user types, or does no more. */
   types(active: boolean): boolean {
-    const now = Date.now();
-    if (active ? now - this.#typedAt < TYPING_MS : !this.#typedAt) return false;
-    this.#typedAt = active ? now : 0;
+    const time = now();
+    if (active ? time - this.#typedAt < TYPING_MS : !this.#typedAt) return false;
+    this.#typedAt = active ? time : 0;
     return true;
   }
 

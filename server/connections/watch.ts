@@ -20,12 +20,18 @@ export interface Watched {
  * the marks: at the defaults 40 MB a second, more than a busy room brings.
  */
 const EVERY_MS = 5;
+/**
+ * The most that counts as time between two looks: after a longer one it was we who were stopped, and
+ * what the peers have taken meanwhile is not known yet.
+ */
+const LOOK_MS = 1000;
 
 export class Watch {
   readonly #lowWaterBytes: number;
   readonly #stallMs: number;
   readonly #now: Clock;
-  readonly #watched = new Map<Watched, { queued: number; since: number }>();
+  readonly #watched = new Map<Watched, { queued: number; stalledMs: number }>();
+  #lookedAt = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: { lowWaterBytes: number; stallSeconds: number }, now: Clock) {
@@ -40,8 +46,10 @@ export class Watch {
 
   add(connection: Watched): void {
     if (this.#watched.has(connection)) return;
-    this.#watched.set(connection, { queued: connection.queuedBytes, since: this.#now() });
-    this.#timer ??= setInterval(() => this.#look(), EVERY_MS);
+    this.#watched.set(connection, { queued: connection.queuedBytes, stalledMs: 0 });
+    if (this.#timer !== undefined) return;
+    this.#lookedAt = this.#now();
+    this.#timer = setInterval(() => this.#look(), EVERY_MS);
   }
 
   delete(connection: Watched): void {
@@ -58,19 +66,18 @@ export class Watch {
 
   #look(): void {
     const now = this.#now();
+    const passedMs = Math.min(now - this.#lookedAt, LOOK_MS);
+    this.#lookedAt = now;
     for (const [connection, seen] of this.#watched) {
       const queued = connection.queuedBytes;
       if (queued <= this.#lowWaterBytes) connection.unblock();
       if (queued === 0) {
         this.delete(connection);
-      } else if (queued < seen.queued) {
-        seen.queued = queued;
-        seen.since = now;
-      } else if (now - seen.since > this.#stallMs) {
-        connection.close(1013);
-      } else {
-        seen.queued = queued;
+        continue;
       }
+      seen.stalledMs = queued < seen.queued ? 0 : seen.stalledMs + passedMs;
+      seen.queued = queued;
+      if (seen.stalledMs > this.#stallMs) connection.close(1013);
     }
   }
 }

@@ -68,10 +68,11 @@ export class WebSocketConnection extends Connection {
    */
   protected override shut(code: CloseCode, reason: string): void {
     const socket = this.#socket;
-    const until = Date.now() + LINGER_MS;
+    const { now } = this.context.hub.context;
+    const until = now() + LINGER_MS;
     const attempt = () => {
       if (socket.readyState > WebSocket.OPEN) return;
-      if (this.#heard && Date.now() < until) {
+      if (this.#heard && now() < until) {
         this.#heard = false;
         this.#lingering = setTimeout(attempt, QUIET_MS);
       } else {

@@ -1,0 +1,223 @@
+/**
+ * A wall clock that is put forward or back while the server runs. It says when a message was sent and
+ * how old it is; for everything else there is the clock that only ever grows.
+ *
+ * @module
+ */
+import { Watch } from "../server/connections/watch.ts";
+import { SqliteBroker } from "../server/broker/sqlite.ts";
+import { connect as library } from "../static/client.ts";
+import { assert, assertEquals } from "./assert.ts";
+import { connect, member, serve, told, until } from "./harness.ts";
+import { faultProxy } from "./proxy.ts";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** The wall clock, to be put forward and back. To be made before whatever reads it. */
+class WallClock implements Disposable {
+  readonly #now = Date.now;
+  offsetMs = 0;
+
+  constructor() {
+    Date.now = () => this.#now.call(Date) + this.offsetMs;
+  }
+
+  [Symbol.dispose](): void {
+    Date.now = this.#now;
+  }
+}
+
+for (const leapMs of [HOUR_MS, -HOUR_MS]) {
+  const leap = leapMs > 0 ? "an hour forward" : "an hour back";
+
+  Deno.test(`${leap}: order and times, while messages flow`, async () => {
+    using clock = new WallClock();
+    await using server = await serve();
+    await using alice = await member(server);
+    await using bob = await member(server, { name: "Bob", protocol: "parley.v1.batched" });
+    for (let i = 0; i < 300; i++) {
+      if (i === 100) clock.offsetMs = leapMs;
+      if (i === 200) clock.offsetMs = 0;
+      alice.send({ type: "chat", payload: `${i}` });
+      if (i % 10 === 9) await bob.take("chat", 10);
+    }
+    const heard = await alice.take("chat", 300);
+    assertEquals(heard.map(({ seq }) => seq), heard.map((_, index) => index + 1));
+    assertEquals(heard.map(({ payload }) => payload), heard.map((_, index) => `${index}`));
+    const leapt = heard.slice(100, 200).every(({ at }) => Math.abs(at - Date.now()) > HOUR_MS / 2);
+    assert(leapt, "`at` is what the clock said");
+  });
+
+  Deno.test(`${leap}: the rate is as before`, async () => {
+    using clock = new WallClock();
+    await using server = await serve({ rate: 0.001, burst: 3, badCommands: 0 });
+    await using alice = await member(server);
+    const speak = () => alice.send({ type: "chat", payload: "x" });
+    speak(); // the third command
+    await alice.next("chat");
+    clock.offsetMs = leapMs;
+    for (let i = 0; i < 5; i++) {
+      speak();
+      const { code, retryAfterMs = 0 } = await alice.next("error");
+      assertEquals(code, "rate_limited");
+      assert(retryAfterMs <= 1_000_000, `${retryAfterMs} ms until there is one more`);
+    }
+  });
+
+  Deno.test(`${leap}: hearts beat, and nobody is taken for dead or stuck`, async () => {
+    using clock = new WallClock();
+    await using server = await serve({ heartbeatSeconds: 0.1, stallSeconds: 1 });
+    await using alice = await member(server);
+    await alice.next("ping");
+    clock.offsetMs = leapMs;
+    for (let i = 0; i < 3; i++) await alice.next("ping");
+    assertEquals(server.connectionCount, 1);
+    clock.offsetMs = 0;
+    for (let i = 0; i < 3; i++) await alice.next("ping");
+    alice.send({ type: "chat", payload: "here" });
+    await alice.next("chat");
+  });
+
+  Deno.test(`${leap}: typing is throttled as before`, async () => {
+    using clock = new WallClock();
+    await using server = await serve({ badCommands: 0 });
+    await using alice = await member(server);
+    await using bob = await member(server, { name: "Bob" });
+    const type = (payload: boolean) => alice.send({ type: "typing", payload });
+    type(true);
+    clock.offsetMs = leapMs;
+    for (let i = 0; i < 20; i++) type(false);
+    await told(alice);
+    assertEquals((await told(bob)).filter(({ type }) => type === "typing").length, 1);
+    await until(async () => {
+      type(true);
+      await told(alice);
+      return (await told(bob)).some(({ type }) => type === "typing");
+    }, "the next second");
+  });
+
+  Deno.test(`${leap}: who is gone is waited for as long as before`, async () => {
+    using clock = new WallClock();
+    await using server = await serve({ graceSeconds: 0.5 });
+    await using alice = await member(server);
+    await using bob = await member(server, { name: "Bob" });
+    await bob.close(4000);
+    await until(() => server.connectionCount === 1, "the connection to end");
+    clock.offsetMs = leapMs;
+    await until(async () => {
+      const { rooms } = await (await fetch(`${server.url}/rooms`)).json();
+      return rooms[0].memberCount === 1;
+    }, "Bob to have left");
+    const left = await alice.next("system", ({ kind }) => kind === "left");
+    assertEquals(left.user?.name, "Bob");
+  });
+
+  Deno.test(`${leap}: one who is refused and goes on talking is closed in the end`, async () => {
+    using clock = new WallClock();
+    await using server = await serve({ frameBytes: 400 });
+    await using peer = await connect(server);
+    peer.raw("x".repeat(401));
+    await until(() => server.connectionCount === 0, "it to be refused");
+    clock.offsetMs = leapMs;
+    let spoke = 0;
+    await until(() => {
+      if (peer.socket.readyState !== WebSocket.OPEN) return true;
+      // Never silent for long, or it would be closed at once; so much that no Nagle holds it back.
+      peer.raw("x".repeat(100_000));
+      spoke++;
+      return false;
+    }, "the close frame");
+    assertEquals((await peer.closed).code, 1009);
+    assert(spoke > 5, `closed after ${spoke} frames, though it should have been heard out`);
+  });
+
+  Deno.test(`${leap}: retention by age loses nothing that is not old`, async () => {
+    using clock = new WallClock();
+    const options = { path: ":memory:", retainMessages: 0, retainDays: 1, dedupeMessages: 100 };
+    await using broker = await SqliteBroker.open(options);
+    const say = (rest: string) =>
+      broker.publish([
+        { room: "a", userId: "u", ref: undefined, head: "{", rest: `"x":${rest}}`, receipt: false },
+      ]);
+    await say("1");
+    clock.offsetMs = leapMs;
+    await say("2");
+    broker.prune();
+    clock.offsetMs = 0;
+    await say("3");
+    broker.prune();
+    assertEquals((await broker.read("a", { after: 0, limit: 9 }))?.frame.events.length, 3);
+    // A message from before the leap is as old as it says it is, give or take that hour.
+    clock.offsetMs = DAY_MS + 2 * HOUR_MS;
+    for (let i = 0; i < 3; i++) broker.prune();
+    assertEquals((await broker.read("a", { after: 0, limit: 9 }))?.frame.events.length, undefined);
+  });
+
+  Deno.test(`${leap}: the client library speaks, types and notices a dead server`, async () => {
+    using clock = new WallClock();
+    await using server = await serve({ heartbeatSeconds: 0.15, rate: 10, burst: 3 });
+    await using proxy = faultProxy(server.url);
+    await using bob = await member(server, { name: "Bob" });
+    const states: string[] = [];
+    const alice = library(`${proxy.url}/ws`, { backoffMs: { min: 5, max: 50 } });
+    using _closing = { [Symbol.dispose]: () => alice.close() };
+    alice.addEventListener("state", ({ detail }) => states.push(detail.status));
+    await alice.join("lobby");
+    for (let i = 0; i < 5; i++) void alice.send("lobby", `${i}`); // more than may go at once
+    clock.offsetMs = leapMs;
+    await bob.take("chat", 5);
+    await until(() => {
+      alice.typing("lobby"); // dropped while over the rate
+      return bob.pending.some(({ type }) => type === "typing");
+    }, "typing to be heard of");
+    for (let i = 0; i < 3; i++) await bob.next("ping");
+    assertEquals(states, ["open"]);
+    clock.offsetMs = -leapMs;
+    proxy.stall("down");
+    await until(() => states.includes("waiting"), "the silence to be noticed");
+    proxy.cut();
+    proxy.flow();
+    assertEquals((await alice.send("lobby", "back")).seq, 6);
+  });
+}
+
+Deno.test("a server that was stopped itself does not take its peers for stuck", async () => {
+  let now = 0;
+  let looks = 0;
+  const codes: number[] = [];
+  const watch = new Watch({ lowWaterBytes: 0, stallSeconds: 30 }, () => now);
+  const peer = {
+    get queuedBytes() {
+      looks++;
+      return 100;
+    },
+    unblock() {},
+    close: (code: number) => void codes.push(code),
+  };
+  const anotherLook = async () => {
+    const seen = looks;
+    await until(() => looks > seen, "it to be looked at");
+  };
+  watch.add(peer);
+  await anotherLook();
+  now += 60_000; // SIGSTOP, a paused machine, a debugger
+  await anotherLook();
+  await anotherLook();
+  assertEquals(codes, []);
+  while (now < 95_000) {
+    now += 1000;
+    await anotherLook();
+  }
+  assertEquals(codes[0], 1013);
+  watch.stop();
+});
+
+Deno.test("a wall clock that starts in 1970 is no hindrance", async () => {
+  using clock = new WallClock();
+  clock.offsetMs = -Date.now(); // 1970, as on a board without a battery
+  await using server = await serve();
+  await using alice = await connect(server);
+  alice.send({ type: "chat", payload: "x" });
+  assert((await alice.next("chat")).at < HOUR_MS);
+});
