@@ -37,6 +37,8 @@ interface Link {
   readonly server: Deno.Conn;
   /** The server's end is gone, and the client was not told. */
   half: boolean;
+  /** Nothing gets through any more, in either direction, not even an end. */
+  silent: boolean;
 }
 
 /** A running proxy. Made by {@linkcode faultProxy}. */
@@ -85,6 +87,11 @@ export class FaultProxy implements AsyncDisposable {
     }
   }
 
+  /** Neither end of these connections hears anything more, not even that it ended. New ones flow. */
+  silence(): void {
+    for (const link of this.#links) link.silent = true;
+  }
+
   /** Holds everything up until {@linkcode flow}; nothing is lost. */
   stall(...directions: Direction[]): void {
     for (const direction of directions.length ? directions : ["up", "down"] as const) {
@@ -131,7 +138,7 @@ export class FaultProxy implements AsyncDisposable {
     } catch {
       return close(client); // nobody there: the client sees its connection end
     }
-    const link = { client, server, half: false };
+    const link = { client, server, half: false, silent: false };
     this.#links.add(link);
     if (this.#end.signal.aborted) this.#drop(link);
     this.#track(this.#copy(link, "up"));
@@ -148,13 +155,13 @@ export class FaultProxy implements AsyncDisposable {
         for (const piece of this.#pieces(buffer.subarray(0, length))) {
           await this.#stalled.get(direction)?.promise;
           if (this.#passage.delayMs) await this.#sleep(this.#passage.delayMs);
-          if (!link.half) await writeAll(to, piece);
+          if (!link.half && !link.silent) await writeAll(to, piece);
         }
       }
     } catch {
       // One of the two is gone, as it may be.
     }
-    if (!link.half || direction === "up") this.#drop(link);
+    if (!link.silent && (!link.half || direction === "up")) this.#drop(link);
   }
 
   *#pieces(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>> {
