@@ -75,6 +75,10 @@ export class Program implements AsyncDisposable {
     return this.#address() ?? "";
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   signal(signal: Deno.Signal): void {
     this.#process.kill(signal);
   }
