@@ -65,7 +65,7 @@ export abstract class Child implements AsyncDisposable {
  * A port that nobody has. Not one that the system gives out: a client on its way to a server that is
  * down might be given that very port, and then the server cannot come back.
  */
-function freePort(): number {
+export function freePort(): number {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);
     try {
