@@ -1,0 +1,37 @@
+/**
+ * The short form of `deno task soak`, and whether its verdict can be trusted.
+ *
+ * @module
+ */
+import { assertEquals } from "./assert.ts";
+import { type Row, soak, verdict } from "./soak.ts";
+
+Deno.test("rooms, connections and messages leave nothing behind (the short form)", async () => {
+  const plan = { rounds: 6, rooms: 12_000, connections: 600, messages: 60_000 };
+  const rows = await soak(plan, () => {});
+  assertEquals([rows.length, verdict(rows)], [6, []]);
+});
+
+Deno.test("the verdict of a soak names what grew, and passes over what comes and goes", () => {
+  const flat: Row = {
+    rssBytes: 1e8,
+    heapBytes: 1e7,
+    queuedBytes: 0,
+    mostQueuedBytes: 0,
+    stuck: 0,
+    sockets: 0,
+    connections: 0,
+    rooms: 0,
+    timers: 2,
+    files: 28,
+    databaseBytes: 1e6,
+    walBytes: 4e6,
+    seconds: 1,
+  };
+  assertEquals(verdict([{ ...flat, rssBytes: 5e7 }, flat, { ...flat, rssBytes: 1.1e8 }]), []);
+  for (const [what, grown] of [["rssBytes", 1.3e8], ["timers", 3], ["files", 40]] as const) {
+    const said = verdict([flat, flat, { ...flat, [what]: grown }]);
+    assertEquals(said, [`${what} grew from ${flat[what]} to ${grown}`]);
+  }
+  assertEquals(verdict([]), ["there is nothing to compare"]);
+});
