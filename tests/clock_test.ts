@@ -156,7 +156,7 @@ for (const leapMs of [HOUR_MS, -HOUR_MS]) {
 
   Deno.test(`${leap}: the client library speaks, types and notices a dead server`, async () => {
     using clock = new WallClock();
-    await using server = await serve({ heartbeatSeconds: 0.15, rate: 10, burst: 3 });
+    await using server = await serve({ heartbeatSeconds: 0.4, rate: 10, burst: 3 });
     await using proxy = faultProxy(server.url);
     await using bob = await member(server, { name: "Bob" });
     const states: string[] = [];
@@ -171,7 +171,7 @@ for (const leapMs of [HOUR_MS, -HOUR_MS]) {
       alice.typing("lobby"); // dropped while over the rate
       return bob.pending.some(({ type }) => type === "typing");
     }, "typing to be heard of");
-    for (let i = 0; i < 3; i++) await bob.next("ping");
+    await bob.next("ping");
     assertEquals(states, ["open"]);
     clock.offsetMs = -leapMs;
     proxy.stall("down");

@@ -15,7 +15,7 @@ import { faultProxy } from "./proxy.ts";
 import { ServerProcess } from "./server_process.ts";
 
 const IS_LONG = Deno.env.get("STORM") !== undefined;
-const HEARTBEAT_SECONDS = IS_LONG ? 25 : 0.5;
+const HEARTBEAT_SECONDS = IS_LONG ? 25 : 1;
 const OPTIONS = { heartbeatSeconds: HEARTBEAT_SECONDS, graceSeconds: 0 };
 const SLEEP_MS = IS_LONG ? 60_000 : 0;
 /** Two, the one that was on its way, and one for the road. */
