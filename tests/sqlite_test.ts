@@ -88,6 +88,23 @@ Deno.test("sqlite: retention by age comes round to every room", async () => {
   for (const room of rooms) assertEquals(await textsOf(broker, room), []);
 });
 
+Deno.test("sqlite: retention by age leaves no hole where the clock was put back", async () => {
+  await using at = new Directory();
+  let now = 100 * DAY_MS;
+  await using broker = await at.open({ now: () => now, retainDays: 1 });
+  await broker.publish([draft("old")]);
+  now += DAY_MS / 2; // too far ahead
+  await broker.publish([draft("ahead")]);
+  now -= DAY_MS / 2;
+  await broker.publish([draft("right")]);
+  now += 1.1 * DAY_MS;
+  for (let i = 0; i < 3; i++) broker.prune();
+  assertEquals(await textsOf(broker), ["ahead", "right"]);
+  now += DAY_MS;
+  for (let i = 0; i < 3; i++) broker.prune();
+  assertEquals(await textsOf(broker), []);
+});
+
 Deno.test("sqlite: retention by count removes a little at a time", async () => {
   await using at = new Directory();
   {

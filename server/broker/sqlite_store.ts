@@ -128,7 +128,7 @@ export class SqliteStore {
     this.#transaction(() => {
       // The head outlives the messages: a room that was emptied goes on counting.
       this.#sql.keepHead.run(log.head, log.id);
-      this.#sql.pruneByAge.run(log.id, log.id, before, PRUNE_ROWS);
+      this.#sql.pruneByAge.run(log.id, log.id, PRUNE_ROWS, before);
     });
     log.floor = this.#floorOf(log.id, log.head);
   }
@@ -250,9 +250,11 @@ function prepare(database: DatabaseSync) {
       `DELETE FROM batches WHERE id IN (SELECT id FROM batches
        WHERE ${within("0", "0x100000000")} AND (id & 0xffffffff) + count <= ? ORDER BY id LIMIT ?)`,
     ),
+    // From the oldest on, and none behind one that is kept: where the clock was put back, `at` falls.
     pruneByAge: sql(
-      `DELETE FROM batches WHERE id IN (SELECT id FROM batches
-       WHERE ${within("0", "0x100000000")} AND at < ? ORDER BY id LIMIT ?)`,
+      `DELETE FROM batches WHERE id IN (SELECT id FROM (
+         SELECT id, max(at) OVER (ORDER BY id) AS newest FROM (SELECT id, at FROM batches
+         WHERE ${within("0", "0x100000000")} ORDER BY id LIMIT ?)) WHERE newest < ?)`,
     ),
   };
 }
