@@ -23,7 +23,7 @@ export class RedisLink {
   #listener: LinkListener = { returned() {} };
   #life = "";
   #settledAt = 0;
-  /** Redis's clock less ours. */
+  /** Redis's clock less ours, which is one that nobody puts forward or back. */
   #offsetMs = 0;
 
   /** @throws {BrokerError} in one line, if nothing answers there. */
@@ -81,12 +81,12 @@ export class RedisLink {
 
   /** Redis's time, as far as we know: milliseconds since 1970. */
   get now(): number {
-    return Date.now() + this.#offsetMs;
+    return Math.round(performance.now() + this.#offsetMs);
   }
 
   /** Redis said what time it is. */
   setNow(now: number): void {
-    this.#offsetMs = now - Date.now();
+    this.#offsetMs = now - performance.now();
   }
 
   /** Settles when commands can be sent, or fails after so long. */

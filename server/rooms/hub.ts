@@ -41,9 +41,9 @@ const TICK_CHARS = 131_072;
 /** In many rooms at once a tick may bring so many times as much. */
 const TICK_ROOMS = 8;
 /**
- * The runtime hands over at most 128 frames in a turn, though a thousand may be waiting. So many in one
- * turn is a sign that there are more; and if they are spread thinly, over so many rooms that each has
- * only a few, then a moment's patience makes far better batches.
+ * The runtime hears at most 128 sockets in a turn, though a thousand may be waiting. So many frames in
+ * one turn are a sign that there are more; and if they are spread thinly, over so many rooms that each
+ * has only a few, then a moment's patience makes far better batches.
  */
 const CROWDED_FRAMES = 100;
 const THIN = 8;
