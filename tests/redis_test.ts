@@ -100,6 +100,19 @@ test("a room's keys share a slot, and rooms do not share keys", async (store) =>
   assertEquals(keys.filter((key) => !/^parley:\{[^{}]+\}:[^{}]+$/.test(key)), ["parley:secret"]);
 });
 
+test("a batch larger than what a command takes is stored, but for its repeats", async (store) => {
+  await using broker = await store.open();
+  const drafts = Array.from({ length: 9_000 }, (_, i) => draft(String(i), { ref: `r${i}` }));
+  await broker.publish(drafts.filter((_, i) => i % 3 === 0));
+  const repeated = (await broker.publish([...drafts, ...drafts])).filter((one) => one.repeated);
+  assertEquals(repeated.length, 3_000 + 9_000);
+  for (const { draft, seq, event } of repeated) {
+    const stored = JSON.parse(event);
+    assertEquals([stored.seq, stored.ref], [seq, draft.ref]);
+  }
+  assertEquals((await broker.state("lobby")).head, 9_000);
+});
+
 test("messages that are too old go, and the room goes on counting", async (store) => {
   await using broker = await store.open({ retainDays: 1 });
   await broker.publish([draft("old")]);
@@ -108,7 +121,7 @@ test("messages that are too old go, and the room goes on counting", async (store
   // As it is two days later.
   const [old = ""] = (await broker.read("lobby", { limit: 1 }))?.frame.events ?? [];
   await store.redis.ask("DEL", `${key}batches`);
-  await store.redis.ask("XADD", `${key}batches`, "1-0", "n", "1", "a", "1", "e", `[${old}]`);
+  await store.redis.ask("XADD", `${key}batches`, "1-0", "n", "1", "a", "1", "e", old);
   await store.redis.ask("HSET", `${key}log`, "aged", "0");
   await broker.publish([draft("new")]);
   assertEquals(await textsOf(broker), ["new"]);

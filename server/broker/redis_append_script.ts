@@ -10,21 +10,35 @@ import { LOG, script } from "./redis_scripts.ts";
  * Further arguments: not after (Redis's time), batch, dedupeMessages, count, text, the log's field for
  * this node; and if there is any `ref`, for each draft its field or nothing.
  *
- * → `ok` epoch first last at, and for each repeated draft: draft, seq, first of its batch, text of it;
- * or `late` now; or `doubt`
+ * → `ok` epoch first last at, and for each repeated draft: draft, seq, at, event; or `late` now; or
+ * `doubt`
  */
 export const APPEND = script(`${LOG}
 local batch, dedupe, count, text = ARGV[11], tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[14]
 local by = ARGV[15]
+local EVENT = '([^\\n]*}),?' -- one of a batch's text
+local REFS = 15 -- arguments before the fields
 local MOST = 4000 -- arguments that unpack() can take, with room to spare
+
+-- The event of that seq as it is stored, if it still is, and its at.
+local events, ats = {}, {}
+local function event_of(seq)
+  if not events[seq] then
+    local first, _, stored, at = batch_of(seq)
+    if not first then return nil end
+    for event in string.gmatch(stored, EVENT) do
+      events[first], ats[first] = event, at
+      first = first + 1
+    end
+  end
+  return events[seq], ats[seq]
+end
 
 local function answer(epoch, first, last, at, repeats)
   local list = { 'ok', epoch, first, last, at }
   for _, one in ipairs(repeats) do
-    local from, _, events = batch_of(one[2])
-    for _, value in ipairs({ one[1], one[2], from or 0, events or '[]' }) do
-      list[#list + 1] = value
-    end
+    local event, came = event_of(one[2])
+    for _, value in ipairs({ one[1], one[2], came or 0, event or '' }) do list[#list + 1] = value end
   end
   return list
 end
@@ -47,100 +61,64 @@ if now > tonumber(ARGV[10]) then return { 'late', now } end
 local epoch, head, _, refs = find()
 if not epoch then return { 'doubt' } end
 
-local fields, drafts, with_ref = {}, {}, 0
-for i = 16, #ARGV do
-  local field = ARGV[i]
-  if field ~= '' then
-    with_ref = with_ref + 1
-    fields[with_ref], drafts[with_ref] = field, i - 15
-  end
-end
-
-local function each(command, key, list, answered)
-  for i = 1, #list, MOST do
+local function each(command, key, list, from, answered)
+  for i = from, #list, MOST do
     local answer = redis.call(command, key, unpack(list, i, math.min(i + MOST - 1, #list)))
     if answered then answered(answer) end
   end
 end
 
-local function seqs_of(key, list)
-  if #list <= MOST then return redis.call('HMGET', key, unpack(list)) end
+local function seqs_of(key)
+  if #ARGV - REFS <= MOST then return redis.call('HMGET', key, unpack(ARGV, REFS + 1)) end
   local values = {}
-  each('HMGET', key, list, function(some)
+  each('HMGET', key, ARGV, REFS + 1, function(some)
     for _, value in ipairs(some) do values[#values + 1] = value end
   end)
   return values
 end
 
--- Which drafts are repeats: of a seq, or of an earlier draft of this batch.
-local original, of, repeated = {}, {}, 0
-if with_ref > 0 then
-  local was_young, was_old = seqs_of(young, fields), seqs_of(old, fields)
-  local given = {}
-  for i, field in ipairs(fields) do
-    local seq = was_young[i] or was_old[i]
-    seq = seq and tonumber(seq)
-    if given[field] then
-      of[drafts[i]] = given[field]
-      repeated = repeated + 1
-    elseif seq and seq <= head and batch_of(seq) then
-      original[drafts[i]] = seq
-      repeated = repeated + 1
+-- Which drafts are repeats, of a seq or of an earlier draft of this batch, and which seq they have.
+local repeats, is_repeat, last = {}, {}, head + count
+local added, size = {}, 0
+if #ARGV > REFS then
+  local was_young, was_old, given = seqs_of(young), seqs_of(old), {}
+  last = head
+  for draft = 1, count do
+    local field = ARGV[REFS + draft]
+    local seq = given[field]
+    if not seq then
+      local was = tonumber(was_young[draft] or was_old[draft] or nil)
+      if was and was <= head and event_of(was) then seq = was end
+    end
+    if seq then
+      repeats[#repeats + 1] = { draft, seq }
+      is_repeat[draft] = true
     else
-      given[field] = drafts[i]
+      last = last + 1
+      if field ~= '' then
+        given[field] = last
+        added[size + 1], added[size + 2] = field, string.format('%d', last)
+        size = size + 2
+      end
     end
   end
 end
 
--- Without the repeats; and which seq each draft has, if there were any.
-local seqs = {}
-if repeated > 0 then
-  local kept, draft, seq = {}, 0, head
-  for line in string.gmatch(text, '[^\\n]+') do
+if #repeats > 0 then
+  local kept, draft = {}, 0
+  for event in string.gmatch(text, EVENT) do
     draft = draft + 1
-    if original[draft] then
-      seqs[draft] = original[draft]
-    elseif of[draft] then
-      seqs[draft] = seqs[of[draft]]
-    else
-      seq = seq + 1
-      seqs[draft] = seq
-      kept[#kept + 1] = draft < count and string.sub(line, 1, -2) or line
-    end
+    if not is_repeat[draft] then kept[#kept + 1] = event end
   end
   text = table.concat(kept, ',\\n')
 end
 
-local first = head + 1
-local last = head + count - repeated
+local first, at = head + 1, string.format('%.0f', now)
 if last >= first then
-  local at = string.format('%.0f', now)
-  -- Plain find(): gsub() would try its pattern at every character.
-  local seq, middle, names = head, ',"at":' .. at .. ',', {}
-  local parts, size, from, place = { '[' }, 1, 1, string.find(text, '\\1', 1, true)
-  while place do
-    seq = seq + 1
-    local name = string.format('%d', seq)
-    names[seq - head] = name
-    parts[size + 1], parts[size + 2], parts[size + 3] = string.sub(text, from, place - 1), name, middle
-    size, from = size + 3, place + 1
-    place = string.find(text, '\\1', from, true)
-  end
-  parts[size + 1], parts[size + 2] = string.sub(text, from), ']'
-  text = table.concat(parts)
   redis.call('XADD', batches, last .. '-0', 'n', last - head, 'a', at, 'e', text)
   redis.call('HSET', log, 'head', last, 'at', at)
   if retain_messages > 0 and last > retain_messages then
     redis.call('XTRIM', batches, 'MINID', '~', last - retain_messages + 1)
-  end
-  local added
-  added, size = {}, 0
-  for i = 1, with_ref do
-    local draft = drafts[i]
-    if not original[draft] and not of[draft] then
-      added[size + 1], added[size + 2] = fields[i], names[seqs[draft] and seqs[draft] - head or draft]
-      size = size + 2
-    end
   end
   if size > 0 then
     local held = redis.call('HLEN', young)
@@ -149,24 +127,20 @@ if last >= first then
       redis.call('RENAME', young, old)
       held, refs = 0, 2
     end
-    each('HSET', young, added)
+    each('HSET', young, added, 1)
     if held == 0 then
       redis.call('HSET', log, 'refs', math.max(refs, 1))
       if retain_ms > 0 then redis.call('PEXPIRE', young, retain_ms + DAY) end
     end
   end
   age()
-  redis.call('PUBLISH', channel, 'm' .. epoch .. ' ' .. first .. ' ' .. last .. ' ' .. at .. ' ' .. text)
+  redis.call('PUBLISH', channel, 'm' .. epoch .. ' ' .. first .. ' ' .. last .. ' ' .. at .. '\\n' .. text)
 end
 
-local repeats, words = {}, { batch, epoch, first, last, string.format('%.0f', now) }
-if repeated == 0 then drafts = {} end
-for _, draft in ipairs(drafts) do
-  if original[draft] or of[draft] then
-    repeats[#repeats + 1] = { draft, seqs[draft] }
-    words[#words + 1] = draft
-    words[#words + 1] = seqs[draft]
-  end
+local words = { batch, epoch, first, last, at }
+for _, one in ipairs(repeats) do
+  words[#words + 1] = one[1]
+  words[#words + 1] = one[2]
 end
 redis.call('HSET', log, by, table.concat(words, ' '))
 return answer(epoch, first, last, now, repeats)

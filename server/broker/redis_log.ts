@@ -11,7 +11,6 @@ import {
   BrokerError,
   concat,
   cut,
-  Frame,
   type LogState,
   type Page,
   type Range,
@@ -19,7 +18,8 @@ import {
 } from "./broker.ts";
 import { APPEND } from "./redis_append_script.ts";
 import type { RedisLink } from "./redis_link.ts";
-import { channelOf, keyOf, LOOK, PLACE, READ } from "./redis_scripts.ts";
+import { drafted, frameOf, placed } from "./redis_batch.ts";
+import { channelOf, keyOf, LOOK, READ } from "./redis_scripts.ts";
 
 export interface LogPolicy {
   /** Messages kept in each room; 0 keeps all. */
@@ -100,7 +100,7 @@ export class RedisLog {
   ): Promise<Appended<D>> {
     const batch = String(++this.#batches);
     const keys = keysOf(room);
-    const text = drafts.map(({ head, rest }) => head + PLACE + rest).join(",\n");
+    const text = drafted(drafts);
     const refs = drafts.some(({ ref }) => ref !== undefined)
       ? drafts.map(({ userId, ref }) => ref === undefined ? "" : `${userId}\0${ref}`)
       : [];
@@ -180,10 +180,10 @@ function keysOf(room: string): string[] {
 
 function pagesOf(answer: readonly unknown[]): Page[] {
   const pages: Page[] = [];
-  for (let index = 0; index < answer.length; index += 3) {
-    const [last, count, text] = answer.slice(index, index + 3);
-    const frame = Frame.fromArray(String(text));
-    pages.push({ first: Number(last) - Number(count) + 1, last: Number(last), frame });
+  for (let index = 0; index < answer.length; index += 4) {
+    const [last, count, at, text] = answer.slice(index, index + 4);
+    const first = Number(last) - Number(count) + 1;
+    pages.push({ first, last: Number(last), frame: frameOf(String(text), first, String(at)) });
   }
   return pages;
 }
@@ -193,9 +193,9 @@ function appended<D extends Draft>(drafts: readonly D[], answer: readonly unknow
   const [epoch, first, last, at, ...repeats] = answer;
   const originals = new Map<number, { seq: number; event: string }>();
   for (let index = 0; index < repeats.length; index += 4) {
-    const [draft, seq, from, text] = repeats.slice(index, index + 4);
-    const event = Frame.fromArray(String(text)).events[Number(seq) - Number(from)] ?? "";
-    originals.set(Number(draft) - 1, { seq: Number(seq), event });
+    const [draft, place, came, text] = repeats.slice(index, index + 4);
+    const seq = Number(place);
+    originals.set(Number(draft) - 1, { seq, event: placed(String(text), seq, String(came)) });
   }
   const receipts: Receipt<D>[] = [];
   let seq = Number(first) - 1;

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { type BrokerListener, cut, Frame, type LogState, type Page } from "./broker.ts";
+import { type BrokerListener, cut, type LogState, type Page } from "./broker.ts";
+import { frameOf } from "./redis_batch.ts";
 import type { RedisLink } from "./redis_link.ts";
 import type { Known, RedisLog } from "./redis_log.ts";
 import { channelOf } from "./redis_scripts.ts";
@@ -110,12 +111,13 @@ export class RedisRoom {
     }
   };
 
-  /** `m` epoch first last at text */
+  /** `m` epoch first last at, line feed, text */
   #commit(message: string): void {
-    const start = message.indexOf("[");
-    const [epoch = "", first, last, tip = ""] = message.slice(1, start).split(" ");
-    const frame = Frame.fromArray(message.slice(start));
-    const page = { epoch, first: Number(first), last: Number(last), tip, frame };
+    const end = message.indexOf("\n");
+    const [epoch = "", from, last, tip = ""] = message.slice(1, end).split(" ");
+    const first = Number(from);
+    const frame = frameOf(message.slice(end + 1), first, tip);
+    const page = { epoch, first, last: Number(last), tip, frame };
     if (this.#known?.epoch === epoch && page.first <= this.#known.head + 1) {
       return this.#deliver(page);
     }

@@ -7,7 +7,8 @@
  *   the life of Redis that it was last seen in. A server that was started anew, or a replica that
  *   took over, is another life, in which the newest writes of the one before may be missing. And for
  *   each node the last batch that it brought, by which a repeated one is recognised;
- * - `batches`, a stream: an entry for each batch, its id the last `seq` in it, its text a frame;
+ * - `batches`, a stream: an entry for each batch, its id the last `seq` in it, its text its events but
+ *   for what only Redis knows, their `seq` and `at`: every node puts these in, since Redis is one;
  * - `young` and `old`, two hashes: which `seq` a person's `ref` was given.
  *
  * Redis may evict any of them by itself. Without `log` or `batches` the log is gone; without the refs
@@ -35,9 +36,6 @@ export function keyOf(room: string, what: string): string {
 export function channelOf(room: string): string {
   return keyOf(room, "heard");
 }
-
-/** Stands in a batch's text where an event's `seq` and `at` belong. JSON text cannot hold it. */
-export const PLACE = "\x01";
 
 /** Keys: log, batches, young, old. Arguments: as of {@linkcode Known} and the policy, in this order. */
 export const LOG = `
@@ -136,7 +134,7 @@ return { 'ok', epoch, head, at }
  * Keys: batches. Arguments: the `seq` to read upwards from, or else the `seq` to read downwards from
  * (both inclusive); limit, chars.
  *
- * → for each batch, upwards: last, count, text
+ * → for each batch, upwards: last, count, at, text
  */
 export const READ = script(`
 local batches, up, down = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -151,7 +149,7 @@ local function take(entries)
     last, count = tonumber(string.match(entry[1], '%d+')), tonumber(entry[2][2])
     local asked = up and last - up + 1 or down - last + count
     if asked <= 0 then return nil end -- what was asked for is not kept any more
-    found[#found + 1] = { last, count, entry[2][6] }
+    found[#found + 1] = { last, count, entry[2][4], entry[2][6] }
     limit = limit - math.min(count, asked)
     chars = chars - #entry[2][6]
   end
