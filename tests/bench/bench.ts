@@ -12,6 +12,7 @@ import { linear } from "./linear.ts";
 import { longRoom } from "./long_room.ts";
 import { machine } from "./machine.ts";
 import { note, type Plan } from "./plan.ts";
+import { redis } from "./redis.ts";
 import { markdown } from "./report.ts";
 import type { Section } from "./section.ts";
 import { type ServerId, SERVERS } from "./servers.ts";
@@ -36,6 +37,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   g: comeBack,
   h: longRoom,
   i: latency,
+  j: redis,
   linear,
 };
 

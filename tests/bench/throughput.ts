@@ -18,15 +18,17 @@ export async function run(
   id: ServerId,
   workload: Workload,
   plan: Plan,
-  more: { rate?: number; flags?: readonly string[]; db?: string } = {},
+  more: { rate?: number; flags?: readonly string[]; db?: string; twoNodes?: boolean } = {},
 ): Promise<FloodResult> {
   const server = await start(id, more);
+  const second = more.twoNodes ? await start(id, more) : undefined;
   try {
     const { members, rooms, senders, inFlight } = workload;
     const result = await generate<"flood">({
       kind: "flood",
       port: server.port,
       pid: server.pid,
+      ...(second && { second: { port: second.port, pid: second.pid } }),
       dialect: id === "parley" ? workload.dialect : server.dialect,
       members,
       rooms,
@@ -39,6 +41,7 @@ export async function run(
     faultless(`${workload.title}, ${SERVERS[id].label}`, result);
     return result;
   } finally {
+    await second?.stop();
     await server.stop();
   }
 }
@@ -62,7 +65,7 @@ export function byClock({ deliveries, seconds }: FloodResult): number {
   return deliveries / seconds;
 }
 
-function byCpu({ deliveries, serverCpuSeconds }: FloodResult): number {
+export function byCpu({ deliveries, serverCpuSeconds }: FloodResult): number {
   return deliveries / serverCpuSeconds;
 }
 

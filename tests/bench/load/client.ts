@@ -59,9 +59,10 @@ export class Client {
     this.#since = more.since;
     this.next = more.since === undefined ? 0 : more.since.seq + 1;
     this.#join = more.join ?? true;
+    const { port } = index % 2 === 1 && target.second !== undefined ? target.second : target;
     this.#socket = connect({
       host: "127.0.0.1",
-      port: target.port,
+      port,
       noDelay: true,
       onread: {
         buffer: scanner.target,
@@ -71,7 +72,7 @@ export class Client {
         },
       },
     });
-    const { port, dialect } = target;
+    const { dialect } = target;
     this.#socket.on("connect", () => {
       this.#socket.write(handshake(dialect, port, room, personName(index)));
     });

@@ -6,12 +6,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "./client.ts";
 import { all, faultsOf, gather, until } from "./crowd.ts";
 import { Histogram } from "./histogram.ts";
-import type { FillJob, FillResult, FloodJob, FloodResult } from "./job.ts";
+import type { FillJob, FillResult, FloodJob, FloodResult, Usage } from "./job.ts";
 import { machineCpuSeconds, usageOf } from "./proc.ts";
 import { countOf, Scanner } from "./scanner.ts";
 
 /** What was sent has this long to arrive, after the last was sent. */
 const DRAIN_MS = 60_000;
+
+const NOTHING: Usage = { cpuSeconds: 0, rssBytes: 0 };
 
 export async function flood(job: FloodJob): Promise<FloodResult> {
   const scanner = new Scanner();
@@ -60,7 +62,10 @@ export async function flood(job: FloodJob): Promise<FloodResult> {
   };
 
   function look() {
-    const server = usageOf(job.pid);
+    const server = [job, job.second].reduce((sum, node) => {
+      const { cpuSeconds, rssBytes } = node === undefined ? NOTHING : usageOf(node.pid);
+      return { cpuSeconds: sum.cpuSeconds + cpuSeconds, rssBytes: sum.rssBytes + rssBytes };
+    }, NOTHING);
     const load = usageOf(process.pid);
     return {
       at: performance.now(),

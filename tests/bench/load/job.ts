@@ -11,6 +11,8 @@ export interface Target {
   readonly port: number;
   /** Whose CPU and memory are read. */
   readonly pid: number;
+  /** Another node of the same server: every second member of a flood goes there. */
+  readonly second?: { readonly port: number; readonly pid: number };
   readonly dialect: Dialect;
 }
 
