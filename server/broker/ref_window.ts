@@ -19,26 +19,28 @@ export class RefWindow {
     this.#size = size;
   }
 
-  /** The `seq` that this person's `ref` seems to have been given; 0 if none. */
-  get(userId: string, ref: string): number {
-    hash(userId, ref);
-    return this.#young.get() || this.#old.get();
-  }
-
-  add(userId: string, ref: string, seq: number): void {
+  /**
+   * The `seq` that this person's `ref` seems to have been given; if none, it is given this one. It may
+   * be a place where nothing was stored after all, or something else.
+   *
+   * @returns 0 if it was given this one.
+   */
+  claim(userId: string, ref: string, seq: number): number {
     if (this.#young.count >= this.#size) {
       this.#old = this.#young;
       this.#young = new Table();
     }
     hash(userId, ref);
-    this.#young.set(seq);
+    const slot = this.#young.find();
+    const had = this.#young.get(slot) || this.#old.get(this.#old.find());
+    if (had === 0) this.#young.set(slot, seq);
+    return had;
   }
 
-  /** Forgets what was added for a batch that was not committed after all. */
-  remove(userId: string, ref: string): void {
+  /** Gives it that `seq`, whatever it was given before. */
+  give(userId: string, ref: string, seq: number): void {
     hash(userId, ref);
-    this.#young.forget();
-    this.#old.forget();
+    this.#young.set(this.#young.find(), seq);
   }
 }
 
@@ -61,11 +63,14 @@ function hash(userId: string, ref: string): void {
 }
 
 function mix(text: string): void {
+  let [l, h] = [low, high];
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index);
-    low = Math.imul(low ^ unit, 0x01000193);
-    high = Math.imul(high ^ unit, 0x85ebca6b);
+    l = Math.imul(l ^ unit, 0x01000193);
+    h = Math.imul(h ^ unit, 0x85ebca6b);
   }
+  low = l;
+  high = h;
 }
 
 /** Numbers in a slot: two halves of a hash, and a `seq`; all 0 in one that is free. */
@@ -76,32 +81,9 @@ class Table {
   count = 0;
   #slots = new Uint32Array(64 * WIDTH);
 
-  get(): number {
-    const at = this.#find(this.#slots);
-    return this.#slots[at + 2] ?? 0;
-  }
-
-  set(seq: number): void {
-    if (this.count * 2 * WIDTH >= this.#slots.length) this.#grow();
-    this.#put(this.#slots, seq);
-    this.count++;
-  }
-
-  /** The slot stays taken: others may lie behind it. */
-  forget(): void {
-    const at = this.#find(this.#slots);
-    this.#slots[at + 2] = 0;
-  }
-
-  #put(slots: Uint32Array, seq: number): void {
-    const at = this.#find(slots);
-    slots[at] = low;
-    slots[at + 1] = high;
-    slots[at + 2] = seq;
-  }
-
   /** Where the hash is, or the free slot where it would be. */
-  #find(slots: Uint32Array): number {
+  find(): number {
+    const slots = this.#slots;
     const mask = slots.length / WIDTH - 1;
     for (let slot = low & mask;; slot = (slot + 1) & mask) {
       const at = slot * WIDTH;
@@ -110,15 +92,31 @@ class Table {
     }
   }
 
+  get(at: number): number {
+    return this.#slots[at + 2] ?? 0;
+  }
+
+  /** @param at where it was found, after which nothing else was set. */
+  set(at: number, seq: number): void {
+    if (this.get(at) === 0) this.count++;
+    this.#put(at, seq);
+    if (this.count * 2 * WIDTH >= this.#slots.length) this.#grow();
+  }
+
   #grow(): void {
-    const [keptLow, keptHigh] = [low, high];
-    const slots = new Uint32Array(this.#slots.length * 2);
-    for (let at = 0; at < this.#slots.length; at += WIDTH) {
-      low = this.#slots[at] ?? 0;
-      high = this.#slots[at + 1] ?? 0;
-      if (low !== 0 || high !== 0) this.#put(slots, this.#slots[at + 2] ?? 0);
+    const before = this.#slots;
+    this.#slots = new Uint32Array(before.length * 2);
+    for (let at = 0; at < before.length; at += WIDTH) {
+      low = before[at] ?? 0;
+      high = before[at + 1] ?? 0;
+      const seq = before[at + 2] ?? 0;
+      if (seq !== 0) this.#put(this.find(), seq);
     }
-    this.#slots = slots;
-    [low, high] = [keptLow, keptHigh];
+  }
+
+  #put(at: number, seq: number): void {
+    this.#slots[at] = low;
+    this.#slots[at + 1] = high;
+    this.#slots[at + 2] = seq;
   }
 }

@@ -108,15 +108,10 @@ export class SqliteBroker implements Broker {
   // deno-lint-ignore require-await
   async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]> {
     const additions = new Map<string, Addition>();
-    try {
-      const at = this.#now();
-      const receipts = this.#number(batch, at, additions);
-      if (additions.size > 0) this.#commit(additions.values(), at);
-      return receipts;
-    } catch (thrown) {
-      for (const draft of batch) forget(additions.get(draft.room), draft);
-      throw thrown;
-    }
+    const at = this.#now();
+    const receipts = this.#number(batch, at, additions);
+    if (additions.size > 0) this.#commit(additions.values(), at);
+    return receipts;
   }
 
   // deno-lint-ignore require-await
@@ -155,23 +150,23 @@ export class SqliteBroker implements Broker {
       // In a batch of very many rooms the log of one may have been forgotten since its last draft.
       let addition = additions.get(room);
       const log = addition?.log ?? this.#log(room);
+      const seq = addition === undefined ? log.head + 1 : addition.first + addition.events.length;
       if (ref !== undefined) {
         log.refs ??= this.#readRefs(room);
-        const known = log.refs.get(userId, ref);
+        const known = log.refs.claim(userId, ref, seq);
         const event = known === 0 ? undefined : this.#eventAt(known, room, addition);
         if (event !== undefined && isOf(event, draft)) {
           receipts.push({ draft, seq: known, event, repeated: true });
           continue;
         }
+        if (known !== 0) log.refs.give(userId, ref, seq);
       }
       if (addition === undefined) {
-        addition = { log, first: log.head + 1, events: [] };
+        addition = { log, first: seq, events: [] };
         additions.set(room, addition);
       }
-      const seq = addition.first + addition.events.length;
       const event = numbered(draft, seq, at);
       addition.events.push(event);
-      if (ref !== undefined) log.refs?.add(userId, ref, seq);
       if (draft.receipt) receipts.push({ draft, seq, event, repeated: false });
     }
     return receipts;
@@ -226,7 +221,7 @@ export class SqliteBroker implements Broker {
     const page = this.#store.read(room, { limit: this.#dedupeMessages });
     page?.frame.events.forEach((event, index) => {
       const { from, ref }: Message = JSON.parse(event);
-      if (ref !== undefined) refs.add(from.id, ref, page.first + index);
+      if (ref !== undefined) refs.claim(from.id, ref, page.first + index);
     });
     return refs;
   }
@@ -236,13 +231,6 @@ export class SqliteBroker implements Broker {
 function isOf(event: string, { userId, ref }: Draft): boolean {
   const message: Message = JSON.parse(event);
   return message.from.id === userId && message.ref === ref;
-}
-
-/** Takes back what is known of a draft's `ref`, if it was to be part of a commit that failed. */
-function forget(addition: Addition | undefined, { userId, ref }: Draft): void {
-  if (addition === undefined || ref === undefined) return;
-  const seq = addition.log.refs?.get(userId, ref) ?? 0;
-  if (seq >= addition.first) addition.log.refs?.remove(userId, ref);
 }
 
 /** Events as pages: one, unless they are much. */
