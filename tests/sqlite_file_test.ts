@@ -48,19 +48,19 @@ const UNUSABLE: readonly (readonly [what: string, spoil: (at: Directory) => void
   ];
 
 function makeSound(at: Directory): void {
-  at.sql(`PRAGMA application_id = ${0x50726c79}; PRAGMA user_version = 1; ${SCHEMA}`);
+  at.sql(`PRAGMA application_id = ${0x50726c79}; PRAGMA user_version = 2; ${SCHEMA}`);
 }
 
-/** As of version 1: a file of this shape must be readable for ever, or its version refused. */
+/** As of version 2: a file of this shape must be readable for ever, or its version refused. */
 const SCHEMA = `
   CREATE TABLE log (epoch TEXT NOT NULL, secret BLOB NOT NULL) STRICT;
   CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
     head INTEGER NOT NULL DEFAULT 0) STRICT;
-  CREATE TABLE batches (id INTEGER PRIMARY KEY, count INTEGER NOT NULL, at INTEGER NOT NULL,
-    events TEXT NOT NULL) STRICT;
+  CREATE TABLE batches (id INTEGER PRIMARY KEY, place INTEGER NOT NULL UNIQUE,
+    count INTEGER NOT NULL, at INTEGER NOT NULL, events TEXT NOT NULL) STRICT;
   INSERT INTO log VALUES ('epoch', randomblob(32));
   INSERT INTO rooms VALUES (1, 'lobby', 0);
-  INSERT INTO batches VALUES ((1 << 32) + 1, 1, 1,
+  INSERT INTO batches VALUES (1, (1 << 32) + 1, 1, 1,
     '[{"type":"chat","room":"lobby","seq":1,"at":1,"from":{"id":"u","name":"N"},"payload":"old"}]');
 `;
 
@@ -75,7 +75,7 @@ for (const [what, spoil, says] of UNUSABLE) {
   });
 }
 
-Deno.test("sqlite: a database of version 1 is read as it was written", async () => {
+Deno.test("sqlite: a database of version 2 is read as it was written", async () => {
   await using at = new Directory();
   makeSound(at);
   await using broker = await at.open();

@@ -25,7 +25,7 @@ export interface Stored {
 
 /** "Prly", in the header of every file of ours. */
 const APPLICATION_ID = 0x50726c79;
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 /** A file up to this size is checked whole at start, at about 1 ms a megabyte. */
 const CHECKED_BYTES = 256 << 20;
 
@@ -40,7 +40,8 @@ const SCHEMA = `
     head INTEGER NOT NULL DEFAULT 0   -- kept when the newest message is pruned by age
   ) STRICT;
   CREATE TABLE batches (
-    id INTEGER PRIMARY KEY,           -- room << 32 | seq of the first event
+    id INTEGER PRIMARY KEY,           -- in the order of writing
+    place INTEGER NOT NULL UNIQUE,    -- room << 32 | seq of the first event
     count INTEGER NOT NULL,
     at INTEGER NOT NULL,
     events TEXT NOT NULL              -- a JSON array, as it was sent

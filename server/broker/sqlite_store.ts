@@ -219,12 +219,16 @@ function pageOf(row: Record<string, unknown>): Page {
 
 type Statements = ReturnType<typeof prepare>;
 
-/** All the SQL there is. `id` is `room << 32 | first`: one tree, in the order that is written and read. */
+/**
+ * All the SQL there is. `place` is `room << 32 | first`: an index in the order that is read. The rows
+ * themselves lie in the order that is written: to put those of many rooms each into its own place
+ * would touch and split pages all over the file.
+ */
 function prepare(database: DatabaseSync) {
   const sql = (text: string): StatementSync => database.prepare(text);
-  const SEQ = "id & 0xffffffff AS first";
+  const SEQ = "place & 0xffffffff AS first";
   const within = (low: string, high: string) =>
-    `id >= (? << 32) + ${low} AND id < (? << 32) + ${high}`;
+    `place >= (? << 32) + ${low} AND place < (? << 32) + ${high}`;
   return {
     begin: sql("BEGIN IMMEDIATE"),
     commit: sql("COMMIT"),
@@ -232,29 +236,31 @@ function prepare(database: DatabaseSync) {
     rooms: sql("SELECT id, name FROM rooms WHERE id > ? ORDER BY id LIMIT ?"),
     addRoom: sql("INSERT INTO rooms (name) VALUES (?)"),
     keepHead: sql("UPDATE rooms SET head = ? WHERE id = ?"),
-    addRow: sql("INSERT INTO batches (id, count, at, events) VALUES ((? << 32) + ?, ?, ?, ?)"),
+    addRow: sql("INSERT INTO batches (place, count, at, events) VALUES ((? << 32) + ?, ?, ?, ?)"),
     rowAt: sql(
-      `SELECT ${SEQ} FROM batches WHERE ${within("0", "? + 1")} ORDER BY id DESC LIMIT 1`,
+      `SELECT ${SEQ} FROM batches WHERE ${within("0", "? + 1")} ORDER BY place DESC LIMIT 1`,
     ),
     after: sql(
       `SELECT ${SEQ}, count, events FROM batches
-       WHERE ${within("?", "0x100000000")} ORDER BY id`,
+       WHERE ${within("?", "0x100000000")} ORDER BY place`,
     ),
     before: sql(
-      `SELECT ${SEQ}, count, events FROM batches WHERE ${within("0", "?")} ORDER BY id DESC`,
+      `SELECT ${SEQ}, count, events FROM batches WHERE ${within("0", "?")} ORDER BY place DESC`,
     ),
     oldest: sql(
-      `SELECT ${SEQ}, at FROM batches WHERE ${within("0", "0x100000000")} ORDER BY id LIMIT 1`,
+      `SELECT ${SEQ}, at FROM batches WHERE ${within("0", "0x100000000")} ORDER BY place LIMIT 1`,
     ),
     pruneByCount: sql(
       `DELETE FROM batches WHERE id IN (SELECT id FROM batches
-       WHERE ${within("0", "0x100000000")} AND (id & 0xffffffff) + count <= ? ORDER BY id LIMIT ?)`,
+       WHERE ${
+        within("0", "0x100000000")
+      } AND (place & 0xffffffff) + count <= ? ORDER BY place LIMIT ?)`,
     ),
     // From the oldest on, and none behind one that is kept: where the clock was put back, `at` falls.
     pruneByAge: sql(
       `DELETE FROM batches WHERE id IN (SELECT id FROM (
-         SELECT id, max(at) OVER (ORDER BY id) AS newest FROM (SELECT id, at FROM batches
-         WHERE ${within("0", "0x100000000")} ORDER BY id LIMIT ?)) WHERE newest < ?)`,
+         SELECT id, max(at) OVER (ORDER BY place) AS newest FROM (SELECT id, place, at FROM batches
+         WHERE ${within("0", "0x100000000")} ORDER BY place LIMIT ?)) WHERE newest < ?)`,
     ),
   };
 }

@@ -15,7 +15,7 @@ import { note, type Plan } from "./plan.ts";
 import { redis } from "./redis.ts";
 import { markdown } from "./report.ts";
 import type { Section } from "./section.ts";
-import { type ServerId, SERVERS } from "./servers.ts";
+import { COMPARED, SERVERS } from "./servers.ts";
 import { median } from "./statistics.ts";
 import {
   barRows,
@@ -50,7 +50,7 @@ function throughput(key: string): Part {
 }
 
 function barsOf(rounds: Rounds) {
-  return (Object.keys(rounds) as ServerId[]).map((id) => ({
+  return COMPARED.map((id) => ({
     id,
     label: SERVERS[id].label,
     value: median(rounds[id].map(byClock)),

@@ -2,12 +2,10 @@
 import { generate } from "./generator.ts";
 import type { IdleResult, ReturnResult } from "./load/job.ts";
 import { faultless, note, type Plan, rotated } from "./plan.ts";
-import { type ServerId, SERVERS, start } from "./servers.ts";
+import { COMPARED, SERVERS, start } from "./servers.ts";
 import { median, ratios, spread } from "./statistics.ts";
 import { table } from "./table.ts";
 import type { Section } from "./section.ts";
-
-const IDS = Object.keys(SERVERS) as ServerId[];
 
 /** What was put off is done by then, and the collector has been by. */
 const SETTLE_SECONDS = 8;
@@ -15,9 +13,12 @@ const SETTLE_SECONDS = 8;
 export async function idle(plan: Plan): Promise<Section> {
   const members = plan.quick ? 2000 : 10_000;
   const crowd = { members, rooms: members / 10, senders: 0 };
-  const bytes: Record<ServerId, number[]> = { parley: [], bun: [], deno: [], ws: [], socketio: [] };
+  const bytes = {
+    ...{ parley: [] as number[], bun: [] as number[], deno: [] as number[] },
+    ...{ ws: [] as number[], socketio: [] as number[] },
+  };
   for (let round = 0; round < Math.min(plan.rounds, 3); round++) {
-    for (const id of rotated(IDS, round)) {
+    for (const id of rotated(COMPARED, round)) {
       const server = await start(id);
       const { port, pid, dialect } = server;
       const job = { kind: "idle", port, pid, dialect, ...crowd, settleSeconds: SETTLE_SECONDS };
@@ -28,16 +29,18 @@ export async function idle(plan: Plan): Promise<Section> {
       note(`(f) round ${round + 1} ${id}: ${(bytes[id].at(-1) ?? 0).toFixed(0)} bytes each`);
     }
   }
-  const over = IDS.map((id) => median(bytes[id].map((each, i) => each - (bytes.deno[i] ?? NaN))));
+  const over = COMPARED.map((id) =>
+    median(bytes[id].map((each, i) => each - (bytes.deno[i] ?? NaN)))
+  );
   const text = table(
     [`(f) ${members} idle, ten in a room`, "KB each", "over the Deno loop"],
-    IDS.map((id, i) => [
+    COMPARED.map((id, i) => [
       SERVERS[id].label,
       spread(bytes[id].map((each) => each / 1024), 1),
       ((over[i] ?? NaN) / 1024).toFixed(1),
     ]),
   );
-  const reached = (over[IDS.indexOf("parley")] ?? NaN) / 1024;
+  const reached = (over[COMPARED.indexOf("parley")] ?? NaN) / 1024;
   const verdict = reached <= 4 ? "yes" : "no";
   return { text, bars: [["(f) KB over the Deno loop", "≤ 4", reached.toFixed(1), verdict]] };
 }

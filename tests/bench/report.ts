@@ -14,6 +14,10 @@ carries all events that are due, and the generator answers the echoes of one rea
 commands. Peers get one message a frame, several frames in one write; their own coalescing of writes
 counts for them.
 
+Two servers, marked *, are no peers but yardsticks: \`Deno loop + SQLite\` is the bare loop with every
+message committed before it is sent, as durable as Parley's; \`Deno, batched\` sends Parley's frames
+but checks nothing and keeps nothing. Above them is what the disk and this runtime cost anybody.
+
 CPU is user and system time from /proc, of all threads; others' is that of everything else on the
 machine, and of its host: where it is more than a few per cent, the clock was disturbed. The generator and a server share the machine:
 where the generator's CPU is near 100 %, the clock measures both, and the figure for each server CPU

@@ -4,11 +4,11 @@ import type { Dialect } from "./load/job.ts";
 
 const HERE = import.meta.dirname ?? ".";
 const ROOT = `${HERE}/../..`;
-const PEERS = `${HERE}/peers`;
+const PEER_FOLDER = `${HERE}/peers`;
 /** In the repository, not in /tmp, which may be memory: durability has to cost what it costs. */
 export const SCRATCH = `${HERE}/.run`;
 
-export type ServerId = "parley" | "bun" | "deno" | "ws" | "socketio";
+export type ServerId = "parley" | "bun" | "deno" | "ws" | "socketio" | "durable" | "batched";
 
 interface ServerKind {
   readonly label: string;
@@ -18,14 +18,34 @@ interface ServerKind {
 
 export const SERVERS: { readonly [K in ServerId]: ServerKind } = {
   parley: { label: "Parley", dialect: "batched", command: parleyCommand },
-  bun: peer("Bun publish", `${PEERS}/node_modules/@oven/${bunPackage()}/bin/bun`, "bun.mjs"),
+  bun: peer("Bun publish", `${PEER_FOLDER}/node_modules/@oven/${bunPackage()}/bin/bun`, "bun.mjs"),
   deno: peer("Deno loop", Deno.execPath(), "run", "--no-prompt", "--allow-net", "deno.mjs"),
   ws: peer("ws on Node", "node", "ws.mjs"),
   socketio: {
     ...peer("Socket.IO", "node", "socketio.mjs"),
     dialect: "socketio",
   },
+  durable: peer(
+    "Deno loop + SQLite*",
+    ...[Deno.execPath(), "run", "--no-prompt", "--allow-net", "--allow-read", "--allow-write"],
+    "deno_durable.mjs",
+    "0",
+  ),
+  batched: {
+    ...peer(
+      "Deno, batched*",
+      Deno.execPath(),
+      "run",
+      "--no-prompt",
+      "--allow-net",
+      "deno_batched.mjs",
+    ),
+    dialect: "batched",
+  },
 };
+
+/** Those that people choose from; the others are yardsticks. */
+export const COMPARED = ["parley", "bun", "deno", "ws", "socketio"] as const;
 
 /** A server that answers. */
 export interface Running {
@@ -47,11 +67,12 @@ export interface StartOptions {
 export async function start(id: ServerId, options: StartOptions = {}): Promise<Running> {
   const [program = "", ...args] = await SERVERS[id].command();
   const db = options.db ?? `${SCRATCH}/${id}-${crypto.randomUUID()}.db`;
+  if (id === "durable") args.push(db);
   if (id === "parley") args.push("--db", db, ...(options.flags ?? []));
   const begin = performance.now();
   const child = new Deno.Command(program, {
     args,
-    cwd: id === "parley" ? ROOT : PEERS,
+    cwd: id === "parley" ? ROOT : PEER_FOLDER,
     env: { NODE_ENV: "production" },
     stdin: "null",
     stdout: "piped",

@@ -48,7 +48,9 @@ export async function run(
 
 /** All rounds of all servers at one workload, interleaved. */
 export async function measure(key: string, plan: Plan): Promise<Rounds> {
-  const rounds: Rounds = { parley: [], bun: [], deno: [], ws: [], socketio: [] };
+  const rounds: Rounds = {
+    ...{ parley: [], bun: [], deno: [], ws: [], socketio: [], durable: [], batched: [] },
+  };
   const workload = WORKLOADS[key];
   if (workload === undefined) throw new Error(`There is no workload ${key}.`);
   for (let round = 0; round < plan.rounds; round++) {
