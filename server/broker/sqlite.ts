@@ -3,9 +3,9 @@
  * can be known without the disk: the head of each room, and which `ref`s its newest messages carry.
  * `synchronous=FULL`: what is committed survives a power cut.
  *
- * A commit blocks the event loop. It was tried in a thread of its own: the way there and back cost
- * more than the disk did, and since the senders of one batch wait for it before they send the next,
- * there was little to do meanwhile.
+ * A commit blocks the event loop. It was tried in a thread of its own, and with only the sync left to
+ * the runtime's threads: since the senders of one batch wait for it before they send the next, there
+ * was little to do meanwhile, and what was done made two small batches of each large one.
  *
  * @module
  */

@@ -13,7 +13,8 @@ import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
 import { Refusal, type User } from "../protocol.ts";
 import { People } from "./person.ts";
-import { type Pending, Room } from "./room.ts";
+import type { Pending } from "./pending.ts";
+import { Room } from "./room.ts";
 
 /** Something that gathers what it is given during a turn, and writes it when told to. */
 export interface Outbox {

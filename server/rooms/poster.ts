@@ -7,7 +7,7 @@
 import { chatRest, messageHead, type Refusal } from "../protocol.ts";
 import type { Hub } from "./hub.ts";
 import type { Person } from "./person.ts";
-import type { Sender } from "./room.ts";
+import type { Sender } from "./pending.ts";
 
 export interface Posting {
   readonly person: Person;

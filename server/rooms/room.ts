@@ -15,7 +15,6 @@ import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
 import {
   type Cursor,
-  type Draft,
   encode,
   MAX_LISTED,
   type Message,
@@ -24,17 +23,10 @@ import {
   type SystemEvent,
   type User,
 } from "../protocol.ts";
+import { Held, type Pending, type Sender } from "./pending.ts";
 import type { People, Person } from "./person.ts";
 import { Presence } from "./presence.ts";
 import { Tail } from "./tail.ts";
-
-/** Whoever sent a message, member or not. */
-export interface Sender {
-  readonly person: Person;
-  refuse(refusal: Refusal, ref?: string): void;
-  /** The message is in the log; told if it was there already, or if the draft asked for a receipt. */
-  stored(room: string, seq: number, event: string, repeated: boolean): void;
-}
 
 /** What a room needs of a session. */
 export interface Member extends Sender {
@@ -45,11 +37,6 @@ export interface Member extends Sender {
   reply(frame: Frame): void;
   /** It could not be let in after all. */
   expelled(room: Room, ref: string | undefined): void;
-}
-
-/** A draft on its way, and whom to tell if it does not arrive. */
-export interface Pending extends Draft {
-  readonly sender: Sender;
 }
 
 /** What a room needs of the hub. */
@@ -75,16 +62,9 @@ interface Place {
   held?: Held | undefined;
 }
 
-interface Held {
-  readonly drafts: Pending[];
-  chars: number;
-}
-
 /** How much a behind member is given at once, in characters and in messages. */
 const PAGE_CHARS = 65_536;
 const PAGE_MESSAGES = 256;
-/** Text that one who is not let in yet may have said; letting in takes long only if the broker is slow. */
-const HELD_CHARS = 1_048_576;
 /** How long to wait when the log could not be read. */
 const RETRY_MS = 1000;
 
@@ -140,7 +120,7 @@ export class Room {
    * @throws {Refusal} `room_full`
    */
   join(member: Member, since: Cursor | undefined, ref: string | undefined): void {
-    const { held = { drafts: [], chars: 0 } } = this.#behind.get(member) ?? {};
+    const { held = new Held() } = this.#behind.get(member) ?? {};
     const wasIn = this.#live.delete(member) || this.#behind.delete(member);
     if (!wasIn) {
       const most = this.#context.options.maxMembersPerRoom;
@@ -175,7 +155,7 @@ export class Room {
 
   /**
    * A message for the log: `rest` is what follows `seq` and `at` in its event. One who is not let in
-   * yet waits with it: stored before it knows where it begins, it might not be shown to its sender.
+   * yet waits with it.
    *
    * @throws {Refusal} `unavailable` if too much is waiting.
    */
@@ -190,10 +170,8 @@ export class Room {
       receipt: false, // a member sees its message come back
     };
     const held = this.#behind.get(sender)?.held;
-    if (held === undefined) return this.#context.queue(pending);
-    if (held.chars > HELD_CHARS) throw notLetIn();
-    held.drafts.push(pending);
-    held.chars += rest.length;
+    if (held === undefined) this.#context.queue(pending);
+    else held.add(pending);
   }
 
   /** Whether this person's typing is worth an event now. */
@@ -278,7 +256,7 @@ export class Room {
       place.held = undefined;
       this.leave(member, true);
       member.expelled(this, ref);
-      for (const draft of held?.drafts ?? []) member.refuse(notLetIn(), draft.ref);
+      held?.refuse();
       return;
     }
     await this.#feed(member, place);
@@ -322,14 +300,7 @@ export class Room {
   #release(place: Place): void {
     const { held } = place;
     place.held = undefined;
-    for (const draft of held?.drafts ?? []) {
-      try {
-        this.#context.queue(draft);
-      } catch (thrown) {
-        if (!(thrown instanceof Refusal)) throw thrown;
-        draft.sender.refuse(thrown, draft.ref);
-      }
-    }
+    held?.release((pending) => this.#context.queue(pending));
   }
 
   /** Feeds a behind member, page by page, until it is live or can take no more for now. */
@@ -393,10 +364,4 @@ export class Room {
   #closeIfEmpty(): void {
     if (this.memberCount === 0 && this.#presence.isEmpty) this.#context.emptied(this);
   }
-}
-
-function notLetIn(): Refusal {
-  return new Refusal("unavailable", "You are not in the room yet. Send it again later.", {
-    retryAfterMs: RETRY_MS,
-  });
 }
