@@ -40,7 +40,7 @@ class Shown {
   }
 }
 
-for (const what of ["log", "batches", "young", "old"]) {
+for (const what of ["log", "entries", "young", "old"]) {
   Deno.test({
     name: `eviction: without "${what}" the log is another, and all are told`,
     ignore: WITHOUT_REDIS,

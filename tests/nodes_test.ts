@@ -152,14 +152,14 @@ test("writes that a failover lost begin a new epoch", async ({ redis, a, b }) =>
   await using bob = await member(b, { name: "Bob" });
   alice.send({ type: "chat", payload: "one" });
   await bob.next("chat");
-  for (const key of ["log", "batches"]) {
+  for (const key of ["log", "entries"]) {
     await redis.ask("COPY", `parley:{lobby}:${key}`, `parley:{lobby}:${key}:then`);
   }
   alice.send({ type: "chat", payload: "two" });
   await bob.next("chat");
   const before = (await (await fetch(`${a.url}/rooms/lobby/messages`)).json()).epoch;
   // As on a replica that had not heard of the second yet.
-  for (const key of ["log", "batches"]) {
+  for (const key of ["log", "entries"]) {
     await redis.ask("COPY", `parley:{lobby}:${key}:then`, `parley:{lobby}:${key}`, "REPLACE");
   }
   bob.send({ type: "chat", payload: "other" });

@@ -115,7 +115,7 @@ Deno.test({
       assertEquals(rooms.length, 4);
       const page = await (await fetch(`${b.url}/rooms/other/messages?before=9&limit=2`)).json();
       assertEquals(page.messages.length, 2);
-      assertEquals(await redis.ask("DEL", "parley:{other}:batches"), "1");
+      assertEquals(await redis.ask("DEL", "parley:{other}:entries"), "1");
       alice.send({ type: "chat", room: "other", payload: "anew" });
       assertEquals((await bob.next("joined")).recovered, false);
       await bob.next("chat", ({ payload }) => payload === "anew");

@@ -63,7 +63,7 @@ test("a batch whose answer was lost is stored once, with refs and without", asyn
     proxy.stall("down");
     const batch = [draft(`a${round}`), draft(`b${round}`, { ref: `${round}`, receipt: true })];
     const publishing = broker.publish([...batch, draft("again", { ref: "o" })]);
-    const count = async () => await store.redis.ask("XLEN", "parley:{lobby}:batches");
+    const count = async () => await store.redis.ask("XLEN", "parley:{lobby}:entries");
     await until(async () => await count() === String(round + 2), "the batch to be stored");
     proxy.cut();
     proxy.flow();
@@ -117,11 +117,11 @@ test("messages that are too old go, and the room goes on counting", async (store
   await using broker = await store.open({ retainDays: 1 });
   await broker.publish([draft("old")]);
   const key = "parley:{lobby}:";
-  assert(Number(await store.redis.ask("PTTL", `${key}batches`)) > 86_400_000);
+  assert(Number(await store.redis.ask("PTTL", `${key}entries`)) > 86_400_000);
   // As it is two days later.
   const [old = ""] = (await broker.read("lobby", { limit: 1 }))?.frame.events ?? [];
-  await store.redis.ask("DEL", `${key}batches`);
-  await store.redis.ask("XADD", `${key}batches`, "1-0", "n", "1", "a", "1", "e", old);
+  await store.redis.ask("DEL", `${key}entries`);
+  await store.redis.ask("XADD", `${key}entries`, "1-0", "n", "1", "a", "1", "e", old);
   await store.redis.ask("HSET", `${key}log`, "aged", "0");
   await broker.publish([draft("new")]);
   assertEquals(await textsOf(broker), ["new"]);

@@ -139,7 +139,7 @@ export class RedisLog {
     const down = after !== undefined ? "" : String(Math.min(before ?? Infinity, MAX_SEQ) - 1);
     if (down !== "" && Number(down) < 1) return undefined;
     const most = Math.min(chars, Number.MAX_SAFE_INTEGER);
-    const answer = await this.#link.run(READ, [keyOf(room, "batches")], [
+    const answer = await this.#link.run(READ, [keyOf(room, "entries")], [
       up,
       down,
       String(limit),
@@ -175,7 +175,7 @@ const NO_EPOCH = "none";
 const MAX_SEQ = Number.MAX_SAFE_INTEGER;
 
 function keysOf(room: string): string[] {
-  return ["log", "batches", "young", "old"].map((what) => keyOf(room, what));
+  return ["log", "entries", "young", "old"].map((what) => keyOf(room, what));
 }
 
 function pagesOf(answer: readonly unknown[]): Page[] {

@@ -7,11 +7,11 @@
  *   the life of Redis that it was last seen in. A server that was started anew, or a replica that
  *   took over, is another life, in which the newest writes of the one before may be missing. And for
  *   each node the last batch that it brought, by which a repeated one is recognised;
- * - `batches`, a stream: an entry for each batch, its id the last `seq` in it, its text its events but
+ * - `entries`, a stream: an entry for each batch, its id the last `seq` in it, its text its events but
  *   for what only Redis knows, their `seq` and `at`: every node puts these in, since Redis is one;
  * - `young` and `old`, two hashes: which `seq` a person's `ref` was given.
  *
- * Redis may evict any of them by itself. Without `log` or `batches` the log is gone; without the refs
+ * Redis may evict any of them by itself. Without `log` or `entries` the log is gone; without the refs
  * it is kept, and is another, since in the one that it was no message may be stored twice.
  *
  * @module
