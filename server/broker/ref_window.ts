@@ -11,8 +11,8 @@
  */
 export class RefWindow {
   readonly #size: number;
-  #young = new Table();
-  #old = new Table();
+  #young = new Table(64);
+  #old = new Table(64);
 
   /** @param size how many messages are remembered at the least; at most twice as many are. */
   constructor(size: number) {
@@ -28,7 +28,7 @@ export class RefWindow {
   claim(userId: string, ref: string, seq: number): number {
     if (this.#young.count >= this.#size) {
       this.#old = this.#young;
-      this.#young = new Table();
+      this.#young = new Table(this.#old.slots); // it will hold as many
     }
     hash(userId, ref);
     const slot = this.#young.find();
@@ -79,12 +79,21 @@ const WIDTH = 3;
 /** An open-addressed hash table, at most half full. */
 class Table {
   count = 0;
-  #slots = new Uint32Array(64 * WIDTH);
+  #slots: Uint32Array;
+
+  /** @param slots a power of two. */
+  constructor(slots: number) {
+    this.#slots = new Uint32Array(slots * WIDTH);
+  }
+
+  get slots(): number {
+    return this.#slots.length / WIDTH;
+  }
 
   /** Where the hash is, or the free slot where it would be. */
   find(): number {
     const slots = this.#slots;
-    const mask = slots.length / WIDTH - 1;
+    const mask = this.slots - 1;
     for (let slot = low & mask;; slot = (slot + 1) & mask) {
       const at = slot * WIDTH;
       if (slots[at] === low && slots[at + 1] === high) return at;
@@ -100,7 +109,7 @@ class Table {
   set(at: number, seq: number): void {
     if (this.get(at) === 0) this.count++;
     this.#put(at, seq);
-    if (this.count * 2 * WIDTH >= this.#slots.length) this.#grow();
+    if (this.count * 2 >= this.slots) this.#grow();
   }
 
   #grow(): void {

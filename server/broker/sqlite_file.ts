@@ -29,6 +29,12 @@ const SCHEMA_VERSION = 2;
 /** A file up to this size is checked whole at start, at about 1 ms a megabyte. */
 const CHECKED_BYTES = 256 << 20;
 
+/**
+ * How far the write-ahead log grows before it is folded into the file. Four times SQLite's default:
+ * a busy room writes the same few hundred pages again and again, and each is then copied once instead
+ * of four times. It is 16 MB of disk; when all pages differ, folding takes about 20 ms.
+ */
+const WAL_PAGES = 4000;
 /** Enough for the newest messages of the busiest rooms, so that pruning them reads nothing. */
 const CACHE_KIB = 16_384;
 
@@ -75,6 +81,7 @@ export function openDatabase(path: string): Stored {
     }
     trusted = true;
     database.exec("PRAGMA synchronous = FULL");
+    database.exec(`PRAGMA wal_autocheckpoint = ${WAL_PAGES}`);
     database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
     const opened = database;
     const file = placeOf(path);
