@@ -21,6 +21,7 @@ import {
   barRows,
   byClock,
   measure,
+  of,
   type Rounds,
   throughputTable,
   workTable,
@@ -53,7 +54,7 @@ function barsOf(rounds: Rounds) {
   return COMPARED.map((id) => ({
     id,
     label: SERVERS[id].label,
-    value: median(rounds[id].map(byClock)),
+    value: median(of(rounds, id).map(byClock)),
   }));
 }
 

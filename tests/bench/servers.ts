@@ -8,16 +8,36 @@ const PEER_FOLDER = `${HERE}/peers`;
 /** In the repository, not in /tmp, which may be memory: durability has to cost what it costs. */
 export const SCRATCH = `${HERE}/.run`;
 
-export type ServerId = "parley" | "bun" | "deno" | "ws" | "socketio" | "durable" | "batched";
+const LIMITS = [
+  "rate",
+  "bad-commands",
+  "max-connections",
+  "max-connections-per-address",
+  "max-rooms",
+  "max-members-per-room",
+];
+
+export type ServerId =
+  | "parley"
+  | "bun"
+  | "deno"
+  | "ws"
+  | "socketio"
+  | "memory"
+  | "synced"
+  | "batched";
 
 interface ServerKind {
   readonly label: string;
   readonly dialect: Dialect;
-  readonly command: () => Promise<readonly string[]>;
+  readonly folder: string;
+  /** @param file for those that keep something. */
+  readonly command: (file: string) => readonly string[];
 }
 
 export const SERVERS: { readonly [K in ServerId]: ServerKind } = {
-  parley: { label: "Parley", dialect: "batched", command: parleyCommand },
+  parley: parley("Parley", (file) => file),
+  memory: parley("Parley in memory*", () => ":memory:"),
   bun: peer("Bun publish", `${PEER_FOLDER}/node_modules/@oven/${bunPackage()}/bin/bun`, "bun.mjs"),
   deno: peer("Deno loop", Deno.execPath(), "run", "--no-prompt", "--allow-net", "deno.mjs"),
   ws: peer("ws on Node", "node", "ws.mjs"),
@@ -25,27 +45,27 @@ export const SERVERS: { readonly [K in ServerId]: ServerKind } = {
     ...peer("Socket.IO", "node", "socketio.mjs"),
     dialect: "socketio",
   },
-  durable: peer(
-    "Deno loop + SQLite*",
-    ...[Deno.execPath(), "run", "--no-prompt", "--allow-net", "--allow-read", "--allow-write"],
-    "deno_durable.mjs",
-    "0",
-  ),
+  synced: {
+    ...peer("Deno loop, synced*"),
+    command: (file) => [
+      ...[Deno.execPath(), "run", "--no-prompt", "--allow-net", "--allow-read", "--allow-write"],
+      ...["deno_synced.mjs", "0", file],
+    ],
+  },
   batched: {
     ...peer(
       "Deno, batched*",
-      Deno.execPath(),
-      "run",
-      "--no-prompt",
-      "--allow-net",
+      ...[Deno.execPath(), "run", "--no-prompt", "--allow-net"],
       "deno_batched.mjs",
     ),
     dialect: "batched",
   },
 };
 
-/** Those that people choose from; the others are yardsticks. */
+/** Those that people choose from; the others, marked *, are yardsticks. */
 export const COMPARED = ["parley", "bun", "deno", "ws", "socketio"] as const;
+
+export type YardstickId = Exclude<ServerId, typeof COMPARED[number]>;
 
 /** A server that answers. */
 export interface Running {
@@ -65,14 +85,13 @@ export interface StartOptions {
 
 /** Starts a server and waits for the line that names its port. */
 export async function start(id: ServerId, options: StartOptions = {}): Promise<Running> {
-  const [program = "", ...args] = await SERVERS[id].command();
+  const { command, folder } = SERVERS[id];
   const db = options.db ?? `${SCRATCH}/${id}-${crypto.randomUUID()}.db`;
-  if (id === "durable") args.push(db);
-  if (id === "parley") args.push("--db", db, ...(options.flags ?? []));
+  const [program = "", ...args] = [...command(db), ...(options.flags ?? [])];
   const begin = performance.now();
   const child = new Deno.Command(program, {
     args,
-    cwd: id === "parley" ? ROOT : PEER_FOLDER,
+    cwd: folder,
     env: { NODE_ENV: "production" },
     stdin: "null",
     stdout: "piped",
@@ -116,31 +135,23 @@ export async function removeDatabase(path: string): Promise<void> {
 }
 
 /** As its user starts it (the `start` task), with the limits off that a benchmark would run into. */
-async function parleyCommand(): Promise<readonly string[]> {
-  const config = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
+function parley(label: string, database: (file: string) => string): ServerKind {
+  const config = JSON.parse(Deno.readTextFileSync(`${ROOT}/deno.json`));
   const [settings = "", task = ""] = String(config.tasks.start).split(/\bdeno (?=run )/);
-  const limits = [
-    "rate",
-    "bad-commands",
-    "max-connections",
-    "max-connections-per-address",
-    "max-rooms",
-    "max-members-per-room",
-  ];
-  const unlimited = limits.flatMap((name) => [`--${name}`, "0"]);
-  return [
-    "env",
-    ...settings.trim().split(" "),
-    Deno.execPath(),
-    ...task.split(" "),
-    "--port",
-    "0",
-    ...unlimited,
-  ];
+  const unlimited = LIMITS.flatMap((name) => [`--${name}`, "0"]);
+  return {
+    label,
+    dialect: "batched",
+    folder: ROOT,
+    command: (file) => [
+      ...["env", ...settings.trim().split(" "), Deno.execPath(), ...task.split(" ")],
+      ...["--port", "0", ...unlimited, "--db", database(file)],
+    ],
+  };
 }
 
 function peer(label: string, ...command: readonly string[]): ServerKind {
-  return { label, dialect: "plain", command: () => Promise.resolve(command) };
+  return { label, dialect: "plain", folder: PEER_FOLDER, command: () => command };
 }
 
 /** npm's package with Bun's binary for this machine: the `bun` command is only put there by a postinstall. */

@@ -2,23 +2,22 @@
 import { generate } from "./generator.ts";
 import type { FloodResult } from "./load/job.ts";
 import { faultless, note, type Plan, rotated } from "./plan.ts";
-import { type ServerId, SERVERS, start } from "./servers.ts";
+import { COMPARED, type ServerId, SERVERS, start, type StartOptions } from "./servers.ts";
 import { median, ratios, spread } from "./statistics.ts";
 import { table } from "./table.ts";
 import { type Bar, type Workload, WORKLOADS } from "./workloads.ts";
 
 const MILLION = 1e6;
-const IDS = Object.keys(SERVERS) as ServerId[];
 
-/** Every server's rounds at one workload. */
-export type Rounds = Readonly<Record<ServerId, FloodResult[]>>;
+/** The rounds of every server that was tried at one workload. */
+export type Rounds = ReadonlyMap<ServerId, FloodResult[]>;
 
 /** One run of one server, from its start to its end. */
 export async function run(
   id: ServerId,
   workload: Workload,
   plan: Plan,
-  more: { rate?: number; flags?: readonly string[]; db?: string; twoNodes?: boolean } = {},
+  more: StartOptions & { rate?: number; twoNodes?: boolean } = {},
 ): Promise<FloodResult> {
   const server = await start(id, more);
   const second = more.twoNodes ? await start(id, more) : undefined;
@@ -29,7 +28,7 @@ export async function run(
       port: server.port,
       pid: server.pid,
       ...(second && { second: { port: second.port, pid: second.pid } }),
-      dialect: id === "parley" ? workload.dialect : server.dialect,
+      dialect: SERVERS[id].dialect === "batched" ? workload.dialect : server.dialect,
       members,
       rooms,
       senders,
@@ -48,19 +47,23 @@ export async function run(
 
 /** All rounds of all servers at one workload, interleaved. */
 export async function measure(key: string, plan: Plan): Promise<Rounds> {
-  const rounds: Rounds = {
-    ...{ parley: [], bun: [], deno: [], ws: [], socketio: [], durable: [], batched: [] },
-  };
   const workload = WORKLOADS[key];
   if (workload === undefined) throw new Error(`There is no workload ${key}.`);
+  const ids: readonly ServerId[] = [...COMPARED, ...workload.yardsticks];
+  const rounds = new Map<ServerId, FloodResult[]>(ids.map((id) => [id, []]));
   for (let round = 0; round < plan.rounds; round++) {
-    for (const id of rotated(IDS, round)) {
+    for (const id of rotated(ids, round)) {
       const result = await run(id, workload, plan);
-      rounds[id].push(result);
+      rounds.get(id)?.push(result);
       note(`(${key}) round ${round + 1} ${id}: ${(byClock(result) / MILLION).toFixed(3)} M/s`);
     }
   }
   return rounds;
+}
+
+/** What one server did. */
+export function of(rounds: Rounds, id: ServerId): readonly FloodResult[] {
+  return rounds.get(id) ?? [];
 }
 
 export function byClock({ deliveries, seconds }: FloodResult): number {
@@ -73,7 +76,7 @@ export function byCpu({ deliveries, serverCpuSeconds }: FloodResult): number {
 
 /** What was measured. */
 export function throughputTable(key: string, rounds: Rounds): string {
-  const parley = rounds.parley;
+  const parley = of(rounds, "parley");
   return table(
     [
       `(${key})`,
@@ -87,10 +90,9 @@ export function throughputTable(key: string, rounds: Rounds): string {
       "bytes each",
       "RSS MB",
     ],
-    IDS.map((id) => {
-      const own = rounds[id];
-      const share = (of: (result: FloodResult) => number) =>
-        `${Math.round(100 * median(own.map((result) => of(result) / result.seconds)))} %`;
+    [...rounds].map(([id, own]) => {
+      const share = (part: (result: FloodResult) => number) =>
+        `${Math.round(100 * median(own.map((result) => part(result) / result.seconds)))} %`;
       return [
         SERVERS[id].label,
         spread(own.map((result) => byClock(result) / MILLION)),
@@ -109,9 +111,10 @@ export function throughputTable(key: string, rounds: Rounds): string {
 
 /** What it had to be. */
 export function barRows(key: string, rounds: Rounds): string[][] {
-  const row = (bar: Bar, by: string, wanted: number | undefined, of: typeof byClock) => {
+  const row = (bar: Bar, by: string, wanted: number | undefined, speed: typeof byClock) => {
     if (wanted === undefined) return [];
-    const reached = median(ratios(rounds.parley.map(of), rounds[bar.peer].map(of)));
+    const [ours, theirs] = [of(rounds, "parley"), of(rounds, bar.peer)];
+    const reached = median(ratios(ours.map(speed), theirs.map(speed)));
     const verdict = reached >= wanted ? "yes" : "no";
     return [[
       `(${key}) ${SERVERS[bar.peer].label}, by ${by}`,

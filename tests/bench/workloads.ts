@@ -1,6 +1,6 @@
 /** The work, (a) to (e), and what Parley must reach at it: the numbers of the issue, as data. */
 import type { Crowd } from "./load/job.ts";
-import type { ServerId } from "./servers.ts";
+import type { ServerId, YardstickId } from "./servers.ts";
 
 /** Parley must do this many times what a peer does in the same round. */
 export interface Bar {
@@ -17,6 +17,8 @@ export interface Workload extends Crowd {
   /** What Parley's clients speak: with `plain`, one event is one frame, as with all peers. */
   readonly dialect: "batched" | "plain";
   readonly bars: readonly Bar[];
+  /** Servers that nobody would run, and what they show of the price of each thing. */
+  readonly yardsticks: readonly YardstickId[];
 }
 
 export const WORKLOADS: Readonly<Record<string, Workload>> = {
@@ -32,6 +34,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
       { peer: "ws", clock: 18 },
       { peer: "socketio", clock: 18 },
     ],
+    yardsticks: ["memory", "batched"],
   },
   b: {
     title: "hall",
@@ -41,6 +44,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     inFlight: 1,
     dialect: "batched",
     bars: [{ peer: "bun", clock: 1.5, cpu: 1.5 }, { peer: "ws", clock: 25 }],
+    yardsticks: ["memory", "batched"],
   },
   c: {
     title: "lecture",
@@ -50,6 +54,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     inFlight: 1,
     dialect: "batched",
     bars: [{ peer: "deno", clock: 0.85, cpu: 0.95 }, { peer: "ws", clock: 1 }],
+    yardsticks: ["memory", "synced", "batched"],
   },
   d: {
     title: "many rooms",
@@ -59,6 +64,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     inFlight: 1,
     dialect: "batched",
     bars: [{ peer: "ws", clock: 3 }, { peer: "bun", clock: 0.5 }],
+    yardsticks: ["memory", "batched"],
   },
   e: {
     title: "plain clients",
@@ -68,5 +74,6 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     inFlight: 8,
     dialect: "plain",
     bars: [{ peer: "deno", clock: 0.95 }],
+    yardsticks: ["memory"],
   },
 };
