@@ -5,6 +5,7 @@
  */
 import fc from "npm:fast-check@4.10.2";
 import {
+  chatRest,
   CLOSE_CODES,
   type Command,
   COMMANDS,
@@ -269,4 +270,12 @@ Deno.test(`parseCommand() hands on an accepted command as it was said, seed ${se
     }),
     parameters,
   );
+});
+
+Deno.test("chatRest() writes every character as JSON does", () => {
+  for (let unit = 0; unit < 0x10000; unit++) {
+    const text = `a${String.fromCharCode(unit)}z`;
+    const written = chatRest('{"id":"i"}', text, text);
+    assertEquals(`{${written}`, JSON.stringify({ from: { id: "i" }, payload: text, ref: text }));
+  }
 });
