@@ -72,7 +72,7 @@ async function main(args: string[]): Promise<number> {
   }
   const plan: Plan = values.quick
     ? { rounds, warmUpSeconds: 1, seconds: 2, quick: true }
-    : { rounds, warmUpSeconds: 2, seconds: 4, quick: false };
+    : { rounds, warmUpSeconds: 3, seconds: 4, quick: false };
   const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
   await install();
   await bundleGenerator();

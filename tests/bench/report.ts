@@ -16,7 +16,8 @@ counts for them.
 
 Servers marked * are no peers but yardsticks, each without one thing that costs. \`Parley in memory\`
 is Parley with \`--db :memory:\`: what the disk costs. \`Deno, batched\` sends Parley's frames, but
-checks nothing and keeps nothing: what this runtime allows anybody who sends as Parley does. \`Deno
+checks nothing and keeps nothing: what this runtime allows anybody who sends as Parley does, and
+sets the allocator as it does. \`Deno
 loop, synced\` is the bare loop that appends each message to a file and syncs it before it is sent: the
 least that durability costs there.
 

@@ -17,6 +17,9 @@ const LIMITS = [
   "max-members-per-room",
 ];
 
+/** The `start` task: what it sets, and what it gives to `deno`. */
+const START = startTask();
+
 export type ServerId =
   | "parley"
   | "bun"
@@ -55,7 +58,7 @@ export const SERVERS: { readonly [K in ServerId]: ServerKind } = {
   batched: {
     ...peer(
       "Deno, batched*",
-      ...[Deno.execPath(), "run", "--no-prompt", "--allow-net"],
+      ...["env", ...START.settings, Deno.execPath(), "run", "--no-prompt", "--allow-net"],
       "deno_batched.mjs",
     ),
     dialect: "batched",
@@ -136,18 +139,22 @@ export async function removeDatabase(path: string): Promise<void> {
 
 /** As its user starts it (the `start` task), with the limits off that a benchmark would run into. */
 function parley(label: string, database: (file: string) => string): ServerKind {
-  const config = JSON.parse(Deno.readTextFileSync(`${ROOT}/deno.json`));
-  const [settings = "", task = ""] = String(config.tasks.start).split(/\bdeno (?=run )/);
   const unlimited = LIMITS.flatMap((name) => [`--${name}`, "0"]);
   return {
     label,
     dialect: "batched",
     folder: ROOT,
     command: (file) => [
-      ...["env", ...settings.trim().split(" "), Deno.execPath(), ...task.split(" ")],
+      ...["env", ...START.settings, Deno.execPath(), ...START.flags],
       ...["--port", "0", ...unlimited, "--db", database(file)],
     ],
   };
+}
+
+function startTask() {
+  const config = JSON.parse(Deno.readTextFileSync(`${ROOT}/deno.json`));
+  const [settings = "", flags = ""] = String(config.tasks.start).split(/\bdeno (?=run )/);
+  return { settings: settings.trim().split(" "), flags: flags.split(" ") };
 }
 
 function peer(label: string, ...command: readonly string[]): ServerKind {
