@@ -7,7 +7,7 @@ import { assertEquals } from "./assert.ts";
 import { type Row, soak, verdict } from "./soak.ts";
 
 Deno.test("rooms, connections and messages leave nothing behind (the short form)", async () => {
-  const plan = { rounds: 6, rooms: 12_000, connections: 600, messages: 60_000 };
+  const plan = { rounds: 6, rooms: 12_000, connections: 600, messages: 180_000 };
   const rows = await soak(plan, () => {});
   assertEquals([rows.length, verdict(rows)], [6, []]);
 });

@@ -19,7 +19,7 @@ is Parley with \`--db :memory:\`: what the disk costs. \`Deno, batched\` sends P
 checks nothing and keeps nothing: what this runtime allows anybody who sends as Parley does, and
 sets the allocator as it does. \`Deno
 loop, synced\` is the bare loop that appends each message to a file and syncs it before it is sent: the
-least that durability costs there.
+least that durability costs there. [PROFILE.md](PROFILE.md) says where the time goes.
 
 CPU is user and system time from /proc, of all threads; others' is that of everything else on the
 machine, and of its host: where it is more than a few per cent, the clock was disturbed. The generator and a server share the machine:
