@@ -35,6 +35,7 @@ const CHECKED_BYTES = 256 << 20;
  * of four times. It is 16 MB of disk; when all pages differ, folding takes about 20 ms.
  */
 const WAL_PAGES = 4000;
+
 /** Enough for the newest messages of the busiest rooms, so that pruning them reads nothing. */
 const CACHE_KIB = 16_384;
 

@@ -14,12 +14,11 @@ carries all events that are due, and the generator answers the echoes of one rea
 commands. Peers get one message a frame, several frames in one write; their own coalescing of writes
 counts for them.
 
-Servers marked * are no peers but yardsticks, each without one thing that costs. \`Parley in memory\`
-is Parley with \`--db :memory:\`: what the disk costs. \`Deno, batched\` sends Parley's frames, but
-checks nothing and keeps nothing: what this runtime allows anybody who sends as Parley does, and
-sets the allocator as it does. \`Deno
-loop, synced\` is the bare loop that appends each message to a file and syncs it before it is sent: the
-least that durability costs there. [PROFILE.md](PROFILE.md) says where the time goes.
+Servers marked * are no peers but yardsticks, each without one thing that costs. \`Parley in memory\` is
+Parley with \`--db :memory:\`: what the disk costs. \`Deno, batched\` sends Parley's frames and sets the
+allocator as it does, but checks nothing and keeps nothing: what this runtime allows anybody who sends
+so. \`Deno loop, synced\` is the bare loop that writes each message to a file and syncs it before it is
+sent: the least that durability costs there. [PROFILE.md](PROFILE.md) says where the time goes.
 
 CPU is user and system time from /proc, of all threads; others' is that of everything else on the
 machine, and of its host: where it is more than a few per cent, the clock was disturbed. The generator and a server share the machine:
