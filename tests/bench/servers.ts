@@ -10,6 +10,7 @@ export const SCRATCH = `${HERE}/.run`;
 
 const LIMITS = [
   "rate",
+  "address-rate",
   "bad-commands",
   "max-connections",
   "max-connections-per-address",
