@@ -31,7 +31,7 @@ const MAX_GROUPS = 65_536;
  * A refused client is told to wait so much longer than its own command needs, each another time. All
  * clients of a busy address would else come back in the same moment, and be refused again.
  */
-const SPREAD_MS = [1000, 3000] as const;
+const SPREAD_MS = [2000, 4000] as const;
 
 /** The limits that an address can reach, by the options that set them. */
 export type AddressLimit = "--address-rate" | "--max-connections-per-address" | "--max-rooms";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { costOf, COSTS, TokenBucket } from "../access/allowances.ts";
+import { costOf, COSTS } from "../access/allowances.ts";
 import type { Source } from "../access/source.ts";
 import { Frame } from "../broker/broker.ts";
 import { reason } from "../log.ts";
@@ -18,8 +18,6 @@ import {
   type Cursor,
   type CustomCommand,
   encode,
-  type ErrorCode,
-  ERRORS,
   type Event,
   type HelloCommand,
   parseCommand,
@@ -30,6 +28,7 @@ import {
   type TypingCommand,
 } from "../protocol.ts";
 import type { Hub } from "./hub.ts";
+import { Patience } from "./patience.ts";
 import type { Person } from "./person.ts";
 import type { Member, Room } from "./room.ts";
 import { welcome } from "./welcome.ts";
@@ -52,11 +51,6 @@ export interface Opening {
   readonly since: Cursor | undefined;
 }
 
-/** What a bad command takes from a bucket that holds `badCommands` of them. */
-const BAD = 10;
-/** One bad command is forgiven in so many seconds. */
-const FORGIVEN_SECONDS = 10;
-
 export class Session implements Member {
   readonly #hub: Hub;
   readonly #line: Line;
@@ -64,7 +58,7 @@ export class Session implements Member {
   readonly #batched: boolean;
   readonly #rooms = new Map<string, Room>();
   /** Made when it is needed: most connections listen. */
-  #patience: TokenBucket | undefined;
+  #patience: Patience | undefined;
   #person: Person;
   #ended = false;
 
@@ -306,19 +300,13 @@ export class Session implements Member {
     }
     this.#answer(refusal.event(ref));
     const { options, now } = this.#hub.context;
-    this.#patience ??= new TokenBucket(BAD / FORGIVEN_SECONDS, options.badCommands * BAD, now);
-    if (this.#patience.take(patienceFor(refusal.code)) > 0) this.#line.close(1008);
+    this.#patience ??= new Patience(options.badCommands, now);
+    if (this.#patience.endsWith(refusal)) this.#line.close(1008);
   }
 
   #answer(event: Event): void {
     this.#line.reply(Frame.of(encode(event)));
   }
-}
-
-/** Our own trouble costs a client nothing, and what may succeed later little: it may be honest. */
-function patienceFor(code: ErrorCode): number {
-  if (code === "unavailable") return 0;
-  return ERRORS[code].retry ? 1 : BAD;
 }
 
 function forbidden(action: string, room: string): Refusal {
