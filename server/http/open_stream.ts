@@ -24,13 +24,13 @@ const HEADERS = {
 /** `GET /rooms/{room}/events?after=&name=&token=`, and `Last-Event-ID` */
 export function openStream(call: Call, hub: Hub, gate: Gate): Response {
   const { request, info, query, room, source } = call;
+  gate.admit(source, COSTS.stream);
   readerOf(call, hub);
   const name = query.get("name") || undefined;
   if (name !== undefined && !NAME.accepts(name)) {
     throw new Refusal("bad_field", `Field "name" must be ${NAME.expects}.`, { field: "name" });
   }
   const since = cursorOf(call);
-  gate.admit(source, COSTS.stream);
   if (request.method === "HEAD") return new Response(null, { headers: HEADERS });
   const stream = gate.enter(
     source,
