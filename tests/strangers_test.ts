@@ -8,8 +8,8 @@ import { COSTS } from "../server/access/allowances.ts";
 import { Sources } from "../server/access/source.ts";
 import { type Options, silentLog } from "../server/mod.ts";
 import { completeOptions } from "../server/options.ts";
-import type { COMMANDS } from "../server/protocol.ts";
-import { assert, assertEquals, assertGreater } from "./assert.ts";
+import { type COMMANDS, Refusal } from "../server/protocol.ts";
+import { assert, assertEquals, assertGreater, assertThrows } from "./assert.ts";
 import { type Client, connect, member, serve, until } from "./harness.ts";
 import { ask, JSON_TYPE } from "./http.ts";
 import { RawSocket } from "./raw_socket.ts";
@@ -287,4 +287,20 @@ Deno.test("Sources remembers who uses something, however many others come by", (
   for (let n = 0; n < 70_000; n++) of(`10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`).spend(1);
   assert(sources.size <= 65_536);
   assertEquals(of("203.0.113.7").usages, talker.usages);
+});
+
+Deno.test("what a /48 refuses is not taken from its /64", () => {
+  let now = 0;
+  const options = { addressRate: 1, addressBurst: 10, trustProxies: 0 };
+  const sources = new Sources(options, silentLog, () => now);
+  const of = (network: number) => {
+    const address = parseAddress(`2001:db8:1:${network}::1`);
+    assert(address !== undefined);
+    return sources.of(address);
+  };
+  for (let network = 0; network < 16; network++) of(network).spend(10);
+  for (let n = 0; n < 20; n++) assertThrows(() => of(16).spend(5), Refusal, "2001:db8:1::/48");
+  now = 10_000; // the /48 has its 160 again, the /64 never had less than its 10
+  of(16).spend(10);
+  assertThrows(() => of(16).spend(1), Refusal, "2001:db8:1:16::/64");
 });

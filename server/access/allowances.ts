@@ -78,17 +78,17 @@ export class TokenBucket {
 
   /** Takes `cost` tokens and answers 0; or takes none and answers the milliseconds until it could. */
   take(cost = 1): number {
-    const wait = this.wait(cost);
-    if (wait === 0) this.#tokens -= Math.min(cost, this.#burst);
-    return wait;
-  }
-
-  /** Milliseconds until so many tokens are there. What costs more than a full bucket costs all of it. */
-  wait(cost: number): number {
     if (this.#burst === 0) return 0;
     this.#fill();
-    const missing = Math.min(cost, this.#burst) - this.#tokens;
-    return missing > 0 ? missing / this.#rate * 1000 : 0;
+    const capped = this.#cap(cost);
+    if (this.#tokens < capped) return (capped - this.#tokens) / this.#rate * 1000;
+    this.#tokens -= capped;
+    return 0;
+  }
+
+  /** Gives back what was taken. */
+  give(cost: number): void {
+    this.#tokens = Math.min(this.#burst, this.#tokens + this.#cap(cost));
   }
 
   /** Lowers this bucket to what the other holds, if that is less. */
@@ -96,6 +96,11 @@ export class TokenBucket {
     this.#fill();
     other.#fill();
     this.#tokens = Math.min(this.#tokens, other.#tokens);
+  }
+
+  /** What costs more than a full bucket costs a full bucket: it would else never be let through. */
+  #cap(cost: number): number {
+    return Math.min(cost, this.#burst);
   }
 
   #fill(): void {

@@ -32,10 +32,11 @@ export class ConnectionLimits {
       });
     }
     if (this.#maxPerAddress === 0) return;
-    for (const { connections, times } of source.usages) {
+    for (const usage of source.usages) {
+      const { connections, times } = usage;
       if (connections < this.#maxPerAddress * times) continue;
       const what = `has ${connections} connections open, and may have no more`;
-      throw source.refusal("rate_limited", "--max-connections-per-address", what, FULL_MS);
+      throw source.refusal("rate_limited", usage, "--max-connections-per-address", what, FULL_MS);
     }
   }
 

@@ -42,13 +42,14 @@ export class RoomLimits {
         },
       );
     }
-    for (const { rooms, times } of source.usages) {
+    for (const usage of source.usages) {
+      const { rooms, times } = usage;
       const most = times === 1
         ? this.#share
         : Math.max(this.#share, Math.min(this.#share * times, this.#max * SITE_SHARE));
       if (rooms < most) continue;
       const what = `has opened ${rooms} rooms, its share`;
-      throw source.refusal("too_many_rooms", "--max-rooms", what, RETRY_MS);
+      throw source.refusal("too_many_rooms", usage, "--max-rooms", what, RETRY_MS);
     }
   }
 

@@ -13,13 +13,16 @@ import { type Clock, COSTS, TokenBucket } from "./allowances.ts";
 
 /** What a group of addresses uses now. */
 export class Usage {
+  /** The group in CIDR notation, or the address itself. */
+  readonly key: string;
   readonly times: number;
   readonly bucket: TokenBucket;
   connections = 0;
   /** Rooms that it opened and that still have members. */
   rooms = 0;
 
-  constructor(times: number, bucket: TokenBucket) {
+  constructor(key: string, times: number, bucket: TokenBucket) {
+    this.key = key;
     this.times = times;
     this.bucket = bucket;
   }
@@ -75,7 +78,7 @@ export class Sources {
     const { addressRate, addressBurst } = this.#options;
     const known = this.#groups.get(key);
     const usage = known ??
-      new Usage(times, new TokenBucket(addressRate * times, addressBurst * times, this.#now));
+      new Usage(key, times, new TokenBucket(addressRate * times, addressBurst * times, this.#now));
     this.#groups.delete(key);
     this.#groups.set(key, usage);
     if (known === undefined && this.#groups.size > MAX_GROUPS) this.#forgetOne();
@@ -123,12 +126,15 @@ export class Source {
    */
   spend(units: number): void {
     if (!this.#isLimited) return;
-    let wait = 0;
-    for (const { bucket } of this.usages) wait = Math.max(wait, bucket.wait(units));
-    if (wait > 0) {
-      throw this.refusal("rate_limited", "--address-rate", "asks for too much at once", wait);
+    for (const usage of this.usages) {
+      const wait = usage.bucket.take(units);
+      if (wait === 0) continue;
+      for (const taken of this.usages) {
+        if (taken === usage) break;
+        taken.bucket.give(units);
+      }
+      throw this.refusal("rate_limited", usage, "--address-rate", "asks for too much", wait);
     }
-    for (const { bucket } of this.usages) bucket.take(units);
   }
 
   /** What text costs for its length, in units. */
@@ -139,13 +145,14 @@ export class Source {
   /** A refusal because of a limit on the address, which says so to the client and to the log. */
   refusal(
     code: "rate_limited" | "too_many_rooms",
+    { key }: Usage,
     limit: AddressLimit,
     what: string,
     waitMs: number,
   ): Refusal {
-    this.#log.warn("address refused", { address: this.group, limit });
+    this.#log.warn("address refused", { address: key, limit });
     const [least, most] = SPREAD_MS;
-    return new Refusal(code, `The address ${this.group} ${what} (${limit}).${this.#hint}`, {
+    return new Refusal(code, `The address ${key} ${what} (${limit}).${this.#hint}`, {
       ...(code === "too_many_rooms" && { field: "room" }),
       retryAfterMs: Math.ceil(waitMs + least + Math.random() * (most - least)),
     });
