@@ -25,10 +25,14 @@ export interface Options {
   readonly cert: string;
   /** PEM file with the certificate's private key. @default {""} */
   readonly key: string;
-  /** Commands a second, sustained, of each person on all connections and nodes. @default {10} */
+  /** Commands a second, sustained, of each user on all connections to one node. @default {10} */
   readonly rate: number;
   /** Commands at once, of each person. @default {30} */
   readonly burst: number;
+  /** Units a second, sustained, of each address over everything that it does. @default {300} */
+  readonly addressRate: number;
+  /** Units at once, of each address. @default {3000} */
+  readonly addressBurst: number;
   /** Bad commands before a connection is closed with 1008; one is forgiven every 10 s. @default {20} */
   readonly badCommands: number;
   /** Connections at once. @default {10000} */
@@ -113,6 +117,13 @@ export const SPECS: { readonly [K in keyof Options]: Spec<Options[K]> } = {
     help: "commands a second a person; 0: no limit",
   },
   burst: { value: 30, range: [0, 1e6], help: "commands at once a person; 0: no limit" },
+  addressRate: {
+    value: 300,
+    range: LIMIT,
+    real: true,
+    help: "units a second an address, on each node; 0: no limit",
+  },
+  addressBurst: { value: 3000, range: LIMIT, help: "units at once an address; 0: no limit" },
   badCommands: { value: 20, range: LIMIT, help: "bad commands before a close; 0: no limit" },
   maxConnections: { value: 10_000, range: LIMIT, help: "connections at once; 0: no limit" },
   maxConnectionsPerAddress: {

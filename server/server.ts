@@ -3,20 +3,20 @@
  *
  * @module
  */
+import { COSTS } from "./access/allowances.ts";
+import type { Source } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import type { Connection, ConnectionContext } from "./connections/connection.ts";
 import { Heartbeat } from "./connections/heartbeat.ts";
 import { Watch } from "./connections/watch.ts";
 import { WebSocketConnection } from "./connections/web_socket.ts";
-import { type Gate, turnedAway } from "./http/gate.ts";
-import { addressOf } from "./http/origin.ts";
+import { type Connect, Gate } from "./http/gate.ts";
 import { problem, problemOf } from "./http/problem.ts";
 import { restRoutes } from "./http/rest.ts";
 import { Router } from "./http/router.ts";
 import type { StaticFiles } from "./http/static_files.ts";
 import { asksForUpgrade, examine } from "./http/upgrade.ts";
 import { Identity } from "./identity.ts";
-import { Census } from "./limits.ts";
 import { type Log, reason } from "./log.ts";
 import type { Options } from "./options.ts";
 import { encode, Refusal } from "./protocol.ts";
@@ -41,15 +41,11 @@ export class Server implements AsyncDisposable {
   readonly #hub: Hub;
   readonly #heartbeat: Heartbeat;
   readonly #watch: Watch;
-  readonly #census: Census;
   readonly #router: Router;
-  readonly #gate: Gate = {
-    turnedAway: (address) => turnedAway(this.#census, address, this.#stopping !== undefined),
-    enter: (address, connect) => this.#enter(address, connect),
-  };
+  readonly #gate: Gate;
   readonly #connections = new Set<Connection>();
   /** Where each socket comes from that is still there, also of connections that have ended for us. */
-  readonly #sockets = new Map<Connection, string>();
+  readonly #sockets = new Map<Connection, Source>();
   /** Called when the last socket is gone. */
   #vacated = () => {};
   readonly #context: ConnectionContext;
@@ -63,14 +59,19 @@ export class Server implements AsyncDisposable {
     this.#hub = new Hub({ ...parts, identity: new Identity(broker.secret), now });
     this.#heartbeat = new Heartbeat(options.heartbeatSeconds);
     this.#watch = new Watch(options, now);
-    this.#census = new Census(options.maxConnections, options.maxConnectionsPerAddress);
+    this.#gate = new Gate(options, parts.log, now, this.#enter.bind(this));
     this.#context = {
       hub: this.#hub,
       watch: this.#watch,
       ended: (connection) => this.#ended(connection),
       released: (connection) => this.#released(connection),
     };
-    this.#router = new Router(restRoutes(this.#hub, this.#gate), options.allowOrigin, parts.log);
+    this.#router = new Router(
+      restRoutes(this.#hub, this.#gate),
+      (request, info) => this.#gate.sourceOf(request, info),
+      options.allowOrigin,
+      parts.log,
+    );
   }
 
   /** Where it listens, such as `http://127.0.0.1:8080`; empty before `listen`. */
@@ -164,12 +165,9 @@ export class Server implements AsyncDisposable {
 
   #upgrade(request: Request, info: Deno.ServeHandlerInfo): Response {
     const { options } = this.#parts;
-    const address = addressOf(request, info, options.trustProxies);
-    const verdict = examine(
-      request,
-      options.allowOrigin,
-      () => this.#gate.turnedAway(address),
-    );
+    const source = this.#gate.sourceOf(request, info);
+    const admit = () => this.#gate.admit(source, COSTS.connection);
+    const verdict = examine(request, options.allowOrigin, admit);
     if (verdict instanceof Response) return verdict;
     const { protocol } = verdict;
     const { socket, response } = Deno.upgradeWebSocket(request, {
@@ -178,17 +176,19 @@ export class Server implements AsyncDisposable {
     // Its own option for this throws unless the offers are parted by a comma and exactly one space.
     if (protocol !== undefined) response.headers.set("sec-websocket-protocol", protocol);
     // Nothing from here on may throw: it would take the listener along.
-    this.#enter(address, (context) => new WebSocketConnection(socket, verdict, context));
+    this.#gate.enter(
+      source,
+      (context) => new WebSocketConnection(socket, verdict, context, source),
+    );
     return response;
   }
 
   /** Lets a connection in, and counts it until its peer has let go. */
-  #enter<C extends Connection>(address: string, connect: (context: ConnectionContext) => C): C {
+  #enter<C extends Connection>(source: Source, connect: Connect<C>): C {
     const connection = connect(this.#context);
     this.#connections.add(connection);
     this.#heartbeat.add(connection);
-    this.#sockets.set(connection, address);
-    this.#census.enter(address);
+    this.#sockets.set(connection, source);
     return connection;
   }
 
@@ -199,21 +199,22 @@ export class Server implements AsyncDisposable {
 
   /** Not when it ended for us: a peer that ignores our close goes on holding a socket and a place. */
   #released(connection: Connection): void {
-    const address = this.#sockets.get(connection);
-    if (address === undefined) return;
+    const source = this.#sockets.get(connection);
+    if (source === undefined) return;
     this.#sockets.delete(connection);
-    this.#census.leave(address);
+    this.#gate.leave(source);
     if (this.#sockets.size === 0) this.#vacated();
   }
 
   #failed(thrown: unknown): Response {
-    // An answer that we broke off ourselves, half-way.
+    // A connection that was not admitted, or an answer that we broke off ourselves, half-way.
     if (thrown instanceof Refusal) return problemOf(thrown);
     this.#parts.log.error("request failed", { reason: reason(thrown) });
     return problem(500, "The server failed to answer.");
   }
 
   async #stop(): Promise<void> {
+    this.#gate.close();
     await within(COMMIT_MS, this.#hub.drain());
     const { returnSeconds } = this.#parts.options;
     for (const connection of [...this.#connections]) {

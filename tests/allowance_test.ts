@@ -1,20 +1,17 @@
 /**
- * One allowance for one person: on all connections, over HTTP, and on all nodes.
+ * One allowance for one user: on all connections, and over HTTP.
  *
  * @module
  */
 import type { Server } from "../server/mod.ts";
 import { assert, assertEquals } from "./assert.ts";
-import { type Client, connect, serve, told, until } from "./harness.ts";
+import { type Client, connect, serve, told } from "./harness.ts";
 import { bearer, say } from "./http.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
 
 /** What is not spent at once is not there: in a test no time passes that could be measured by it. */
 const RATE = 0.001;
 const BURST = 6;
 const OPTIONS = { rate: RATE, burst: BURST };
-/** Until there is one more, for one who has spent so many too many. */
-const waitMs = (debt: number) => (1 + debt) / RATE * 1000;
 
 /** A client who has joined as the person of that token, or as a new one: two commands. */
 async function come(server: Server, token?: string): Promise<{ client: Client; token: string }> {
@@ -85,27 +82,4 @@ Deno.test("allowance: being many people in turn is no way around it", async () =
   client.send({ type: "chat", payload: "x", ref: "one more" });
   const { code } = await client.next("error", ({ ref }) => ref === "one more");
   assertEquals(code, "rate_limited");
-});
-
-Deno.test({
-  name: "allowance: what a person spends on one node is owed on the other",
-  ignore: WITHOUT_REDIS,
-  fn: async () => {
-    await using redis = await RedisProcess.start();
-    await using a = await serve({ ...OPTIONS, redis: redis.url });
-    await using b = await serve({ ...OPTIONS, redis: redis.url });
-    const { client, token } = await come(a); // which are two
-    assertEquals(await talk(client, 9), BURST - 2);
-    const ask = (node: Server) => say(node, "x", {}, bearer(token));
-    const owes = (node: Server, debt: number) =>
-      until(async () => {
-        const { status, json } = await ask(node);
-        return status === 429 && json.retryAfterMs > waitMs(debt) * 0.99;
-      }, `a debt of ${debt}`);
-    // What b let through before it heard is a debt to both; they may have heard before that.
-    let early = 0;
-    while ((await ask(b)).status === 201) early++;
-    await Promise.all([owes(a, early), owes(b, early)]);
-    await client.close();
-  },
 });

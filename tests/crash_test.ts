@@ -16,6 +16,7 @@ const KILLS = Deno.env.get("CRASH") === undefined ? 12 : 50;
 const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const OPTIONS = {
   RATE: "0",
+  ADDRESS_RATE: "0",
   RETAIN_MESSAGES: "0",
   RECENT_MESSAGES: "0",
   DEDUPE_MESSAGES: "1000000",

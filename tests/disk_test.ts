@@ -17,6 +17,7 @@ import { ServerProcess } from "./server_process.ts";
 const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const OPTIONS = {
   RATE: "0",
+  ADDRESS_RATE: "0",
   RETAIN_MESSAGES: "0",
   RECENT_MESSAGES: "0",
   GRACE_SECONDS: "0.1",

@@ -189,8 +189,8 @@ for (const [what, query, headers, status, field] of REFUSALS) {
 }
 
 const LIMITS: readonly (readonly [Partial<Options>, number, string | undefined])[] = [
-  [{ maxConnections: 1 }, 503, undefined],
-  [{ maxConnectionsPerAddress: 1 }, 429, undefined],
+  [{ maxConnections: 1 }, 503, "unavailable"],
+  [{ maxConnectionsPerAddress: 1 }, 429, "rate_limited"],
   [{ maxMembersPerRoom: 1 }, 503, "room_full"],
 ];
 

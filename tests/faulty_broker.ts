@@ -117,7 +117,13 @@ export async function serveOn(
   authorize: Authorize = () => true,
 ): Promise<Server> {
   const server = new Server({
-    options: completeOptions({ port: 0, rate: 0, maxConnectionsPerAddress: 0, ...options }),
+    options: completeOptions({
+      port: 0,
+      rate: 0,
+      addressRate: 0,
+      maxConnectionsPerAddress: 0,
+      ...options,
+    }),
     broker,
     files: await StaticFiles.load(),
     log: silentLog,

@@ -88,6 +88,7 @@ const ROOMY: Partial<Options> = {
   port: 0,
   db: ":memory:",
   rate: 0,
+  addressRate: 0,
   badCommands: 0,
   maxConnections: 0,
   maxConnectionsPerAddress: 0,

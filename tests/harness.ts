@@ -25,6 +25,7 @@ const ROOMY: Partial<Options> = {
   port: 0,
   db: ":memory:",
   rate: 0,
+  addressRate: 0,
   maxConnections: 0,
   maxConnectionsPerAddress: 0,
 };

@@ -17,15 +17,14 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/http/"],
   ["server/connections/"],
   ["server/rooms/"],
+  ["server/access/"],
   ["server/broker/"],
-  ["server/options.ts", "server/identity.ts", "server/limits.ts", "server/log.ts"],
+  ["server/options.ts", "server/identity.ts", "server/log.ts"],
   ["server/protocol.ts"],
 ];
 
 /** These know nothing of the rest. */
-const LEAVES = ["options", "identity", "limits", "log", "protocol"].map((name) =>
-  `server/${name}.ts`
-);
+const LEAVES = ["options", "identity", "log", "protocol"].map((name) => `server/${name}.ts`);
 
 async function* filesIn(directory: string): AsyncGenerator<string> {
   for await (const { name, isDirectory } of Deno.readDir(new URL(directory, ROOT))) {

@@ -61,7 +61,15 @@ export class Program implements AsyncDisposable {
     args: readonly string[],
     env: Readonly<Record<string, string>> = {},
   ): Promise<Program> {
-    const program = await Program.run(["--port", "0", "--rate", "0", ...args], env);
+    const program = await Program.run([
+      "--port",
+      "0",
+      "--rate",
+      "0",
+      "--address-rate",
+      "0",
+      ...args,
+    ], env);
     let ended = false;
     void program.#process.status.then(() => ended = true);
     await until(() => ended || program.#address() !== undefined, "the program to start");

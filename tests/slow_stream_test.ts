@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { LOCAL } from "../server/access/address.ts";
+import { Sources } from "../server/access/source.ts";
 import { SqliteBroker } from "../server/broker/sqlite.ts";
 import { EventStreamConnection } from "../server/connections/event_stream.ts";
 import { Watch } from "../server/connections/watch.ts";
@@ -72,7 +74,7 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
     watch,
     ended() {},
     released() {},
-  });
+  }, new Sources(options, silentLog, now).of(LOCAL));
   connection.open({ room: "lobby", token: undefined, name: undefined, since: undefined });
   const person = hub.people.hold("ann");
   let most = 0;

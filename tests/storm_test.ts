@@ -18,6 +18,7 @@ const SCALE = IS_LONG
 const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const OPTIONS = {
   RATE: "0",
+  ADDRESS_RATE: "0",
   BAD_COMMANDS: "0",
   MAX_CONNECTIONS_PER_ADDRESS: "0",
   RETAIN_MESSAGES: "0",

@@ -38,6 +38,7 @@ export interface Outside {
 const ROOMY: Partial<Options> = {
   port: 0,
   rate: 0,
+  addressRate: 0,
   maxConnections: 0,
   maxConnectionsPerAddress: 0,
 };

@@ -63,7 +63,7 @@ test("clients of one port are on all of them and in one room, and SIGTERM ends a
 async function first(redis: RedisProcess) {
   const server = await serve({ redis: redis.url, workers: 2 });
   const { url, port } = server;
-  const options = completeOptions({ redis: redis.url, workers: 2, port, rate: 0 });
+  const options = completeOptions({ redis: redis.url, workers: 2, port, rate: 0, addressRate: 0 });
   const failures: string[] = [];
   const error: Log["error"] = (_, { reason } = {}) => void failures.push(String(reason));
   return { server, url, options, failures, log: { ...silentLog, error } };

@@ -6,7 +6,6 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import type { Spent } from "../limits.ts";
 import type { Draft, User } from "../protocol.ts";
 
 /** A room's log, as one finds it. */
@@ -70,10 +69,6 @@ export interface BrokerListener {
   people?(room: string, change: PeopleChange): void;
   /** The people who are in that room on this node. */
   present?(room: string): readonly User[];
-  /** What people spent of their allowances here since this was last asked, for the other nodes. */
-  spent?(): readonly Spent[];
-  /** And what they spent on another node. */
-  charge?(spent: readonly Spent[]): void;
 }
 
 /** What happened to the people of a room: the same, in the same order, on every node. */

@@ -18,7 +18,6 @@ import { type LogPolicy, RedisLog } from "./redis_log.ts";
 import { RedisPeople } from "./redis_people.ts";
 import { PEOPLE } from "./redis_people_script.ts";
 import { RedisRoom } from "./redis_room.ts";
-import { RedisSpending } from "./redis_spending.ts";
 import { channelOf, LOOK, READ } from "./redis_scripts.ts";
 
 export interface RedisOptions extends LogPolicy {
@@ -40,7 +39,6 @@ export class RedisBroker implements Broker {
   readonly people: RedisPeople;
   readonly #link: RedisLink;
   readonly #log: RedisLog;
-  readonly #spending: RedisSpending;
   readonly #rooms = new Map<string, RedisRoom>();
   #listener: BrokerListener = { committed() {}, signalled() {} };
   #beatTimer: ReturnType<typeof setTimeout> | undefined;
@@ -67,7 +65,6 @@ export class RedisBroker implements Broker {
     this.#link = link;
     this.#log = new RedisLog(link, options);
     this.people = new RedisPeople(link, this.#log.node);
-    this.#spending = new RedisSpending(link, this.#log.node);
     link.listen({ returned: () => this.#beatSoon(0) });
     this.#beatSoon(BEAT_MS);
   }
@@ -75,7 +72,6 @@ export class RedisBroker implements Broker {
   listen(listener: BrokerListener): void {
     this.#listener = listener;
     this.people.listen(listener);
-    this.#spending.listen(listener);
   }
 
   async open(room: string): Promise<LogState> {
@@ -143,7 +139,6 @@ export class RedisBroker implements Broker {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#beatTimer);
-    this.#spending.close();
     for (const room of this.#rooms.keys()) this.close(room);
     await this.people.end();
     await this.#link.close();

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Source } from "../access/source.ts";
 import type { Frame } from "../broker/broker.ts";
 import { type CloseCode, type Cursor, Refusal } from "../protocol.ts";
 import { Session } from "../rooms/session.ts";
@@ -32,10 +33,15 @@ export class EventStreamConnection extends Connection {
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
 
   /** @param completed settles when the response is sent, or cannot be any more. */
-  constructor(room: string, completed: Promise<void>, context: ConnectionContext) {
+  constructor(
+    room: string,
+    completed: Promise<void>,
+    context: ConnectionContext,
+    source: Source,
+  ) {
     super(context);
     const { recentMessages } = context.hub.context.options;
-    this.session = new Session(context.hub, this, false);
+    this.session = new Session(context.hub, this, source, false);
     this.#writer = new SseWriter(room, recentMessages);
     this.body = new ReadableStream<Uint8Array<ArrayBuffer>>({
       start: (controller) => {

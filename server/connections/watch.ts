@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Clock } from "../limits.ts";
+import type { Clock } from "../access/allowances.ts";
 import type { CloseCode } from "../protocol.ts";
 
 /** What is watched. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Source } from "../access/source.ts";
 import type { Frame } from "../broker/broker.ts";
 import { CLOSE_CODES, type CloseCode, SUBPROTOCOLS } from "../protocol.ts";
 import { Session } from "../rooms/session.ts";
@@ -29,12 +30,17 @@ export class WebSocketConnection extends Connection {
   #heard = false;
   #lingering: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(socket: WebSocket, handshake: Handshake, context: ConnectionContext) {
+  constructor(
+    socket: WebSocket,
+    handshake: Handshake,
+    context: ConnectionContext,
+    source: Source,
+  ) {
     super(context);
     this.#socket = socket;
     this.#batched = handshake.protocol === SUBPROTOCOLS.batched;
     this.#frameBytes = context.hub.context.options.frameBytes;
-    this.session = new Session(context.hub, this, this.#batched);
+    this.session = new Session(context.hub, this, source, this.#batched);
     if (handshake.protocol === undefined) {
       socket.onopen = () => this.session.enter(handshake.plain.room, handshake.plain.name);
     }

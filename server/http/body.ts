@@ -4,18 +4,20 @@
  *
  * @module
  */
+import { COSTS } from "../access/allowances.ts";
 import type { Options } from "../options.ts";
 import { parseJson, Refusal } from "../protocol.ts";
 import { HttpError } from "./problem.ts";
+import type { Call } from "./router.ts";
 
 /**
  * The JSON value of a body.
  *
  * @throws {HttpError} 415 for another type, 408 if it does not come.
- * @throws {Refusal} `too_large`, `bad_json`
+ * @throws {Refusal} `too_large`, `bad_json`, and `rate_limited` if it is too long for its address now.
  */
 export async function readJson(
-  request: Request,
+  { request, source }: Pick<Call, "request" | "source">,
   { frameBytes, stallSeconds }: Pick<Options, "frameBytes" | "stallSeconds">,
 ): Promise<unknown> {
   const { headers } = request;
@@ -25,20 +27,25 @@ export async function readJson(
   if ((headers.get("content-encoding") ?? "identity") !== "identity") {
     throw new HttpError(415, "Send it without a content encoding.");
   }
-  if (Number(headers.get("content-length") ?? 0) > frameBytes) throw tooLarge(frameBytes);
-  return parseJson(await read(request, frameBytes, stallSeconds * 1000));
+  const announced = Number(headers.get("content-length") ?? 0);
+  if (announced > frameBytes) throw tooLarge(frameBytes);
+  source.spend(COSTS.kib * announced / 1024);
+  const { text, bytes } = await read(request, frameBytes, stallSeconds * 1000);
+  // A body in chunks does not say how long it is.
+  source.spend(COSTS.kib * Math.max(0, bytes - announced) / 1024);
+  return parseJson(text);
 }
 
 async function read(
   { body }: Request,
   mostBytes: number,
   deadlineMs: number,
-): Promise<string> {
-  if (body === null) return "";
+): Promise<{ text: string; bytes: number }> {
+  if (body === null) return { text: "", bytes: 0 };
   const reader = body.getReader();
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
-  let length = 0;
+  let bytes = 0;
   let late = false;
   const timer = setTimeout(() => {
     late = true;
@@ -48,10 +55,10 @@ async function read(
     for (;;) {
       const { done, value } = await reader.read();
       if (late) throw new HttpError(408, "The body did not come in time.");
-      if (done) return text + decoder.decode();
+      if (done) return { text: text + decoder.decode(), bytes };
       // Whatever its header said: what counts is what comes.
-      length += value.byteLength;
-      if (length > mostBytes) throw tooLarge(mostBytes);
+      bytes += value.byteLength;
+      if (bytes > mostBytes) throw tooLarge(mostBytes);
       text += decoder.decode(value, { stream: true });
     }
   } catch (thrown) {

@@ -1,31 +1,70 @@
 /**
- * Whether one more connection may be let in, whatever it speaks.
+ * The gate through which connections come in: whose limits a request uses, and whether one more
+ * connection may be opened.
  *
  * @module
  */
+import type { Clock } from "../access/allowances.ts";
+import { ConnectionLimits } from "../access/connection_limits.ts";
+import { type Source, Sources } from "../access/source.ts";
 import type { Connection, ConnectionContext } from "../connections/connection.ts";
-import type { Census } from "../limits.ts";
-import { problem } from "./problem.ts";
+import type { Log } from "../log.ts";
+import type { Options } from "../options.ts";
+import { Refusal } from "../protocol.ts";
+import { clientAddress } from "./client_address.ts";
 
-/** The way in, as the server hands it to those who open connections. */
-export interface Gate {
-  /** The refusal, if one more connection from there would be too many. */
-  turnedAway(address: string): Response | undefined;
-  /** Lets a connection in, and counts it. */
-  enter<C extends Connection>(address: string, connect: (context: ConnectionContext) => C): C;
-}
+/** Makes a connection, once it is let in. */
+export type Connect<C extends Connection> = (context: ConnectionContext) => C;
 
-export function turnedAway(
-  census: Census,
-  address: string,
-  draining: boolean,
-): Response | undefined {
-  const later = { "retry-after": "5" };
-  if (draining) return problem(503, "The server is going down.", later);
-  const objection = census.objection(address);
-  if (objection === "full") return problem(503, "The server is full.", later);
-  if (objection === "address") {
-    return problem(429, "Too many connections from that address.", later);
+/** The server's part: it keeps what was let in. */
+export type Enter = <C extends Connection>(source: Source, connect: Connect<C>) => C;
+
+export class Gate {
+  readonly #trustProxies: number;
+  readonly #sources: Sources;
+  readonly #limits: ConnectionLimits;
+  readonly #enter: Enter;
+  #isClosed = false;
+
+  constructor(options: Options, log: Log, now: Clock, enter: Enter) {
+    this.#trustProxies = options.trustProxies;
+    this.#sources = new Sources(options, log, now);
+    this.#limits = new ConnectionLimits(options.maxConnections, options.maxConnectionsPerAddress);
+    this.#enter = enter;
   }
-  return undefined;
+
+  /** Says where a request comes from, and so whose limits it uses. */
+  sourceOf(request: Request, info: Deno.ServeHandlerInfo): Source {
+    const { address, unbelieved } = clientAddress(request, info, this.#trustProxies);
+    return this.#sources.of(address, unbelieved);
+  }
+
+  /**
+   * Takes what a connection costs, if one more may be opened from there.
+   *
+   * @throws {Refusal} `unavailable`, `rate_limited`
+   */
+  admit(source: Source, cost: number): void {
+    if (this.#isClosed) {
+      throw new Refusal("unavailable", "The server is going down.", { retryAfterMs: 5000 });
+    }
+    this.#limits.check(source);
+    source.spend(cost);
+  }
+
+  /** Lets a connection in, and counts it until it is said to have left. */
+  enter<C extends Connection>(source: Source, connect: Connect<C>): C {
+    const connection = this.#enter(source, connect);
+    this.#limits.enter(source);
+    return connection;
+  }
+
+  leave(source: Source): void {
+    this.#limits.leave(source);
+  }
+
+  /** From now on nobody is let in. */
+  close(): void {
+    this.#isClosed = true;
+  }
 }

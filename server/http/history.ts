@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { COSTS } from "../access/allowances.ts";
 import { cut, epochOf } from "../broker/broker.ts";
 import { Refusal } from "../protocol.ts";
 import type { Hub } from "../rooms/hub.ts";
@@ -19,6 +20,7 @@ const MOST_CHARS = 1_048_576;
 /** `GET /rooms/{room}/messages?after=&before=&limit=` */
 export async function history(call: Call, hub: Hub): Promise<Response> {
   const { query, room } = call;
+  call.source.spend(COSTS.page);
   readerOf(call, hub);
   const after = wholeNumber(query, "after", 0, Number.MAX_SAFE_INTEGER);
   const before = wholeNumber(query, "before", 0, Number.MAX_SAFE_INTEGER);

@@ -3,13 +3,13 @@
  *
  * @module
  */
+import { COSTS } from "../access/allowances.ts";
 import { EventStreamConnection } from "../connections/event_stream.ts";
 import { parseCursorId } from "../connections/sse.ts";
 import { type Cursor, NAME, Refusal } from "../protocol.ts";
 import type { Hub } from "../rooms/hub.ts";
 import { readerOf, tokenOf } from "./caller.ts";
 import type { Gate } from "./gate.ts";
-import { addressOf } from "./origin.ts";
 import type { Call } from "./router.ts";
 
 const HEADERS = {
@@ -23,20 +23,18 @@ const HEADERS = {
 
 /** `GET /rooms/{room}/events?after=&name=&token=`, and `Last-Event-ID` */
 export function openStream(call: Call, hub: Hub, gate: Gate): Response {
-  const { request, info, query, room } = call;
+  const { request, info, query, room, source } = call;
+  gate.admit(source, COSTS.stream);
   readerOf(call, hub);
   const name = query.get("name") || undefined;
   if (name !== undefined && !NAME.accepts(name)) {
     throw new Refusal("bad_field", `Field "name" must be ${NAME.expects}.`, { field: "name" });
   }
   const since = cursorOf(call);
-  const address = addressOf(request, info, hub.context.options.trustProxies);
-  const refused = gate.turnedAway(address);
-  if (refused !== undefined) return refused;
   if (request.method === "HEAD") return new Response(null, { headers: HEADERS });
   const stream = gate.enter(
-    address,
-    (context) => new EventStreamConnection(room, info.completed, context),
+    source,
+    (context) => new EventStreamConnection(room, info.completed, context, source),
   );
   try {
     stream.open({ room, token: tokenOf(call), name, since });

@@ -32,7 +32,7 @@ export function openApi(): Schema {
         get: {
           operationId: "listRooms",
           summary: "The rooms that people are in, the fullest first",
-          responses: { 200: answer("The rooms", "RoomList"), ...problems(401, 403) },
+          responses: { 200: answer("The rooms", "RoomList"), ...problems(401, 403, 429) },
         },
       },
       "/rooms/{room}/messages": {
@@ -45,7 +45,7 @@ export function openApi(): Schema {
             query("before", { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
             query("limit", { type: "integer", minimum: 1, maximum: MOST, default: USUAL }),
           ],
-          responses: { 200: answer("A page", "Page"), ...problems(400, 401, 403, 414, 503) },
+          responses: { 200: answer("A page", "Page"), ...problems(400, 401, 403, 414, 429, 503) },
         },
         post: {
           operationId: "postMessage",

@@ -12,18 +12,3 @@ export function isAllowedOrigin(request: Request, allowed: readonly string[]): b
   // The host only: behind a proxy that ends TLS, the page is https and the request is http.
   return origin !== "null" && URL.parse(origin)?.host === request.headers.get("host");
 }
-
-/**
- * Where a request comes from: the peer, or what the outermost trusted proxy saw. The right end of
- * `X-Forwarded-For` is what our own proxies wrote; anything further left, anybody may have.
- */
-export function addressOf(
-  request: Request,
-  info: Deno.ServeHandlerInfo,
-  trustProxies: number,
-): string {
-  const seen = request.headers.get("x-forwarded-for")?.split(",") ?? [];
-  const forwarded = trustProxies > 0 ? seen.at(-trustProxies)?.trim() : undefined;
-  if (forwarded) return forwarded;
-  return "hostname" in info.remoteAddr ? info.remoteAddr.hostname : "local";
-}

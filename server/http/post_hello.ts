@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { COSTS } from "../access/allowances.ts";
 import { encode, parseRequest } from "../protocol.ts";
 import type { Hub } from "../rooms/hub.ts";
 import { welcome } from "../rooms/welcome.ts";
@@ -15,8 +16,8 @@ import type { Writers } from "./writers.ts";
 /** `POST /hello` */
 export async function postHello(call: Call, hub: Hub, writers: Writers): Promise<Response> {
   const { people, context } = hub;
-  const id = writers.admit(call) ?? context.identity.newId();
-  const { name } = parseRequest("hello", await readJson(call.request, context.options));
+  const id = writers.admit(call, COSTS.hello) ?? context.identity.newId();
+  const { name } = parseRequest("hello", await readJson(call, context.options));
   const person = people.hold(id);
   try {
     if (name !== undefined) person.rename(name);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { COSTS } from "../access/allowances.ts";
 import { parseRequest } from "../protocol.ts";
 import type { Hub } from "../rooms/hub.ts";
 import { post } from "../rooms/poster.ts";
@@ -14,8 +15,8 @@ import type { Writers } from "./writers.ts";
 
 /** `POST /rooms/{room}/messages` */
 export async function postMessage(call: Call, hub: Hub, writers: Writers): Promise<Response> {
-  const id = writers.admit(call);
-  const body = await readJson(call.request, hub.context.options);
+  const id = writers.admit(call, COSTS.command);
+  const body = await readJson(call, hub.context.options);
   const { payload, ref, name } = parseRequest("message", body);
   const writer = { id: id ?? writers.guest(call, ref), name };
   const { seq, event, repeated } = await writers.as(

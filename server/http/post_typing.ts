@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { TokenBuckets } from "../limits.ts";
+import { COSTS, TokenBuckets } from "../access/allowances.ts";
 import { encode, parseRequest } from "../protocol.ts";
 import type { Hub } from "../rooms/hub.ts";
 import { readJson } from "./body.ts";
@@ -24,8 +24,8 @@ export async function postTyping(
   throttle: TokenBuckets,
 ): Promise<Response> {
   const { room } = call;
-  const id = writers.admit(call);
-  const body = await readJson(call.request, hub.context.options);
+  const id = writers.admit(call, COSTS.signal);
+  const body = await readJson(call, hub.context.options);
   const { payload, name } = parseRequest("typing", body);
   await writers.as(call, { id: id ?? writers.guest(call, undefined), name }, (person) => {
     if (throttle.take(`${person.id} ${room}`) > 0) return;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { COSTS } from "../access/allowances.ts";
 import type { Hub } from "../rooms/hub.ts";
 import { asyncApi } from "./asyncapi.ts";
 import { readerOf } from "./caller.ts";
@@ -46,6 +47,7 @@ function path(pathname: string, methods: Route["methods"]): Route {
 
 /** `GET /rooms`: those that somebody is in, and that whoever asks may join. */
 async function rooms(call: Call, hub: Hub): Promise<Response> {
+  call.source.spend(COSTS.page);
   const user = readerOf(call, hub);
   const mayJoin = (room: string) => hub.context.authorize(user, "join", room);
   return json(200, JSON.stringify({ rooms: await hub.occupied(MOST_ROOMS, mayJoin) }));

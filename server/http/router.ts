@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Source } from "../access/source.ts";
 import { type Log, reason } from "../log.ts";
 import { NAME, Refusal } from "../protocol.ts";
 import { isAllowedOrigin } from "./origin.ts";
@@ -15,12 +16,16 @@ export interface Call {
   readonly request: Request;
   readonly info: Deno.ServeHandlerInfo;
   readonly query: URLSearchParams;
+  /** Where it comes from, and so whose limits it uses. */
+  readonly source: Source;
   /** The room that the path names; empty if it names none. */
   readonly room: string;
 }
 
 /** @throws {Refusal} which becomes the answer. */
 export type Handler = (call: Call) => Response | Promise<Response>;
+
+type SourceOf = (request: Request, info: Deno.ServeHandlerInfo) => Source;
 
 /** What may be done with the things of one path. `GET` answers `HEAD` as well. */
 export interface Route {
@@ -38,13 +43,19 @@ const PREFLIGHT_SECONDS = 600;
 
 export class Router {
   readonly #routes: readonly Route[];
+  readonly #sourceOf: SourceOf;
   readonly #allowedOrigins: readonly string[];
-
   readonly #log: Log;
 
-  constructor(routes: readonly Route[], allowedOrigins: readonly string[], log: Log) {
+  constructor(
+    routes: readonly Route[],
+    sourceOf: SourceOf,
+    allowedOrigins: readonly string[],
+    log: Log,
+  ) {
     this.#log = log;
     this.#routes = routes;
+    this.#sourceOf = sourceOf;
     this.#allowedOrigins = allowedOrigins;
   }
 
@@ -86,7 +97,8 @@ export class Router {
     }
     let response: Response;
     try {
-      response = await handler({ request, info, query, room: roomOf(room) });
+      const source = this.#sourceOf(request, info);
+      response = await handler({ request, info, query, source, room: roomOf(room) });
     } catch (thrown) {
       response = this.#refusalOf(thrown);
     }

@@ -15,11 +15,15 @@ export function asksForUpgrade(request: Request): boolean {
   return has(request.headers.get("upgrade"), "websocket");
 }
 
-/** The refusal, or what the handshake is about. */
+/**
+ * The refusal, or what the handshake is about.
+ *
+ * @throws {Refusal} as `admit` does.
+ */
 export function examine(
   request: Request,
   allowOrigin: readonly string[],
-  turnedAway: () => Response | undefined,
+  admit: () => void,
 ): Response | Handshake {
   const { headers } = request;
   if (request.method !== "GET") {
@@ -40,8 +44,7 @@ export function examine(
   if (!isAllowedOrigin(request, allowOrigin)) {
     return problem(403, "Pages from that origin are not allowed here; see --allow-origin.");
   }
-  const refused = turnedAway();
-  if (refused !== undefined) return refused;
+  admit();
   const protocol = choose(headers.get("sec-websocket-protocol"));
   const { searchParams } = new URL(request.url);
   const room = searchParams.get("room") ?? DEFAULT_ROOM;

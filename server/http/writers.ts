@@ -8,7 +8,6 @@ import { Refusal } from "../protocol.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { Person } from "../rooms/person.ts";
 import { forbidden, idOf } from "./caller.ts";
-import { addressOf } from "./origin.ts";
 import type { Call } from "./router.ts";
 
 /** Somebody whose request was let in. */
@@ -26,14 +25,15 @@ export class Writers {
   }
 
   /**
-   * Counts a request, before anything of its body is read.
+   * Takes what a request costs its address and its user, before anything of its body is read.
    *
    * @returns the id that its token proves, or `undefined` for a guest.
    * @throws {Refusal} `unauthorized`, `rate_limited`
    */
-  admit(call: Call): string | undefined {
+  admit(call: Call, cost: number): string | undefined {
+    call.source.spend(cost);
     const id = idOf(call, this.#hub);
-    const wait = this.#hub.allowances.take(id ?? `address ${this.#addressOf(call)}`);
+    const wait = this.#hub.allowances.take(id ?? `address ${call.source.group}`);
     if (wait === 0) return id;
     throw new Refusal("rate_limited", "Too many requests. Slow down.", { retryAfterMs: wait });
   }
@@ -42,7 +42,7 @@ export class Writers {
   guest(call: Call, ref: string | undefined): string {
     const { identity } = this.#hub.context;
     if (ref === undefined) return identity.newId();
-    return identity.idFor(JSON.stringify([this.#addressOf(call), call.room, ref]));
+    return identity.idFor(JSON.stringify([call.source.address, call.room, ref]));
   }
 
   /**
@@ -65,9 +65,5 @@ export class Writers {
     } finally {
       people.release(person);
     }
-  }
-
-  #addressOf({ request, info }: Call): string {
-    return addressOf(request, info, this.#hub.context.options.trustProxies);
   }
 }

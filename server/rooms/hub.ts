@@ -6,12 +6,14 @@
  * @module
  */
 import { setImmediate } from "node:timers";
+import { type Clock, TokenBuckets } from "../access/allowances.ts";
+import { RoomLimits } from "../access/room_limits.ts";
+import type { Source } from "../access/source.ts";
 import type { Broker, Occupied, Signal } from "../broker/broker.ts";
 import type { Identity } from "../identity.ts";
-import { type Clock, TokenBuckets } from "../limits.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
-import { Refusal, type User } from "../protocol.ts";
+import { DEFAULT_ROOM, Refusal, type User } from "../protocol.ts";
 import { People } from "./person.ts";
 import type { Pending } from "./pending.ts";
 import { Room } from "./room.ts";
@@ -52,12 +54,15 @@ const GATHER_MS = 10;
 /** Text waiting while the broker is slow: above it, senders are told to come back later. */
 const QUEUE_CHARS = 16_777_216;
 const RETRY_MS = 1000;
+/** Users whose allowances are remembered. */
+const MAX_ALLOWANCES = 65_536;
 
 export class Hub {
   readonly people = new People();
   readonly context: HubContext;
-  /** How much each person may do, on whichever connection and node. */
+  /** How much each user may do, on whichever connection to this node. */
   readonly allowances: TokenBuckets;
+  readonly #roomLimits: RoomLimits;
   readonly #rooms = new Map<string, Room>();
   #queue: Pending[] = [];
   #queuedChars = 0;
@@ -74,8 +79,8 @@ export class Hub {
   constructor(context: HubContext) {
     this.context = context;
     const { options, broker, now } = context;
-    const extent = { most: 65_536, isShared: broker.people !== undefined };
-    this.allowances = new TokenBuckets(options.rate, options.burst, now, extent);
+    this.allowances = new TokenBuckets(options.rate, options.burst, now, MAX_ALLOWANCES);
+    this.#roomLimits = new RoomLimits(options);
     this.#tickChars = Math.min(TICK_CHARS, options.highWaterBytes / 2);
     broker.listen({
       committed: (room, page) => this.#rooms.get(room)?.deliver(page),
@@ -83,8 +88,6 @@ export class Hub {
       began: (room, state) => this.#rooms.get(room)?.begin(state),
       people: (room, change) => this.#rooms.get(room)?.hear(change),
       present: (room) => this.#rooms.get(room)?.users ?? [],
-      spent: () => this.allowances.spent(),
-      charge: (spent) => this.allowances.charge(spent),
     });
   }
 
@@ -108,27 +111,23 @@ export class Hub {
   }
 
   /**
-   * The room of that name, made if nobody is in it.
+   * The room of that name, made if nobody is in it. The default room can always be made.
    *
+   * @param source who opens it, and is counted as its opener until it is empty.
    * @throws {Refusal} `too_many_rooms`
    */
-  room(name: string): Room {
+  room(name: string, source: Source): Room {
     let room = this.#rooms.get(name);
     if (room !== undefined) return room;
-    const most = this.context.options.maxRooms;
-    if (most > 0 && this.#rooms.size >= most) {
-      throw new Refusal("too_many_rooms", "The server has no place for another room now.", {
-        field: "room",
-        retryAfterMs: 5000,
-      });
-    }
+    if (name !== DEFAULT_ROOM) this.#roomLimits.check(this.#rooms.size, source);
     room = new Room(name, {
       ...this.context,
       people: this.people,
       queue: (pending) => this.queue(pending),
-      emptied: (room) => this.#remove(room),
+      emptied: (room) => this.#remove(room, source),
     });
     this.#rooms.set(name, room);
+    this.#roomLimits.enter(source);
     return room;
   }
 
@@ -252,10 +251,11 @@ export class Hub {
     while (outboxes.length > 0) outboxes = outboxes.filter((outbox) => outbox.flush());
   }
 
-  #remove(room: Room): void {
+  #remove(room: Room, source: Source): void {
     if (this.#rooms.get(room.name) !== room) return;
     room.close();
     this.#rooms.delete(room.name);
+    this.#roomLimits.leave(source);
     this.context.broker.close(room.name);
   }
 }

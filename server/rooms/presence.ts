@@ -6,7 +6,7 @@
  * @module
  */
 import type { PeopleChange, SharedPeople } from "../broker/broker.ts";
-import type { Clock } from "../limits.ts";
+import type { Clock } from "../access/allowances.ts";
 import type { SystemEvent, User } from "../protocol.ts";
 import type { People, Person } from "./person.ts";
 import { type News, Roster } from "./roster.ts";

@@ -10,7 +10,7 @@
  */
 import type { Broker, LogState, Page, PeopleChange, Signal } from "../broker/broker.ts";
 import { cut, epochOf, Frame } from "../broker/broker.ts";
-import type { Clock } from "../limits.ts";
+import type { Clock } from "../access/allowances.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
 import {

@@ -6,8 +6,9 @@
  *
  * @module
  */
+import { costOf, COSTS } from "../access/allowances.ts";
+import type { Source } from "../access/source.ts";
 import { Frame } from "../broker/broker.ts";
-import { TokenBucket } from "../limits.ts";
 import { reason } from "../log.ts";
 import {
   type ChatCommand,
@@ -17,8 +18,6 @@ import {
   type Cursor,
   type CustomCommand,
   encode,
-  type ErrorCode,
-  ERRORS,
   type Event,
   type HelloCommand,
   parseCommand,
@@ -29,6 +28,7 @@ import {
   type TypingCommand,
 } from "../protocol.ts";
 import type { Hub } from "./hub.ts";
+import { Patience } from "./patience.ts";
 import type { Person } from "./person.ts";
 import type { Member, Room } from "./room.ts";
 import { welcome } from "./welcome.ts";
@@ -51,26 +51,23 @@ export interface Opening {
   readonly since: Cursor | undefined;
 }
 
-/** What a bad command takes from a bucket that holds `badCommands` of them. */
-const BAD = 10;
-/** One bad command is forgiven in so many seconds. */
-const FORGIVEN_SECONDS = 10;
-
 export class Session implements Member {
   readonly #hub: Hub;
   readonly #line: Line;
+  readonly #source: Source;
   readonly #batched: boolean;
   readonly #rooms = new Map<string, Room>();
   /** Made when it is needed: most connections listen. */
-  #patience: TokenBucket | undefined;
+  #patience: Patience | undefined;
   #person: Person;
   #ended = false;
 
   /** @param batched whether a frame may hold an array of commands. */
-  constructor(hub: Hub, line: Line, batched: boolean) {
+  constructor(hub: Hub, line: Line, source: Source, batched: boolean) {
     const { identity } = hub.context;
     this.#hub = hub;
     this.#line = line;
+    this.#source = source;
     this.#batched = batched;
     this.#person = hub.people.hold(identity.newId());
   }
@@ -115,10 +112,11 @@ export class Session implements Member {
     if (this.#ended) return;
     if (this.#batched) this.#hub.heard();
     try {
-      const value = parseJson(text);
-      if (!Array.isArray(value) || !this.#batched) return this.#take(value);
+      const cost = this.#source.costOfText(text);
+      const value = this.#parse(text, cost);
+      if (!Array.isArray(value) || !this.#batched) return this.#take(value, cost);
       if (value.length === 0) throw new Refusal("bad_command", "An array of no commands.");
-      for (const item of value) this.#take(item);
+      for (const item of value) this.#take(item, cost / value.length);
     } catch (thrown) {
       this.#complain(thrown, undefined);
     }
@@ -163,10 +161,22 @@ export class Session implements Member {
     this.#hub.people.release(this.#person);
   }
 
-  #take(value: unknown): void {
+  /** @param cost what the text costs its address: what is no JSON costs as much as a command. */
+  #parse(text: string, cost: number): unknown {
+    try {
+      return parseJson(text);
+    } catch (thrown) {
+      this.#source.spend(COSTS.command + cost);
+      throw thrown;
+    }
+  }
+
+  /** @param cost what the command costs its address for its length. */
+  #take(value: unknown, cost: number): void {
     if (this.#ended) return;
     let ref: string | undefined;
     try {
+      this.#source.spend(costOf(value) + cost);
       const command = parseCommand(value);
       ref = command.ref;
       const wait = this.#hub.allowances.take(this.#person.id);
@@ -234,7 +244,7 @@ export class Session implements Member {
         field: "room",
       });
     }
-    const room = this.#hub.room(name);
+    const room = this.#hub.room(name, this.#source);
     room.join(this, since, ref);
     this.#rooms.set(name, room);
   }
@@ -290,19 +300,13 @@ export class Session implements Member {
     }
     this.#answer(refusal.event(ref));
     const { options, now } = this.#hub.context;
-    this.#patience ??= new TokenBucket(BAD / FORGIVEN_SECONDS, options.badCommands * BAD, now);
-    if (this.#patience.take(costOf(refusal.code)) > 0) this.#line.close(1008);
+    this.#patience ??= new Patience(options.badCommands, now);
+    if (this.#patience.endsWith(refusal)) this.#line.close(1008);
   }
 
   #answer(event: Event): void {
     this.#line.reply(Frame.of(encode(event)));
   }
-}
-
-/** Our own trouble costs a client nothing, and what may succeed later little: it may be honest. */
-function costOf(code: ErrorCode): number {
-  if (code === "unavailable") return 0;
-  return ERRORS[code].retry ? 1 : BAD;
 }
 
 function forbidden(action: string, room: string): Refusal {

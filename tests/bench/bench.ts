@@ -17,6 +17,7 @@ import { markdown } from "./report.ts";
 import type { Section } from "./section.ts";
 import { COMPARED, SERVERS } from "./servers.ts";
 import { median } from "./statistics.ts";
+import { strangers } from "./strangers.ts";
 import {
   barRows,
   byClock,
@@ -40,6 +41,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   i: latency,
   j: redis,
   linear,
+  strangers,
 };
 
 function throughput(key: string): Part {

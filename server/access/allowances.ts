@@ -1,0 +1,155 @@
+/**
+ * `allowances.ts` says how much may be done in time: token buckets, and the table of what everything
+ * costs an address. The clock is handed in, and must never go backwards.
+ *
+ * @module
+ */
+
+/** Milliseconds that only ever grow, such as `performance.now()`. */
+export type Clock = () => number;
+
+/**
+ * What things cost the address that they come from, in units of `--address-rate`.
+ *
+ * The defaults are for an office of 200 people behind one address, in three rooms each. When a server
+ * restarts they all come back within 10 s, or within 3 s if it crashed: 200 × (connection 5 + hello 5
+ * + 3 × join 3) = 3,800 units, of 3,000 at once and 300 a second.
+ *
+ * Not charged: static files, `/healthz`, the published schemas, preflights and paths that do not
+ * exist. They are answered from memory, so a refusal would cost as much as the answer, and a page that
+ * was refused one of its 28 files would stay broken.
+ */
+export const COSTS = {
+  /** An event that is not stored: `typing`, `pong`, and `custom` unless it is durable. */
+  signal: 0.1,
+  /** Any other command, and a message that is posted. */
+  command: 1,
+  /** Each KiB of a command or a body, in addition; in proportion, so half a KiB is half of it. */
+  kib: 1,
+  /**
+   * A join is answered with the recent messages, from the log. As many messages as a page would cost
+   * 5, but then an office could not come back after a crash; as a command, one could have
+   * 150 × `--recent-messages` read to it in a second.
+   */
+  join: 3,
+  hello: 5,
+  /** A WebSocket, with the join of a plain client. */
+  connection: 5,
+  /** An event stream, with its hello and its join. */
+  stream: 5,
+  /** A page of history, or the list of rooms. */
+  page: 5,
+} as const;
+
+/** What a command costs without its length: known before it is parsed. */
+export function costOf(command: unknown): number {
+  if (typeof command !== "object" || command === null || !("type" in command)) return COSTS.command;
+  switch (command.type) {
+    case "typing":
+    case "pong":
+      return COSTS.signal;
+    case "custom":
+      return "durable" in command && command.durable === true ? COSTS.command : COSTS.signal;
+    case "join":
+      return COSTS.join;
+    case "hello":
+      return COSTS.hello;
+    default:
+      return COSTS.command;
+  }
+}
+
+/** A token bucket lets `burst` through at once and `rate` a second after that. */
+export class TokenBucket {
+  readonly #rate: number;
+  readonly #burst: number;
+  readonly #now: Clock;
+  #tokens: number;
+  #filledAt: number;
+
+  /** @param rate tokens a second; 0 for either is no limit. */
+  constructor(rate: number, burst: number, now: Clock) {
+    this.#rate = rate;
+    this.#burst = rate === 0 ? 0 : burst;
+    this.#now = now;
+    this.#tokens = burst;
+    this.#filledAt = this.#burst === 0 ? 0 : now();
+  }
+
+  /** Takes `cost` tokens and answers 0; or takes none and answers the milliseconds until it could. */
+  take(cost = 1): number {
+    if (this.#burst === 0) return 0;
+    this.#fill();
+    const capped = this.#cap(cost);
+    if (this.#tokens < capped) return (capped - this.#tokens) / this.#rate * 1000;
+    this.#tokens -= capped;
+    return 0;
+  }
+
+  /** Gives back what was taken. */
+  give(cost: number): void {
+    this.#tokens = Math.min(this.#burst, this.#tokens + this.#cap(cost));
+  }
+
+  /** Lowers this bucket to what the other holds, if that is less. */
+  follow(other: TokenBucket): void {
+    this.#fill();
+    other.#fill();
+    this.#tokens = Math.min(this.#tokens, other.#tokens);
+  }
+
+  /** What costs more than a full bucket costs a full bucket: it would else never be let through. */
+  #cap(cost: number): number {
+    return Math.min(cost, this.#burst);
+  }
+
+  #fill(): void {
+    const now = this.#now();
+    const gained = (now - this.#filledAt) * this.#rate / 1000;
+    this.#tokens = Math.min(this.#burst, this.#tokens + gained);
+    this.#filledAt = now;
+  }
+}
+
+/** Token buckets for many who come and go. Bounded: who has been away longest is forgotten first. */
+export class TokenBuckets {
+  readonly #rate: number;
+  readonly #burst: number;
+  readonly #now: Clock;
+  readonly #max: number;
+  readonly #buckets = new Map<string, TokenBucket>();
+
+  constructor(rate: number, burst: number, now: Clock, max = 10_000) {
+    this.#rate = rate;
+    this.#burst = rate === 0 ? 0 : burst;
+    this.#now = now;
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  /** {@linkcode TokenBucket.take} from the bucket of that key. */
+  take(key: string, cost = 1): number {
+    return this.#burst === 0 ? 0 : this.#of(key).take(cost);
+  }
+
+  /** Whoever went by that other key goes on under this one, and has no more for it. */
+  follow(key: string, other: string): void {
+    if (this.#burst > 0) this.#of(key).follow(this.#of(other));
+  }
+
+  #of(key: string): TokenBucket {
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#rate, this.#burst, this.#now);
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    if (this.#buckets.size > this.#max) {
+      for (const oldest of this.#buckets.keys()) {
+        this.#buckets.delete(oldest);
+        break;
+      }
+    }
+    return bucket;
+  }
+}
