@@ -15,6 +15,7 @@ import { Refusal, type User } from "../protocol.ts";
 import { People } from "./person.ts";
 import type { Pending } from "./pending.ts";
 import { Room } from "./room.ts";
+import { Typing } from "./typing.ts";
 
 /** Something that gathers what it is given during a turn, and writes it when told to. */
 export interface Outbox {
@@ -58,6 +59,7 @@ export class Hub {
   readonly context: HubContext;
   /** How much each person may do, on whichever connection and node. */
   readonly allowances: TokenBuckets;
+  readonly typing: Typing;
   readonly #rooms = new Map<string, Room>();
   #queue: Pending[] = [];
   #queuedChars = 0;
@@ -76,6 +78,7 @@ export class Hub {
     const { options, broker, now } = context;
     const extent = { most: 65_536, isShared: broker.people !== undefined };
     this.allowances = new TokenBuckets(options.rate, options.burst, now, extent);
+    this.typing = new Typing(context);
     this.#tickChars = Math.min(TICK_CHARS, options.highWaterBytes / 2);
     broker.listen({
       committed: (room, page) => this.#rooms.get(room)?.deliver(page),
@@ -125,6 +128,7 @@ export class Hub {
     room = new Room(name, {
       ...this.context,
       people: this.people,
+      typing: this.typing,
       queue: (pending) => this.queue(pending),
       emptied: (room) => this.#remove(room),
     });
