@@ -9,10 +9,11 @@ import { Heartbeat } from "./connections/heartbeat.ts";
 import { Watch } from "./connections/watch.ts";
 import { WebSocketConnection } from "./connections/web_socket.ts";
 import { type Gate, turnedAway } from "./http/gate.ts";
-import { addressOf } from "./http/origin.ts";
+import { drained } from "./http/body.ts";
+import { addressOf, Origins } from "./http/origin.ts";
 import { problem, problemOf } from "./http/problem.ts";
 import { restRoutes } from "./http/rest.ts";
-import { Router } from "./http/router.ts";
+import { otherThanGet, Router } from "./http/router.ts";
 import type { StaticFiles } from "./http/static_files.ts";
 import { asksForUpgrade, examine } from "./http/upgrade.ts";
 import { Identity } from "./identity.ts";
@@ -42,6 +43,7 @@ export class Server implements AsyncDisposable {
   readonly #heartbeat: Heartbeat;
   readonly #watch: Watch;
   readonly #census: Census;
+  readonly #origins: Origins;
   readonly #router: Router;
   readonly #gate: Gate = {
     turnedAway: (address) => turnedAway(this.#census, address, this.#stopping !== undefined),
@@ -70,7 +72,8 @@ export class Server implements AsyncDisposable {
       ended: (connection) => this.#ended(connection),
       released: (connection) => this.#released(connection),
     };
-    this.#router = new Router(restRoutes(this.#hub, this.#gate), options.allowOrigin, parts.log);
+    this.#origins = new Origins(options, parts.log);
+    this.#router = new Router(restRoutes(this.#hub, this.#gate), this.#origins, parts.log);
   }
 
   /** Where it listens, such as `http://127.0.0.1:8080`; empty before `listen`. */
@@ -127,7 +130,7 @@ export class Server implements AsyncDisposable {
   /** Answers one request: what `Deno.serve` calls, and what an embedding program may call. */
   fetch = (request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response> => {
     try {
-      return this.#route(request, info);
+      return drained(request, this.#route(request, info));
     } catch (thrown) {
       return this.#failed(thrown);
     }
@@ -145,14 +148,16 @@ export class Server implements AsyncDisposable {
   #route(request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response> {
     const url = URL.parse(request.url);
     if (url === null) return problem(400, "The Host or the path is malformed.");
+    const refused = this.#origins.misdirected(request, this.#listener?.addr.hostname);
+    if (refused !== undefined) return refused;
     const { pathname } = url;
-    const isSocketPath = pathname === "/ws" || pathname === "/" && asksForUpgrade(request);
+    const isSocketPath = pathname === "/ws" && request.method !== "OPTIONS" ||
+      pathname === "/" && asksForUpgrade(request);
     if (isSocketPath) return this.#upgrade(request, info);
     const answer = this.#router.answer(request, info, url);
     if (answer !== undefined) return answer;
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return problem(405, "Only GET and HEAD here.", { allow: "GET, HEAD" });
-    }
+    const otherwise = otherThanGet(request);
+    if (otherwise !== undefined) return otherwise;
     if (pathname === "/healthz") return this.#health();
     return this.#parts.files.answer(request, pathname) ?? problem(404, "There is nothing here.");
   }
@@ -165,11 +170,7 @@ export class Server implements AsyncDisposable {
   #upgrade(request: Request, info: Deno.ServeHandlerInfo): Response {
     const { options } = this.#parts;
     const address = addressOf(request, info, options.trustProxies);
-    const verdict = examine(
-      request,
-      options.allowOrigin,
-      () => this.#gate.turnedAway(address),
-    );
+    const verdict = examine(request, this.#origins, () => this.#gate.turnedAway(address));
     if (verdict instanceof Response) return verdict;
     const { protocol } = verdict;
     const { socket, response } = Deno.upgradeWebSocket(request, {

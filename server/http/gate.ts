@@ -23,9 +23,12 @@ export function turnedAway(
   const later = { "retry-after": "5" };
   if (draining) return problem(503, "The server is going down.", later);
   const objection = census.objection(address);
-  if (objection === "full") return problem(503, "The server is full.", later);
+  if (objection === "full") {
+    return problem(503, "The server has all the connections that --max-connections allows.", later);
+  }
   if (objection === "address") {
-    return problem(429, "Too many connections from that address.", later);
+    const flag = "--max-connections-per-address";
+    return problem(429, `Your address has all the connections that ${flag} allows.`, later);
   }
   return undefined;
 }
