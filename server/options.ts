@@ -11,7 +11,12 @@ import { parseArgs } from "node:util";
 export interface Options {
   /** TCP port, 0 to 65535; 0 picks a free one. @default {8080} */
   readonly port: number;
-  /** Address to listen on; `0.0.0.0` or `::` for all. @default {"127.0.0.1"} */
+  /**
+   * Address to listen on; `0.0.0.0` or `::` for all. On a loopback address, with no proxy trusted, only
+   * loopback names, this one and the hosts of `allowOrigin` are answered; `*` names none.
+   *
+   * @default {"127.0.0.1"}
+   */
   readonly host: string;
   /** Path of the database; `:memory:` forgets everything at the end. @default {"parley.db"} */
   readonly db: string;
@@ -92,7 +97,10 @@ const LIMIT = [0, 1e9] as const;
 /** The table. Its order is the order of `--help` and of the README. */
 export const SPECS: { readonly [K in keyof Options]: Spec<Options[K]> } = {
   port: { value: 8080, range: [0, 65535], help: "TCP port; 0 picks a free one" },
-  host: { value: "127.0.0.1", help: "address to listen on; 0.0.0.0 for all" },
+  host: {
+    value: "127.0.0.1",
+    help: "address to listen on; 0.0.0.0 for all, loopback for its own names",
+  },
   db: { value: "parley.db", help: "path of the database, or :memory:" },
   redis: {
     value: "",

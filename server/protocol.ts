@@ -14,7 +14,7 @@
 export interface User {
   /** Chosen by the server, stable for as long as the client keeps its token. */
   readonly id: string;
-  /** 1 to 64 visible characters; not unique. */
+  /** 1 to 64 visible characters, as {@linkcode NAME} says; not unique. */
   readonly name: string;
 }
 
@@ -134,7 +134,10 @@ export interface AnnouncedLimits {
 export interface WelcomeEvent {
   readonly type: "welcome";
   readonly user: User;
-  /** Keep it, and say it in the next `hello`, to be the same person. It is a secret. */
+  /**
+   * Keep it, and say it in the next `hello`, to be the same person, by the same name. It is a secret.
+   * After a `rename` it still says the old name; a `hello` with the new one is answered with a new token.
+   */
   readonly token: string;
   /** How often a `ping` comes. Two missed in a row: the server is dead. */
   readonly heartbeatSeconds: number;
@@ -303,6 +306,7 @@ export const MAX_LISTED = 100;
 export class Refusal extends Error {
   readonly code: ErrorCode;
   readonly field: string | undefined;
+  /** Whole milliseconds. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -314,7 +318,7 @@ export class Refusal extends Error {
     this.name = "Refusal";
     this.code = code;
     this.field = more.field;
-    this.retryAfterMs = more.retryAfterMs;
+    this.retryAfterMs = more.retryAfterMs && Math.ceil(more.retryAfterMs);
   }
 
   /** The `error` event that tells the sender. */
@@ -325,7 +329,7 @@ export class Refusal extends Error {
       payload: this.message,
       ...(this.field !== undefined && { field: this.field }),
       ...(ref !== undefined && { ref }),
-      ...(this.retryAfterMs !== undefined && { retryAfterMs: Math.ceil(this.retryAfterMs) }),
+      ...(this.retryAfterMs !== undefined && { retryAfterMs: this.retryAfterMs }),
     };
   }
 }
@@ -355,14 +359,61 @@ function pattern(source: string, expects: string): Rule {
   };
 }
 
-/**
- * A name of a person, room or event: one line that can be seen, without the bidirectional controls
- * that make text look like what it is not (Unicode TR 36 §3).
- */
-export const NAME: Rule = pattern(
-  "^(?=.*[\\p{L}\\p{N}\\p{P}\\p{S}])[^\\p{Cc}\\p{Cs}\\p{Zl}\\p{Zp}\\u202A-\\u202E\\u2066-\\u2069]{1,64}$",
-  "1 to 64 visible characters, without control or bidirectional-override characters",
+/** What Unicode calls visible, though its glyph is blank or stands for something that is missing. */
+const BLANKS = "\\u2800\\u303F\\uFFFC\\u{13441}\\u{13442}\\u{16FE4}\\u{1D159}";
+/** After these signs Indic scripts write a joiner: it changes the letter (RFC 5892, appendix A.1). */
+const VIRAMAS = "\\u094D\\u09CD\\u0A4D\\u0ACD\\u0B4D\\u0BCD\\u0C4D\\u0CCD\\u0D4D\\u0DCA";
+/** Arabic letters that never join to the next one, so that a non-joiner after them cannot be seen. */
+const UNJOINED =
+  "\\u0621-\\u0625\\u0627\\u0629\\u062F-\\u0632\\u0648\\u0671-\\u0673\\u0675-\\u0677" +
+  "\\u0688-\\u0699\\u06C0\\u06C3-\\u06CB\\u06CD\\u06CF\\u06D2\\u06D3\\u06D5\\u06EE\\u06EF";
+
+/** The characters of a word: those that are seen, and the invisible ones where they change what is seen. */
+const SEEN = [
+  `[^\\p{C}\\p{Z}\\p{Default_Ignorable_Code_Point}${BLANKS}]`,
+  // A heart or a keycap as an emoji, and emoji joined into one: ❤️ 1️⃣ 👩‍💻
+  "(?<=\\p{Extended_Pictographic})[\\uFE0E\\uFE0F]",
+  "(?<=[#*0-9])\\uFE0F(?=\\u20E3)",
+  "(?<=[\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\uFE0F])\\u200D(?=\\p{Extended_Pictographic})",
+  // क्‍ष in Devanagari, علی‌رضا in Persian
+  `(?<=[${VIRAMAS}])(?:\\u200D|\\u200C(?=\\p{L}))`,
+  `(?<=(?![${UNJOINED}])(?=\\p{L})\\p{Script=Arabic})\\u200C(?=\\p{Script=Arabic})`,
+].join("|");
+/** No word begins with a mark: it would change the space, or the text, before it. */
+const WORD = `(?!\\p{M})(?:${SEEN})+`;
+
+/** Some of what the pattern below accepts. Most names are like this, and it takes half of the time. */
+const PLAIN_NAME = /^[\w-](?: ?[!-~])*$/;
+
+const NAME_PATTERN = pattern(
+  // "." and ".." are steps in a URL's path (RFC 3986 §5.2.4): no request could name such a room.
+  `^(?!\\.{1,2}$)(?=.{1,64}$)${WORD}(?: ${WORD})*$`,
+  "1 to 64 visible characters in Unicode's form NFC, with single spaces between words only, without " +
+    'control, format or filler characters, and neither "." nor ".."',
 );
+
+/**
+ * A name of a person, room or event can be seen and told apart from others. What is invisible or
+ * blank is refused, never taken out: names are shown as they were said. Variants of Han and Mongolian
+ * letters are refused too, since most fonts show none. A schema's pattern cannot speak of NFC; the
+ * rest it says.
+ */
+export const NAME: Rule = {
+  ...NAME_PATTERN,
+  accepts: (value) =>
+    typeof value === "string" && value.length <= 64 && PLAIN_NAME.test(value) ||
+    NAME_PATTERN.accepts(value) && typeof value === "string" && value === value.normalize("NFC"),
+};
+
+/**
+ * A name from a URL's path or query.
+ *
+ * @throws {Refusal} `bad_field`
+ */
+export function parseName(field: string, text: string | undefined): string {
+  if (text !== undefined && NAME.accepts(text)) return text;
+  throw badField(field, `Field "${field}" must be ${NAME.expects}.`);
+}
 
 /** A sender's own id for a message. */
 export const REF: Rule = pattern(
@@ -389,7 +440,7 @@ const NUMBER: Rule = {
   schema: { type: "number" },
 };
 
-const TOKEN: Rule = pattern("^[\\w.-]{1,256}$", "a token that this server gave out");
+const TOKEN: Rule = pattern("^[\\w.-]{1,4096}$", "a token that this server gave out");
 
 const ANY_JSON: Rule = {
   accepts: (value) => value !== undefined && isStorable(value, 0),

@@ -10,10 +10,12 @@ import type { Connection, ConnectionContext } from "./connections/connection.ts"
 import { Heartbeat } from "./connections/heartbeat.ts";
 import { Watch } from "./connections/watch.ts";
 import { WebSocketConnection } from "./connections/web_socket.ts";
+import { drained } from "./http/body.ts";
 import { type Connect, Gate } from "./http/gate.ts";
+import { Origins } from "./http/origin.ts";
 import { problem, problemOf } from "./http/problem.ts";
 import { restRoutes } from "./http/rest.ts";
-import { Router } from "./http/router.ts";
+import { otherThanGet, Router } from "./http/router.ts";
 import type { StaticFiles } from "./http/static_files.ts";
 import { asksForUpgrade, examine } from "./http/upgrade.ts";
 import { Identity } from "./identity.ts";
@@ -41,6 +43,7 @@ export class Server implements AsyncDisposable {
   readonly #hub: Hub;
   readonly #heartbeat: Heartbeat;
   readonly #watch: Watch;
+  readonly #origins: Origins;
   readonly #router: Router;
   readonly #gate: Gate;
   readonly #connections = new Set<Connection>();
@@ -66,10 +69,11 @@ export class Server implements AsyncDisposable {
       ended: (connection) => this.#ended(connection),
       released: (connection) => this.#released(connection),
     };
+    this.#origins = new Origins(options, parts.log);
     this.#router = new Router(
       restRoutes(this.#hub, this.#gate),
       (request, info) => this.#gate.sourceOf(request, info),
-      options.allowOrigin,
+      this.#origins,
       parts.log,
     );
   }
@@ -128,7 +132,7 @@ export class Server implements AsyncDisposable {
   /** Answers one request: what `Deno.serve` calls, and what an embedding program may call. */
   fetch = (request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response> => {
     try {
-      return this.#route(request, info);
+      return drained(request, this.#route(request, info));
     } catch (thrown) {
       return this.#failed(thrown);
     }
@@ -146,14 +150,16 @@ export class Server implements AsyncDisposable {
   #route(request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response> {
     const url = URL.parse(request.url);
     if (url === null) return problem(400, "The Host or the path is malformed.");
+    const refused = this.#origins.misdirected(request, this.#listener?.addr.hostname);
+    if (refused !== undefined) return refused;
     const { pathname } = url;
-    const isSocketPath = pathname === "/ws" || pathname === "/" && asksForUpgrade(request);
+    const isSocketPath = pathname === "/ws" && request.method !== "OPTIONS" ||
+      pathname === "/" && asksForUpgrade(request);
     if (isSocketPath) return this.#upgrade(request, info);
     const answer = this.#router.answer(request, info, url);
     if (answer !== undefined) return answer;
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return problem(405, "Only GET and HEAD here.", { allow: "GET, HEAD" });
-    }
+    const otherwise = otherThanGet(request);
+    if (otherwise !== undefined) return otherwise;
     if (pathname === "/healthz") return this.#health();
     return this.#parts.files.answer(request, pathname) ?? problem(404, "There is nothing here.");
   }
@@ -167,7 +173,7 @@ export class Server implements AsyncDisposable {
     const { options } = this.#parts;
     const source = this.#gate.sourceOf(request, info);
     const admit = () => this.#gate.admit(source, COSTS.connection);
-    const verdict = examine(request, options.allowOrigin, admit);
+    const verdict = examine(request, this.#origins, admit);
     if (verdict instanceof Response) return verdict;
     const { protocol } = verdict;
     const { socket, response } = Deno.upgradeWebSocket(request, {

@@ -55,12 +55,10 @@ test("a token from either node is good on both", async ({ proxy }) => {
   for (const { status, json: { token, user } } of hellos) {
     assertEquals(status, 200);
     const again = await twice(proxy, () => post(proxy, "/hello", {}, token));
-    assertEquals(again.map(({ json }) => json.user.id), [user.id, user.id]);
+    assertEquals(again.map(({ json }) => json.user), [user, user]);
     const said = await twice(proxy, () => post(proxy, MESSAGES, { payload: "x" }, token));
-    assertEquals(said.map(({ status, json }) => [status, json.from.id]), [
-      [201, user.id],
-      [201, user.id],
-    ]);
+    assertEquals(said.map(({ status, json }) => [status, json.from]), [[201, user], [201, user]]);
+    assertEquals(user.name, "Grace");
   }
 });
 
@@ -105,6 +103,17 @@ test("typing is heard on all nodes, wherever it was said", async ({ proxy, alice
   }
   const [one, other] = proxy.turns.slice(-2);
   assertNotEquals(one, other);
+});
+
+test("typing that began on one node ends on the other", async ({ proxy, alice, stream }) => {
+  const { token } = (await ask(proxy, "/hello", { method: "POST", body: {} })).json;
+  // The second end is the other node's first: it cannot know that all was over.
+  for (const payload of [true, false, false]) {
+    await post(proxy, "/rooms/lobby/typing", { payload }, token);
+    for (const reader of [alice, stream]) {
+      assertEquals((await reader.next("typing")).payload, payload);
+    }
+  }
 });
 
 test("a stream goes on at another node where it left off", async ({ proxy, alice }) => {

@@ -118,7 +118,11 @@ export class Ground implements AsyncDisposable {
   static async open(options: Partial<Options> = {}): Promise<Ground> {
     const faults: string[] = [];
     const note = (event: string, facts = {}) => faults.push(`${event} ${JSON.stringify(facts)}`);
-    const log: Log = { info() {}, warn: note, error: note };
+    // A refused origin or host is worth a line, and no fault.
+    const warn: Log["warn"] = (event, facts) => {
+      if (!event.endsWith(" refused")) note(event, facts);
+    };
+    const log: Log = { info() {}, warn, error: note };
     const server = await createServer({ ...ROOMY, ...options }, { log });
     server.listen();
     const bystander = await member(server, { name: "Bystander", room: "quiet" });

@@ -18,7 +18,7 @@ const AT = { url: "http://127.0.0.1" };
 /** Answers to anything that is a request, or nearly: those of openapi.json, and the runtime's own. */
 const STATUSES = [
   ...[101, 200, 201, 204, 304],
-  ...[400, 401, 403, 404, 405, 408, 413, 414, 415, 426, 429, 431, 503],
+  ...[400, 401, 403, 404, 405, 408, 413, 414, 415, 421, 426, 429, 431, 503],
 ];
 
 const runs = budget(7500);

@@ -116,7 +116,12 @@ function pathOf(dice: Dice): string {
       ...["x".repeat(dice.below(2000)), String.fromCharCode(33 + dice.below(94)).repeat(3)],
     ]);
   const path = "/" + Array.from({ length: dice.below(5) }, part).join("/");
-  return path.replace(/[?#]/g, "!").replace(/^\/rooms\/(?!r\/).*\/messages$/, "/rooms");
+  const said = path.replace(/[?#]/g, "!");
+  // As the server reads it, after the steps of ".." and "%2e%2e".
+  const { pathname } = new URL(`http://host${said}`);
+  return /^\/rooms\/.*\/messages$/.test(pathname) && !said.startsWith("/rooms/r/")
+    ? "/rooms"
+    : said;
 }
 
 const VALUES = [

@@ -34,8 +34,24 @@ export const ROOMS = ["lobby", "b", "a room", "😀"] as const;
 
 type Record = Readonly<{ [field: string]: unknown }>;
 
-const NAMES = ["Ann", "é".repeat(64), "__proto__", "<b>", "x"];
-const BAD_NAMES = ["", " ", "x".repeat(65), 7, null, [], "a\0", "a\nb", "\u202ex", "\ud800"];
+const NAMES = ["Ann", "é".repeat(64), "__proto__", "<b>", "👩‍💻 علی‌رضا"];
+const BAD_NAMES = [
+  "",
+  " ",
+  "x".repeat(65),
+  7,
+  null,
+  [],
+  "a\0",
+  "a\nb",
+  "\u202ex",
+  "\ud800",
+  "..",
+  "a ",
+  "a  b",
+  "\u3164",
+  "a\u200db",
+];
 const room = fc.constantFrom("lobby", "lobby", ...ROOMS);
 const ref = fc.constantFrom("a", "b", "é".repeat(64), " ");
 const text = fc.oneof(

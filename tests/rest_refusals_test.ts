@@ -5,8 +5,8 @@
  * @module
  */
 import type { Server } from "../server/mod.ts";
-import { assertEquals, assertMatch } from "./assert.ts";
-import { serve } from "./harness.ts";
+import { assert, assertEquals, assertMatch } from "./assert.ts";
+import { connect, serve } from "./harness.ts";
 import { type Ask, ask, bearer, JSON_TYPE, MESSAGES, say } from "./http.ts";
 
 Deno.test("every path says what may be done with it", async () => {
@@ -154,4 +154,17 @@ Deno.test("application/json is understood in any case and with parameters", asyn
   await using server = await serve();
   const headers = { "content-type": "Application/JSON; charset=utf-8" };
   assertEquals((await say(server, "x", {}, headers)).status, 201);
+});
+
+Deno.test("how long to wait is told in whole milliseconds, and whole seconds", async () => {
+  await using server = await serve({ rate: 0.37, burst: 1 });
+  await say(server, "x");
+  const { status, json, headers } = await say(server, "x");
+  assertEquals(status, 429);
+  assert(Number.isInteger(json.retryAfterMs) && json.retryAfterMs > 0, `${json.retryAfterMs}`);
+  assertEquals(headers.get("retry-after"), String(Math.ceil(json.retryAfterMs / 1000)));
+  await using alice = await connect(server);
+  for (let i = 0; i < 2; i++) alice.send({ type: "chat", payload: "x" });
+  const { code, retryAfterMs = 0 } = await alice.next("error");
+  assertEquals([code, Number.isInteger(retryAfterMs)], ["rate_limited", true]);
 });

@@ -88,7 +88,12 @@ Deno.test("POST messages stores, shows the room, and answers with the event", as
   assertEquals(status, 201);
   assertEquals(json, await alice.next("chat"));
   assertEquals([json.payload, json.from.name, json.ref, json.seq], ["hello", "Curl", "r1", 1]);
-  const stored = await ask(server, headers.get("location") ?? "");
+  // Relative (RFC 9110 §10.2.2): right also behind a proxy that serves us under a prefix.
+  const location = headers.get("location") ?? "";
+  const seen = new URL(location, "https://example.com/chat/rooms/lobby/messages");
+  assertEquals(seen.pathname, "/chat/rooms/lobby/messages");
+  const { pathname, search } = new URL(location, server.url + MESSAGES);
+  const stored = await ask(server, pathname + search);
   assertEquals(stored.json.messages, [json]);
 });
 

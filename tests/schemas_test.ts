@@ -50,8 +50,15 @@ function isParsed(value: unknown): boolean {
   }
 }
 
+/** A pattern cannot speak of Unicode's normal forms: a name is told to be in NFC in words only. */
+function isNormal(value: unknown): boolean {
+  const { name = "", room = "" } = Object(value);
+  return [name, room].every((text) => typeof text !== "string" || text === text.normalize());
+}
+
 function assertSameVerdict(value: unknown): void {
   const parsed = isParsed(value);
+  if (!parsed && !isNormal(value)) return;
   assertEquals(
     acceptsCommand(value),
     parsed,
@@ -80,6 +87,22 @@ const KNOWN: readonly unknown[] = [
   "x\udfff",
   "a.b-c_9",
   "a b",
+  "a  b",
+  " a",
+  "a ",
+  ".",
+  "..",
+  "...",
+  "a\u00a0b",
+  "\u3164",
+  "a\u200db",
+  "👩‍💻",
+  "❤️",
+  "علی‌رضا",
+  "क्‍ष",
+  "\u0301",
+  "e\u0301",
+  "é",
   "٣",
   true,
   false,

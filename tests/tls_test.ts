@@ -4,39 +4,9 @@
  *
  * @module
  */
-import { generate } from "npm:selfsigned@5.5.0";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "./assert.ts";
+import { makeCertificate } from "./certificate.ts";
 import { connect, patiently, serve } from "./harness.ts";
-
-interface Identity extends AsyncDisposable {
-  readonly cert: string;
-  readonly key: string;
-  /** PEM. */
-  readonly authority: string;
-}
-
-/** A certificate for this machine, in two files, and the one of the authority that signed it. */
-async function makeCertificate(): Promise<Identity> {
-  const authority = await generate([{ name: "commonName", value: "Test authority" }], {
-    extensions: [{ name: "basicConstraints", cA: true }],
-  });
-  const { cert, private: key } = await generate([{ name: "commonName", value: "Test server" }], {
-    ca: { key: authority.private, cert: authority.cert },
-    extensions: [
-      { name: "basicConstraints", cA: false },
-      { name: "subjectAltName", altNames: [{ type: 7, ip: "127.0.0.1" }] },
-    ],
-  });
-  const folder = await Deno.makeTempDir();
-  const files = { cert: `${folder}/cert.pem`, key: `${folder}/key.pem` };
-  await Deno.writeTextFile(files.cert, cert);
-  await Deno.writeTextFile(files.key, key);
-  return {
-    ...files,
-    authority: authority.cert,
-    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
-  };
-}
 
 Deno.test("with --cert and --key a room is joined over wss", async () => {
   await using identity = await makeCertificate();

@@ -85,12 +85,12 @@ export class Sources {
     return usage;
   }
 
-  /** Forgets the group that has been away longest. One that is in use is not away. */
+  /** Forgets the group that has been away longest, if there is one that is not in use. */
   #forgetOne(): void {
     for (const [key, usage] of this.#groups) {
+      if (usage.connections > 0 || usage.rooms > 0) continue;
       this.#groups.delete(key);
-      if (usage.connections === 0 && usage.rooms === 0) return;
-      this.#groups.set(key, usage);
+      return;
     }
   }
 }

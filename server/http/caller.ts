@@ -16,15 +16,15 @@ export function tokenOf({ request, query }: Call): string | undefined {
 }
 
 /**
- * The id that the token proves, or `undefined` without a token.
+ * Whom the token proves, or `undefined` without a token.
  *
  * @throws {Refusal} `unauthorized`
  */
-export function idOf(call: Call, { context: { identity } }: Hub): string | undefined {
+export function userOf(call: Call, { context: { identity } }: Hub): User | undefined {
   const token = tokenOf(call);
   if (token === undefined) return undefined;
-  const id = identity.verify(token);
-  if (id !== undefined) return id;
+  const user = identity.verify(token);
+  if (user !== undefined) return user;
   throw new Refusal("unauthorized", "That token is not one of this server's.", { field: "token" });
 }
 
@@ -34,8 +34,7 @@ export function idOf(call: Call, { context: { identity } }: Hub): string | undef
  * @throws {Refusal} `unauthorized`, `forbidden`
  */
 export function readerOf(call: Call, hub: Hub): User {
-  const id = idOf(call, hub) ?? hub.context.identity.newId();
-  const user = { id, name: hub.people.nameOf(id) };
+  const user = hub.people.current(userOf(call, hub) ?? hub.context.identity.newGuest());
   if (call.room === "" || hub.context.authorize(user, "join", call.room)) return user;
   throw forbidden("join", call.room);
 }

@@ -6,7 +6,7 @@
 import { COSTS } from "../access/allowances.ts";
 import { EventStreamConnection } from "../connections/event_stream.ts";
 import { parseCursorId } from "../connections/sse.ts";
-import { type Cursor, NAME, Refusal } from "../protocol.ts";
+import { type Cursor, parseName, Refusal } from "../protocol.ts";
 import type { Hub } from "../rooms/hub.ts";
 import { readerOf, tokenOf } from "./caller.ts";
 import type { Gate } from "./gate.ts";
@@ -27,9 +27,7 @@ export function openStream(call: Call, hub: Hub, gate: Gate): Response {
   gate.admit(source, COSTS.stream);
   readerOf(call, hub);
   const name = query.get("name") || undefined;
-  if (name !== undefined && !NAME.accepts(name)) {
-    throw new Refusal("bad_field", `Field "name" must be ${NAME.expects}.`, { field: "name" });
-  }
+  if (name !== undefined) parseName("name", name);
   const since = cursorOf(call);
   if (request.method === "HEAD") return new Response(null, { headers: HEADERS });
   const stream = gate.enter(

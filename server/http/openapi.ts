@@ -65,7 +65,7 @@ export function openApi(): Schema {
           summary: "Says that somebody types, or stopped",
           requestBody: body("TypingRequest"),
           responses: {
-            204: { description: "The others are told, at most once a second" },
+            204: { description: "The others are told, of a start at most once a second" },
             ...problems(400, 401, 403, 408, 413, 414, 415, 429, 503),
           },
         },
@@ -123,9 +123,10 @@ function answer(description: string, name: string): Schema {
   return { description, content: { "application/json": { schema: ref(name) } } };
 }
 
+/** These refusals; and those of the Host, which every request may meet. */
 function problems(...statuses: readonly number[]): Readonly<Record<number, Schema>> {
   const content = { "application/problem+json": { schema: ref("Problem") } };
   return Object.fromEntries(
-    statuses.map((status) => [status, { description: "Refused", content }]),
+    [400, 421, ...statuses].map((status) => [status, { description: "Refused", content }]),
   );
 }

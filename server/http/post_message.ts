@@ -15,15 +15,16 @@ import type { Writers } from "./writers.ts";
 
 /** `POST /rooms/{room}/messages` */
 export async function postMessage(call: Call, hub: Hub, writers: Writers): Promise<Response> {
-  const id = writers.admit(call, COSTS.command);
+  const user = writers.admit(call, COSTS.command);
   const body = await readJson(call, hub.context.options);
   const { payload, ref, name } = parseRequest("message", body);
-  const writer = { id: id ?? writers.guest(call, ref), name };
+  const writer = { user: user ?? writers.guest(call, ref), name };
   const { seq, event, repeated } = await writers.as(
     call,
     writer,
     (person) => post(hub, { person, room: call.room, payload, ref }),
   );
-  const location = `/rooms/${encodeURIComponent(call.room)}/messages?after=${seq - 1}&limit=1`;
+  // Relative to the request (RFC 9110 §10.2.2), so that it is right behind a proxy that adds a prefix.
+  const location = `messages?after=${seq - 1}&limit=1`;
   return json(repeated ? 200 : 201, event, { location });
 }

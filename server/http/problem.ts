@@ -68,6 +68,7 @@ const TITLES: Readonly<Record<number, string>> = {
   413: "Content Too Large",
   414: "URI Too Long",
   415: "Unsupported Media Type",
+  421: "Misdirected Request",
   426: "Upgrade Required",
   429: "Too Many Requests",
   500: "Internal Server Error",

@@ -14,7 +14,7 @@ import { openStream } from "./open_stream.ts";
 import type { Gate } from "./gate.ts";
 import { postHello } from "./post_hello.ts";
 import { postMessage } from "./post_message.ts";
-import { postTyping, typingThrottle } from "./post_typing.ts";
+import { postTyping } from "./post_typing.ts";
 import { published } from "./published.ts";
 import type { Call, Route } from "./router.ts";
 import { Writers } from "./writers.ts";
@@ -24,7 +24,6 @@ const MOST_ROOMS = 1000;
 
 export function restRoutes(hub: Hub, gate: Gate): readonly Route[] {
   const writers = new Writers(hub);
-  const throttle = typingThrottle(hub);
   return [
     path("/asyncapi.json", { GET: published(asyncApi()) }),
     path("/openapi.json", { GET: published(openApi()) }),
@@ -35,9 +34,7 @@ export function restRoutes(hub: Hub, gate: Gate): readonly Route[] {
       POST: (call) => postMessage(call, hub, writers),
     }),
     path("/rooms/:room/events", { GET: (call) => openStream(call, hub, gate) }),
-    path("/rooms/:room/typing", {
-      POST: (call) => postTyping(call, hub, writers, throttle),
-    }),
+    path("/rooms/:room/typing", { POST: (call) => postTyping(call, hub, writers) }),
   ];
 }
 

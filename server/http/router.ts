@@ -7,8 +7,8 @@
  */
 import type { Source } from "../access/source.ts";
 import { type Log, reason } from "../log.ts";
-import { NAME, Refusal } from "../protocol.ts";
-import { isAllowedOrigin } from "./origin.ts";
+import { parseName, Refusal } from "../protocol.ts";
+import type { Origins } from "./origin.ts";
 import { HttpError, problem, problemOf } from "./problem.ts";
 
 /** A request, taken apart. */
@@ -44,19 +44,14 @@ const PREFLIGHT_SECONDS = 600;
 export class Router {
   readonly #routes: readonly Route[];
   readonly #sourceOf: SourceOf;
-  readonly #allowedOrigins: readonly string[];
+  readonly #origins: Origins;
   readonly #log: Log;
 
-  constructor(
-    routes: readonly Route[],
-    sourceOf: SourceOf,
-    allowedOrigins: readonly string[],
-    log: Log,
-  ) {
+  constructor(routes: readonly Route[], sourceOf: SourceOf, origins: Origins, log: Log) {
     this.#log = log;
     this.#routes = routes;
     this.#sourceOf = sourceOf;
-    this.#allowedOrigins = allowedOrigins;
+    this.#origins = origins;
   }
 
   /** @returns `undefined` if no route has that path; a refusal if it is too long for any. */
@@ -84,16 +79,15 @@ export class Router {
     methods: Route["methods"],
     room: string | undefined,
   ): Promise<Response> {
-    if (!isAllowedOrigin(request, this.#allowedOrigins)) {
-      return problem(403, "Pages from that origin are not allowed here; see --allow-origin.");
-    }
+    const refused = this.#origins.refusal(request);
+    if (refused !== undefined) return refused;
     const allow = Object.keys(methods).flatMap((name) => name === "GET" ? ["GET", "HEAD"] : [name]);
     const { method } = request;
-    if (method === "OPTIONS") return this.#shared(request, options(request, allow));
+    if (method === "OPTIONS") return this.#origins.share(request, optionsOf(request, allow));
     const handler = method === "HEAD" ? methods.GET : ownMethod(methods, method);
     if (handler === undefined) {
       const list = [...allow, "OPTIONS"].join(", ");
-      return this.#shared(request, problem(405, `Only ${list} here.`, { allow: list }));
+      return this.#origins.share(request, problem(405, `Only ${list} here.`, { allow: list }));
     }
     let response: Response;
     try {
@@ -102,7 +96,7 @@ export class Router {
     } catch (thrown) {
       response = this.#refusalOf(thrown);
     }
-    return this.#shared(request, method === "HEAD" ? await headOf(response) : response);
+    return this.#origins.share(request, method === "HEAD" ? await headOf(response) : response);
   }
 
   #refusalOf(thrown: unknown): Response {
@@ -112,17 +106,6 @@ export class Router {
     return problemOf(
       new Refusal("unavailable", "The server failed to do that.", { retryAfterMs: 1000 }),
     );
-  }
-
-  /** Lets the page that asked read the answer (Fetch standard, "CORS protocol"). */
-  #shared(request: Request, response: Response): Response {
-    const { headers } = response;
-    headers.append("vary", "origin");
-    const origin = request.headers.get("origin");
-    if (origin === null) return response;
-    headers.set("access-control-allow-origin", origin);
-    headers.set("access-control-expose-headers", "location, retry-after");
-    return response;
   }
 }
 
@@ -140,7 +123,15 @@ async function headOf(response: Response): Promise<Response> {
   return head;
 }
 
-function options(request: Request, allow: readonly string[]): Response {
+/** The answer to other methods where there is only something to read. */
+export function otherThanGet(request: Request): Response | undefined {
+  if (request.method === "GET" || request.method === "HEAD") return undefined;
+  if (request.method === "OPTIONS") return optionsOf(request, ["GET", "HEAD"]);
+  return problem(405, "Only GET, HEAD and OPTIONS here.", { allow: "GET, HEAD, OPTIONS" });
+}
+
+/** What may be done with a path (RFC 9110 §9.3.7), and what a page may that asked first. */
+function optionsOf(request: Request, allow: readonly string[]): Response {
   const list = [...allow, "OPTIONS"].join(", ");
   const headers = new Headers({ allow: list });
   if (request.headers.has("access-control-request-method")) {
@@ -160,8 +151,5 @@ function roomOf(encoded: string | undefined): string {
   } catch {
     // Half an escape, or bytes that are no UTF-8.
   }
-  if (NAME.accepts(name) && name !== undefined) return name;
-  throw new Refusal("bad_field", `A room's name must be ${NAME.expects}, percent-encoded.`, {
-    field: "room",
-  });
+  return parseName("room", name);
 }

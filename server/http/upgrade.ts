@@ -6,9 +6,9 @@
  * @module
  */
 import type { Handshake } from "../connections/web_socket.ts";
-import { DEFAULT_ROOM, NAME, SUBPROTOCOLS } from "../protocol.ts";
-import { isAllowedOrigin } from "./origin.ts";
-import { problem } from "./problem.ts";
+import { DEFAULT_ROOM, parseName, Refusal, SUBPROTOCOLS } from "../protocol.ts";
+import type { Origins } from "./origin.ts";
+import { problem, problemOf } from "./problem.ts";
 
 /** Whether somebody wants to speak WebSocket here. */
 export function asksForUpgrade(request: Request): boolean {
@@ -22,7 +22,7 @@ export function asksForUpgrade(request: Request): boolean {
  */
 export function examine(
   request: Request,
-  allowOrigin: readonly string[],
+  origins: Origins,
   admit: () => void,
 ): Response | Handshake {
   const { headers } = request;
@@ -41,21 +41,23 @@ export function examine(
   if (!isKey(headers.get("sec-websocket-key"))) {
     return problem(400, "Sec-WebSocket-Key must be 16 bytes in base64.");
   }
-  if (!isAllowedOrigin(request, allowOrigin)) {
-    return problem(403, "Pages from that origin are not allowed here; see --allow-origin.");
-  }
+  const refused = origins.refusal(request);
+  if (refused !== undefined) return refused;
   admit();
   const protocol = choose(headers.get("sec-websocket-protocol"));
   const { searchParams } = new URL(request.url);
   const room = searchParams.get("room") ?? DEFAULT_ROOM;
   const name = searchParams.get("name") || undefined;
-  if (protocol === undefined && !NAME.accepts(room)) {
-    return problem(400, `Field "room" must be ${NAME.expects}.`);
+  const handshake = { protocol, plain: { room, name } };
+  if (protocol !== undefined) return handshake;
+  try {
+    parseName("room", room);
+    if (name !== undefined) parseName("name", name);
+    return handshake;
+  } catch (thrown) {
+    if (!(thrown instanceof Refusal)) throw thrown;
+    return problemOf(thrown);
   }
-  if (protocol === undefined && name !== undefined && !NAME.accepts(name)) {
-    return problem(400, `Field "name" must be ${NAME.expects}.`);
-  }
-  return { protocol, plain: { room, name } };
 }
 
 /** The best of the offered subprotocols that we know; their names have a case (RFC 6455 §11.3.4). */

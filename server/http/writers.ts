@@ -4,15 +4,16 @@
  *
  * @module
  */
-import { Refusal } from "../protocol.ts";
+import { Refusal, type User } from "../protocol.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { Person } from "../rooms/person.ts";
-import { forbidden, idOf } from "./caller.ts";
+import { forbidden, userOf } from "./caller.ts";
 import type { Call } from "./router.ts";
 
 /** Somebody whose request was let in. */
 export interface Writer {
-  readonly id: string;
+  /** Whom the token proves, or a guest of this one request. */
+  readonly user: User;
   /** What to be called from now on. */
   readonly name: string | undefined;
 }
@@ -27,22 +28,22 @@ export class Writers {
   /**
    * Takes what a request costs its address and its user, before anything of its body is read.
    *
-   * @returns the id that its token proves, or `undefined` for a guest.
+   * @returns whom its token proves, or `undefined` for a guest.
    * @throws {Refusal} `unauthorized`, `rate_limited`
    */
-  admit(call: Call, cost: number): string | undefined {
+  admit(call: Call, cost: number): User | undefined {
     call.source.spend(cost);
-    const id = idOf(call, this.#hub);
-    const wait = this.#hub.allowances.take(id ?? `address ${call.source.group}`);
-    if (wait === 0) return id;
+    const user = userOf(call, this.#hub);
+    const wait = this.#hub.allowances.take(user?.id ?? `address ${call.source.group}`);
+    if (wait === 0) return user;
     throw new Refusal("rate_limited", "Too many requests. Slow down.", { retryAfterMs: wait });
   }
 
-  /** A guest's id: the same for the same `ref` from the same place, so that a retry is a retry. */
-  guest(call: Call, ref: string | undefined): string {
+  /** A guest with the same id for the same `ref` from the same place, so that a retry is a retry. */
+  guest(call: Call, ref: string | undefined): User {
     const { identity } = this.#hub.context;
-    if (ref === undefined) return identity.newId();
-    return identity.idFor(JSON.stringify([call.source.address, call.room, ref]));
+    if (ref === undefined) return identity.newGuest();
+    return identity.guestFor(JSON.stringify([call.source.address, call.room, ref]));
   }
 
   /**
@@ -52,11 +53,11 @@ export class Writers {
    */
   async as<T>(
     { room }: Call,
-    { id, name }: Writer,
+    { user, name }: Writer,
     act: (person: Person) => T | Promise<T>,
   ): Promise<T> {
     const { people, context: { authorize } } = this.#hub;
-    const person = people.hold(id);
+    const person = people.hold(user.id, user.name);
     try {
       if (name !== undefined) person.rename(name);
       if (!authorize(person.user, "join", room)) throw forbidden("join", room);

@@ -17,6 +17,7 @@ import { DEFAULT_ROOM, Refusal, type User } from "../protocol.ts";
 import { People } from "./person.ts";
 import type { Pending } from "./pending.ts";
 import { Room } from "./room.ts";
+import { Typing } from "./typing.ts";
 
 /** Something that gathers what it is given during a turn, and writes it when told to. */
 export interface Outbox {
@@ -63,6 +64,7 @@ export class Hub {
   /** How much each user may do, on whichever connection to this node. */
   readonly allowances: TokenBuckets;
   readonly #roomLimits: RoomLimits;
+  readonly typing: Typing;
   readonly #rooms = new Map<string, Room>();
   #queue: Pending[] = [];
   #queuedChars = 0;
@@ -81,6 +83,7 @@ export class Hub {
     const { options, broker, now } = context;
     this.allowances = new TokenBuckets(options.rate, options.burst, now, MAX_ALLOWANCES);
     this.#roomLimits = new RoomLimits(options);
+    this.typing = new Typing(context);
     this.#tickChars = Math.min(TICK_CHARS, options.highWaterBytes / 2);
     broker.listen({
       committed: (room, page) => this.#rooms.get(room)?.deliver(page),
@@ -123,6 +126,7 @@ export class Hub {
     room = new Room(name, {
       ...this.context,
       people: this.people,
+      typing: this.typing,
       queue: (pending) => this.queue(pending),
       emptied: (room) => this.#remove(room, source),
     });

@@ -61,16 +61,20 @@ export class People {
     return this.#byId.size;
   }
 
-  /** The name that this person goes by now, or would. */
-  nameOf(id: string): string {
-    return this.#byId.get(id)?.user.name ?? guestName(id);
+  /** That user by the name of now, if connected; else as given, which is how the token has it. */
+  current(user: User): User {
+    return this.#byId.get(user.id)?.user ?? user;
   }
 
-  /** That person, held until released. */
-  hold(id: string): Person {
+  /**
+   * That person, held until released.
+   *
+   * @param name what the person is called if not connected yet.
+   */
+  hold(id: string, name = guestName(id)): Person {
     let person = this.#byId.get(id);
     if (person === undefined) {
-      person = new Person({ id, name: guestName(id) });
+      person = new Person({ id, name });
       this.#byId.set(id, person);
     }
     person.holds++;

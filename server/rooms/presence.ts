@@ -13,13 +13,12 @@ import { type News, Roster } from "./roster.ts";
 
 /** Above this many people only `count` notices are sent. */
 const CROWD = 200;
-/** The least time between two `count` notices of a room, and two `typing` events of a person. */
+/** The least time between two `count` notices of a room. */
 const NOTICE_MS = 1000;
 
 interface Entry {
   readonly person: Person;
   connections: number;
-  typedAt: number;
 }
 
 export interface PresenceContext {
@@ -31,6 +30,8 @@ export interface PresenceContext {
   readonly shared: SharedPeople | undefined;
   /** @param exceptUserId who is not told, having been greeted. */
   announce(event: SystemEvent, exceptUserId?: string): void;
+  /** The last connection of this person is gone; the room is told of it when the grace is over. */
+  disconnected(person: Person): void;
   /** The last person has left. */
   emptied(): void;
 }
@@ -86,7 +87,7 @@ export class Presence {
       this.#leaving.delete(person.id);
       return;
     }
-    this.#entries.set(person.id, { person, connections: 1, typedAt: -Infinity });
+    this.#entries.set(person.id, { person, connections: 1 });
     this.#context.people.hold(person.id);
     person.places.add(this);
     this.#tell({ kind: "joined", user: person.user });
@@ -96,6 +97,7 @@ export class Presence {
   leave(person: Person, atOnce: boolean): void {
     const entry = this.#entries.get(person.id);
     if (entry === undefined || --entry.connections > 0) return;
+    this.#context.disconnected(person);
     if (atOnce) return this.#depart(entry);
     this.#leaving.set(person.id, this.#context.now() + this.#context.graceMs);
     this.#leavingTimer ??= setTimeout(() => this.#sweep(), this.#context.graceMs);
@@ -111,15 +113,6 @@ export class Presence {
     for (const { id, name } of change.kind === "everyone" ? change.users : [change.user]) {
       this.#entries.get(id)?.person.isCalled(name);
     }
-  }
-
-  /** Whether it is time for another `typing` event of this person. */
-  mayType(person: Person): boolean {
-    const entry = this.#entries.get(person.id);
-    const now = this.#context.now();
-    if (entry === undefined || now - entry.typedAt < NOTICE_MS) return false;
-    entry.typedAt = now;
-    return true;
   }
 
   /** Forgets everybody without a word. */

@@ -27,6 +27,7 @@ import { Held, type Pending, type Sender } from "./pending.ts";
 import type { People, Person } from "./person.ts";
 import { Presence } from "./presence.ts";
 import { Tail } from "./tail.ts";
+import type { Typing } from "./typing.ts";
 
 /** What a room needs of a session. */
 export interface Member extends Sender {
@@ -46,6 +47,7 @@ export interface RoomContext {
   readonly people: People;
   readonly log: Log;
   readonly now: Clock;
+  readonly typing: Typing;
   queue(pending: Pending): void;
   /** Nobody is here any more. */
   emptied(room: Room): void;
@@ -94,6 +96,7 @@ export class Room {
       now: context.now,
       shared: context.broker.people,
       announce: (event: SystemEvent, except) => this.#cast(Frame.of(encode(event)), except),
+      disconnected: (person) => this.#context.typing.end(name, person.user),
       emptied: () => this.#closeIfEmpty(),
     });
   }
@@ -172,11 +175,6 @@ export class Room {
     const held = this.#behind.get(sender)?.held;
     if (held === undefined) this.#context.queue(pending);
     else held.add(pending);
-  }
-
-  /** Whether this person's typing is worth an event now. */
-  mayType(person: Person): boolean {
-    return this.#presence.mayType(person);
   }
 
   /** New messages were committed. */

@@ -26,6 +26,7 @@ import {
   refTail,
   Refusal,
   type TypingCommand,
+  type User,
 } from "../protocol.ts";
 import type { Hub } from "./hub.ts";
 import { Patience } from "./patience.ts";
@@ -213,23 +214,23 @@ export class Session implements Member {
   #hello({ name, token }: HelloCommand): void {
     const { identity } = this.#hub.context;
     if (token !== undefined) {
-      const id = identity.verify(token);
-      if (id === undefined) {
+      const user = identity.verify(token);
+      if (user === undefined) {
         throw new Refusal("unauthorized", "That token is not one of this server's.", {
           field: "token",
         });
       }
-      this.#become(id);
+      this.#become(user);
     }
     if (name !== undefined) this.#person.rename(name);
     this.#answer(welcome(this.#hub.context, this.#person.user));
   }
 
-  /** Continues as the person of that id, in all rooms. */
-  #become(id: string): void {
+  /** Continues as that user, in all rooms. */
+  #become({ id, name }: User): void {
     const old = this.#person;
     if (id === old.id) return;
-    this.#person = this.#hub.people.hold(id);
+    this.#person = this.#hub.people.hold(id, name);
     this.#hub.allowances.follow(id, old.id); // being many people in turn is no way around it
     for (const room of this.#rooms.values()) room.exchange(this, old);
     this.#hub.people.release(old);
@@ -268,9 +269,8 @@ export class Session implements Member {
   }
 
   #typing({ room, payload }: TypingCommand): void {
-    if (!this.#roomToSpeakIn(room).mayType(this.#person)) return;
-    const event = encode({ type: "typing", room, from: this.#person.user, payload });
-    this.#hub.signal(room, { event, exceptUserId: this.#person.id });
+    this.#roomToSpeakIn(room);
+    this.#hub.typing.tell(room, this.#person.user, payload);
   }
 
   #roomToSpeakIn(name: string): Room {

@@ -10,7 +10,7 @@ export function welcome({ identity, options }: HubContext, user: User): WelcomeE
   return {
     type: "welcome",
     user,
-    token: identity.mint(user.id),
+    token: identity.mint(user),
     heartbeatSeconds: options.heartbeatSeconds,
     limits: {
       frameBytes: options.frameBytes,

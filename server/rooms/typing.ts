@@ -1,0 +1,78 @@
+/**
+ * Who types where, and what of it the others are told: a start at most once a second, an end always,
+ * so that nobody is left typing for ever. It is asked by sockets and by HTTP alike, because one user's
+ * start may come by one and the end by the other.
+ *
+ * @module
+ */
+import type { Broker } from "../broker/broker.ts";
+import type { Clock } from "../access/allowances.ts";
+import { type Log, reason } from "../log.ts";
+import { encode, type User } from "../protocol.ts";
+
+/** The least time between two starts of a user in a room that the others are told of. */
+const START_MS = 1000;
+/** So many users and rooms are remembered; the one that was heard of longest ago is forgotten first. */
+const MAX_STATES = 65_536;
+
+interface State {
+  isTyping: boolean;
+  startedAt: number;
+}
+
+export interface TypingContext {
+  readonly broker: Broker;
+  readonly log: Log;
+  readonly now: Clock;
+}
+
+export class Typing {
+  readonly #context: TypingContext;
+  readonly #states = new Map<string, State>();
+
+  constructor(context: TypingContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Tells the others in a room that a user began or stopped typing, unless they know already.
+   *
+   * An end is passed over only if the last that they heard was an end. With other nodes that cannot be
+   * known here: a start may have been told there, so every end is passed on.
+   */
+  tell(room: string, user: User, isTyping: boolean): void {
+    const key = keyOf(room, user);
+    const state = this.#states.get(key);
+    const now = this.#context.now();
+    if (isTyping && state !== undefined && now - state.startedAt < START_MS) return;
+    if (!isTyping && state?.isTyping === false && !this.#hasOtherNodes) return;
+    const event = encode({ type: "typing", room, from: user, payload: isTyping });
+    this.#context.broker.signal(room, { event, exceptUserId: user.id });
+    this.#states.delete(key); // so that the map stays in the order in which they were heard of
+    this.#states.set(key, { isTyping, startedAt: isTyping ? now : state?.startedAt ?? -Infinity });
+    if (this.#states.size > MAX_STATES) {
+      for (const oldest of this.#states.keys()) {
+        this.#states.delete(oldest);
+        break;
+      }
+    }
+  }
+
+  /** Ends what a user types in a room whose last connection there is gone: it cannot say so any more. */
+  end(room: string, user: User): void {
+    if (!this.#states.get(keyOf(room, user))?.isTyping) return;
+    try {
+      this.tell(room, user, false);
+    } catch (thrown) {
+      this.#context.log.warn("signal failed", { room, reason: reason(thrown) });
+    }
+  }
+
+  get #hasOtherNodes(): boolean {
+    return this.#context.broker.people !== undefined;
+  }
+}
+
+function keyOf(room: string, { id }: User): string {
+  return `${id} ${room}`;
+}

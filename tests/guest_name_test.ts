@@ -1,0 +1,106 @@
+/**
+ * The name that belongs to a token: whoever holds it goes by that name, connected or not, on this node,
+ * on another one with the same secret, and after a restart.
+ *
+ * @module
+ */
+import { Identity } from "../server/identity.ts";
+import { assert, assertEquals } from "./assert.ts";
+import { connect, member, serve } from "./harness.ts";
+import { ask, bearer, say } from "./http.ts";
+import { Stream } from "./stream.ts";
+
+type Server = Awaited<ReturnType<typeof serve>>;
+
+async function hello(server: Server, body: { name?: string }, token?: string) {
+  const headers = token === undefined ? {} : bearer(token);
+  return (await ask(server, "/hello", { method: "POST", body, headers })).json;
+}
+
+Deno.test("what POST /hello was told is the name of who posts with its token", async () => {
+  await using server = await serve();
+  const { user, token } = await hello(server, { name: "metrics" });
+  assertEquals((await say(server, "cpu 3 %", {}, bearer(token))).json.from, user);
+  assertEquals(user.name, "metrics");
+  assertEquals((await hello(server, {}, token)).user, user);
+  await using stream = await Stream.open(server, { query: { token } });
+  assertEquals((await stream.next("joined")).members, [user]);
+  await using socket = await connect(server, { protocol: "parley.v1" });
+  socket.send({ type: "hello", token });
+  assertEquals((await socket.next("welcome")).user, user);
+});
+
+Deno.test("the name goes on over a restart, and takes a new one with another hello", async () => {
+  const folder = await Deno.makeTempDir();
+  const db = `${folder}/parley.db`;
+  const over = async <T>(use: (server: Server) => Promise<T>): Promise<T> => {
+    await using server = await serve({ db });
+    return await use(server);
+  };
+  const first = await over((server) => hello(server, { name: "😀".repeat(64) }));
+  const heard = await over((server) => say(server, "x", {}, bearer(first.token)));
+  assertEquals(heard.json.from, first.user);
+  const second = await over((server) => hello(server, { name: "Ada" }, first.token));
+  assertEquals(second.user, { id: first.user.id, name: "Ada" });
+  const again = await over((server) => say(server, "x", {}, bearer(second.token)));
+  assertEquals(again.json.from, second.user);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("whoever is connected goes by the name of now, whatever the token says", async () => {
+  await using server = await serve();
+  const { token } = await hello(server, { name: "Ada" });
+  await using ada = await connect(server, { protocol: "parley.v1" });
+  ada.send({ type: "hello", token }, { type: "join" });
+  await ada.next("joined");
+  ada.send({ type: "rename", name: "Countess" });
+  await ada.next("system", ({ kind }) => kind === "renamed");
+  assertEquals((await say(server, "x", {}, bearer(token))).json.from.name, "Countess");
+  await using second = await connect(server, { protocol: "parley.v1" });
+  second.send({ type: "hello", token });
+  const welcome = await second.next("welcome");
+  assertEquals(welcome.user.name, "Countess");
+  await ada.close();
+  await second.close();
+  assertEquals((await hello(server, {}, welcome.token)).user.name, "Countess");
+});
+
+Deno.test("a hello with a token tells nobody of another name first", async () => {
+  await using server = await serve();
+  await using bob = await member(server, { name: "Bob" });
+  const { token } = await hello(server, { name: "Ada" });
+  await using ada = await connect(server, { protocol: "parley.v1" });
+  ada.send({ type: "hello", token }, { type: "join" });
+  const { user } = await bob.next("system", ({ kind }) => kind === "joined");
+  assertEquals(user?.name, "Ada");
+});
+
+Deno.test("Identity proves a user with and without a name of their own, and nobody else", () => {
+  const secret = crypto.getRandomValues(new Uint8Array(32));
+  const identity = new Identity(secret);
+  const guest = identity.newGuest();
+  const plain = identity.mint(guest);
+  assertEquals(plain.split(".").length, 2); // as it was before names were in it
+  assertEquals(identity.verify(plain), guest);
+  const ada = { id: guest.id, name: "Ada L. 👩‍💻" };
+  const token = identity.mint(ada);
+  assertEquals(new Identity(secret).verify(token), ada);
+  const [id, name, signature] = token.split(".");
+  const other = identity.mint({ id: "0123456789abcdef", name: "Eve" }).split(".");
+  const forged = [
+    `${id}.${signature}`,
+    `${id}.${other[1]}.${signature}`,
+    `${other[0]}.${name}.${signature}`,
+    `${id}.${name}.${plain.split(".")[1]}`,
+    `${id}.${name}.`,
+    `${id}.${name}`,
+    `.${name}.${signature}`,
+    `${token}.`,
+    `.${token}`,
+    "",
+    ".",
+    "..",
+  ];
+  for (const text of forged) assertEquals(identity.verify(text), undefined, text);
+  assert(new Identity(new Uint8Array(32)).verify(token) === undefined);
+});

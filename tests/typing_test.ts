@@ -1,0 +1,159 @@
+/**
+ * Who types, as the others in the room are told: a start at most once a second, and an end whenever
+ * there is something to end, however it comes about.
+ *
+ * @module
+ */
+import { assertEquals } from "./assert.ts";
+import { type Client, connect, member, serve, told } from "./harness.ts";
+import { ask, bearer, tokenOf } from "./http.ts";
+import { Stream } from "./stream.ts";
+
+const type = (...payloads: boolean[]) => payloads.map((payload) => ({ type: "typing", payload }));
+
+/** What of typing a client is told until now. */
+async function heard(client: Client): Promise<boolean[]> {
+  return (await told(client)).flatMap((event) => event.type === "typing" ? [event.payload] : []);
+}
+
+/** Waits until the server has done all that this client asked for, and answers what it was told. */
+async function after(speaker: Client, listener: Client): Promise<boolean[]> {
+  await told(speaker);
+  return await heard(listener);
+}
+
+Deno.test("an end of typing is told at once, though the start was a moment ago", async () => {
+  await using server = await serve();
+  await using bob = await member(server, { name: "Bob" });
+  await using alice = await member(server);
+  alice.send(...type(true, false));
+  assertEquals(await after(alice, bob), [true, false]);
+});
+
+Deno.test("starts and ends in quick succession cost the others one pair", async () => {
+  await using server = await serve();
+  await using bob = await member(server, { name: "Bob" });
+  await using alice = await member(server);
+  alice.send(...type(true, true, false, false, true, false, true, false, false));
+  assertEquals(await after(alice, bob), [true, false]);
+});
+
+Deno.test("typing is told of for each room by itself", async () => {
+  await using server = await serve();
+  await using bob = await member(server, { name: "Bob" });
+  await using alice = await member(server);
+  const typing = (room: string, payload: boolean) => ({ type: "typing", room, payload });
+  for (const client of [bob, alice]) {
+    client.send({ type: "join", room: "other" });
+    await client.next("joined");
+  }
+  alice.send(typing("lobby", true), typing("other", true), typing("lobby", false));
+  await told(alice);
+  const events = (await told(bob)).filter((event) => event.type === "typing");
+  assertEquals(events.map(({ room, payload }) => [room, payload]), [
+    ["lobby", true],
+    ["other", true],
+    ["lobby", false],
+  ]);
+});
+
+Deno.test("a start over WebSocket ends over HTTP, and the other way round", async () => {
+  await using server = await serve();
+  await using bob = await member(server, { name: "Bob" });
+  const { token } = await tokenOf(server, "Alice");
+  await using alice = await connect(server, { protocol: "parley.v1" });
+  alice.send({ type: "hello", token }, { type: "join" }, ...type(true));
+  await bob.next("typing");
+  const say = (payload: boolean) =>
+    ask(server, "/rooms/lobby/typing", {
+      method: "POST",
+      body: { payload },
+      headers: bearer(token),
+    });
+  assertEquals((await say(false)).status, 204);
+  assertEquals((await bob.next("typing")).payload, false);
+  await say(false);
+  assertEquals(await heard(bob), []);
+  alice.send({ type: "join", room: "other" });
+  bob.send({ type: "join", room: "other" });
+  await bob.next("joined");
+  await ask(server, "/rooms/other/typing", {
+    method: "POST",
+    body: { payload: true },
+    headers: bearer(token),
+  });
+  assertEquals((await bob.next("typing")).payload, true);
+  alice.send({ type: "typing", room: "other", payload: false });
+  assertEquals((await bob.next("typing")).payload, false);
+});
+
+Deno.test("a guest without a token can end what it typed over HTTP", async () => {
+  await using server = await serve();
+  await using bob = await member(server, { name: "Bob" });
+  for (const payload of [true, false]) {
+    await ask(server, "/rooms/lobby/typing", { method: "POST", body: { payload } });
+  }
+  const start = await bob.next("typing");
+  const end = await bob.next("typing");
+  assertEquals([start.payload, end.payload, end.from.id], [true, false, start.from.id]);
+});
+
+/** How somebody who types goes away. */
+const GOINGS: readonly (readonly [how: string, go: (client: Client) => Promise<void>])[] = [
+  ["leaves the room", async (client) => {
+    client.send({ type: "leave" });
+    await told(client);
+  }],
+  ["is gone", (client) => client.close()],
+];
+
+for (const [how, go] of GOINGS) {
+  Deno.test(`whoever types and ${how} is told to have stopped, before the grace is over`, async () => {
+    await using server = await serve({ graceSeconds: 3600 });
+    await using bob = await member(server, { name: "Bob" });
+    const alice = await member(server);
+    alice.send(...type(true));
+    const { from } = await bob.next("typing");
+    await go(alice);
+    const end = await bob.next("typing");
+    assertEquals([end.payload, end.from], [false, from]);
+    await alice.close();
+  });
+}
+
+Deno.test("whoever types and says hello as another is told to have stopped", async () => {
+  await using server = await serve();
+  await using bob = await member(server, { name: "Bob" });
+  const { token } = await tokenOf(server, "Carol");
+  await using alice = await member(server);
+  alice.send(...type(true));
+  const { from } = await bob.next("typing");
+  alice.send({ type: "hello", token });
+  const end = await bob.next("typing");
+  assertEquals([end.payload, end.from], [false, from]);
+});
+
+Deno.test("whoever types and has another connection in the room goes on", async () => {
+  await using server = await serve({ graceSeconds: 0 });
+  await using bob = await member(server, { name: "Bob" });
+  const { token } = await tokenOf(server, "Alice");
+  await using stream = await Stream.open(server, { query: { token } });
+  const alice = await connect(server, { protocol: "parley.v1" });
+  alice.send({ type: "hello", token }, { type: "join" }, ...type(true));
+  await bob.next("typing");
+  await alice.close();
+  assertEquals(await heard(bob), []);
+  await stream[Symbol.asyncDispose]();
+  assertEquals((await bob.next("typing")).payload, false);
+});
+
+Deno.test("whoever does not type goes without a word about typing", async () => {
+  await using server = await serve({ graceSeconds: 0 });
+  await using bob = await member(server, { name: "Bob" });
+  const alice = await member(server);
+  alice.send(...type(true, false));
+  await alice.close();
+  await bob.take("typing", 2);
+  await bob.next("system", ({ kind }) => kind === "left");
+  assertEquals(await heard(bob), []);
+});
