@@ -219,6 +219,26 @@ export function testBroker({ name, make, ignore = false }: Factory): void {
     assertEquals((await broker.publish([draft("again", { ref: "old" })])).length, 0);
   });
 
+  test("vouches() after a restart for what was stored before it, and for nothing else", async (store) => {
+    const marks: string[] = [];
+    for (const text of ["a", "b", "c"]) {
+      await using broker = await store.open();
+      const { mark = "" } = await broker.open("lobby");
+      marks.push(mark);
+      await broker.publish([draft(text)]);
+    }
+    await using broker = await store.open();
+    if (broker.vouches === undefined) return;
+    const [first = "", second = ""] = marks;
+    const answers = await Promise.all([
+      ...[broker.vouches("lobby", first, 0), broker.vouches("lobby", first, 1)],
+      ...[broker.vouches("lobby", second, 1), broker.vouches("lobby", second, 2)],
+      ...[broker.vouches("lobby", first, 2), broker.vouches("lobby", second, 3)],
+      ...[broker.vouches("lobby", "another", 1), broker.vouches("lobby", "", 0)],
+    ]);
+    assertEquals(answers, [true, true, true, true, false, false, false, false]);
+  });
+
   test("epoch and secret are kept over a restart, and are others in another store", async (store) => {
     const identityOf = async (store: Store) => {
       await using broker = await store.open();
