@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Spent } from "../limits.ts";
-import type { Draft, User } from "../protocol.ts";
+import { type Draft, type Message, numbered, type User } from "../protocol.ts";
 
 /** A room's log, as one finds it. */
 export interface LogState {
@@ -68,8 +68,27 @@ export interface Receipt<D extends Draft> {
   readonly seq: number;
   /** The event's text; if it was there already, the original's. */
   readonly event: string;
-  /** Not stored now: the same person's `ref` was in the room's log already. */
+  /**
+   * Not stored now: the same person's `ref` was in the room's log already. {@linkcode isRepeat} says
+   * whether it is the same message.
+   */
   readonly repeated: boolean;
+}
+
+/**
+ * Whether a draft says the same as the event that its `ref` was given to. Its sender may have another
+ * name by now.
+ */
+export function isRepeat(event: string, draft: Draft): boolean {
+  if (event.startsWith(draft.head) && event.endsWith(draft.rest)) return true;
+  return said(event) === said(numbered(draft, 0, 0));
+}
+
+/** What a message says, as text to compare. */
+function said(event: string): string {
+  const message: Message = JSON.parse(event);
+  const name = message.type === "custom" ? message.name : undefined;
+  return JSON.stringify([message.type, message.payload, name]);
 }
 
 /** What a broker tells the hub. None of it may throw. */
@@ -130,6 +149,9 @@ export interface Signal {
 export class BrokerError extends Error {
   override readonly name = "BrokerError";
 }
+
+/** Nothing more can be stored for now. Clients are told the message. */
+export class FullError extends BrokerError {}
 
 /**
  * Stores batches, numbers them, reads them back and carries signals.

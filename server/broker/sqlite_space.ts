@@ -5,12 +5,9 @@
  *
  * @module
  */
-import { BrokerError } from "./broker.ts";
+import { FullError } from "./broker.ts";
 import type { Stored } from "./sqlite_file.ts";
 import type { Statements } from "./sqlite_statements.ts";
-
-/** Nothing more can be stored: the message tells clients so. */
-export class FullError extends BrokerError {}
 
 /** What the pruning needs of the store. */
 export interface Prunable {
