@@ -113,6 +113,7 @@ export class SqliteBroker implements Broker {
 
   close(room: string): void {
     this.#open.delete(room);
+    this.#store.closed(room);
     this.#forgetIdle();
   }
 

@@ -9,6 +9,12 @@ import { FullError } from "./broker.ts";
 import type { Stored } from "./sqlite_file.ts";
 import type { Statements } from "./sqlite_statements.ts";
 
+/** What a room lost. */
+export interface Removed {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
 /** What the pruning needs of the store. */
 export interface Prunable {
   /** The numbers of the rooms that have members. */
@@ -18,9 +24,9 @@ export interface Prunable {
   /**
    * Removes the oldest rows of a room, at most so many and not much more than so much text.
    *
-   * @returns how many were removed.
+   * @returns how much was removed.
    */
-  removeOldest(room: number, maxRows: number, maxBytes: number): number;
+  removeOldest(room: number, maxRows: number, maxBytes: number): Removed;
   /** Runs a step in one transaction. */
   transaction(step: () => void): void;
 }
@@ -90,9 +96,9 @@ export class Space {
     const until = performance.now() + PATIENCE_MS;
     for (;;) {
       const isOver = this.#look() + chars > this.#bound;
-      const removed = this.#step(rooms, isOver);
+      const goesOn = this.#step(rooms, isOver);
       if (this.#look() + chars <= this.#bound) return;
-      if (removed > 0 && performance.now() < until) continue;
+      if (goesOn && performance.now() < until) continue;
       throw new FullError(
         `The database has reached its bound of ${this.#bound / 1_048_576} MB ` +
           "(--max-database-mb). Send it again later.",
@@ -106,32 +112,36 @@ export class Space {
     if (free <= 0) return;
     const pages = Math.min(free, MAX_GIVEN_BACK);
     this.#stored.mustStillBeThere();
-    this.#stored.database.exec(`PRAGMA incremental_vacuum(${pages})`);
+    // A row comes for each page, and `exec` would stop at the first.
+    this.#stored.database.prepare(`PRAGMA incremental_vacuum(${pages})`).all();
     this.#stored.mayShrinkTo(Number(this.#sql.pageCount.get()?.page_count) * this.#pageSize);
   }
 
-  /** Looks again at all rooms: some have no members any more. */
-  rewind(): void {
-    this.#passedUpTo = 0;
+  /** From that row on there are rows of rooms without members again. */
+  rewind(id: number): void {
+    this.#passedUpTo = Math.min(this.#passedUpTo, id - 1);
   }
 
-  /** @returns the rows that were removed, or passed over. */
-  #step(rooms: Prunable, isOver: boolean): number {
+  /** @returns whether it is worth going on. */
+  #step(rooms: Prunable, isOver: boolean): boolean {
     let removed = 0;
-    let [rows, bytes] = [STEP_ROWS, STEP_BYTES];
+    let [left, bytes] = [STEP_ROWS, STEP_BYTES];
     const open = rooms.openIds();
+    const passedUpTo = this.#passedUpTo;
     rooms.transaction(() => {
-      while (rows > 0 && bytes > 0) {
-        const victim = this.#oldestUnder(open) ?? (isOver ? rooms.largestOpen() : undefined);
+      while (left > 0 && bytes > 0) {
+        let victim = this.#oldestUnder(open);
+        if (victim === UNKNOWN) return;
+        if (victim === undefined && isOver) victim = rooms.largestOpen();
         if (victim === undefined) return;
-        const before = removed;
-        removed += rooms.removeOldest(victim, rows, bytes);
-        if (removed === before) return;
-        rows -= removed - before + ROOM_ROWS;
-        bytes -= (removed - before) * 1024;
+        const lost = rooms.removeOldest(victim, left, bytes);
+        if (lost.rows === 0) return;
+        removed += lost.rows;
+        left -= lost.rows + ROOM_ROWS;
+        bytes -= lost.bytes;
       }
     });
-    return removed;
+    return removed > 0 || this.#passedUpTo > passedUpTo;
   }
 
   /** The room of the oldest row that belongs to no room with members. */
@@ -141,8 +151,11 @@ export class Space {
       const room = Number(row.room);
       if (!open.has(room)) return room;
       this.#passedUpTo = Number(row.id);
-      if (++passed >= STEP_PASSED) return undefined;
+      if (++passed >= STEP_PASSED) return UNKNOWN;
     }
     return undefined;
   }
 }
+
+/** Of a room: it takes more steps to find it. No room has that number. */
+const UNKNOWN = 0;

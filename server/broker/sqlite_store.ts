@@ -6,7 +6,7 @@
  */
 import { concat, cut, Frame, type LogState, type Page, type Range } from "./broker.ts";
 import { openDatabase, type Stored } from "./sqlite_file.ts";
-import { Space } from "./sqlite_space.ts";
+import { type Removed, Space } from "./sqlite_space.ts";
 import { prepare, type Statements } from "./sqlite_statements.ts";
 
 /** How to open a store. */
@@ -221,8 +221,14 @@ export class SqliteStore {
     }
     this.#writeSizes();
     this.#space.giveBack();
-    this.#space.rewind();
     return this.#takeForgotten();
+  }
+
+  /** A room has no members any more: it loses messages sooner. */
+  closed(room: string): void {
+    const id = this.#logs.get(room)?.id ?? 0;
+    const oldest = id === 0 ? undefined : this.#sql.oldest.get(id, id);
+    if (oldest !== undefined) this.#space.rewind(Number(oldest.id));
   }
 
   close(): void {
@@ -245,9 +251,9 @@ export class SqliteStore {
   }
 
   /** Removes a room's oldest rows, but for the newest row of a room that has members. */
-  #removeOldest(room: number, maxRows: number, maxBytes: number): number {
+  #removeOldest(room: number, maxRows: number, maxBytes: number): Removed {
     const name = this.#sql.nameOf.get(room)?.name;
-    if (name === undefined) return 0;
+    if (name === undefined) return { rows: 0, bytes: 0 };
     const log = this.#log(String(name));
     const isOpen = this.#open.has(log.name);
     let [rows, bytes, upTo] = [0, 0, 0];
@@ -261,7 +267,7 @@ export class SqliteStore {
     if (rows > 0) this.#sql.pruneUpTo.run(room, room, upTo);
     this.#pruned(log);
     if (log.floor > log.head) this.#forget(log);
-    return rows;
+    return { rows, bytes };
   }
 
   /** Which room with members holds the most, of those that have something to lose. */
