@@ -5,7 +5,7 @@
  * @module
  */
 import fc from "npm:fast-check@4.10.2";
-import type { Broker, Page, Range } from "../server/broker/broker.ts";
+import { type Broker, isRepeat, type Page, type Range } from "../server/broker/broker.ts";
 import { type Draft, messageHead } from "../server/protocol.ts";
 import { assert, assertEquals } from "./assert.ts";
 
@@ -150,6 +150,9 @@ export function testBroker({ name, make, ignore = false }: Factory): void {
     assert(again !== undefined);
     assertEquals([again.seq, again.draft.text, again.repeated], [1, "second", true]);
     assertEquals(JSON.parse(again.event).payload, "first");
+    assertEquals(isRepeat(again.event, again.draft), false); // the hub refuses it
+    const [same] = await broker.publish([draft("first", { ref: "r" })]);
+    assertEquals(same && isRepeat(same.event, same.draft), true);
     assertEquals(await textsOf(broker), ["first", "between"]);
   });
 

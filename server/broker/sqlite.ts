@@ -277,13 +277,21 @@ function isOf(event: string, { userId, ref }: Draft): boolean {
 }
 
 function charsOf(batch: readonly Draft[]): number {
-  return batch.reduce((sum, { head, rest }) => sum + head.length + rest.length, 0);
+  let chars = 0;
+  for (const { head, rest } of batch) chars += head.length + rest.length;
+  return chars;
 }
 
 /** The hashes of some events as a blob; `undefined` if none has a `ref`. */
 function bytesOf(hashes: readonly number[], from: number, to: number): Uint8Array | undefined {
-  const some = Uint32Array.from(hashes.slice(2 * from, 2 * to));
-  return some.some((half) => half !== 0) ? new Uint8Array(some.buffer) : undefined;
+  const halves = new Uint32Array(2 * (to - from));
+  let any = 0;
+  for (let index = 0; index < halves.length; index++) {
+    const half = hashes[2 * from + index] ?? 0;
+    halves[index] = half;
+    any |= half;
+  }
+  return any === 0 ? undefined : new Uint8Array(halves.buffer);
 }
 
 /** Events as pages: one, unless they are much. */
