@@ -234,7 +234,7 @@ Deno.test("sqlite: a path that is a symbolic link works as the file itself does"
     await Deno.remove(`${at.file}-wal`);
     await broker.publish([draft("x", { room: "other" })]);
   }
-  assertEquals([...Deno.readDirSync(`${at.path}/b`)].length, 1);
+  assertEquals((await Array.fromAsync(Deno.readDir(`${at.path}/b`))).length, 1);
   await using broker = await at.open();
   assertEquals(await textsOf(broker), ["a", "b"]);
 });

@@ -9,20 +9,11 @@
  *
  * @module
  */
-import { type Draft, type Message, numbered } from "../protocol.ts";
-import {
-  type Broker,
-  type BrokerListener,
-  Frame,
-  type LogState,
-  type Page,
-  type Range,
-  type Receipt,
-  type Signal,
-} from "./broker.ts";
+import { type Draft, numbered } from "../protocol.ts";
+import type { Broker, BrokerListener, LogState, Page, Range, Receipt, Signal } from "./broker.ts";
 import { AgeClock } from "./age_clock.ts";
 import { LogRefs } from "./log_refs.ts";
-import type { RefWindow } from "./ref_window.ts";
+import { type Addition, bytesOf, charsOf, isOf, type Log, pagesOf } from "./sqlite_batch.ts";
 import { type Row, SqliteStore, type StoreOptions } from "./sqlite_store.ts";
 
 export interface SqliteOptions extends StoreOptions {
@@ -34,28 +25,6 @@ export interface SqliteOptions extends StoreOptions {
   readonly steady?: () => number;
 }
 
-/** What is known of a room without asking the disk. */
-interface Log {
-  readonly room: string;
-  head: number;
-  /** Read when the first `ref` comes: most rooms that are only read never need it. */
-  refs: RefWindow | undefined;
-}
-
-/** What a batch brings to one room, until it is committed. */
-interface Addition {
-  readonly log: Log;
-  readonly first: number;
-  readonly events: string[];
-  /** Two halves of a hash for each event; see {@linkcode RefWindow}. */
-  readonly hashes: number[];
-}
-
-/**
- * About how much text a page holds at most. It is a row and it is a frame: small enough to be cut
- * when a part of it is asked for, and to lie in the processor's cache while a thousand are sent it.
- */
-const PAGE_CHARS = 65_536;
 /** Logs without members that stay known, so that one who comes and goes does not cost a rebuild. */
 const IDLE_LOGS = 256;
 const PRUNE_EVERY_MS = 5_000;
@@ -100,20 +69,21 @@ export class SqliteBroker implements Broker {
     this.#listener = listener;
   }
 
-  open(room: string): Promise<LogState> {
+  // deno-lint-ignore require-await -- as above, and so below
+  async open(room: string): Promise<LogState> {
     this.#open.add(room);
     this.#log(room);
-    return this.state(room);
+    return this.#store.state(room);
   }
 
-  // deno-lint-ignore require-await -- as above, and so below
+  // deno-lint-ignore require-await
   async state(room: string): Promise<LogState> {
     return this.#store.state(room);
   }
 
   close(room: string): void {
     this.#open.delete(room);
-    this.#store.closed(room);
+    this.#store.pruning.closed(room);
     this.#forgetIdle();
   }
 
@@ -127,7 +97,7 @@ export class SqliteBroker implements Broker {
     try {
       const log = this.#withoutRefs(batch);
       if (log !== undefined) await this.#readRefs(batch, log);
-      this.#forget(this.#store.makeRoom(charsOf(batch)));
+      this.#forget(this.#store.pruning.makeRoom(charsOf(batch)));
       const additions = new Map<string, Addition>();
       const at = this.#now();
       const receipts = this.#number(batch, at, additions);
@@ -151,7 +121,7 @@ export class SqliteBroker implements Broker {
   /** One small step through the rooms, removing messages that are older than is kept. */
   prune(): void {
     try {
-      this.#forget(this.#store.prune(this.#ages.now()));
+      this.#forget(this.#store.pruning.prune(this.#ages.now()));
     } catch {
       // The disk is full or away: what is too old is removed at a later step.
     }
@@ -268,47 +238,4 @@ export class SqliteBroker implements Broker {
     const page = this.#store.read(log.room, { after: seq - 1, limit: 1 });
     return page?.first === seq ? page.frame.events[0] : undefined;
   }
-}
-
-/** Whether a message is the one that a draft repeats: the window of `ref`s knows hashes only. */
-function isOf(event: string, { userId, ref }: Draft): boolean {
-  const message: Message = JSON.parse(event);
-  return message.from.id === userId && message.ref === ref;
-}
-
-function charsOf(batch: readonly Draft[]): number {
-  let chars = 0;
-  for (const { head, rest } of batch) chars += head.length + rest.length;
-  return chars;
-}
-
-/** The hashes of some events as a blob; `undefined` if none has a `ref`. */
-function bytesOf(hashes: readonly number[], from: number, to: number): Uint8Array | undefined {
-  const halves = new Uint32Array(2 * (to - from));
-  let any = 0;
-  for (let index = 0; index < halves.length; index++) {
-    const half = hashes[2 * from + index] ?? 0;
-    halves[index] = half;
-    any |= half;
-  }
-  return any === 0 ? undefined : new Uint8Array(halves.buffer);
-}
-
-/** Events as pages: one, unless they are much. */
-function pagesOf(first: number, events: readonly string[]): Page[] {
-  if (events.length === 0) return [];
-  const whole = { first, last: first + events.length - 1, frame: Frame.fromEvents(events) };
-  if (whole.frame.size <= PAGE_CHARS) return [whole];
-  const pages: Page[] = [];
-  let chars = 0;
-  let start = 0;
-  events.forEach((event, index) => {
-    chars += event.length;
-    if (chars < PAGE_CHARS && index < events.length - 1) return;
-    const frame = Frame.fromEvents(events.slice(start, index + 1));
-    pages.push({ first: first + start, last: first + index, frame });
-    start = index + 1;
-    chars = 0;
-  });
-  return pages;
 }

@@ -75,3 +75,16 @@ export function prepare(database: DatabaseSync) {
     freePages: sql("PRAGMA freelist_count"),
   };
 }
+
+/** Does something in one transaction: all of it is durable when this returns, or nothing was done. */
+export function transact(database: DatabaseSync, sql: Statements, work: () => void): void {
+  sql.begin.run();
+  try {
+    work();
+    sql.commit.run();
+  } catch (thrown) {
+    // A full disk has rolled back by itself; a second ROLLBACK would hide why.
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw thrown;
+  }
+}
