@@ -75,6 +75,8 @@ export interface Options {
   readonly retainMessages: number;
   /** Days that a message is kept. @default {30} */
   readonly retainDays: number;
+  /** Megabytes of the database file that may be in use; not with Redis. @default {4096} */
+  readonly maxDatabaseMb: number;
   /** Newest messages of a room among which a repeated `ref` is recognised. @default {10000} */
   readonly dedupeMessages: number;
   /** On shutdown clients are told to come back at moments spread over this many seconds. @default {10} */
@@ -191,6 +193,11 @@ export const SPECS: { readonly [K in keyof Options]: Spec<Options[K]> } = {
     range: [0, 36_500],
     real: true,
     help: "days that a message is kept; 0: for ever",
+  },
+  maxDatabaseMb: {
+    value: 4096,
+    range: LIMIT,
+    help: "megabytes in the database file, the oldest go then; 0: no bound",
   },
   dedupeMessages: {
     value: 10_000,

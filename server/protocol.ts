@@ -273,6 +273,7 @@ export const ERRORS = {
   too_many_rooms: { status: 429, retry: true },
   unauthorized: { status: 401, retry: false },
   forbidden: { status: 403, retry: false },
+  conflict: { status: 409, retry: false },
   unavailable: { status: 503, retry: true },
 } as const;
 

@@ -5,7 +5,7 @@
  * @module
  */
 import fc from "npm:fast-check@4.10.2";
-import type { Broker, Page, Range } from "../server/broker/broker.ts";
+import { type Broker, isRepeat, type Page, type Range } from "../server/broker/broker.ts";
 import { type Draft, messageHead } from "../server/protocol.ts";
 import { assert, assertEquals } from "./assert.ts";
 
@@ -150,6 +150,9 @@ export function testBroker({ name, make, ignore = false }: Factory): void {
     assert(again !== undefined);
     assertEquals([again.seq, again.draft.text, again.repeated], [1, "second", true]);
     assertEquals(JSON.parse(again.event).payload, "first");
+    assertEquals(isRepeat(again.event, again.draft), false); // the hub refuses it
+    const [same] = await broker.publish([draft("first", { ref: "r" })]);
+    assertEquals(same && isRepeat(same.event, same.draft), true);
     assertEquals(await textsOf(broker), ["first", "between"]);
   });
 
@@ -217,6 +220,26 @@ export function testBroker({ name, make, ignore = false }: Factory): void {
     assertEquals((await broker.publish([draft("again", { ref: "old" })])).length, 1);
     for (let i = 0; i < 200; i++) await broker.publish([draft("x", { ref: `s${i}` })]);
     assertEquals((await broker.publish([draft("again", { ref: "old" })])).length, 0);
+  });
+
+  test("vouches() after a restart for what was stored before it, and for nothing else", async (store) => {
+    const marks: string[] = [];
+    for (const text of ["a", "b", "c"]) {
+      await using broker = await store.open();
+      const { mark = "" } = await broker.open("lobby");
+      marks.push(mark);
+      await broker.publish([draft(text)]);
+    }
+    await using broker = await store.open();
+    if (broker.vouches === undefined) return;
+    const [first = "", second = ""] = marks;
+    const answers = await Promise.all([
+      ...[broker.vouches("lobby", first, 0), broker.vouches("lobby", first, 1)],
+      ...[broker.vouches("lobby", second, 1), broker.vouches("lobby", second, 2)],
+      ...[broker.vouches("lobby", first, 2), broker.vouches("lobby", second, 3)],
+      ...[broker.vouches("lobby", "another", 1), broker.vouches("lobby", "", 0)],
+    ]);
+    assertEquals(answers, [true, true, true, true, false, false, false, false]);
   });
 
   test("epoch and secret are kept over a restart, and are others in another store", async (store) => {

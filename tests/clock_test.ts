@@ -8,8 +8,10 @@ import { Watch } from "../server/connections/watch.ts";
 import { SqliteBroker } from "../server/broker/sqlite.ts";
 import { connect as library } from "../static/client.ts";
 import { assert, assertEquals } from "./assert.ts";
+import { draft, textsOf } from "./broker_suite.ts";
 import { connect, member, serve, told, until } from "./harness.ts";
 import { faultProxy } from "./proxy.ts";
+import { Directory } from "./sqlite_directory.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -27,6 +29,40 @@ class WallClock implements Disposable {
     Date.now = this.#now;
   }
 }
+
+Deno.test("40 days forward, for 7 seconds and for good: retention by age", async () => {
+  let [now, steady] = [100 * DAY_MS, 0];
+  const wait = (ms: number) => [now, steady] = [now + ms, steady + ms];
+  await using at = new Directory();
+  const options = { now: () => now, steady: () => steady, retainDays: 30 };
+  const pruned = async (broker: SqliteBroker) => {
+    for (let i = 0; i < 5; i++) broker.prune();
+    return (await textsOf(broker)).length === 0;
+  };
+  {
+    await using broker = await at.open(options);
+    await broker.open("lobby");
+    for (let i = 0; i < 100; i++) await broker.publish([draft(`${i}`)]);
+    wait(DAY_MS);
+    assertEquals(await pruned(broker), false);
+    now += 40 * DAY_MS;
+    for (let second = 0; second < 7; second++) {
+      assertEquals(await pruned(broker), false, "in those seconds");
+      wait(1000);
+    }
+    now -= 40 * DAY_MS;
+    assertEquals(await pruned(broker), false, "and after them");
+  }
+  now += 40 * DAY_MS; // a clock that is wrong at start, or a server that was off
+  await using broker = await at.open(options);
+  assertEquals(await pruned(broker), false, "at start");
+  for (let minute = 0; minute < 59; minute++) {
+    wait(60_000);
+    assertEquals(await pruned(broker), false, "within an hour");
+  }
+  wait(120_000);
+  assertEquals(await pruned(broker), true, "after an hour");
+});
 
 for (const leapMs of [HOUR_MS, -HOUR_MS]) {
   const leap = leapMs > 0 ? "an hour forward" : "an hour back";
@@ -134,8 +170,11 @@ for (const leapMs of [HOUR_MS, -HOUR_MS]) {
 
   Deno.test(`${leap}: retention by age loses nothing that is not old`, async () => {
     using clock = new WallClock();
-    const options = { path: ":memory:", retainMessages: 0, retainDays: 1, dedupeMessages: 100 };
-    await using broker = await SqliteBroker.open(options);
+    let waitedMs = 0;
+    await using broker = await SqliteBroker.open({
+      ...{ path: ":memory:", retainMessages: 0, retainDays: 1, dedupeMessages: 100 },
+      steady: () => performance.now() + waitedMs,
+    });
     const say = (rest: string) =>
       broker.publish([
         { room: "a", userId: "u", ref: undefined, head: "{", rest: `"x":${rest}}`, receipt: false },
@@ -149,7 +188,7 @@ for (const leapMs of [HOUR_MS, -HOUR_MS]) {
     broker.prune();
     assertEquals((await broker.read("a", { after: 0, limit: 9 }))?.frame.events.length, 3);
     // A message from before the leap is as old as it says it is, give or take that hour.
-    clock.offsetMs = DAY_MS + 2 * HOUR_MS;
+    clock.offsetMs = waitedMs = DAY_MS + 2 * HOUR_MS;
     for (let i = 0; i < 3; i++) broker.prune();
     assertEquals((await broker.read("a", { after: 0, limit: 9 }))?.frame.events.length, undefined);
   });

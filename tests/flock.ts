@@ -103,7 +103,8 @@ export class Member {
       case "joined":
         this.joins.push(event);
         this.joinedAt = performance.now();
-        if (!event.recovered) [this.#epoch, this.#cursor] = [event.epoch, event.seq];
+        this.#epoch = event.epoch;
+        if (!event.recovered) this.#cursor = event.seq;
         for (const ref of this.#said) {
           if (!this.echoed.has(ref)) this.#send({ type: "chat", payload: ref, ref });
         }

@@ -26,6 +26,8 @@ export class Actor {
   readonly #epoch: string;
   readonly rooms = new Set<string>();
   readonly errors: Expected[] = [];
+  /** What is refused only when it comes to storing it: repeated `ref`s, as no two messages are the same. */
+  readonly conflicts: Expected[] = [];
   /** What is to be in each room's log, in that order. */
   readonly stored = new Map<string, Accepted[]>(ROOMS.map((room) => [room, []]));
   /** What may be seen though it is in no log. */
@@ -88,11 +90,12 @@ export class Actor {
     }
   }
 
-  /** A repeated `ref` is stored once. */
+  /** A repeated `ref` is stored once; with another text it is refused. */
   #store(room: string, message: Accepted): void {
     const stored = this.stored.get(room) ?? [];
     const isKnown = ({ ref }: Accepted) => ref !== undefined && ref === message.ref;
     if (!stored.some(isKnown)) stored.push(message);
+    else this.conflicts.push({ code: "conflict", field: "ref", ref: String(message.ref) });
   }
 
   get events(): readonly Event[] {

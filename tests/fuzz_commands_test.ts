@@ -9,7 +9,7 @@ import type { Message } from "../server/mod.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { budget, Ground, mustBeDocumented, SEED } from "./fuzz.ts";
 import { Actor, MOST_ROOMS, numberOf } from "./fuzz_actor.ts";
-import { CLIENTS, conversation, ROOMS } from "./grammar.ts";
+import { CLIENTS, conversation, type Expected, ROOMS } from "./grammar.ts";
 import { connect, until } from "./harness.ts";
 import { ask } from "./http.ts";
 
@@ -94,7 +94,7 @@ class Stage {
       client.send({ type: "leave", room: "nowhere", ref: "end" });
       await client.next("error", ({ ref }) => ref === "end");
     }
-    for (const actor of this.#actors) this.#mustHaveErrors(actor);
+    for (const actor of this.#actors) await this.#mustHaveErrors(actor);
     for (const room of ROOMS) await this.#mustHaveLog(room);
     const passing = new Set(this.#actors.flatMap((actor) => [...actor.passing]));
     for (const { events } of this.#actors) {
@@ -106,10 +106,16 @@ class Stage {
     }
   }
 
-  #mustHaveErrors({ events, errors }: Actor): void {
-    const seen = events.filter((event) => event.type === "error" && event.ref !== "end")
-      .map((event) => JSON.parse(JSON.stringify(event, ["code", "field", "ref"])));
-    assertEquals(seen, errors);
+  async #mustHaveErrors(actor: Actor): Promise<void> {
+    const seen = (code?: "conflict") =>
+      actor.events
+        .filter((event) => event.type === "error" && event.ref !== "end")
+        .map((event): Expected => JSON.parse(JSON.stringify(event, ["code", "field", "ref"])))
+        .filter((error) => (error.code === "conflict") === (code !== undefined));
+    assertEquals(seen(), actor.errors);
+    const { conflicts } = actor;
+    await until(() => seen("conflict").length >= conflicts.length, "the conflicts");
+    assertEquals(seen("conflict"), conflicts);
   }
 
   async #mustHaveLog(room: string): Promise<void> {

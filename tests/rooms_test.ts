@@ -159,7 +159,7 @@ Deno.test("a repeated ref is stored once, and its sender is sent the original ag
   await using bob = await member(server, { name: "Bob" });
   alice.send({ type: "chat", payload: "first", ref: "r" });
   const original = await alice.next("chat");
-  alice.send({ type: "chat", payload: "second", ref: "r" });
+  alice.send({ type: "chat", payload: "first", ref: "r" });
   assertEquals(await alice.next("chat"), original);
   alice.send({ type: "chat", payload: "third" });
   assertEquals((await bob.take("chat", 2)).map(({ payload }) => payload), ["first", "third"]);

@@ -75,12 +75,13 @@ for (const [what, spoil, says] of UNUSABLE) {
   });
 }
 
-Deno.test("sqlite: a database of version 2 is read as it was written", async () => {
+Deno.test("sqlite: a database of version 2 is brought up to date, with all its messages", async () => {
   await using at = new Directory();
   makeSound(at);
   await using broker = await at.open();
   assertEquals(await textsOf(broker), ["old"]);
-  assertEquals(await broker.open("lobby"), { epoch: "epoch", head: 1 });
+  const { epoch, head } = await broker.open("lobby");
+  assertEquals([epoch, head], ["epoch", 1]);
 });
 
 Deno.test("sqlite: a damaged file with a write-ahead log is refused and left as it is", async () => {
@@ -216,4 +217,66 @@ Deno.test("sqlite: publish() rejects while the write-ahead log is another file",
   await Deno.rename(`${at.path}/aside`, `${at.file}-wal`);
   await broker.publish([draft("b")]);
   assertEquals(await afterKill(at), ["a", "b"]);
+});
+
+Deno.test("sqlite: a path that is a symbolic link works as the file itself does", async () => {
+  await using at = new Directory();
+  const link = `${at.path}/b/p.db`;
+  await Deno.mkdir(`${at.path}/b`);
+  await Deno.symlink(at.file, link); // dangling at first
+  for (const texts of [["a"], ["a", "b"]]) {
+    await using broker = await at.open({ path: link });
+    await broker.publish([draft(texts.at(-1) ?? "")]);
+    broker.prune();
+    assertEquals(await textsOf(broker), texts);
+    assertEquals(await afterKill(at), texts);
+    await assertRejects(() => at.open(), BrokerError, "in use by this process");
+    await Deno.remove(`${at.file}-wal`);
+    await broker.publish([draft("x", { room: "other" })]);
+  }
+  assertEquals((await Array.fromAsync(Deno.readDir(`${at.path}/b`))).length, 1);
+  await using broker = await at.open();
+  assertEquals(await textsOf(broker), ["a", "b"]);
+});
+
+Deno.test("sqlite: a symbolic link into no folder is refused in one line", async () => {
+  await using at = new Directory();
+  const link = `${at.path}/link.db`;
+  await Deno.symlink(`${at.path}/no/such/parley.db`, link);
+  const { message } = await assertRejects(() => at.open({ path: link }), BrokerError, link);
+  assert(!message.includes("\n"));
+});
+
+for (const size of [0, 4096, 20_000]) {
+  for (const suffix of ["", "-wal"]) {
+    const what = suffix === "" ? "database" : "write-ahead log";
+
+    Deno.test(`sqlite: publish() rejects when the ${what} was truncated to ${size} bytes`, async () => {
+      await using at = new Directory();
+      {
+        await using broker = await at.open();
+        for (let i = 0; i < 50; i++) await broker.publish([draft("x".repeat(3000))]);
+      }
+      const broker = await at.open();
+      for (let i = 0; i < 50; i++) await broker.publish([draft("y".repeat(3000))]);
+      await Deno.truncate(at.file + suffix, size);
+      for (let i = 0; i < 3; i++) {
+        await assertRejects(() => broker.publish([draft("z")]), BrokerError, "was truncated");
+      }
+      await broker[Symbol.asyncDispose]();
+    });
+  }
+}
+
+Deno.test("sqlite: publish() rejects when a smaller file was copied over the database", async () => {
+  await using at = new Directory();
+  await using other = new Directory();
+  await (await other.open())[Symbol.asyncDispose]();
+  {
+    await using broker = await at.open();
+    for (let i = 0; i < 50; i++) await broker.publish([draft("x".repeat(3000))]);
+  }
+  await using broker = await at.open();
+  await Deno.copyFile(other.file, at.file); // the same file, with other bytes in it
+  await assertRejects(() => broker.publish([draft("z")]), BrokerError, "was truncated");
 });

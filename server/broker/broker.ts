@@ -6,7 +6,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import type { Draft, User } from "../protocol.ts";
+import { type Draft, type Message, numbered, type User } from "../protocol.ts";
 
 /** A room's log, as one finds it. */
 export interface LogState {
@@ -14,15 +14,32 @@ export interface LogState {
   readonly epoch: string;
   /** The newest `seq`; 0 if there is no message yet. */
   readonly head: number;
+  /**
+   * Names the present start of the log: letters, digits, "-" and "_", at most 40. A cursor carries it,
+   * so that {@linkcode Broker.vouches} can tell whether what the client saw is what the log holds.
+   */
+  readonly mark?: string;
 }
 
 /**
- * The epoch of one room, as cursors have it. Each room's is its own, so that a cursor from another
- * room is not taken for a place in this one: what lies before it would silently never be shown.
+ * The epoch of one room, as cursors have it: a digest that names the room's log, a dot, and the mark.
+ * Each room's digest is its own, so that a cursor from another room is not taken for a place in this
+ * one: what lies before it would silently never be shown.
  */
-export function epochOf({ epoch }: LogState, room: string): string {
+export function epochOf({ epoch, mark }: LogState, room: string): string {
   const digest = createHash("sha256").update(JSON.stringify([epoch, room])).digest("base64url");
-  return digest.slice(0, 16);
+  return digest.slice(0, 16) + (mark === undefined ? "" : `.${mark}`);
+}
+
+/**
+ * The mark within a cursor's epoch; empty if it has none.
+ *
+ * @param own the room's epoch now.
+ * @returns `undefined` if the cursor's epoch names another log.
+ */
+export function markOf(epoch: string, own: string): string | undefined {
+  const [digest, mark = "", ...more] = epoch.split(".");
+  return more.length === 0 && digest === own.split(".")[0] ? mark : undefined;
 }
 
 /** The events of a stretch of a log, without holes: `first`, `first + 1`, … `last`. */
@@ -50,8 +67,27 @@ export interface Receipt<D extends Draft> {
   readonly seq: number;
   /** The event's text; if it was there already, the original's. */
   readonly event: string;
-  /** Not stored now: the same person's `ref` was in the room's log already. */
+  /**
+   * Not stored now: the same person's `ref` was in the room's log already. {@linkcode isRepeat} says
+   * whether it is the same message.
+   */
   readonly repeated: boolean;
+}
+
+/**
+ * Whether a draft says the same as the event that its `ref` was given to. Its sender may have another
+ * name by now.
+ */
+export function isRepeat(event: string, draft: Draft): boolean {
+  if (event.startsWith(draft.head) && event.endsWith(draft.rest)) return true;
+  return said(event) === said(numbered(draft, 0, 0));
+}
+
+/** What a message says, as text to compare. */
+function said(event: string): string {
+  const message: Message = JSON.parse(event);
+  const name = message.type === "custom" ? message.name : undefined;
+  return JSON.stringify([message.type, message.payload, name]);
 }
 
 /** What a broker tells the hub. None of it may throw. */
@@ -109,6 +145,9 @@ export class BrokerError extends Error {
   override readonly name = "BrokerError";
 }
 
+/** Nothing more can be stored for now. Clients are told the message. */
+export class FullError extends BrokerError {}
+
 /**
  * Stores batches, numbers them, reads them back and carries signals.
  *
@@ -143,6 +182,13 @@ export interface Broker extends AsyncDisposable {
     batch: readonly D[],
     unstored?: (draft: D) => void,
   ): Promise<readonly Receipt<D>[]>;
+  /**
+   * Whether the log still holds what a client was shown up to `seq` under an earlier mark of the same
+   * log. When it cannot be sure, it says no: then the client starts the room afresh. A backup that is
+   * put back forgets marks and messages that clients remember. Without this method only cursors that
+   * carry the present mark are good.
+   */
+  vouches?(room: string, mark: string, seq: number): Promise<boolean>;
   /** A page of history; `undefined` where there is nothing. It may be shorter than `limit`. */
   read(room: string, range: Range): Promise<Page | undefined>;
   /**

@@ -1,7 +1,7 @@
 /**
  * The newest messages of one room that carried a `ref`, so that a repeated one is recognised. The
- * window is bounded and lies in memory only: the log's own tail is what it is rebuilt from. An index
- * on disk would cost a random page write for every message.
+ * window is bounded and lies in memory; it is rebuilt from the hashes that are stored with each batch.
+ * An index on disk would cost a random page write for every message.
  *
  * It keeps 64 bits of hash for each, in flat arrays: a map of strings took a tenth of a busy server's
  * time, most of it for the garbage collector. So an answer is a place to look, and the message that
@@ -11,26 +11,39 @@
  */
 export class RefWindow {
   readonly #size: number;
+  readonly #seeds: Uint32Array;
   #young = new Table(64);
   #old = new Table(64);
 
-  /** @param size how many messages are remembered at the least; at most twice as many are. */
-  constructor(size: number) {
+  /**
+   * @param size how many messages are remembered at the least; at most twice as many are.
+   * @param seeds two secret numbers, so that nobody can choose `ref`s that collide. The same for as
+   * long as hashes are stored that were made with them.
+   */
+  constructor(size: number, seeds: Uint32Array) {
     this.#size = size;
+    this.#seeds = seeds;
+  }
+
+  /** Remembers a message by the hash that {@linkcode RefWindow.claim} told. */
+  restore(hashLow: number, hashHigh: number, seq: number): void {
+    this.#makeRoom();
+    low = hashLow;
+    high = hashHigh;
+    this.#young.set(this.#young.find(), seq);
   }
 
   /**
    * The `seq` that this person's `ref` seems to have been given; if none, it is given this one. It may
    * be a place where nothing was stored after all, or something else.
    *
+   * @param hashes what the two halves of the hash are appended to, for {@linkcode RefWindow.restore}.
    * @returns 0 if it was given this one.
    */
-  claim(userId: string, ref: string, seq: number): number {
-    if (this.#young.count >= this.#size) {
-      this.#old = this.#young;
-      this.#young = new Table(this.#old.slots); // it will hold as many
-    }
-    hash(userId, ref);
+  claim(userId: string, ref: string, seq: number, hashes: number[]): number {
+    this.#makeRoom();
+    hash(userId, ref, this.#seeds);
+    hashes.push(low, high);
     const slot = this.#young.find();
     const had = this.#young.get(slot) || this.#old.get(this.#old.find());
     if (had === 0) this.#young.set(slot, seq);
@@ -39,21 +52,25 @@ export class RefWindow {
 
   /** Gives it that `seq`, whatever it was given before. */
   give(userId: string, ref: string, seq: number): void {
-    hash(userId, ref);
+    hash(userId, ref, this.#seeds);
     this.#young.set(this.#young.find(), seq);
+  }
+
+  #makeRoom(): void {
+    if (this.#young.count < this.#size) return;
+    this.#old = this.#young;
+    this.#young = new Table(this.#old.slots); // it will hold as many
   }
 }
 
 /** The hash of what is asked for, in two halves: here, and not returned, as it is made so often. */
 let low = 0;
 let high = 0;
-/** Not the same in any two processes, so that nobody can choose `ref`s that collide. */
-const SEEDS = crypto.getRandomValues(new Uint32Array(2));
 
 /** FNV-1a twice, with different seeds and primes. A NUL, which neither may contain, parts the two. */
-function hash(userId: string, ref: string): void {
-  low = SEEDS[0] ?? 0;
-  high = SEEDS[1] ?? 0;
+function hash(userId: string, ref: string, seeds: Uint32Array): void {
+  low = seeds[0] ?? 0;
+  high = seeds[1] ?? 0;
   mix(userId);
   low = Math.imul(low, 0x01000193);
   high = Math.imul(high, 0x85ebca6b);

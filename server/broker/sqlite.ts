@@ -9,47 +9,22 @@
  *
  * @module
  */
-import { type Draft, type Message, numbered } from "../protocol.ts";
-import {
-  type Broker,
-  type BrokerListener,
-  Frame,
-  type LogState,
-  type Page,
-  type Range,
-  type Receipt,
-  type Signal,
-} from "./broker.ts";
-import { RefWindow } from "./ref_window.ts";
-import { SqliteStore, type StoreOptions } from "./sqlite_store.ts";
+import { type Draft, numbered } from "../protocol.ts";
+import type { Broker, BrokerListener, LogState, Page, Range, Receipt, Signal } from "./broker.ts";
+import { AgeClock } from "./age_clock.ts";
+import { LogRefs } from "./log_refs.ts";
+import { type Addition, bytesOf, charsOf, isOf, type Log, pagesOf } from "./sqlite_batch.ts";
+import { type Row, SqliteStore, type StoreOptions } from "./sqlite_store.ts";
 
 export interface SqliteOptions extends StoreOptions {
   /** Newest messages of a room among which a repeated `ref` is recognised. */
   readonly dedupeMessages: number;
   /** Milliseconds since 1970. @default {Date.now} */
   readonly now?: () => number;
+  /** Milliseconds that only ever grow, whatever is done to the clock. @default {performance.now} */
+  readonly steady?: () => number;
 }
 
-/** What is known of a room without asking the disk. */
-interface Log {
-  readonly room: string;
-  head: number;
-  /** Read when the first `ref` comes: most rooms that are only read never need it. */
-  refs: RefWindow | undefined;
-}
-
-/** What a batch brings to one room, until it is committed. */
-interface Addition {
-  readonly log: Log;
-  readonly first: number;
-  readonly events: string[];
-}
-
-/**
- * About how much text a page holds at most. It is a row and it is a frame: small enough to be cut
- * when a part of it is asked for, and to lie in the processor's cache while a thousand are sent it.
- */
-const PAGE_CHARS = 65_536;
 /** Logs without members that stay known, so that one who comes and goes does not cost a rebuild. */
 const IDLE_LOGS = 256;
 const PRUNE_EVERY_MS = 5_000;
@@ -59,12 +34,14 @@ export class SqliteBroker implements Broker {
   readonly secret: Uint8Array;
   readonly #store: SqliteStore;
   readonly #now: () => number;
-  readonly #dedupeMessages: number;
+  readonly #ages: AgeClock;
+  readonly #refs: LogRefs;
   /** Logs of rooms that are open or were lately, the longest unused first. */
   readonly #logs = new Map<string, Log>();
   readonly #open = new Set<string>();
   readonly #janitor: ReturnType<typeof setInterval>;
   #listener: BrokerListener = { committed() {}, signalled() {} };
+  #publishing = false;
 
   /**
    * Opens the file, creating it if there is none.
@@ -77,11 +54,13 @@ export class SqliteBroker implements Broker {
   }
 
   private constructor(options: SqliteOptions) {
-    this.#store = new SqliteStore(options);
+    this.#store = new SqliteStore(options, this.#open);
     this.secret = this.#store.secret;
     this.place = options.path === ":memory:" ? "memory" : options.path;
     this.#now = options.now ?? Date.now;
-    this.#dedupeMessages = options.dedupeMessages;
+    const steady = options.steady ?? (() => performance.now());
+    this.#ages = new AgeClock({ wall: this.#now, steady }, this.#store.newestAt);
+    this.#refs = new LogRefs(this.#store, options.dedupeMessages);
     this.#janitor = setInterval(() => this.prune(), PRUNE_EVERY_MS);
     Deno.unrefTimer(Number(this.#janitor));
   }
@@ -90,28 +69,44 @@ export class SqliteBroker implements Broker {
     this.#listener = listener;
   }
 
-  open(room: string): Promise<LogState> {
+  // deno-lint-ignore require-await -- as above, and so below
+  async open(room: string): Promise<LogState> {
     this.#open.add(room);
-    return this.state(room);
+    this.#log(room);
+    return this.#store.state(room);
   }
 
-  // deno-lint-ignore require-await -- as above, and so below
+  // deno-lint-ignore require-await
   async state(room: string): Promise<LogState> {
-    return { epoch: this.#store.epoch, head: this.#log(room).head };
+    return this.#store.state(room);
   }
 
   close(room: string): void {
     this.#open.delete(room);
+    this.#store.pruning.closed(room);
     this.#forgetIdle();
   }
 
   // deno-lint-ignore require-await
+  async vouches(room: string, mark: string, seq: number): Promise<boolean> {
+    return this.#store.vouches(room, mark, seq);
+  }
+
   async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]> {
-    const additions = new Map<string, Addition>();
-    const at = this.#now();
-    const receipts = this.#number(batch, at, additions);
-    if (additions.size > 0) this.#commit(additions.values(), at);
-    return receipts;
+    this.#publishing = true;
+    try {
+      const log = this.#withoutRefs(batch);
+      if (log !== undefined) await this.#readRefs(batch, log);
+      this.#forget(this.#store.pruning.makeRoom(charsOf(batch)));
+      const additions = new Map<string, Addition>();
+      const at = this.#now();
+      const receipts = this.#number(batch, at, additions);
+      this.#commit(additions.values(), at);
+      return receipts;
+    } finally {
+      this.#publishing = false;
+      this.#forgetIdle();
+    }
   }
 
   // deno-lint-ignore require-await
@@ -126,7 +121,7 @@ export class SqliteBroker implements Broker {
   /** One small step through the rooms, removing messages that are older than is kept. */
   prune(): void {
     try {
-      this.#store.prune(this.#now());
+      this.#forget(this.#store.pruning.prune(this.#ages.now()));
     } catch {
       // The disk is full or away: what is too old is removed at a later step.
     }
@@ -147,57 +142,88 @@ export class SqliteBroker implements Broker {
     const receipts: Receipt<D>[] = [];
     for (const draft of batch) {
       const { room, userId, ref } = draft;
-      // In a batch of very many rooms the log of one may have been forgotten since its last draft.
       let addition = additions.get(room);
-      const log = addition?.log ?? this.#log(room);
-      const seq = addition === undefined ? log.head + 1 : addition.first + addition.events.length;
-      if (ref !== undefined) {
-        log.refs ??= this.#readRefs(room);
-        const known = log.refs.claim(userId, ref, seq);
-        const event = known === 0 ? undefined : this.#eventAt(known, room, addition);
+      if (addition === undefined) {
+        const log = this.#log(room);
+        addition = { log, first: log.head + 1, events: [], hashes: [] };
+        additions.set(room, addition);
+      }
+      const { log, events, hashes } = addition;
+      const seq = addition.first + events.length;
+      if (ref === undefined) {
+        hashes.push(0, 0);
+      } else {
+        log.refs ??= this.#refs.none(); // a room that was just forgotten
+        const known = log.refs.claim(userId, ref, seq, hashes);
+        const event = known === 0 ? undefined : this.#eventAt(known, addition);
         if (event !== undefined && isOf(event, draft)) {
+          hashes.length -= 2;
           receipts.push({ draft, seq: known, event, repeated: true });
           continue;
         }
         if (known !== 0) log.refs.give(userId, ref, seq);
       }
-      if (addition === undefined) {
-        addition = { log, first: seq, events: [] };
-        additions.set(room, addition);
-      }
       const event = numbered(draft, seq, at);
-      addition.events.push(event);
+      events.push(event);
       if (draft.receipt) receipts.push({ draft, seq, event, repeated: false });
     }
     return receipts;
   }
 
   #commit(additions: Iterable<Addition>, at: number): void {
-    const pages: { readonly log: Log; readonly page: Page }[] = [];
-    for (const { log, first, events } of additions) {
-      for (const page of pagesOf(first, events)) pages.push({ log, page });
+    const rows: (Row & { readonly log: Log })[] = [];
+    for (const { log, first, events, hashes } of additions) {
+      const { room } = log;
+      for (const page of pagesOf(first, events)) {
+        const refs = bytesOf(hashes, page.first - first, page.last - first + 1);
+        rows.push({ log, room, page, refs });
+      }
     }
-    this.#store.append(pages.map(({ log: { room }, page }) => ({ room, page })), at);
-    for (const { log, page } of pages) {
+    if (rows.length === 0) return;
+    this.#store.append(rows, at);
+    for (const { log, page } of rows) {
       log.head = page.last;
-      this.#logs.set(log.room, log);
       this.#listener.committed(log.room, page);
     }
   }
 
+  /** The first log of a batch whose `ref`s are needed and not known. */
+  #withoutRefs(batch: readonly Draft[]): Log | undefined {
+    let last: string | undefined;
+    for (const { room, ref } of batch) {
+      if (ref === undefined || room === last) continue;
+      last = room;
+      const log = this.#log(room);
+      if (log.refs === undefined) return log;
+    }
+    return undefined;
+  }
+
+  /** Reads them in steps: meanwhile the batch waits, and all else goes on. */
+  async #readRefs(batch: readonly Draft[], first: Log): Promise<void> {
+    for (let log: Log | undefined = first; log !== undefined; log = this.#withoutRefs(batch)) {
+      log.refs = this.#refs.begin(log.room) ?? await this.#refs.read(log.room);
+    }
+  }
+
+  /** What was known of rooms that the store has forgotten. */
+  #forget(rooms: readonly string[]): void {
+    for (const room of rooms) this.#logs.delete(room);
+  }
+
+  /** The log of a room that is open or written to: those stay known, those that are only read do not. */
   #log(room: string): Log {
     let log = this.#logs.get(room);
     if (log !== undefined && this.#open.has(room)) return log;
     log ??= { room, head: this.#store.head(room), refs: undefined };
     this.#logs.delete(room);
     this.#logs.set(room, log);
-    this.#forgetIdle();
     return log;
   }
 
   #forgetIdle(): void {
     let idle = this.#logs.size - this.#open.size;
-    if (idle <= IDLE_LOGS) return;
+    if (idle <= IDLE_LOGS || this.#publishing) return;
     for (const room of this.#logs.keys()) {
       if (idle <= IDLE_LOGS) return;
       if (this.#open.has(room)) continue;
@@ -207,46 +233,9 @@ export class SqliteBroker implements Broker {
   }
 
   /** The event that has that `seq`; `undefined` if it is no longer kept. */
-  #eventAt(seq: number, room: string, addition: Addition | undefined): string | undefined {
-    if (addition !== undefined && seq >= addition.first) {
-      return addition.events[seq - addition.first];
-    }
-    const page = this.#store.read(room, { after: seq - 1, limit: 1 });
+  #eventAt(seq: number, { log, first, events }: Addition): string | undefined {
+    if (seq >= first) return events[seq - first];
+    const page = this.#store.read(log.room, { after: seq - 1, limit: 1 });
     return page?.first === seq ? page.frame.events[0] : undefined;
   }
-
-  /** The window of a room's `ref`s, from the end of its log. */
-  #readRefs(room: string): RefWindow {
-    const refs = new RefWindow(this.#dedupeMessages);
-    const page = this.#store.read(room, { limit: this.#dedupeMessages });
-    page?.frame.events.forEach((event, index) => {
-      const { from, ref }: Message = JSON.parse(event);
-      if (ref !== undefined) refs.claim(from.id, ref, page.first + index);
-    });
-    return refs;
-  }
-}
-
-/** Whether a message is the one that a draft repeats: the window of `ref`s knows hashes only. */
-function isOf(event: string, { userId, ref }: Draft): boolean {
-  const message: Message = JSON.parse(event);
-  return message.from.id === userId && message.ref === ref;
-}
-
-/** Events as pages: one, unless they are much. */
-function pagesOf(first: number, events: readonly string[]): Page[] {
-  const whole = { first, last: first + events.length - 1, frame: Frame.fromEvents(events) };
-  if (whole.frame.size <= PAGE_CHARS) return [whole];
-  const pages: Page[] = [];
-  let chars = 0;
-  let start = 0;
-  events.forEach((event, index) => {
-    chars += event.length;
-    if (chars < PAGE_CHARS && index < events.length - 1) return;
-    const frame = Frame.fromEvents(events.slice(start, index + 1));
-    pages.push({ first: first + start, last: first + index, frame });
-    start = index + 1;
-    chars = 0;
-  });
-  return pages;
 }

@@ -4,28 +4,39 @@
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { BrokerError } from "./broker.ts";
+import { DatabaseFile, placeOf, WriteAheadLog } from "./sqlite_presence.ts";
+import {
+  addStart,
+  APPLICATION_ID,
+  create,
+  migrate,
+  OLDEST_VERSION,
+  SCHEMA_VERSION,
+} from "./sqlite_schema.ts";
 
 /** An open database and what is kept in it once. */
 export interface Stored {
   readonly database: DatabaseSync;
   readonly epoch: string;
   readonly secret: Uint8Array;
+  /** Names this start in the file. */
+  readonly mark: string;
+  /** The highest id that a batch may have had before this start. */
+  readonly batches: number;
   /**
-   * To be called before each commit, which would else reach nobody. A write-ahead log that was removed
-   * is begun anew, and what was in it saved.
+   * Checks the files; call it before each commit, which might else be acknowledged and lost. A
+   * write-ahead log that was removed is begun anew, and what was in it saved.
    *
-   * @throws {BrokerError} if the file was removed or replaced, or its write-ahead log was replaced.
+   * @throws {BrokerError} if a file was replaced or truncated, or the database was removed.
    */
   mustStillBeThere(): void;
+  /** Expects the file to become that small. */
+  mayShrinkTo(bytes: number): void;
   close(): void;
 }
 
-/** "Prly", in the header of every file of ours. */
-const APPLICATION_ID = 0x50726c79;
-const SCHEMA_VERSION = 2;
 /** A file up to this size is checked whole at start, at about 1 ms a megabyte. */
 const CHECKED_BYTES = 256 << 20;
 
@@ -39,22 +50,6 @@ const WAL_PAGES = 4000;
 /** Enough for the newest messages of the busiest rooms, so that pruning them reads nothing. */
 const CACHE_KIB = 16_384;
 
-const SCHEMA = `
-  CREATE TABLE log (epoch TEXT NOT NULL, secret BLOB NOT NULL) STRICT;
-  CREATE TABLE rooms (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    head INTEGER NOT NULL DEFAULT 0   -- kept when the newest message is pruned by age
-  ) STRICT;
-  CREATE TABLE batches (
-    id INTEGER PRIMARY KEY,           -- in the order of writing
-    place INTEGER NOT NULL UNIQUE,    -- room << 32 | seq of the first event
-    count INTEGER NOT NULL,
-    at INTEGER NOT NULL,
-    events TEXT NOT NULL              -- a JSON array, as it was sent
-  ) STRICT;
-`;
-
 /** Files that are open in this process, by their place in the file system. */
 const openFiles = new Set<string>();
 
@@ -65,10 +60,14 @@ export function openDatabase(path: string): Stored {
   let database: DatabaseSync | undefined;
   let trusted = true;
   try {
-    database = new DatabaseSync(path);
+    // A symbolic link may be given: SQLite makes its write-ahead log beside the file itself.
+    const real = inMemory ? path : Deno.realPathSync(path);
+    database = new DatabaseSync(real);
     // Exclusive from the first access on: no second process, and no shared-memory file.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
-    database.exec("BEGIN EXCLUSIVE");
+    database.exec(size === 0 ? "BEGIN" : "BEGIN EXCLUSIVE");
+    // What is freed is given back in small steps. Only a file without a page takes this.
+    if (size === 0) database.exec("PRAGMA auto_vacuum = INCREMENTAL");
     // Not ours: new, or what made it was killed and SQLite has just undone the half of it.
     if (database.prepare("PRAGMA application_id").get()?.application_id === 0) create(database);
     database.exec("COMMIT");
@@ -85,22 +84,25 @@ export function openDatabase(path: string): Stored {
     database.exec(`PRAGMA wal_autocheckpoint = ${WAL_PAGES}`);
     database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
     const opened = database;
-    const file = placeOf(path);
-    const log = new WriteAheadLog(path, database);
-    if (file !== undefined) openFiles.add(file);
+    const log = new WriteAheadLog(real, database);
+    migrate(database);
+    const { mark, batches } = addStart(database);
+    const file = inMemory ? undefined : new DatabaseFile(real, path);
+    const place = inMemory ? undefined : placeOf(real);
+    if (place !== undefined) openFiles.add(place);
     return {
       database,
       epoch: String(row.epoch),
       secret: row.secret,
+      mark,
+      batches,
       mustStillBeThere() {
-        if (inMemory) return;
-        if (placeOf(path) !== file) {
-          throw new BrokerError(`The database ${path} was removed or replaced.`);
-        }
-        log.mustStillBeThere();
+        file?.assertIntact();
+        if (file !== undefined) log.assertIntact();
       },
+      mayShrinkTo: (bytes) => file?.mayShrinkTo(bytes),
       close() {
-        if (file !== undefined) openFiles.delete(file);
+        if (place !== undefined) openFiles.delete(place);
         opened.close();
       },
     };
@@ -109,45 +111,6 @@ export function openDatabase(path: string): Stored {
     if (trusted) database?.close();
     throw inOneLine(path, thrown);
   }
-}
-
-/** The file beside the database that commits go to. */
-class WriteAheadLog {
-  readonly #path: string;
-  readonly #database: DatabaseSync;
-  #place: string | undefined;
-
-  constructor(path: string, database: DatabaseSync) {
-    this.#path = `${path}-wal`;
-    this.#database = database;
-    this.#begin();
-  }
-
-  mustStillBeThere(): void {
-    const place = placeOf(this.#path);
-    if (place === this.#place && place !== undefined) return;
-    if (place !== undefined) throw new BrokerError(`${this.#path} was replaced.`);
-    // We still have it open: into the database with all that it holds, and only then let go of it.
-    const outcome = this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
-    if (outcome?.busy !== 0) throw new BrokerError(`${this.#path} was removed.`);
-    this.#database.exec("PRAGMA journal_mode = DELETE");
-    this.#begin();
-    if (this.#place === undefined) throw new BrokerError(`${this.#path} cannot be made again.`);
-  }
-
-  #begin(): void {
-    this.#database.exec("PRAGMA journal_mode = WAL");
-    this.#database.exec("SELECT 1 FROM log"); // the first access makes it
-    this.#place = placeOf(this.#path);
-  }
-}
-
-function create(database: DatabaseSync): void {
-  database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
-  database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
-  database.exec(SCHEMA);
-  database.prepare("INSERT INTO log (epoch, secret) VALUES (?, ?)")
-    .run(randomBytes(9).toString("base64url"), randomBytes(32));
 }
 
 /**
@@ -179,7 +142,7 @@ function inspect(path: string): number {
     throw new BrokerError(`${path} is not a Parley database; it was left as it is.`);
   }
   const version = view.getUint32(60);
-  if (version !== SCHEMA_VERSION) {
+  if (version < OLDEST_VERSION || version > SCHEMA_VERSION) {
     throw new BrokerError(
       `${path} has schema version ${version}; this Parley reads ${SCHEMA_VERSION}. It was left as it is.`,
     );
@@ -191,15 +154,6 @@ function mustBeSound(database: DatabaseSync, path: string): void {
   const verdict = database.prepare("PRAGMA quick_check(1)").get()?.quick_check;
   if (verdict !== "ok") {
     throw damaged(path, String(verdict));
-  }
-}
-
-function placeOf(path: string): string | undefined {
-  try {
-    const { dev, ino } = Deno.statSync(path);
-    return `${dev} ${ino}`;
-  } catch {
-    return undefined;
   }
 }
 

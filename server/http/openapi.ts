@@ -54,7 +54,7 @@ export function openApi(): Schema {
           responses: {
             200: answer("It was said before: the original", "ChatEvent"),
             201: answer("The message", "ChatEvent"),
-            ...problems(400, 401, 403, 408, 413, 414, 415, 429, 503),
+            ...problems(400, 401, 403, 408, 409, 413, 414, 415, 429, 503),
           },
         },
       },

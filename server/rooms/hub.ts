@@ -9,7 +9,7 @@ import { setImmediate } from "node:timers";
 import { type Clock, TokenBuckets } from "../access/allowances.ts";
 import { RoomLimits } from "../access/room_limits.ts";
 import type { Source } from "../access/source.ts";
-import type { Broker, Occupied, Signal } from "../broker/broker.ts";
+import { type Broker, FullError, isRepeat, type Occupied, type Signal } from "../broker/broker.ts";
 import type { Identity } from "../identity.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
@@ -211,16 +211,19 @@ export class Hub {
 
   async #commit(): Promise<void> {
     const batch = this.#takeBatch();
-    const refuse = ({ sender, ref }: Pending) => sender.refuse(unavailable(), ref);
+    const refuse = ({ sender, ref }: Pending, sentence?: string) =>
+      sender.refuse(unavailable(sentence), ref);
     try {
       // The broker has called `committed` for all of it when this returns.
-      const receipts = await this.context.broker.publish(batch, refuse);
+      const receipts = await this.context.broker.publish(batch, (draft) => refuse(draft));
       for (const { draft, seq, event, repeated } of receipts) {
-        draft.sender.stored(draft.room, seq, event, repeated);
+        if (repeated && !isRepeat(event, draft)) draft.sender.refuse(conflict(), draft.ref);
+        else draft.sender.stored(draft.room, seq, event, repeated);
       }
     } catch (thrown) {
       this.context.log.error("commit failed", { messages: batch.length, reason: reason(thrown) });
-      batch.forEach(refuse);
+      const sentence = thrown instanceof FullError ? thrown.message : undefined;
+      for (const pending of batch) refuse(pending, sentence);
     }
     this.#committing = undefined;
     this.#flush();
@@ -264,8 +267,14 @@ export class Hub {
   }
 }
 
-function unavailable(): Refusal {
-  return new Refusal("unavailable", "The message could not be stored. Send it again later.", {
-    retryAfterMs: RETRY_MS,
+function unavailable(
+  sentence = "The message could not be stored. Send it again later.",
+): Refusal {
+  return new Refusal("unavailable", sentence, { retryAfterMs: RETRY_MS });
+}
+
+function conflict(): Refusal {
+  return new Refusal("conflict", "That ref was given to another message already.", {
+    field: "ref",
   });
 }

@@ -9,7 +9,7 @@
  * @module
  */
 import type { Broker, LogState, Page, PeopleChange, Signal } from "../broker/broker.ts";
-import { cut, epochOf, Frame } from "../broker/broker.ts";
+import { cut, epochOf, Frame, markOf } from "../broker/broker.ts";
 import type { Clock } from "../access/allowances.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
@@ -275,8 +275,16 @@ export class Room {
   /** Whether the log still holds everything after the cursor. */
   async #reaches({ epoch, seq }: Cursor): Promise<boolean> {
     if (seq > this.#head) await this.#context.broker.reach?.(this.name, seq);
-    if (epoch !== this.#epoch || seq > this.#head) return false;
+    if (seq > this.#head || !await this.#vouches(epoch, seq)) return false;
     return seq === this.#head || (await this.#read(seq))?.first === seq + 1;
+  }
+
+  /** Whether what was shown up to there under that epoch is what the log holds now. */
+  async #vouches(epoch: string, seq: number): Promise<boolean> {
+    if (epoch === this.#epoch) return true;
+    const mark = markOf(epoch, this.#epoch);
+    if (mark === undefined) return false;
+    return await this.#context.broker.vouches?.(this.name, mark, seq) ?? false;
   }
 
   /** Tells a member where the room stands, and sets it at its cursor or before the newest messages. */
