@@ -1,11 +1,14 @@
 /**
- * A node's link to Redis: one connection for commands and one that listens. It knows which life of
- * Redis it talks to and what time it is there, and says when it is back after having been away.
+ * A node's link to Redis: one connection for commands and one that listens, both to one master. It
+ * knows which life of Redis it talks to and what time it is there, and says when it is back after
+ * having been away.
  *
  * @module
  */
+import type { Log } from "../log.ts";
 import { BrokerError } from "./broker.ts";
-import { type Client, RedisConnection } from "./redis_connection.ts";
+import { type Client, type ConnectionListener, RedisConnection } from "./redis_connection.ts";
+import type { RedisNames } from "./redis_names.ts";
 import type { Script } from "./redis_scripts.ts";
 
 export interface LinkListener {
@@ -16,18 +19,35 @@ export interface LinkListener {
 /** For so long after Redis began to live, nodes that were there before have the first word. */
 const SETTLING_MS = 3_000;
 
+/** What a link is made of. */
+export interface LinkParts {
+  readonly url: string;
+  readonly scripts: readonly Script[];
+  readonly names: RedisNames;
+  readonly log: Log;
+}
+
 export class RedisLink {
+  readonly names: RedisNames;
+  readonly #log: Log;
   readonly #commands: RedisConnection;
   readonly #ears: RedisConnection;
   readonly #channels = new Map<string, (message: string) => void>();
   #listener: LinkListener = { returned() {} };
   #life = "";
+  /** The servers at the other ends of the two connections, by their run ids. */
+  #commandsRunId = "";
+  #earsRunId = "";
+  /** The connections that are lost, and since when there was one. */
+  readonly #away = new Set<string>();
+  #awaySince = 0;
   #settledAt = 0;
   /** Redis's clock less ours, which is one that nobody puts forward or back. */
   #offsetMs = 0;
 
   /** @throws {BrokerError} in one line, if nothing answers there. */
-  static async open(url: string, scripts: readonly Script[]): Promise<RedisLink> {
+  static async open(parts: LinkParts): Promise<RedisLink> {
+    const { url } = parts;
     // Only here, and not as a literal, or Deno would fetch it for those too who need no Redis.
     const name: string = "npm:redis@6.3.1";
     const { createClient }: typeof import("npm:redis@6.3.1") = await import(name);
@@ -39,7 +59,7 @@ export class RedisLink {
         socket: { reconnectStrategy: false, connectTimeout: 2_000 },
         // The type of a client with no modules, which the general one does not say.
       }) as unknown as Client;
-    const link = new RedisLink(make, scripts);
+    const link = new RedisLink(make, parts);
     try {
       await link.#commands.open();
       await link.#ears.open();
@@ -50,15 +70,19 @@ export class RedisLink {
     }
   }
 
-  private constructor(make: () => Client, scripts: readonly Script[]) {
+  private constructor(make: () => Client, { scripts, names, log }: LinkParts) {
+    this.names = names;
+    this.#log = log;
     this.#commands = new RedisConnection(make, async (client) => {
-      for (const { source } of scripts) await client.sendCommand(["SCRIPT", "LOAD", source]);
       await this.#meet(client);
-    });
+      for (const { source } of scripts) await client.sendCommand(["SCRIPT", "LOAD", source]);
+    }, this.#watch("commands"));
     this.#ears = new RedisConnection(make, async (client) => {
+      this.#earsRunId = runIdOf(String(await client.sendCommand(["INFO", "server"])));
       await Promise.all([...this.#channels].map(([name, heard]) => client.subscribe(name, heard)));
-      if (this.#life !== "") this.#listener.returned();
-    });
+      // What is said to one server is not heard at another: the address leads elsewhere by now.
+      if (this.#earsRunId !== this.#commandsRunId) this.#commands.renew("It is another server.");
+    }, this.#watch("ears"));
   }
 
   listen(listener: LinkListener): void {
@@ -123,7 +147,10 @@ export class RedisLink {
     });
   }
 
-  /** Hears a channel from the answer on. */
+  /**
+   * Hears a channel from the answer on. Anyone who may use this Redis can publish there, so `heard`
+   * must bear any text: what it throws would end the process.
+   */
   async hear(channel: string, heard: (message: string) => void): Promise<void> {
     this.#channels.set(channel, heard);
     await this.#ears.ask((client) => client.subscribe(channel, heard));
@@ -147,18 +174,45 @@ export class RedisLink {
     await this.#ears.close();
   }
 
+  /** Both connections mostly go together, which is worth one line each way. */
+  #watch(connection: string): ConnectionListener {
+    return {
+      lost: (why) => {
+        if (this.#away.size === 0) {
+          this.#awaySince = performance.now();
+          this.#log.warn("redis away", { reason: why });
+        }
+        this.#away.add(connection);
+      },
+      ready: () => {
+        if (this.#away.delete(connection) && this.#away.size === 0) {
+          const awayMs = Math.round(performance.now() - this.#awaySince);
+          this.#log.info("redis back", { awayMs });
+        }
+        this.#listener.returned();
+      },
+    };
+  }
+
   async #meet(client: Client): Promise<void> {
     const info = String(await client.sendCommand(["INFO", "server"]));
     if (/^redis_mode:cluster/m.test(info)) await refuseShards(client);
-    const life = /^run_id:(\w+)/m.exec(info)?.[1] ?? "unknown";
+    const replication = String(await client.sendCommand(["INFO", "replication"]));
+    if (/^role:slave/m.test(replication)) throw new BrokerError("It is a replica.");
+    // A master that was a replica for a while has kept its run id, and not its data.
+    const life = runIdOf(info) + (/^master_replid:(\w+)/m.exec(replication)?.[1] ?? "");
+    this.#commandsRunId = runIdOf(info);
+    if (this.#earsRunId !== this.#commandsRunId) this.#ears.renew("It is another server.");
     const [seconds, microseconds] = await client.sendCommand(["TIME"]) as unknown as string[];
     this.setNow(Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000));
     const isAnother = life !== this.#life;
     if (isAnother) this.#settledAt = performance.now() + SETTLING_MS;
-    const isFirst = this.#life === "";
     this.#life = life;
-    if (!isFirst) queueMicrotask(() => this.#listener.returned());
   }
+}
+
+function runIdOf(info: string): string {
+  return /^run_id:(\w+)/m.exec(info)?.[1] ?? "unknown";
 }
 
 /** Rooms of other shards would be out of reach, and each shard has a life of its own. */

@@ -19,7 +19,7 @@ import {
 import { APPEND } from "./redis_append_script.ts";
 import type { RedisLink } from "./redis_link.ts";
 import { drafted, frameOf, placed } from "./redis_batch.ts";
-import { channelOf, keyOf, LOOK, READ } from "./redis_scripts.ts";
+import { LOOK, READ } from "./redis_scripts.ts";
 
 export interface LogPolicy {
   /** Messages kept in each room; 0 keeps all. */
@@ -68,7 +68,12 @@ export class RedisLog {
 
   /** Where a log stands, for whoever only wants to know. */
   async state(room: string): Promise<LogState> {
-    const answer = await this.#link.ask("HMGET", keyOf(room, "log"), "epoch", "head");
+    const answer = await this.#link.ask(
+      "HMGET",
+      this.#link.names.key(room, "log"),
+      "epoch",
+      "head",
+    );
     const [epoch, head] = Array.isArray(answer) ? answer : [];
     return { epoch: String(epoch ?? NO_EPOCH), head: Number(head ?? 0) };
   }
@@ -77,7 +82,7 @@ export class RedisLog {
   async look(room: string, known: Known | undefined): Promise<Known> {
     const until = performance.now() + PATIENCE_MS;
     for (;;) {
-      const answer = await this.#link.run(LOOK, keysOf(room), this.#about(room, known));
+      const answer = await this.#link.run(LOOK, this.#keysOf(room), this.#about(room, known));
       const [how, epoch, head, tip] = answer;
       if (how === "ok") {
         const { life } = this.#link;
@@ -99,7 +104,7 @@ export class RedisLog {
     known: () => Known | undefined,
   ): Promise<Appended<D>> {
     const batch = String(++this.#batches);
-    const keys = keysOf(room);
+    const keys = this.#keysOf(room);
     const text = drafted(drafts);
     const refs = drafts.some(({ ref }) => ref !== undefined)
       ? drafts.map(({ userId, ref }) => ref === undefined ? "" : `${userId}\0${ref}`)
@@ -139,7 +144,7 @@ export class RedisLog {
     const down = after !== undefined ? "" : String(Math.min(before ?? Infinity, MAX_SEQ) - 1);
     if (down !== "" && Number(down) < 1) return undefined;
     const most = Math.min(chars, Number.MAX_SAFE_INTEGER);
-    const answer = await this.#link.run(READ, [keyOf(room, "entries")], [
+    const answer = await this.#link.run(READ, [this.#link.names.key(room, "entries")], [
       up,
       down,
       String(limit),
@@ -154,12 +159,16 @@ export class RedisLog {
     return cut(whole, last - limit, last);
   }
 
+  #keysOf(room: string): string[] {
+    return ["log", "entries", "young", "old"].map((what) => this.#link.names.key(room, what));
+  }
+
   #about(room: string, known: Known | undefined): string[] {
-    const { life, isSettled } = this.#link;
+    const { life, isSettled, names } = this.#link;
     return [
       life,
       `${this.node}${(++this.#candidates).toString(36)}`,
-      channelOf(room),
+      names.channel(room),
       isSettled ? "" : "1",
       known?.epoch ?? "",
       String(known?.head ?? 0),
@@ -174,16 +183,14 @@ export class RedisLog {
 const NO_EPOCH = "none";
 const MAX_SEQ = Number.MAX_SAFE_INTEGER;
 
-function keysOf(room: string): string[] {
-  return ["log", "entries", "young", "old"].map((what) => keyOf(room, what));
-}
-
 function pagesOf(answer: readonly unknown[]): Page[] {
   const pages: Page[] = [];
   for (let index = 0; index < answer.length; index += 4) {
     const [last, count, at, text] = answer.slice(index, index + 4);
     const first = Number(last) - Number(count) + 1;
-    pages.push({ first, last: Number(last), frame: frameOf(String(text), first, String(at)) });
+    const frame = frameOf(String(text), first, Number(last), String(at));
+    if (frame === undefined) throw new BrokerError("Redis holds a batch that is not ours.");
+    pages.push({ first, last: Number(last), frame });
   }
   return pages;
 }

@@ -1,5 +1,5 @@
 /**
- * What Redis is told to do in one piece: the scripts on a room's log, and the names of their keys. A
+ * What Redis is told to do in one piece: the scripts on a room's log. A
  * script is the only thing that looks at a log and changes it, so no two nodes can give out the same
  * `seq`. A room is
  *
@@ -25,16 +25,6 @@ export interface Script {
 
 export function script(source: string): Script {
   return { source, sha: createHash("sha1").update(source).digest("hex") };
-}
-
-/** The key of something of a room's. In a Redis Cluster all of them lie in one slot. */
-export function keyOf(room: string, what: string): string {
-  return `parley:{${room.replace(/[%{}]/g, encodeURIComponent)}}:${what}`;
-}
-
-/** The channel on which all nodes hear what happens in a room. */
-export function channelOf(room: string): string {
-  return keyOf(room, "heard");
 }
 
 /** Keys: log, batches, young, old. Arguments: as of {@linkcode Known} and the policy, in this order. */

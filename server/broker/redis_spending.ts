@@ -8,7 +8,6 @@ import type { Spent } from "../limits.ts";
 import type { BrokerListener } from "./broker.ts";
 import type { RedisLink } from "./redis_link.ts";
 
-const CHANNEL = "parley:spent";
 const TELL_MS = 1_000;
 
 export class RedisSpending {
@@ -21,7 +20,7 @@ export class RedisSpending {
     this.#link = link;
     this.#node = node;
     this.#timer = setInterval(() => this.#tell(), TELL_MS);
-    link.hear(CHANNEL, this.#hear).catch(() => {
+    link.hear(link.names.spent, this.#hear).catch(() => {
       // The next connection hears it.
     });
   }
@@ -38,7 +37,7 @@ export class RedisSpending {
     const spent = this.#listener.spent?.() ?? [];
     if (spent.length === 0) return;
     const lines = spent.map(([key, tokens]) => `${tokens} ${key}`);
-    this.#link.say(CHANNEL, [this.#node, ...lines].join("\n"));
+    this.#link.say(this.#link.names.spent, [this.#node, ...lines].join("\n"));
   }
 
   readonly #hear = (message: string): void => {
