@@ -15,7 +15,7 @@ import type { Draft } from "../protocol.ts";
 import type { Broker, BrokerListener, LogState, Page, Range, Receipt, Signal } from "./broker.ts";
 import { APPEND } from "./redis_append_script.ts";
 import { RedisLink, unusable } from "./redis_link.ts";
-import { type LogPolicy, RedisLog } from "./redis_log.ts";
+import { type LogPolicy, RedisLog, stateOf } from "./redis_log.ts";
 import { RedisNames } from "./redis_names.ts";
 import { RedisPeople } from "./redis_people.ts";
 import { PEOPLE } from "./redis_people_script.ts";
@@ -68,9 +68,10 @@ export class RedisBroker implements Broker {
 
   /** @throws {BrokerError} in one line, if Redis cannot be used. */
   static async open(options: RedisOptions): Promise<RedisBroker> {
-    const { url, prefix = "parley", log = silentLog } = options;
+    const { url, prefix = "parley", log = silentLog, leaseMs = LEASE_MS } = options;
     const names = new RedisNames(prefix, databaseOf(url));
-    const link = await RedisLink.open({ url, names, log, scripts: [LOOK, APPEND, READ, PEOPLE] });
+    const scripts = [LOOK, APPEND, READ, PEOPLE];
+    const link = await RedisLink.open({ url, scripts, names, log, settlingMs: leaseMs / 6 });
     try {
       await link.ask("SET", names.secret, randomBytes(32).toString("base64url"), "NX");
       const secret = Buffer.from(String(await link.ask("GET", names.secret)), "base64url");
@@ -122,7 +123,11 @@ export class RedisBroker implements Broker {
   }
 
   async state(room: string): Promise<LogState> {
-    return await this.#log.state(room);
+    return stateOf(await this.#log.state(room));
+  }
+
+  vouches(room: string, mark: string, seq: number): Promise<boolean> {
+    return this.#log.vouches(room, mark, seq);
   }
 
   close(room: string): void {

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Log } from "../log.ts";
+import { AgeClock } from "./age_clock.ts";
 import { BrokerError } from "./broker.ts";
 import { type Client, type ConnectionListener, RedisConnection } from "./redis_connection.ts";
 import type { RedisNames } from "./redis_names.ts";
@@ -16,8 +17,8 @@ export interface LinkListener {
   returned(): void;
 }
 
-/** For so long after Redis began to live, nodes that were there before have the first word. */
-const SETTLING_MS = 3_000;
+/** Redis's clock is taken over anew when it is found to be this far from our idea of it. */
+const OFF_MS = 60_000;
 
 /** What a link is made of. */
 export interface LinkParts {
@@ -25,11 +26,14 @@ export interface LinkParts {
   readonly scripts: readonly Script[];
   readonly names: RedisNames;
   readonly log: Log;
+  /** For so long after Redis began to live, nodes that were there before have the first word. */
+  readonly settlingMs: number;
 }
 
 export class RedisLink {
   readonly names: RedisNames;
   readonly #log: Log;
+  readonly #settlingMs: number;
   readonly #commands: RedisConnection;
   readonly #ears: RedisConnection;
   readonly #channels = new Map<string, (message: string) => void>();
@@ -44,6 +48,7 @@ export class RedisLink {
   #settledAt = 0;
   /** Redis's clock less ours, which is one that nobody puts forward or back. */
   #offsetMs = 0;
+  #ageClock: AgeClock | undefined;
 
   /** @throws {BrokerError} in one line, if nothing answers there. */
   static async open(parts: LinkParts): Promise<RedisLink> {
@@ -70,8 +75,9 @@ export class RedisLink {
     }
   }
 
-  private constructor(make: () => Client, { scripts, names, log }: LinkParts) {
+  private constructor(make: () => Client, { scripts, names, log, settlingMs }: LinkParts) {
     this.names = names;
+    this.#settlingMs = settlingMs;
     this.#log = log;
     this.#commands = new RedisConnection(make, async (client) => {
       await this.#meet(client);
@@ -108,9 +114,21 @@ export class RedisLink {
     return Math.round(performance.now() + this.#offsetMs);
   }
 
+  /** The same, but a jump ahead is not believed at once: by this time, messages are old. */
+  get trustedNow(): number {
+    const clocks = { wall: () => this.now, steady: () => performance.now() };
+    this.#ageClock ??= new AgeClock(clocks, undefined);
+    return Math.round(this.#ageClock.now());
+  }
+
   /** Redis said what time it is. */
   setNow(now: number): void {
     this.#offsetMs = now - performance.now();
+  }
+
+  /** The same, of an answer that may have been on its way for a while. */
+  correctNow(now: number): void {
+    if (Math.abs(now - this.now) > OFF_MS) this.setNow(now);
   }
 
   /** Settles when commands can be sent, or fails after so long. */
@@ -206,7 +224,7 @@ export class RedisLink {
     const [seconds, microseconds] = await client.sendCommand(["TIME"]) as unknown as string[];
     this.setNow(Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000));
     const isAnother = life !== this.#life;
-    if (isAnother) this.#settledAt = performance.now() + SETTLING_MS;
+    if (isAnother) this.#settledAt = performance.now() + this.#settlingMs;
     this.#life = life;
   }
 }

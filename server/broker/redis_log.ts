@@ -30,8 +30,15 @@ export interface LogPolicy {
   readonly dedupeMessages: number;
 }
 
+/** Where a log stands, in Redis's own terms. */
+export interface Standing {
+  /** The epoch; once it has a mark, a dot and the mark. */
+  readonly epoch: string;
+  readonly head: number;
+}
+
 /** What was seen of a log. */
-export interface Known extends LogState {
+export interface Known extends Standing {
   /** When the newest batch was committed, as text. */
   readonly tip: string;
   /** The life of Redis in which that was last held against the log. */
@@ -67,7 +74,7 @@ export class RedisLog {
   }
 
   /** Where a log stands, for whoever only wants to know. */
-  async state(room: string): Promise<LogState> {
+  async state(room: string): Promise<Standing> {
     const answer = await this.#link.ask(
       "HMGET",
       this.#link.names.key(room, "log"),
@@ -76,6 +83,16 @@ export class RedisLog {
     );
     const [epoch, head] = Array.isArray(answer) ? answer : [];
     return { epoch: String(epoch ?? NO_EPOCH), head: Number(head ?? 0) };
+  }
+
+  /** Whether what was shown up to `seq` under an earlier mark is what the log holds. */
+  async vouches(room: string, mark: string, seq: number): Promise<boolean> {
+    const marks = await this.#link.ask("HGET", this.#link.names.key(room, "log"), "marks");
+    for (const entry of String(marks ?? "").split(" ")) {
+      const [earlier, end] = entry.split(":");
+      if (earlier === mark && end !== undefined) return seq <= Number(end);
+    }
+    return false;
   }
 
   /** Where a log stands; begun anew if it is not what it was. */
@@ -125,7 +142,10 @@ export class RedisLog {
           `by:${this.node}`,
           ...refs,
         ]);
-        if (how === "ok") return appended(drafts, answer);
+        if (how === "ok") {
+          this.#link.correctNow(Number(answer[3]));
+          return appended(drafts, answer);
+        }
         if (how === "late") this.#link.setNow(Number(answer[0]));
       } catch (thrown) {
         if (isFinal(thrown) || performance.now() > until) throw thrown;
@@ -164,7 +184,7 @@ export class RedisLog {
   }
 
   #about(room: string, known: Known | undefined): string[] {
-    const { life, isSettled, names } = this.#link;
+    const { life, isSettled, names, trustedNow } = this.#link;
     return [
       life,
       `${this.node}${(++this.#candidates).toString(36)}`,
@@ -175,6 +195,7 @@ export class RedisLog {
       known === undefined || known.life === life ? "" : known.tip,
       String(this.#policy.retainMessages),
       String(Math.round(this.#policy.retainDays * 86_400_000)),
+      String(trustedNow),
     ];
   }
 }
@@ -193,6 +214,12 @@ function pagesOf(answer: readonly unknown[]): Page[] {
     pages.push({ first, last: Number(last), frame });
   }
   return pages;
+}
+
+/** Where a log stands, as the hub is told. */
+export function stateOf({ epoch, head }: Standing): LogState {
+  const [name = "", mark] = epoch.split(".");
+  return { epoch: name, head, ...(mark !== undefined && { mark }) };
 }
 
 /** The receipts of a batch, from which of its drafts were repeats. */

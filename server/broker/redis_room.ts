@@ -8,7 +8,7 @@
 import { type BrokerListener, cut, type LogState, type Page } from "./broker.ts";
 import { frameOf } from "./redis_batch.ts";
 import type { RedisLink } from "./redis_link.ts";
-import type { Known, RedisLog } from "./redis_log.ts";
+import { type Known, type RedisLog, stateOf } from "./redis_log.ts";
 
 /** A page with where it belongs. */
 interface Heard extends Page {
@@ -59,7 +59,7 @@ export class RedisRoom {
     const known = await this.#log.look(this.name, undefined);
     this.#known = known;
     this.#takeAhead();
-    return { epoch: known.epoch, head: known.head };
+    return stateOf(known);
   }
 
   close(): void {
@@ -173,7 +173,7 @@ export class RedisRoom {
 
   #begin(state: Known): void {
     this.#known = state;
-    this.#listener.began?.(this.name, { epoch: state.epoch, head: state.head });
+    this.#listener.began?.(this.name, stateOf(state));
     this.#release(Infinity);
   }
 
