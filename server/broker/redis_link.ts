@@ -11,6 +11,7 @@ import { BrokerError } from "./broker.ts";
 import { type Client, type ConnectionListener, RedisConnection } from "./redis_connection.ts";
 import type { RedisNames } from "./redis_names.ts";
 import type { Script } from "./redis_scripts.ts";
+import { meet, refuseShards, runIdOf } from "./redis_server.ts";
 
 export interface LinkListener {
   /** One of the connections is new: what was said meanwhile was not heard. */
@@ -43,7 +44,7 @@ export class RedisLink {
   #commandsRunId = "";
   #earsRunId = "";
   /** The connections that are lost, and since when there was one. */
-  readonly #away = new Set<string>();
+  readonly #away = new Set<RedisConnection>();
   #awaySince = 0;
   #settledAt = 0;
   /** Redis's clock less ours, which is one that nobody puts forward or back. */
@@ -80,15 +81,14 @@ export class RedisLink {
     this.#settlingMs = settlingMs;
     this.#log = log;
     this.#commands = new RedisConnection(make, async (client) => {
+      await refuseShards(client);
       await this.#meet(client);
       for (const { source } of scripts) await client.sendCommand(["SCRIPT", "LOAD", source]);
-    }, this.#watch("commands"));
+    }, this.#watch(() => [this.#commands, this.#ears]));
     this.#ears = new RedisConnection(make, async (client) => {
-      this.#earsRunId = runIdOf(String(await client.sendCommand(["INFO", "server"])));
+      this.#earsRunId = await runIdOf(client);
       await Promise.all([...this.#channels].map(([name, heard]) => client.subscribe(name, heard)));
-      // What is said to one server is not heard at another: the address leads elsewhere by now.
-      if (this.#earsRunId !== this.#commandsRunId) this.#commands.renew("It is another server.");
-    }, this.#watch("ears"));
+    }, this.#watch(() => [this.#ears, this.#commands]));
   }
 
   listen(listener: LinkListener): void {
@@ -182,9 +182,13 @@ export class RedisLink {
     });
   }
 
-  /** Finds out whether the ear still hears; if not, it comes back by itself. */
+  /**
+   * Finds out whether the ear still hears, and whether Redis is still the one that it was. If not, the
+   * connection comes back by itself.
+   */
   async check(): Promise<void> {
     await this.#ears.ask((client) => client.ping());
+    await this.#commands.ask((client) => this.#meet(client));
   }
 
   async close(): Promise<void> {
@@ -193,16 +197,19 @@ export class RedisLink {
   }
 
   /** Both connections mostly go together, which is worth one line each way. */
-  #watch(connection: string): ConnectionListener {
+  #watch(pair: () => readonly [RedisConnection, RedisConnection]): ConnectionListener {
     return {
       lost: (why) => {
         if (this.#away.size === 0) {
           this.#awaySince = performance.now();
           this.#log.warn("redis away", { reason: why });
         }
-        this.#away.add(connection);
+        this.#away.add(pair()[0]);
       },
       ready: () => {
+        const [connection, other] = pair();
+        // The address leads elsewhere by now, and what is said to one server is not heard at another.
+        if (this.#earsRunId !== this.#commandsRunId) other.renew("It is another server.");
         if (this.#away.delete(connection) && this.#away.size === 0) {
           const awayMs = Math.round(performance.now() - this.#awaySince);
           this.#log.info("redis back", { awayMs });
@@ -213,31 +220,13 @@ export class RedisLink {
   }
 
   async #meet(client: Client): Promise<void> {
-    const info = String(await client.sendCommand(["INFO", "server"]));
-    if (/^redis_mode:cluster/m.test(info)) await refuseShards(client);
-    const replication = String(await client.sendCommand(["INFO", "replication"]));
-    if (/^role:slave/m.test(replication)) throw new BrokerError("It is a replica.");
-    // A master that was a replica for a while has kept its run id, and not its data.
-    const life = runIdOf(info) + (/^master_replid:(\w+)/m.exec(replication)?.[1] ?? "");
-    this.#commandsRunId = runIdOf(info);
-    if (this.#earsRunId !== this.#commandsRunId) this.#ears.renew("It is another server.");
-    const [seconds, microseconds] = await client.sendCommand(["TIME"]) as unknown as string[];
-    this.setNow(Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000));
-    const isAnother = life !== this.#life;
-    if (isAnother) this.#settledAt = performance.now() + this.#settlingMs;
+    const { runId, life, now } = await meet(client);
+    this.#commandsRunId = runId;
+    this.setNow(now);
+    if (life === this.#life) return;
+    this.#settledAt = performance.now() + this.#settlingMs;
     this.#life = life;
   }
-}
-
-function runIdOf(info: string): string {
-  return /^run_id:(\w+)/m.exec(info)?.[1] ?? "unknown";
-}
-
-/** Rooms of other shards would be out of reach, and each shard has a life of its own. */
-async function refuseShards(client: Client): Promise<void> {
-  const info = String(await client.sendCommand(["CLUSTER", "INFO"]));
-  const shards = Number(/^cluster_size:(\d+)/m.exec(info)?.[1] ?? 1);
-  if (shards > 1) throw new Error(`It is one of ${shards} shards, and there may be one only.`);
 }
 
 /** Says in one line, and without the password, what Redis has against it. */
