@@ -6,8 +6,9 @@
  */
 import type { Log, Server } from "../server/mod.ts";
 import { assert, assertEquals, assertMatch } from "./assert.ts";
-import { member, serve, until } from "./harness.ts";
-import { say } from "./http.ts";
+import { serveHasty } from "./hasty_node.ts";
+import { connect, member, serve, until } from "./harness.ts";
+import { ask, MESSAGES, say } from "./http.ts";
 import { faultProxy } from "./proxy.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
 
@@ -187,5 +188,36 @@ Deno.test({
       new Set(alice.frames.filter((frame) => !frame.startsWith('{"type":"'))),
       new Set(),
     );
+  },
+});
+
+Deno.test({
+  name: "failover: a master that was a replica meanwhile has the same run id, and other data",
+  ignore: WITHOUT_REDIS,
+  fn: async () => {
+    await using redis = await pair();
+    const talk = async (server: Server, from: number, to: number) => {
+      for (let n = from; n <= to; n++) assertEquals((await say(server, `${n}`)).status, 201);
+    };
+    let epoch = "";
+    {
+      await using server = await serveHasty(redis.first.url);
+      await talk(server, 1, 5);
+      const head = () => redis.second.ask("HGET", "parley:{lobby}:log", "head");
+      await until(async () => await head() === "5", "the replica to have it");
+      await redis.second.ask("REPLICAOF", "NO", "ONE");
+      await talk(server, 6, 10);
+      epoch = (await ask(server, MESSAGES)).json.epoch;
+    }
+    await follow(redis.first, redis.second);
+    await redis.first.ask("REPLICAOF", "NO", "ONE");
+    await using server = await serveHasty(redis.first.url);
+    await talk(server, 11, 18);
+    await using client = await connect(server, { protocol: "parley.v1" });
+    for (const [seq, isRecovered] of [[10, false], [5, true]] as const) {
+      client.send({ type: "join", since: { epoch, seq } });
+      const { recovered } = await client.next("joined");
+      assertEquals(recovered, isRecovered, `${seq}`);
+    }
   },
 });

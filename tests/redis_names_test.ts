@@ -40,9 +40,12 @@ for (const [what, pair] of Object.entries(PAIRS)) {
         { type: "rename", name: "Alicia" },
       );
       await ann.next("system", ({ kind }) => kind === "renamed");
+      assert(ann.frames.some((frame) => frame.includes('"wave"')));
       bob.send({ type: "chat", payload: "ho", ref: "r" });
       assertEquals((await bob.next("chat")).payload, "ho");
       assertEquals(await told(bob), []);
+      const foreign = bob.frames.filter((frame) => /Alice|Ann|"wave"|"typing"/.test(frame));
+      assertEquals(foreign, []);
       bob.send({ type: "join" });
       const { members, memberCount, seq } = await bob.next("joined");
       assertEquals([members.map(({ name }) => name), memberCount, seq], [["Bob"], 1, 1]);

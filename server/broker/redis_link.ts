@@ -116,9 +116,7 @@ export class RedisLink {
 
   /** The same, but a jump ahead is not believed at once: by this time, messages are old. */
   get trustedNow(): number {
-    const clocks = { wall: () => this.now, steady: () => performance.now() };
-    this.#ageClock ??= new AgeClock(clocks, undefined);
-    return Math.round(this.#ageClock.now());
+    return Math.round(this.#ageClock?.now() ?? this.now);
   }
 
   /** Redis said what time it is. */
@@ -223,6 +221,8 @@ export class RedisLink {
     const { runId, life, now } = await meet(client);
     this.#commandsRunId = runId;
     this.setNow(now);
+    const clocks = { wall: () => this.now, steady: () => performance.now() };
+    this.#ageClock ??= new AgeClock(clocks, undefined);
     if (life === this.#life) return;
     this.#settledAt = performance.now() + this.#settlingMs;
     this.#life = life;

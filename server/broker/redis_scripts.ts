@@ -116,9 +116,9 @@ end
 
 -- Once a minute: what is too old goes, and what nobody writes to any more is given an end.
 local function age()
-  local past = math.min(now, trusted)
-  -- The clock may have been put back since.
+  -- Either way: a clock that was ahead and was put back would else keep everything until then.
   if math.abs(now - tonumber(redis.call('HGET', log, 'aged') or 0)) < 60000 then return end
+  local past = math.min(now, trusted)
   redis.call('HSET', log, 'aged', string.format('%.0f', now))
   local fields = redis.call('HGETALL', log)
   for i = 1, #fields, 2 do
