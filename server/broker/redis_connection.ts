@@ -27,9 +27,20 @@ const LONGEST_PAUSE_MS = 1_000;
  * to the new master. Redis before 7 puts a script's error behind its own words.
  *
  * Other errors say nothing against the connection. A script that runs too long (BUSY) and a cluster
- * that is electing (CLUSTERDOWN, TRYAGAIN) are only waited for; the rest is final for the one command.
+ * that is electing (CLUSTERDOWN, TRYAGAIN) are only waited for; the rest is {@linkcode isFinal}.
  */
 const UNFIT = /(?:^|: -)(?:READONLY|MASTERDOWN|LOADING|MOVED)\b/;
+const FINAL = /^(?:ERR|OOM|MISCONF|NOPERM|NOAUTH|WRONGTYPE|NOREPLICAS)\b/;
+
+/** Whether Redis understood and will not do it; anything else may be otherwise in a moment. */
+export function isFinal(thrown: unknown): boolean {
+  return thrown instanceof Error && FINAL.test(thrown.message) && !UNFIT.test(thrown.message);
+}
+
+/** Whether Redis has reached its `maxmemory`. */
+export function isFull(thrown: unknown): boolean {
+  return thrown instanceof Error && /(?:^|: -)OOM\b/.test(thrown.message);
+}
 
 /** What a connection tells of itself. */
 export interface ConnectionListener {

@@ -11,12 +11,14 @@ import {
   BrokerError,
   concat,
   cut,
+  FullError,
   type LogState,
   type Page,
   type Range,
   type Receipt,
 } from "./broker.ts";
 import { APPEND } from "./redis_append_script.ts";
+import { isFinal, isFull } from "./redis_connection.ts";
 import type { RedisLink } from "./redis_link.ts";
 import { drafted, frameOf, placed } from "./redis_batch.ts";
 import { LOOK, READ } from "./redis_scripts.ts";
@@ -148,6 +150,7 @@ export class RedisLog {
         }
         if (how === "late") this.#link.setNow(Number(answer[0]));
       } catch (thrown) {
+        if (isFull(thrown)) throw new FullError("Redis has no memory left for more messages.");
         if (isFinal(thrown) || performance.now() > until) throw thrown;
       }
       if (performance.now() > until) throw new BrokerError("Redis did not take it in time.");
@@ -164,12 +167,8 @@ export class RedisLog {
     const down = after !== undefined ? "" : String(Math.min(before ?? Infinity, MAX_SEQ) - 1);
     if (down !== "" && Number(down) < 1) return undefined;
     const most = Math.min(chars, Number.MAX_SAFE_INTEGER);
-    const answer = await this.#link.run(READ, [this.#link.names.key(room, "entries")], [
-      up,
-      down,
-      String(limit),
-      String(most),
-    ]);
+    const args = [up, down, String(limit), String(most)];
+    const answer = await this.#link.run(READ, [this.#link.names.key(room, "entries")], args);
     const whole = concat(pagesOf(answer));
     if (whole === undefined) return undefined;
     if (after !== undefined) {
@@ -235,16 +234,13 @@ function appended<D extends Draft>(drafts: readonly D[], answer: readonly unknow
   let seq = Number(first) - 1;
   drafts.forEach((draft, index) => {
     const original = originals.get(index);
-    if (original !== undefined) receipts.push({ draft, ...original, repeated: true });
-    else if (++seq && draft.receipt) {
+    if (original !== undefined) {
+      // Its text is empty if it was pruned after this batch came and before its answer was asked again.
+      const event = original.event || numbered(draft, original.seq, Number(at));
+      receipts.push({ draft, ...original, event, repeated: true });
+    } else if (++seq && draft.receipt) {
       receipts.push({ draft, seq, event: numbered(draft, seq, Number(at)), repeated: false });
     }
   });
   return { epoch: String(epoch), last: Number(last), receipts };
-}
-
-/** Redis understood, and will not; anything else may be otherwise in a moment. */
-function isFinal(thrown: unknown): boolean {
-  return thrown instanceof Error &&
-    /^(ERR|OOM|MISCONF|NOPERM|NOAUTH|WRONGTYPE|NOREPLICAS)\b/.test(thrown.message);
 }
