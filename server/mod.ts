@@ -46,13 +46,14 @@ export async function createServer(
 ): Promise<Server> {
   const complete = completeOptions(options);
   const files = await StaticFiles.load();
-  const broker = await openBroker(complete);
+  const broker = await openBroker(complete, log);
   return new Server({ options: complete, broker, files, log, authorize });
 }
 
-async function openBroker(options: Options): Promise<Broker> {
+async function openBroker(options: Options, log: Log): Promise<Broker> {
   if (options.redis === "") return await SqliteBroker.open({ ...options, path: options.db });
   // Only here: on one node there is no Redis, and its client is not loaded.
   const { RedisBroker } = await import("./broker/redis.ts");
-  return await RedisBroker.open({ ...options, url: options.redis });
+  const { redis: url, redisPrefix: prefix } = options;
+  return await RedisBroker.open({ ...options, url, prefix, log });
 }

@@ -22,6 +22,8 @@ export interface Options {
   readonly db: string;
   /** Redis in place of a database of one's own, for several nodes: `redis://…` @default {""} */
   readonly redis: string;
+  /** Begins all keys and channels in Redis: letters, digits, `_.:-`. @default {"parley"} */
+  readonly redisPrefix: string;
   /** Threads that listen on the one port, each a node by itself; over 1 needs `redis`. @default {1} */
   readonly workers: number;
   /** Origins allowed besides the server's own (RFC 6454); `*` is any, `null` the opaque one. */
@@ -108,6 +110,10 @@ export const SPECS: { readonly [K in keyof Options]: Spec<Options[K]> } = {
     value: "",
     variable: "REDIS_URL",
     help: "redis://… in place of the database, for several nodes",
+  },
+  redisPrefix: {
+    value: "parley",
+    help: "begins all keys and channels in Redis: letters, digits, _.:-",
   },
   workers: {
     value: 1,
@@ -246,6 +252,9 @@ export function completeOptions(given: Partial<Options> = {}): Options {
   }
   if (options.redis !== "" && !/^rediss?:$/.test(URL.parse(options.redis)?.protocol ?? "")) {
     throw new OptionError("--redis must be like redis://127.0.0.1:6379.");
+  }
+  if (!/^[\w.:-]{1,64}$/.test(options.redisPrefix)) {
+    throw new OptionError("--redis-prefix must be 1 to 64 letters, digits or _.:- in all.");
   }
   if (options.workers > 1 && options.redis === "") {
     throw new OptionError("--workers needs --redis: two of them cannot share a database file.");

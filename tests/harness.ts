@@ -12,6 +12,7 @@ import {
   type Authorize,
   createServer,
   type Event,
+  type Log,
   type Options,
   silentLog,
 } from "../server/mod.ts";
@@ -34,9 +35,10 @@ const ROOMY: Partial<Options> = {
 export async function serve(
   options: Partial<Options> = {},
   authorize?: Authorize,
+  log: Log = silentLog,
 ): Promise<Server> {
   const server = await createServer({ ...ROOMY, ...options }, {
-    log: silentLog,
+    log,
     ...(authorize && { authorize }),
   });
   server.listen();

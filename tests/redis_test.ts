@@ -4,7 +4,7 @@
  * @module
  */
 import { RedisBroker, type RedisOptions } from "../server/broker/redis.ts";
-import { BrokerError } from "../server/broker/broker.ts";
+import { BrokerError, FullError } from "../server/broker/broker.ts";
 import { assert, assertEquals, assertRejects } from "./assert.ts";
 import { draft, linesOf, type Store, testBroker, textsOf } from "./broker_suite.ts";
 import { until } from "./harness.ts";
@@ -126,6 +126,18 @@ test("messages that are too old go, and the room goes on counting", async (store
   await broker.publish([draft("new")]);
   assertEquals(await textsOf(broker), ["new"]);
   assertEquals((await broker.state("lobby")).head, 2);
+});
+
+test("a full Redis says so, reading goes on, and so does writing once there is room", async (store) => {
+  await using broker = await store.open();
+  await broker.open("lobby");
+  await broker.publish([draft("before")]);
+  await store.redis.ask("CONFIG", "SET", "maxmemory", "1");
+  await assertRejects(() => broker.publish([draft("too much")]), FullError, "memory");
+  assertEquals(await textsOf(broker), ["before"]);
+  await store.redis.ask("CONFIG", "SET", "maxmemory", "0");
+  await broker.publish([draft("after")]);
+  assertEquals(await textsOf(broker), ["before", "after"]);
 });
 
 test("a Redis that takes nothing is refused in one line", async (store) => {

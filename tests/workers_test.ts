@@ -24,7 +24,7 @@ function test(behaviour: string, act: (redis: RedisProcess) => Promise<void>): v
 
 /** How many nodes have members in the lobby: each listens to its channel once. */
 async function nodes(redis: RedisProcess): Promise<number> {
-  const answer = await redis.ask("PUBSUB", "NUMSUB", "parley:{lobby}:heard");
+  const answer = await redis.ask("PUBSUB", "NUMSUB", "parley:{lobby}:heard:0");
   return Number(answer.split("\n").at(-1));
 }
 

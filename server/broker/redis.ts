@@ -10,28 +10,45 @@
  */
 import { randomBytes } from "node:crypto";
 import { Buffer } from "node:buffer";
+import { type Log, silentLog } from "../log.ts";
 import type { Draft } from "../protocol.ts";
 import type { Broker, BrokerListener, LogState, Page, Range, Receipt, Signal } from "./broker.ts";
 import { APPEND } from "./redis_append_script.ts";
 import { RedisLink, unusable } from "./redis_link.ts";
-import { type LogPolicy, RedisLog } from "./redis_log.ts";
+import { type LogPolicy, RedisLog, stateOf } from "./redis_log.ts";
+import { RedisNames } from "./redis_names.ts";
 import { RedisPeople } from "./redis_people.ts";
 import { PEOPLE } from "./redis_people_script.ts";
 import { RedisRoom } from "./redis_room.ts";
-import { channelOf, LOOK, READ } from "./redis_scripts.ts";
+import { LOOK, READ } from "./redis_scripts.ts";
 
 export interface RedisOptions extends LogPolicy {
   /** `redis://user:password@host:port/database`, or `rediss://` for TLS. */
   readonly url: string;
+  /**
+   * Begins every key and channel, so that several Parleys can share a Redis. Letters, digits and
+   * `_.:-`: a brace would hide where the room begins.
+   *
+   * @default {"parley"}
+   */
+  readonly prefix?: string;
+  /** Where it is told that Redis is away, and back. @default {silentLog} */
+  readonly log?: Log;
+  /**
+   * How long people stay in a room without a word from their node, in milliseconds. Every node gives
+   * its word three times as often.
+   *
+   * @default {18000}
+   */
+  readonly leaseMs?: number;
 }
 
-/** How often every room is held against the log, and people are vouched for. */
-const BEAT_MS = 6_000;
+/** A dead node's people are gone within a lease and a beat: 24 s. */
+const LEASE_MS = 18_000;
 /** Rooms that are asked after at once. */
 const AT_ONCE = 64;
 /** What was stored and is not heard after so long is read instead. */
 const UNHEARD_MS = 200;
-const SECRET = "parley:secret";
 
 export class RedisBroker implements Broker {
   readonly place: string;
@@ -39,6 +56,8 @@ export class RedisBroker implements Broker {
   readonly people: RedisPeople;
   readonly #link: RedisLink;
   readonly #log: RedisLog;
+  /** How often every room is held against the log, and people are vouched for. */
+  readonly #beatMs: number;
   readonly #rooms = new Map<string, RedisRoom>();
   #listener: BrokerListener = { committed() {}, signalled() {} };
   #beatTimer: ReturnType<typeof setTimeout> | undefined;
@@ -47,10 +66,13 @@ export class RedisBroker implements Broker {
 
   /** @throws {BrokerError} in one line, if Redis cannot be used. */
   static async open(options: RedisOptions): Promise<RedisBroker> {
-    const link = await RedisLink.open(options.url, [LOOK, APPEND, READ, PEOPLE]);
+    const { url, prefix = "parley", log = silentLog, leaseMs = LEASE_MS } = options;
+    const names = new RedisNames(prefix, databaseOf(url));
+    const scripts = [LOOK, APPEND, READ, PEOPLE];
+    const link = await RedisLink.open({ url, scripts, names, log, settlingMs: leaseMs / 6 });
     try {
-      await link.ask("SET", SECRET, randomBytes(32).toString("base64url"), "NX");
-      const secret = Buffer.from(String(await link.ask("GET", SECRET)), "base64url");
+      await link.ask("SET", names.secret, randomBytes(32).toString("base64url"), "NX");
+      const secret = Buffer.from(String(await link.ask("GET", names.secret)), "base64url");
       return new RedisBroker(options, link, new Uint8Array(secret));
     } catch (thrown) {
       await link.close();
@@ -64,9 +86,11 @@ export class RedisBroker implements Broker {
     this.secret = secret;
     this.#link = link;
     this.#log = new RedisLog(link, options);
-    this.people = new RedisPeople(link, this.#log.node);
+    const { leaseMs = LEASE_MS } = options;
+    this.#beatMs = leaseMs / 3;
+    this.people = new RedisPeople(link, this.#log.node, leaseMs);
     link.listen({ returned: () => this.#beatSoon(0) });
-    this.#beatSoon(BEAT_MS);
+    this.#beatSoon(this.#beatMs);
   }
 
   listen(listener: BrokerListener): void {
@@ -95,7 +119,11 @@ export class RedisBroker implements Broker {
   }
 
   async state(room: string): Promise<LogState> {
-    return await this.#log.state(room);
+    return stateOf(await this.#log.state(room));
+  }
+
+  vouches(room: string, mark: string, seq: number): Promise<boolean> {
+    return this.#log.vouches(room, mark, seq);
   }
 
   close(room: string): void {
@@ -133,7 +161,7 @@ export class RedisBroker implements Broker {
   }
 
   signal(room: string, { event, exceptUserId = "" }: Signal): void {
-    this.#link.say(channelOf(room), `s${exceptUserId}\n${event}`);
+    this.#link.say(this.#link.names.channel(room), `s${exceptUserId}\n${event}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -161,18 +189,27 @@ export class RedisBroker implements Broker {
     this.#beatTimer = setTimeout(() => {
       this.#beating = this.#beating.then(() => this.#beat()).catch(() => {
         // Redis is away: the next beat, or its return, does all of it.
-      }).then(() => this.#beatSoon(BEAT_MS));
+      }).then(() => this.#beatSoon(this.#beatMs));
     }, milliseconds);
   }
 
-  /** Every room is asked after, in case something was not heard. */
+  /**
+   * Every room is asked after, in case something was not heard. One that cannot be, because somebody
+   * put another thing under its key, must not keep the others from being vouched for.
+   */
   async #beat(): Promise<void> {
     await this.#link.check();
     // A Redis that lost everything is told the secret again before a new node makes up another.
-    await this.#link.ask("SET", SECRET, Buffer.from(this.secret).toString("base64url"), "NX");
+    await this.#link.ask(
+      "SET",
+      this.#link.names.secret,
+      Buffer.from(this.secret).toString("base64url"),
+      "NX",
+    );
     const rooms = [...this.#rooms.values()];
-    for (let index = 0; index < rooms.length; index += AT_ONCE) {
-      await Promise.all(rooms.slice(index, index + AT_ONCE).map((room) => this.#askAfter(room)));
+    for (let index = 0; index < rooms.length && this.#link.isReady; index += AT_ONCE) {
+      const some = rooms.slice(index, index + AT_ONCE);
+      await Promise.allSettled(some.map((room) => this.#askAfter(room)));
     }
   }
 
@@ -182,4 +219,9 @@ export class RedisBroker implements Broker {
     const { epoch, head } = await this.#log.state(room.name);
     room.compare(epoch, head);
   }
+}
+
+/** The number of the database that a URL names. */
+function databaseOf(url: string): number {
+  return Number(new URL(url).pathname.slice(1));
 }

@@ -14,10 +14,10 @@ import { LOG, script } from "./redis_scripts.ts";
  * `doubt`
  */
 export const APPEND = script(`${LOG}
-local batch, dedupe, count, text = ARGV[11], tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[14]
-local by = ARGV[15]
+local batch, dedupe, count, text = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14]), ARGV[15]
+local by = ARGV[16]
 local EVENT = '([^\\n]*}),?' -- one of a batch's text
-local REFS = 15 -- arguments before the fields
+local REFS = 16 -- arguments before the fields
 local MOST = 4000 -- arguments that unpack() can take, with room to spare
 
 -- The event of that seq as it is stored, if it still is, and its at.
@@ -57,7 +57,7 @@ if done then
   end
 end
 -- Whoever sent this was told by now that it could not be stored.
-if now > tonumber(ARGV[10]) then return { 'late', now } end
+if now > tonumber(ARGV[11]) then return { 'late', now } end
 local epoch, head, _, refs = find()
 if not epoch then return { 'doubt' } end
 

@@ -18,13 +18,21 @@ export function drafted(drafts: readonly Draft[]): string {
 
 /** The same of its events, or of one of them, once it has its place. @param first their first `seq`. */
 export function placed(text: string, first: number, at: string): string {
-  const middle = `,"at":${at},`;
-  const [start = "", ...rests] = text.split(PLACE);
-  let seq = first;
-  return rests.reduce((before, rest) => before + seq++ + middle + rest, start);
+  return fill(text.split(PLACE), first, at);
 }
 
-/** A batch for those who read it. */
-export function frameOf(text: string, first: number, at: string): Frame {
-  return Frame.fromArray(`[${placed(text, first, at)}]`);
+/**
+ * A batch for those who read it; `undefined` if it does not hold the events from `first` to `last`, as
+ * when it was not a node that published it.
+ */
+export function frameOf(text: string, first: number, last: number, at: string): Frame | undefined {
+  const parts = text.split(PLACE);
+  if (parts.length !== last - first + 2) return undefined;
+  return Frame.fromArray(`[${fill(parts, first, at)}]`);
+}
+
+function fill([start = "", ...rests]: readonly string[], first: number, at: string): string {
+  const middle = `,"at":${at},`;
+  let seq = first;
+  return rests.reduce((before, rest) => before + seq++ + middle + rest, start);
 }

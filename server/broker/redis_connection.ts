@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { reason } from "../log.ts";
 import { BrokerError } from "./broker.ts";
 
 /** The official client, as it is before anything is added to it. */
@@ -19,9 +20,40 @@ const DEADLINE_MS = 2_000;
 const PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
 
+/**
+ * Errors by which Redis says that it is not the one to talk to: it is a replica now, has lost its
+ * master, is still reading its data, or does not hold these slots. If the connection were kept, each
+ * of them could be the answer for ever, so it is hung up and made anew: by then the address may lead
+ * to the new master. Redis before 7 puts a script's error behind its own words.
+ *
+ * Other errors say nothing against the connection. A script that runs too long (BUSY) and a cluster
+ * that is electing (CLUSTERDOWN, TRYAGAIN) are only waited for; the rest is {@linkcode isFinal}.
+ */
+const UNFIT = /(?:^|: -)(?:READONLY|MASTERDOWN|LOADING|MOVED)\b/;
+const FINAL = /^(?:ERR|OOM|MISCONF|NOPERM|NOAUTH|WRONGTYPE|NOREPLICAS)\b/;
+
+/** Whether Redis understood and will not do it; anything else may be otherwise in a moment. */
+export function isFinal(thrown: unknown): boolean {
+  return thrown instanceof Error && FINAL.test(thrown.message) && !UNFIT.test(thrown.message);
+}
+
+/** Whether Redis has reached its `maxmemory`. */
+export function isFull(thrown: unknown): boolean {
+  return thrown instanceof Error && /(?:^|: -)OOM\b/.test(thrown.message);
+}
+
+/** What a connection tells of itself. */
+export interface ConnectionListener {
+  /** It was lost, and is being made anew. */
+  lost(why: string): void;
+  /** It is there, for the first time or again. */
+  ready(): void;
+}
+
 export class RedisConnection {
   readonly #make: () => Client;
   readonly #greet: (client: Client) => Promise<void>;
+  readonly #listener: ConnectionListener;
   /** Set while it is connected and greeted. */
   #client: Client | undefined;
   #ready = Promise.withResolvers<void>();
@@ -31,9 +63,14 @@ export class RedisConnection {
   #closed = false;
 
   /** @param greet what is said first on every new connection; if it fails, that one is of no use. */
-  constructor(make: () => Client, greet: (client: Client) => Promise<void>) {
+  constructor(
+    make: () => Client,
+    greet: (client: Client) => Promise<void>,
+    listener: ConnectionListener,
+  ) {
     this.#make = make;
     this.#greet = greet;
+    this.#listener = listener;
   }
 
   get isReady(): boolean {
@@ -44,8 +81,8 @@ export class RedisConnection {
   async open(): Promise<void> {
     const client = this.#make();
     // Without a listener an error would end the process; what matters of it comes as a rejection.
-    client.on("error", () => this.#lost(client));
-    client.on("end", () => this.#lost(client));
+    client.on("error", (thrown: unknown) => this.#lost(client, reason(thrown)));
+    client.on("end", () => this.#lost(client, "The connection ended."));
     try {
       await within(DEADLINE_MS, client.connect());
       await within(DEADLINE_MS, this.#greet(client));
@@ -56,6 +93,12 @@ export class RedisConnection {
     }
     this.#client = client;
     this.#ready.resolve();
+    this.#listener.ready();
+  }
+
+  /** Hangs up, if it is connected, and connects anew. */
+  renew(why: string): void {
+    if (this.#client !== undefined) this.#lost(this.#client, why);
   }
 
   /** Asks something, and waits so long for the answer. */
@@ -65,7 +108,9 @@ export class RedisConnection {
     try {
       return await within(DEADLINE_MS, question(client));
     } catch (thrown) {
-      if (thrown instanceof Late) this.#lost(client);
+      const isUnfit = thrown instanceof Late ||
+        thrown instanceof Error && UNFIT.test(thrown.message);
+      if (isUnfit) this.#lost(client, reason(thrown));
       throw thrown;
     }
   }
@@ -95,12 +140,13 @@ export class RedisConnection {
     await this.#connecting;
   }
 
-  #lost(client: Client): void {
+  #lost(client: Client, why: string): void {
     if (this.#client !== client) return;
     this.#client = undefined;
     this.#ready = Promise.withResolvers();
     hangUp(client);
     this.#again(PAUSE_MS);
+    this.#listener.lost(why);
   }
 
   #again(pause: number): void {

@@ -1,33 +1,59 @@
 /**
- * A node's link to Redis: one connection for commands and one that listens. It knows which life of
- * Redis it talks to and what time it is there, and says when it is back after having been away.
+ * A node's link to Redis: one connection for commands and one that listens, both to one master. It
+ * knows which life of Redis it talks to and what time it is there, and says when it is back after
+ * having been away.
  *
  * @module
  */
+import type { Log } from "../log.ts";
+import { AgeClock } from "./age_clock.ts";
 import { BrokerError } from "./broker.ts";
-import { type Client, RedisConnection } from "./redis_connection.ts";
+import { type Client, type ConnectionListener, RedisConnection } from "./redis_connection.ts";
+import type { RedisNames } from "./redis_names.ts";
 import type { Script } from "./redis_scripts.ts";
+import { meet, refuseShards, runIdOf } from "./redis_server.ts";
 
 export interface LinkListener {
   /** One of the connections is new: what was said meanwhile was not heard. */
   returned(): void;
 }
 
-/** For so long after Redis began to live, nodes that were there before have the first word. */
-const SETTLING_MS = 3_000;
+/** Redis's clock is taken over anew when it is found to be this far from our idea of it. */
+const OFF_MS = 60_000;
+
+/** What a link is made of. */
+export interface LinkParts {
+  readonly url: string;
+  readonly scripts: readonly Script[];
+  readonly names: RedisNames;
+  readonly log: Log;
+  /** For so long after Redis began to live, nodes that were there before have the first word. */
+  readonly settlingMs: number;
+}
 
 export class RedisLink {
+  readonly names: RedisNames;
+  readonly #log: Log;
+  readonly #settlingMs: number;
   readonly #commands: RedisConnection;
   readonly #ears: RedisConnection;
   readonly #channels = new Map<string, (message: string) => void>();
   #listener: LinkListener = { returned() {} };
   #life = "";
+  /** The servers at the other ends of the two connections, by their run ids. */
+  #commandsRunId = "";
+  #earsRunId = "";
+  /** The connections that are lost, and since when there was one. */
+  readonly #away = new Set<RedisConnection>();
+  #awaySince = 0;
   #settledAt = 0;
   /** Redis's clock less ours, which is one that nobody puts forward or back. */
   #offsetMs = 0;
+  #ageClock: AgeClock | undefined;
 
   /** @throws {BrokerError} in one line, if nothing answers there. */
-  static async open(url: string, scripts: readonly Script[]): Promise<RedisLink> {
+  static async open(parts: LinkParts): Promise<RedisLink> {
+    const { url } = parts;
     // Only here, and not as a literal, or Deno would fetch it for those too who need no Redis.
     const name: string = "npm:redis@6.3.1";
     const { createClient }: typeof import("npm:redis@6.3.1") = await import(name);
@@ -39,7 +65,7 @@ export class RedisLink {
         socket: { reconnectStrategy: false, connectTimeout: 2_000 },
         // The type of a client with no modules, which the general one does not say.
       }) as unknown as Client;
-    const link = new RedisLink(make, scripts);
+    const link = new RedisLink(make, parts);
     try {
       await link.#commands.open();
       await link.#ears.open();
@@ -50,15 +76,19 @@ export class RedisLink {
     }
   }
 
-  private constructor(make: () => Client, scripts: readonly Script[]) {
+  private constructor(make: () => Client, { scripts, names, log, settlingMs }: LinkParts) {
+    this.names = names;
+    this.#settlingMs = settlingMs;
+    this.#log = log;
     this.#commands = new RedisConnection(make, async (client) => {
-      for (const { source } of scripts) await client.sendCommand(["SCRIPT", "LOAD", source]);
+      await refuseShards(client);
       await this.#meet(client);
-    });
+      for (const { source } of scripts) await client.sendCommand(["SCRIPT", "LOAD", source]);
+    }, this.#watch(() => [this.#commands, this.#ears]));
     this.#ears = new RedisConnection(make, async (client) => {
+      this.#earsRunId = await runIdOf(client);
       await Promise.all([...this.#channels].map(([name, heard]) => client.subscribe(name, heard)));
-      if (this.#life !== "") this.#listener.returned();
-    });
+    }, this.#watch(() => [this.#ears, this.#commands]));
   }
 
   listen(listener: LinkListener): void {
@@ -84,9 +114,19 @@ export class RedisLink {
     return Math.round(performance.now() + this.#offsetMs);
   }
 
+  /** The same, but a jump ahead is not believed at once: by this time, messages are old. */
+  get trustedNow(): number {
+    return Math.round(this.#ageClock?.now() ?? this.now);
+  }
+
   /** Redis said what time it is. */
   setNow(now: number): void {
     this.#offsetMs = now - performance.now();
+  }
+
+  /** The same, of an answer that may have been on its way for a while. */
+  correctNow(now: number): void {
+    if (Math.abs(now - this.now) > OFF_MS) this.setNow(now);
   }
 
   /** Settles when commands can be sent, or fails after so long. */
@@ -123,7 +163,10 @@ export class RedisLink {
     });
   }
 
-  /** Hears a channel from the answer on. */
+  /**
+   * Hears a channel from the answer on. Anyone who may use this Redis can publish there, so `heard`
+   * must bear any text: what it throws would end the process.
+   */
   async hear(channel: string, heard: (message: string) => void): Promise<void> {
     this.#channels.set(channel, heard);
     await this.#ears.ask((client) => client.subscribe(channel, heard));
@@ -137,9 +180,13 @@ export class RedisLink {
     });
   }
 
-  /** Finds out whether the ear still hears; if not, it comes back by itself. */
+  /**
+   * Finds out whether the ear still hears, and whether Redis is still the one that it was. If not, the
+   * connection comes back by itself.
+   */
   async check(): Promise<void> {
     await this.#ears.ask((client) => client.ping());
+    await this.#commands.ask((client) => this.#meet(client));
   }
 
   async close(): Promise<void> {
@@ -147,25 +194,39 @@ export class RedisLink {
     await this.#ears.close();
   }
 
-  async #meet(client: Client): Promise<void> {
-    const info = String(await client.sendCommand(["INFO", "server"]));
-    if (/^redis_mode:cluster/m.test(info)) await refuseShards(client);
-    const life = /^run_id:(\w+)/m.exec(info)?.[1] ?? "unknown";
-    const [seconds, microseconds] = await client.sendCommand(["TIME"]) as unknown as string[];
-    this.setNow(Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000));
-    const isAnother = life !== this.#life;
-    if (isAnother) this.#settledAt = performance.now() + SETTLING_MS;
-    const isFirst = this.#life === "";
-    this.#life = life;
-    if (!isFirst) queueMicrotask(() => this.#listener.returned());
+  /** Both connections mostly go together, which is worth one line each way. */
+  #watch(pair: () => readonly [RedisConnection, RedisConnection]): ConnectionListener {
+    return {
+      lost: (why) => {
+        if (this.#away.size === 0) {
+          this.#awaySince = performance.now();
+          this.#log.warn("redis away", { reason: why });
+        }
+        this.#away.add(pair()[0]);
+      },
+      ready: () => {
+        const [connection, other] = pair();
+        // The address leads elsewhere by now, and what is said to one server is not heard at another.
+        if (this.#earsRunId !== this.#commandsRunId) other.renew("It is another server.");
+        if (this.#away.delete(connection) && this.#away.size === 0) {
+          const awayMs = Math.round(performance.now() - this.#awaySince);
+          this.#log.info("redis back", { awayMs });
+        }
+        this.#listener.returned();
+      },
+    };
   }
-}
 
-/** Rooms of other shards would be out of reach, and each shard has a life of its own. */
-async function refuseShards(client: Client): Promise<void> {
-  const info = String(await client.sendCommand(["CLUSTER", "INFO"]));
-  const shards = Number(/^cluster_size:(\d+)/m.exec(info)?.[1] ?? 1);
-  if (shards > 1) throw new Error(`It is one of ${shards} shards, and there may be one only.`);
+  async #meet(client: Client): Promise<void> {
+    const { runId, life, now } = await meet(client);
+    this.#commandsRunId = runId;
+    this.setNow(now);
+    const clocks = { wall: () => this.now, steady: () => performance.now() };
+    this.#ageClock ??= new AgeClock(clocks, undefined);
+    if (life === this.#life) return;
+    this.#settledAt = performance.now() + this.#settlingMs;
+    this.#life = life;
+  }
 }
 
 /** Says in one line, and without the password, what Redis has against it. */

@@ -11,15 +11,17 @@ import {
   BrokerError,
   concat,
   cut,
+  FullError,
   type LogState,
   type Page,
   type Range,
   type Receipt,
 } from "./broker.ts";
 import { APPEND } from "./redis_append_script.ts";
+import { isFinal, isFull } from "./redis_connection.ts";
 import type { RedisLink } from "./redis_link.ts";
 import { drafted, frameOf, placed } from "./redis_batch.ts";
-import { channelOf, keyOf, LOOK, READ } from "./redis_scripts.ts";
+import { LOOK, READ } from "./redis_scripts.ts";
 
 export interface LogPolicy {
   /** Messages kept in each room; 0 keeps all. */
@@ -30,8 +32,15 @@ export interface LogPolicy {
   readonly dedupeMessages: number;
 }
 
+/** Where a log stands, in Redis's own terms. */
+export interface Standing {
+  /** The epoch; once it has a mark, a dot and the mark. */
+  readonly epoch: string;
+  readonly head: number;
+}
+
 /** What was seen of a log. */
-export interface Known extends LogState {
+export interface Known extends Standing {
   /** When the newest batch was committed, as text. */
   readonly tip: string;
   /** The life of Redis in which that was last held against the log. */
@@ -67,17 +76,32 @@ export class RedisLog {
   }
 
   /** Where a log stands, for whoever only wants to know. */
-  async state(room: string): Promise<LogState> {
-    const answer = await this.#link.ask("HMGET", keyOf(room, "log"), "epoch", "head");
+  async state(room: string): Promise<Standing> {
+    const answer = await this.#link.ask(
+      "HMGET",
+      this.#link.names.key(room, "log"),
+      "epoch",
+      "head",
+    );
     const [epoch, head] = Array.isArray(answer) ? answer : [];
     return { epoch: String(epoch ?? NO_EPOCH), head: Number(head ?? 0) };
+  }
+
+  /** Whether what was shown up to `seq` under an earlier mark is what the log holds. */
+  async vouches(room: string, mark: string, seq: number): Promise<boolean> {
+    const marks = await this.#link.ask("HGET", this.#link.names.key(room, "log"), "marks");
+    for (const entry of String(marks ?? "").split(" ")) {
+      const [earlier, end] = entry.split(":");
+      if (earlier === mark && end !== undefined) return seq <= Number(end);
+    }
+    return false;
   }
 
   /** Where a log stands; begun anew if it is not what it was. */
   async look(room: string, known: Known | undefined): Promise<Known> {
     const until = performance.now() + PATIENCE_MS;
     for (;;) {
-      const answer = await this.#link.run(LOOK, keysOf(room), this.#about(room, known));
+      const answer = await this.#link.run(LOOK, this.#keysOf(room), this.#about(room, known));
       const [how, epoch, head, tip] = answer;
       if (how === "ok") {
         const { life } = this.#link;
@@ -99,7 +123,7 @@ export class RedisLog {
     known: () => Known | undefined,
   ): Promise<Appended<D>> {
     const batch = String(++this.#batches);
-    const keys = keysOf(room);
+    const keys = this.#keysOf(room);
     const text = drafted(drafts);
     const refs = drafts.some(({ ref }) => ref !== undefined)
       ? drafts.map(({ userId, ref }) => ref === undefined ? "" : `${userId}\0${ref}`)
@@ -120,9 +144,13 @@ export class RedisLog {
           `by:${this.node}`,
           ...refs,
         ]);
-        if (how === "ok") return appended(drafts, answer);
+        if (how === "ok") {
+          this.#link.correctNow(Number(answer[3]));
+          return appended(drafts, answer);
+        }
         if (how === "late") this.#link.setNow(Number(answer[0]));
       } catch (thrown) {
+        if (isFull(thrown)) throw new FullError("Redis has no memory left for more messages.");
         if (isFinal(thrown) || performance.now() > until) throw thrown;
       }
       if (performance.now() > until) throw new BrokerError("Redis did not take it in time.");
@@ -139,12 +167,8 @@ export class RedisLog {
     const down = after !== undefined ? "" : String(Math.min(before ?? Infinity, MAX_SEQ) - 1);
     if (down !== "" && Number(down) < 1) return undefined;
     const most = Math.min(chars, Number.MAX_SAFE_INTEGER);
-    const answer = await this.#link.run(READ, [keyOf(room, "entries")], [
-      up,
-      down,
-      String(limit),
-      String(most),
-    ]);
+    const args = [up, down, String(limit), String(most)];
+    const answer = await this.#link.run(READ, [this.#link.names.key(room, "entries")], args);
     const whole = concat(pagesOf(answer));
     if (whole === undefined) return undefined;
     if (after !== undefined) {
@@ -154,18 +178,23 @@ export class RedisLog {
     return cut(whole, last - limit, last);
   }
 
+  #keysOf(room: string): string[] {
+    return ["log", "entries", "young", "old"].map((what) => this.#link.names.key(room, what));
+  }
+
   #about(room: string, known: Known | undefined): string[] {
-    const { life, isSettled } = this.#link;
+    const { life, isSettled, names, trustedNow } = this.#link;
     return [
       life,
       `${this.node}${(++this.#candidates).toString(36)}`,
-      channelOf(room),
+      names.channel(room),
       isSettled ? "" : "1",
       known?.epoch ?? "",
       String(known?.head ?? 0),
       known === undefined || known.life === life ? "" : known.tip,
       String(this.#policy.retainMessages),
       String(Math.round(this.#policy.retainDays * 86_400_000)),
+      String(trustedNow),
     ];
   }
 }
@@ -174,18 +203,22 @@ export class RedisLog {
 const NO_EPOCH = "none";
 const MAX_SEQ = Number.MAX_SAFE_INTEGER;
 
-function keysOf(room: string): string[] {
-  return ["log", "entries", "young", "old"].map((what) => keyOf(room, what));
-}
-
 function pagesOf(answer: readonly unknown[]): Page[] {
   const pages: Page[] = [];
   for (let index = 0; index < answer.length; index += 4) {
     const [last, count, at, text] = answer.slice(index, index + 4);
     const first = Number(last) - Number(count) + 1;
-    pages.push({ first, last: Number(last), frame: frameOf(String(text), first, String(at)) });
+    const frame = frameOf(String(text), first, Number(last), String(at));
+    if (frame === undefined) throw new BrokerError("Redis holds a batch that is not ours.");
+    pages.push({ first, last: Number(last), frame });
   }
   return pages;
+}
+
+/** Where a log stands, as the hub is told. */
+export function stateOf({ epoch, head }: Standing): LogState {
+  const [name = "", mark] = epoch.split(".");
+  return { epoch: name, head, ...(mark !== undefined && { mark }) };
 }
 
 /** The receipts of a batch, from which of its drafts were repeats. */
@@ -201,16 +234,13 @@ function appended<D extends Draft>(drafts: readonly D[], answer: readonly unknow
   let seq = Number(first) - 1;
   drafts.forEach((draft, index) => {
     const original = originals.get(index);
-    if (original !== undefined) receipts.push({ draft, ...original, repeated: true });
-    else if (++seq && draft.receipt) {
+    if (original !== undefined) {
+      // Its text is empty if it was pruned after this batch came and before its answer was asked again.
+      const event = original.event || numbered(draft, original.seq, Number(at));
+      receipts.push({ draft, ...original, event, repeated: true });
+    } else if (++seq && draft.receipt) {
       receipts.push({ draft, seq, event: numbered(draft, seq, Number(at)), repeated: false });
     }
   });
   return { epoch: String(epoch), last: Number(last), receipts };
-}
-
-/** Redis understood, and will not; anything else may be otherwise in a moment. */
-function isFinal(thrown: unknown): boolean {
-  return thrown instanceof Error &&
-    /^(ERR|OOM|MISCONF|NOPERM|NOAUTH|WRONGTYPE|NOREPLICAS)\b/.test(thrown.message);
 }

@@ -11,30 +11,33 @@ import type { BrokerListener, Occupied, SharedPeople } from "./broker.ts";
 import type { RedisLink } from "./redis_link.ts";
 import { changeOf, opOf, PEOPLE, usersOf } from "./redis_people_script.ts";
 import { newPlace, type Place } from "./redis_place.ts";
-import { channelOf, keyOf } from "./redis_scripts.ts";
 
-/** How long a node's word is good. With a beat every 6 s its people are gone within 24 s of it. */
-const LEASE_MS = 18_000;
 /**
- * After Redis has lost everybody, for so long until all nodes have named theirs again. A turn is a
- * time in microseconds at first and then counted on, so one that is far off is from after such a loss.
+ * After Redis has lost everybody, it takes this part of a lease until all nodes have named theirs
+ * again: longer than the third after which each gives its word.
  */
-const GATHER_MS = 10_000;
+const GATHER_SHARE = 5 / 9;
+/**
+ * A turn is a time in microseconds at first and then counted on, so one that is this far off is from
+ * after such a loss.
+ */
 const FAR = 10_000;
-/** Both by room: how many people are there, and until when that is believed. */
-const COUNTS = "parley:rooms";
-const BELIEVED = "parley:rooms:until";
+/** Changes kept while everybody is being asked for. If one is dropped, the gap is noticed. */
+const MOST_EARLY = 1_024;
 
 export class RedisPeople implements SharedPeople {
   readonly #link: RedisLink;
   readonly #node: string;
+  readonly #leaseMs: number;
   readonly #places = new Map<string, Place>();
   #listener: BrokerListener = { committed() {}, signalled() {} };
   #closed = false;
 
-  constructor(link: RedisLink, node: string) {
+  /** @param leaseMs how long a node's word is good. */
+  constructor(link: RedisLink, node: string, leaseMs: number) {
     this.#link = link;
     this.#node = node;
+    this.#leaseMs = leaseMs;
   }
 
   listen(listener: BrokerListener): void {
@@ -54,12 +57,13 @@ export class RedisPeople implements SharedPeople {
   }
 
   async rooms(most: number): Promise<readonly Occupied[]> {
-    const now = String(this.#link.now);
-    const gone = await this.#link.ask("ZRANGEBYSCORE", BELIEVED, "-inf", now, "LIMIT", "0", "1000");
+    const { counts, countsUntil } = this.#link.names;
+    const range = ["-inf", String(this.#link.now), "LIMIT", "0", "1000"];
+    const gone = await this.#link.ask("ZRANGEBYSCORE", countsUntil, ...range);
     if (Array.isArray(gone) && gone.length > 0) {
-      await Promise.all([COUNTS, BELIEVED].map((key) => this.#link.ask("ZREM", key, ...gone)));
+      await Promise.all([counts, countsUntil].map((key) => this.#link.ask("ZREM", key, ...gone)));
     }
-    const answer = await this.#link.ask("ZREVRANGE", COUNTS, "0", String(most - 1), "WITHSCORES");
+    const answer = await this.#link.ask("ZREVRANGE", counts, "0", String(most - 1), "WITHSCORES");
     const rooms: Occupied[] = [];
     for (let index = 0; Array.isArray(answer) && index < answer.length; index += 2) {
       rooms.push({ name: String(answer[index]), memberCount: Number(answer[index + 1]) });
@@ -94,10 +98,11 @@ export class RedisPeople implements SharedPeople {
     const place = this.#places.get(room);
     if (place === undefined) return;
     if (place.turn < 0) {
-      place.early.push(message);
+      if (place.early.length < MOST_EARLY) place.early.push(message);
       return;
     }
     const [head = "", id = "", name = "", old] = message.split("\n");
+    if (!/^\d{1,16}[+~-]$/.test(head) || id === "") return; // not said by a node
     const turn = Number(head.slice(0, -1));
     if (turn <= place.turn && turn > place.turn - FAR) return;
     const isNext = turn === place.turn + 1;
@@ -178,11 +183,12 @@ export class RedisPeople implements SharedPeople {
       if (place.turn >= 0) place.turnBefore = place.turn;
       place.turn = -1;
     }
-    const keys = ["people", "turn", "nodes", "at"].map((what) => keyOf(room, what));
+    const { names } = this.#link;
+    const keys = ["people", "turn", "nodes", "at"].map((what) => names.key(room, what));
     const [turn, mine, count, all] = await this.#link.run(PEOPLE, keys, [
       this.#node,
-      String(LEASE_MS),
-      channelOf(room),
+      String(this.#leaseMs),
+      names.channel(room),
       everybody ? "1" : "",
       ...ops,
     ]);
@@ -214,18 +220,19 @@ export class RedisPeople implements SharedPeople {
     place.gathering = setTimeout(() => {
       place.gathering = undefined;
       this.#askAgain(place);
-    }, GATHER_MS);
+    }, this.#leaseMs * GATHER_SHARE);
   }
 
   /** For those who ask which rooms there are. */
   #setCount(place: Place, count: number, isBeat: boolean): void {
     if (count === place.count && !isBeat) return;
     place.count = count;
+    const { counts, countsUntil } = this.#link.names;
     const commands = count === 0
-      ? [["ZREM", COUNTS, place.room], ["ZREM", BELIEVED, place.room]]
+      ? [["ZREM", counts, place.room], ["ZREM", countsUntil, place.room]]
       : [
-        ["ZADD", COUNTS, String(count), place.room],
-        ["ZADD", BELIEVED, String(this.#link.now + LEASE_MS), place.room],
+        ["ZADD", counts, String(count), place.room],
+        ["ZADD", countsUntil, String(this.#link.now + this.#leaseMs), place.room],
       ];
     for (const command of commands) {
       this.#link.ask(...command).catch(() => {

@@ -99,6 +99,10 @@ for i = first, #ARGV, 4 do
   end
 end
 
+-- A clock that was put back would make earlier words good for as long.
+for _, node in ipairs(redis.call('ZRANGEBYSCORE', nodes, now + 2 * lease, '+inf')) do
+  redis.call('ZADD', nodes, now + lease, node)
+end
 -- Whoever has not vouched for its people in time is gone, and they with it.
 for _, node in ipairs(redis.call('ZRANGEBYSCORE', nodes, '-inf', now)) do
   if node ~= me then

@@ -8,8 +8,7 @@
 import { type BrokerListener, cut, type LogState, type Page } from "./broker.ts";
 import { frameOf } from "./redis_batch.ts";
 import type { RedisLink } from "./redis_link.ts";
-import type { Known, RedisLog } from "./redis_log.ts";
-import { channelOf } from "./redis_scripts.ts";
+import { type Known, type RedisLog, stateOf } from "./redis_log.ts";
 
 /** A page with where it belongs. */
 interface Heard extends Page {
@@ -56,16 +55,16 @@ export class RedisRoom {
 
   /** Listens first and looks then: so nothing falls between the two. */
   async open(): Promise<LogState> {
-    await this.#link.hear(channelOf(this.name), this.#hear);
+    await this.#link.hear(this.#link.names.channel(this.name), this.#hear);
     const known = await this.#log.look(this.name, undefined);
     this.#known = known;
     this.#takeAhead();
-    return { epoch: known.epoch, head: known.head };
+    return stateOf(known);
   }
 
   close(): void {
     this.#closed = true;
-    this.#link.unhear(channelOf(this.name), this.#hear);
+    this.#link.unhear(this.#link.names.channel(this.name), this.#hear);
     this.#release(Infinity);
   }
 
@@ -111,13 +110,15 @@ export class RedisRoom {
     }
   };
 
-  /** `m` epoch first last at, line feed, text */
+  /** `m` epoch first last at, line feed, text. What is not of that form was not said by a node. */
   #commit(message: string): void {
     const end = message.indexOf("\n");
-    const [epoch = "", from, last, tip = ""] = message.slice(1, end).split(" ");
-    const first = Number(from);
-    const frame = frameOf(message.slice(end + 1), first, tip);
-    const page = { epoch, first, last: Number(last), tip, frame };
+    const [epoch = "", from, to, tip = ""] = message.slice(1, Math.max(1, end)).split(" ");
+    const [first, last] = [Number(from), Number(to)];
+    const isSound = first >= 1 && [first, last, Number(tip)].every(Number.isSafeInteger);
+    const frame = isSound ? frameOf(message.slice(end + 1), first, last, tip) : undefined;
+    if (frame === undefined) return;
+    const page = { epoch, first, last, tip, frame };
     if (this.#known?.epoch === epoch && page.first <= this.#known.head + 1) {
       return this.#deliver(page);
     }
@@ -125,9 +126,12 @@ export class RedisRoom {
     if (this.#known !== undefined) void this.catchUp();
   }
 
-  /** `s` who is not told, line feed, event */
+  /** `s` who is not told, line feed, event: on one line, or it would be taken for several. */
   #signal(message: string): void {
     const end = message.indexOf("\n");
+    const isSound = end > 0 && message[end + 1] === "{" && message.endsWith("}") &&
+      !message.includes("\n", end + 1);
+    if (!isSound) return;
     const exceptUserId = message.slice(1, end);
     this.#listener.signalled(this.name, {
       event: message.slice(end + 1),
@@ -169,7 +173,7 @@ export class RedisRoom {
 
   #begin(state: Known): void {
     this.#known = state;
-    this.#listener.began?.(this.name, { epoch: state.epoch, head: state.head });
+    this.#listener.began?.(this.name, stateOf(state));
     this.#release(Infinity);
   }
 

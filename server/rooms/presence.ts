@@ -109,10 +109,22 @@ export class Presence {
 
   /** Somebody came, went or took another name, on whichever node. */
   hear(change: PeopleChange): void {
-    for (const news of this.#roster?.hear(change) ?? []) this.#announce(news);
+    for (const { news, isExpected } of this.#roster?.hear(change) ?? []) {
+      this.#announce(news, isExpected);
+      if (news.kind === "left") this.#contradict(news.user.id);
+    }
     for (const { id, name } of change.kind === "everyone" ? change.users : [change.user]) {
       this.#entries.get(id)?.person.isCalled(name);
     }
+  }
+
+  /**
+   * A node that stood still for longer than its lease hears that its own people left. Those who did
+   * not leave come again, for all nodes and for themselves.
+   */
+  #contradict(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) this.#context.shared?.enter(this.#context.room, entry.person.user);
   }
 
   /** Forgets everybody without a word. */
@@ -160,7 +172,8 @@ export class Presence {
     shared.rename(room, user);
   }
 
-  #announce(news: News): void {
+  /** @param isGreeted the user just came by this node, and was told `joined`. */
+  #announce(news: News, isGreeted = false): void {
     const { kind, user } = news;
     const memberCount = this.#roster?.count ?? this.#entries.size;
     if (memberCount > CROWD) return this.#announceCount();
@@ -173,7 +186,7 @@ export class Presence {
       user,
       memberCount,
     } as const;
-    this.#context.announce(event, this.#roster && kind === "joined" ? user.id : undefined);
+    this.#context.announce(event, isGreeted && kind === "joined" ? user.id : undefined);
   }
 
   #announceCount(): void {

@@ -10,6 +10,12 @@ import type { User } from "../protocol.ts";
 /** A change that is news. */
 export type News = Exclude<PeopleChange, { kind: "everyone" }>;
 
+/** A change that is news, and whether it is of one of ours who came just now. */
+export interface Heard {
+  readonly news: News;
+  readonly isExpected: boolean;
+}
+
 export class Roster {
   readonly #told = new Map<string, User>();
   readonly #expected = new Map<string, User>();
@@ -36,18 +42,18 @@ export class Roster {
   }
 
   /** Takes in what the broker tells, and yields what of it is news, one change after the other. */
-  *hear(change: PeopleChange): Iterable<News> {
+  *hear(change: PeopleChange): Iterable<Heard> {
     if (change.kind === "everyone") return yield* this.#compare(change.users);
     const { id } = change.user;
     const wasThere = this.#told.has(id);
-    this.#expected.delete(id);
+    const isExpected = this.#expected.delete(id);
     if (change.kind === "left") this.#told.delete(id);
     else this.#told.set(id, change.user);
-    if (wasThere !== (change.kind === "joined")) yield change;
+    if (wasThere !== (change.kind === "joined")) yield { news: change, isExpected };
   }
 
   /** What was missed; none of it is news if this is the first that we hear. */
-  *#compare(users: readonly User[]): Iterable<News> {
+  *#compare(users: readonly User[]): Iterable<Heard> {
     const isNews = this.#isComplete;
     this.#isComplete = true;
     const changes: News[] = [];
@@ -61,7 +67,7 @@ export class Roster {
       else if (old !== user.name) changes.push({ kind: "renamed", user, old });
     }
     for (const change of changes) {
-      for (const news of this.hear(change)) if (isNews) yield news;
+      for (const heard of this.hear(change)) if (isNews) yield heard;
     }
   }
 }
