@@ -47,7 +47,7 @@ export class WebSocketConnection extends Connection {
     socket.onerror = () => this.release();
   }
 
-  override get queuedBytes(): number {
+  protected override readQueuedBytes(): number {
     return this.#socket.bufferedAmount;
   }
 

@@ -18,7 +18,7 @@ import { Room } from "./room.ts";
 
 /** Something that gathers what it is given during a turn, and writes it when told to. */
 export interface Outbox {
-  /** Writes what it gathered, or a piece of that. @returns whether there is another piece. */
+  /** Writes what it gathered, or a piece of that. Never throws. @returns whether there is another piece. */
   flush(): boolean;
 }
 
@@ -78,10 +78,10 @@ export class Hub {
     this.allowances = new TokenBuckets(options.rate, options.burst, now, extent);
     this.#tickChars = Math.min(TICK_CHARS, options.highWaterBytes / 2);
     broker.listen({
-      committed: (room, page) => this.#rooms.get(room)?.deliver(page),
-      signalled: (room, signal) => this.#rooms.get(room)?.relay(signal),
-      began: (room, state) => this.#rooms.get(room)?.begin(state),
-      people: (room, change) => this.#rooms.get(room)?.hear(change),
+      committed: (room, page) => this.#tell(room, (there) => there.deliver(page)),
+      signalled: (room, signal) => this.#tell(room, (there) => there.relay(signal)),
+      began: (room, state) => this.#tell(room, (there) => there.begin(state)),
+      people: (room, change) => this.#tell(room, (there) => there.hear(change)),
       present: (room) => this.#rooms.get(room)?.users ?? [],
       spent: () => this.allowances.spent(),
       charge: (spent) => this.allowances.charge(spent),
@@ -164,7 +164,7 @@ export class Hub {
   async drain(): Promise<void> {
     this.#closed = true;
     while (this.#queue.length > 0 || this.#committing !== undefined) {
-      await (this.#committing ??= this.#commit());
+      await this.#beginCommit();
     }
     this.#flush();
   }
@@ -192,7 +192,7 @@ export class Hub {
     }
     this.#ticking = false;
     this.#gathering = undefined;
-    if (this.#queue.length > 0) this.#committing ??= this.#commit();
+    if (this.#queue.length > 0) void this.#beginCommit();
     this.#flush();
   }
 
@@ -206,22 +206,44 @@ export class Hub {
     return this.#tickChars * Math.min(TICK_ROOMS, Math.max(1, this.#rooms.size));
   }
 
+  /** Commits what is queued, unless a commit is in flight: that one begins the next when it has ended. */
+  #beginCommit(): Promise<void> {
+    return this.#committing ??= this.#commit().finally(() => {
+      this.#committing = undefined;
+      this.#flush();
+      if (this.#queue.length > 0) this.#tickSoon();
+    });
+  }
+
   async #commit(): Promise<void> {
     const batch = this.#takeBatch();
-    const refuse = ({ sender, ref }: Pending) => sender.refuse(unavailable(), ref);
+    const refuse = ({ sender, ref }: Pending) =>
+      this.#safely(() => sender.refuse(unavailable(), ref));
     try {
       // The broker has called `committed` for all of it when this returns.
       const receipts = await this.context.broker.publish(batch, refuse);
       for (const { draft, seq, event, repeated } of receipts) {
-        draft.sender.stored(draft.room, seq, event, repeated);
+        this.#safely(() => draft.sender.stored(draft.room, seq, event, repeated));
       }
     } catch (thrown) {
       this.context.log.error("commit failed", { messages: batch.length, reason: reason(thrown) });
       batch.forEach(refuse);
     }
-    this.#committing = undefined;
-    this.#flush();
-    if (this.#queue.length > 0) this.#tickSoon();
+  }
+
+  /** Tells an open room what the broker says. The broker goes on with its other rooms whatever happens. */
+  #tell(name: string, act: (room: Room) => void): void {
+    const room = this.#rooms.get(name);
+    if (room !== undefined) this.#safely(() => act(room));
+  }
+
+  /** Does something for one room or one sender. If it throws, that is logged, and nobody else notices. */
+  #safely(act: () => void): void {
+    try {
+      act();
+    } catch (thrown) {
+      this.context.log.error("delivery failed", { reason: reason(thrown) });
+    }
   }
 
   /** The oldest of what is queued, as much as one tick may bring. */
@@ -256,7 +278,7 @@ export class Hub {
     if (this.#rooms.get(room.name) !== room) return;
     room.close();
     this.#rooms.delete(room.name);
-    this.context.broker.close(room.name);
+    this.#safely(() => this.context.broker.close(room.name));
   }
 }
 
