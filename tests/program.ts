@@ -38,15 +38,21 @@ export class Program implements AsyncDisposable {
     ]);
   }
 
-  /** Starts it, and waits for nothing. */
+  /**
+   * Starts it, and waits for nothing.
+   *
+   * @param prefix the command that starts the command.
+   */
   // deno-lint-ignore require-await -- so that nobody who waits for it has to change
   static async run(
     args: readonly string[],
     env: Readonly<Record<string, string>> = {},
+    prefix: readonly string[] = [],
   ): Promise<Program> {
     const task = startTask();
-    const command = new Deno.Command(Deno.execPath(), {
-      args: [...task.args, ...args],
+    const [program = "", ...rest] = [...prefix, Deno.execPath(), ...task.args, ...args];
+    const command = new Deno.Command(program, {
+      args: rest,
       cwd: task.cwd,
       env: { NO_COLOR: "1", ...task.env, ...env },
       stdin: "null",
@@ -60,8 +66,9 @@ export class Program implements AsyncDisposable {
   static async start(
     args: readonly string[],
     env: Readonly<Record<string, string>> = {},
+    prefix: readonly string[] = [],
   ): Promise<Program> {
-    const program = await Program.run(["--port", "0", "--rate", "0", ...args], env);
+    const program = await Program.run(["--port", "0", "--rate", "0", ...args], env, prefix);
     let ended = false;
     void program.#process.status.then(() => ended = true);
     await until(() => ended || program.#address() !== undefined, "the program to start");
