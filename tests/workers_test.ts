@@ -96,6 +96,26 @@ test("one that dies is logged and replaced, and the others go on", async (redis)
   for (const client of more) await client.close();
 });
 
+test("one in which something unforeseen happens goes on, with its clients", async (redis) => {
+  const { server, url, options, failures, log } = await first(redis);
+  await using _ = server;
+  const workers = new Workers(options, log, new URL("troubled_worker.ts", import.meta.url));
+  await workers.start();
+  const clients = await everywhere(redis, url, 2);
+  const channel = new BroadcastChannel("parley: troubled worker");
+  const done = new Promise((resolve) => channel.onmessage = resolve);
+  channel.postMessage("now");
+  await patiently(done, "the trouble");
+  channel.close();
+  clients[0]?.send({ type: "chat", payload: "still here" });
+  for (const client of clients) {
+    assertEquals((await client.next("chat")).payload, "still here");
+  }
+  assertEquals([failures, await nodes(redis)], [[], 2]);
+  await workers.stop();
+  for (const client of clients) await client.close();
+});
+
 test("one that cannot start is tried again", async (redis) => {
   const { server, url, options, failures, log } = await first(redis);
   await server.stop();

@@ -141,6 +141,12 @@ export class SqliteStore {
     }));
   }
 
+  /** @throws {BrokerError} if what is written would be lost, or nothing can be written. */
+  check(): void {
+    this.#stored.mustStillBeThere();
+    transact(this.#stored.database, this.#sql, () => {});
+  }
+
   close(): void {
     this.#stored.close();
   }

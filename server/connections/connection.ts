@@ -3,9 +3,14 @@
  * write, the high-water mark above which a connection is behind, the watch over those that are stuck,
  * and an end that comes once, whatever the runtime says or fails to say afterwards.
  *
+ * The runtime may throw where a connection writes, closes or asks how much is queued, because the peer
+ * has just gone. Those three calls are guarded here, so that a throw ends this connection and never
+ * leaves the loop over connections that made the call.
+ *
  * @module
  */
 import { Frame } from "../broker/broker.ts";
+import { reason as reasonOf } from "../log.ts";
 import type { CloseCode } from "../protocol.ts";
 import type { Hub, Outbox } from "../rooms/hub.ts";
 import type { Line, Session } from "../rooms/session.ts";
@@ -49,16 +54,31 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
     this.context = context;
   }
 
-  /** Bytes handed to the runtime that the peer has not taken yet. */
-  abstract get queuedBytes(): number;
+  /** Asks the runtime how many bytes it was handed that the peer has not taken yet. */
+  protected abstract readQueuedBytes(): number;
   /**
-   * Hands a turn's frame to the runtime, or that piece of it, counted from 0. Must not throw.
+   * Hands a turn's frame to the runtime, or that piece of it, counted from 0.
    *
    * @returns whether there is another piece.
    */
   protected abstract write(frame: Frame, piece: number): boolean;
-  /** Says goodbye with that code. Must not throw. */
+  /** Says goodbye with that code. */
   protected abstract shut(code: CloseCode, reason: string): void;
+
+  /** Bytes handed to the runtime that the peer has not taken yet. */
+  get queuedBytes(): number {
+    try {
+      return this.readQueuedBytes();
+    } catch (thrown) {
+      this.#fail(thrown);
+      return 0;
+    }
+  }
+
+  /** Whether it says and hears nothing more. */
+  protected get hasEnded(): boolean {
+    return this.#ended;
+  }
 
   get ready(): boolean {
     if (this.#ended || this.#blocked) return false;
@@ -95,18 +115,28 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
 
   flush(): boolean {
     if (this.#ended) return false;
-    if (this.#writing === undefined) this.#take();
-    const frame = this.#writing;
-    this.#writing = undefined; // the write may end this connection
-    if (frame === undefined || !this.write(frame, this.#piece++)) return false;
-    this.#writing = frame;
-    return true;
+    try {
+      if (this.#writing === undefined) this.#take();
+      const frame = this.#writing;
+      this.#writing = undefined; // the write may end this connection
+      if (frame === undefined || !this.write(frame, this.#piece++) || this.#ended) return false;
+      this.#writing = frame;
+      return true;
+    } catch (thrown) {
+      this.#fail(thrown);
+      return false;
+    }
   }
 
   close(code: CloseCode, reason = ""): void {
     if (this.#ended) return;
     while (this.flush());
-    this.shut(code, reason);
+    if (this.#ended) return; // the peer was found to be gone while it was written to
+    try {
+      this.shut(code, reason);
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
     // Not left to the runtime's close event: for a peer that is stuck it never comes.
     this.end();
   }
@@ -121,6 +151,18 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
     this.context.watch.delete(this);
     this.session.end();
     this.context.ended(this);
+  }
+
+  /** The runtime threw: ends this connection, unless that is why it threw. */
+  #fail(thrown: unknown): void {
+    if (this.#ended) return;
+    this.end();
+    this.context.hub.context.log.warn("connection failed", { reason: reasonOf(thrown) });
+    try {
+      this.shut(1001, "");
+    } catch {
+      // It was tried: the runtime has nothing left to close.
+    }
   }
 
   /** The socket itself is gone. May be called more than once. */

@@ -30,6 +30,7 @@ export class EventStreamConnection extends Connection {
   /** What the client is sent. */
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #writer: SseWriter;
+  /** Undefined once the stream is closed, broken off, or cancelled by the peer's going. */
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
 
   /** @param completed settles when the response is sent, or cannot be any more. */
@@ -47,7 +48,10 @@ export class EventStreamConnection extends Connection {
       start: (controller) => {
         this.#controller = controller;
       },
-      cancel: () => this.end(),
+      cancel: () => {
+        this.#controller = undefined;
+        this.end();
+      },
     }, new ByteLengthQueuingStrategy({ highWaterMark: 0 }));
     void completed.catch(() => {}).finally(() => this.release());
   }
@@ -65,21 +69,24 @@ export class EventStreamConnection extends Connection {
     );
   }
 
-  override get queuedBytes(): number {
+  protected override readQueuedBytes(): number {
     return -(this.#controller?.desiredSize ?? 0);
   }
 
   protected override write(frame: Frame): boolean {
-    const bytes = this.#writer.encode(frame);
-    if (this.#controller?.desiredSize !== null) this.#controller?.enqueue(bytes);
+    // A peer that has just gone cancels the stream from inside `enqueue`, and `desiredSize` is then 0,
+    // not null: the next `enqueue` or `close` throws. So the controller is let go of in `cancel`.
+    this.#controller?.enqueue(this.#writer.encode(frame));
     // It was not let in after all. It cannot ask again here: it has to come back.
     if (this.#writer.over) this.close(1001);
     return false;
   }
 
   protected override shut(code: CloseCode): void {
-    if (code !== 1013) return this.#controller?.close();
+    const controller = this.#controller;
+    this.#controller = undefined;
+    if (code !== 1013) return controller?.close();
     // Too slow: what it did not take is let go of, rather than kept for as long as it stays.
-    this.#controller?.error(new Refusal("unavailable", "The reader is too slow."));
+    controller?.error(new Refusal("unavailable", "The reader is too slow."));
   }
 }

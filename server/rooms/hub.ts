@@ -21,7 +21,7 @@ import { Typing } from "./typing.ts";
 
 /** Something that gathers what it is given during a turn, and writes it when told to. */
 export interface Outbox {
-  /** Writes what it gathered, or a piece of that. @returns whether there is another piece. */
+  /** Writes what it gathered, or a piece of that. Never throws. @returns whether there is another piece. */
   flush(): boolean;
 }
 
@@ -57,6 +57,8 @@ const QUEUE_CHARS = 16_777_216;
 const RETRY_MS = 1000;
 /** Users whose allowances are remembered. */
 const MAX_ALLOWANCES = 65_536;
+/** A commit that takes longer is logged. */
+const SLOW_COMMIT_MS = 1000;
 
 export class Hub {
   readonly people = new People();
@@ -86,10 +88,10 @@ export class Hub {
     this.typing = new Typing(context);
     this.#tickChars = Math.min(TICK_CHARS, options.highWaterBytes / 2);
     broker.listen({
-      committed: (room, page) => this.#rooms.get(room)?.deliver(page),
-      signalled: (room, signal) => this.#rooms.get(room)?.relay(signal),
-      began: (room, state) => this.#rooms.get(room)?.begin(state),
-      people: (room, change) => this.#rooms.get(room)?.hear(change),
+      committed: (room, page) => this.#tell(room, (there) => there.deliver(page)),
+      signalled: (room, signal) => this.#tell(room, (there) => there.relay(signal)),
+      began: (room, state) => this.#tell(room, (there) => there.begin(state)),
+      people: (room, change) => this.#tell(room, (there) => there.hear(change)),
       present: (room) => this.#rooms.get(room)?.users ?? [],
     });
   }
@@ -163,11 +165,23 @@ export class Hub {
     this.#tickSoon();
   }
 
+  /** Settles after the next tick: never, if the tick has stopped. */
+  ticked(): Promise<void> {
+    return new Promise((resolve) =>
+      this.flushSoon({
+        flush() {
+          resolve();
+          return false;
+        },
+      })
+    );
+  }
+
   /** Takes no more messages, and settles when all that were taken are committed and written. */
   async drain(): Promise<void> {
     this.#closed = true;
     while (this.#queue.length > 0 || this.#committing !== undefined) {
-      await (this.#committing ??= this.#commit());
+      await this.#beginCommit();
     }
     this.#flush();
   }
@@ -195,7 +209,7 @@ export class Hub {
     }
     this.#ticking = false;
     this.#gathering = undefined;
-    if (this.#queue.length > 0) this.#committing ??= this.#commit();
+    if (this.#queue.length > 0) void this.#beginCommit();
     this.#flush();
   }
 
@@ -209,25 +223,54 @@ export class Hub {
     return this.#tickChars * Math.min(TICK_ROOMS, Math.max(1, this.#rooms.size));
   }
 
+  /** Commits what is queued, unless a commit is in flight: that one begins the next when it has ended. */
+  #beginCommit(): Promise<void> {
+    return this.#committing ??= this.#commit().finally(() => {
+      this.#committing = undefined;
+      this.#flush();
+      if (this.#queue.length > 0) this.#tickSoon();
+    });
+  }
+
   async #commit(): Promise<void> {
     const batch = this.#takeBatch();
     const refuse = ({ sender, ref }: Pending, sentence?: string) =>
-      sender.refuse(unavailable(sentence), ref);
+      this.#safely(() => sender.refuse(unavailable(sentence), ref));
+    const { log, now } = this.context;
+    const begun = now();
     try {
       // The broker has called `committed` for all of it when this returns.
       const receipts = await this.context.broker.publish(batch, (draft) => refuse(draft));
       for (const { draft, seq, event, repeated } of receipts) {
-        if (repeated && !isRepeat(event, draft)) draft.sender.refuse(conflict(), draft.ref);
-        else draft.sender.stored(draft.room, seq, event, repeated);
+        this.#safely(() => {
+          if (repeated && !isRepeat(event, draft)) draft.sender.refuse(conflict(), draft.ref);
+          else draft.sender.stored(draft.room, seq, event, repeated);
+        });
       }
     } catch (thrown) {
-      this.context.log.error("commit failed", { messages: batch.length, reason: reason(thrown) });
+      log.error("commit failed", { messages: batch.length, reason: reason(thrown) });
       const sentence = thrown instanceof FullError ? thrown.message : undefined;
       for (const pending of batch) refuse(pending, sentence);
     }
-    this.#committing = undefined;
-    this.#flush();
-    if (this.#queue.length > 0) this.#tickSoon();
+    const milliseconds = Math.round(now() - begun);
+    if (milliseconds > SLOW_COMMIT_MS) {
+      log.warn("slow commit", { messages: batch.length, milliseconds });
+    }
+  }
+
+  /** Tells an open room what the broker says. The broker goes on with its other rooms whatever happens. */
+  #tell(name: string, act: (room: Room) => void): void {
+    const room = this.#rooms.get(name);
+    if (room !== undefined) this.#safely(() => act(room));
+  }
+
+  /** Does something for one room or one sender. If it throws, that is logged, and nobody else notices. */
+  #safely(act: () => void): void {
+    try {
+      act();
+    } catch (thrown) {
+      this.context.log.error("delivery failed", { reason: reason(thrown) });
+    }
   }
 
   /** The oldest of what is queued, as much as one tick may bring. */
@@ -263,7 +306,7 @@ export class Hub {
     room.close();
     this.#rooms.delete(room.name);
     this.#roomLimits.leave(source);
-    this.context.broker.close(room.name);
+    this.#safely(() => this.context.broker.close(room.name));
   }
 }
 

@@ -157,9 +157,18 @@ export class Session implements Member {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    for (const room of this.#rooms.values()) room.leave(this, false);
+    for (const room of this.#rooms.values()) this.#leaveForGood(room);
     this.#rooms.clear();
     this.#hub.people.release(this.#person);
+  }
+
+  /** Leaves a room because the connection is gone. What fails there must not keep it in the others. */
+  #leaveForGood(room: Room): void {
+    try {
+      room.leave(this, false);
+    } catch (thrown) {
+      this.#hub.context.log.error("leave failed", { room: room.name, reason: reason(thrown) });
+    }
   }
 
   /** @param cost what the text costs its address: what is no JSON costs as much as a command. */

@@ -1,0 +1,41 @@
+/**
+ * A commit that takes long: the operator is told once, with how long and how much.
+ *
+ * @module
+ */
+import { Identity } from "../server/identity.ts";
+import { type Facts, silentLog } from "../server/log.ts";
+import { completeOptions } from "../server/options.ts";
+import { Hub } from "../server/rooms/hub.ts";
+import { post } from "../server/rooms/poster.ts";
+import { assertEquals } from "./assert.ts";
+import { FaultyBroker } from "./faulty_broker.ts";
+
+for (const [tookMs, logged] of [[1500, 1], [900, 0]] as const) {
+  Deno.test(`a commit of ${tookMs} ms is logged ${logged} times`, async () => {
+    await using broker = await FaultyBroker.make();
+    const lines: [string, Facts | undefined][] = [];
+    let now = 0;
+    const hub = new Hub({
+      broker,
+      options: completeOptions({ db: ":memory:" }),
+      identity: new Identity(broker.secret),
+      log: { ...silentLog, warn: (event, facts) => void lines.push([event, facts]) },
+      now: () => now,
+      authorize: () => true,
+    });
+    const go = broker.holdCalls();
+    const person = hub.people.hold("ann");
+    const posted = ["one", "two"].map((payload) =>
+      post(hub, { person, room: "lobby", payload, ref: undefined })
+    );
+    await hub.ticked(); // it has begun
+    now += tookMs;
+    go();
+    await Promise.all(posted);
+    await hub.drain();
+    const line: [string, Facts] = ["slow commit", { messages: 2, milliseconds: tookMs }];
+    assertEquals(lines, Array.from({ length: logged }, () => line));
+    hub.close();
+  });
+}
