@@ -5,12 +5,12 @@
  */
 import type { Connection, ConnectionContext } from "../connections/connection.ts";
 import type { Census } from "../limits.ts";
-import { problem } from "./problem.ts";
+import { Refusal } from "../protocol.ts";
 
 /** The way in, as the server hands it to those who open connections. */
 export interface Gate {
   /** The refusal, if one more connection from there would be too many. */
-  turnedAway(address: string): Response | undefined;
+  turnedAway(address: string): Refusal | undefined;
   /** Lets a connection in, and counts it. */
   enter<C extends Connection>(address: string, connect: (context: ConnectionContext) => C): C;
 }
@@ -19,13 +19,16 @@ export function turnedAway(
   census: Census,
   address: string,
   draining: boolean,
-): Response | undefined {
-  const later = { "retry-after": "5" };
-  if (draining) return problem(503, "The server is going down.", later);
+): Refusal | undefined {
+  const later = { retryAfterMs: 5000 };
+  if (draining) return new Refusal("unavailable", "The server is going down.", later);
   const objection = census.objection(address);
-  if (objection === "full") return problem(503, "The server is full.", later);
+  if (objection === "full") return new Refusal("unavailable", "The server is full.", later);
   if (objection === "address") {
-    return problem(429, "Too many connections from that address.", later);
+    return new Refusal("rate_limited", "Too many connections from that address.", {
+      field: "address",
+      ...later,
+    });
   }
   return undefined;
 }

@@ -6,9 +6,9 @@
  * @module
  */
 import type { Handshake } from "../connections/web_socket.ts";
-import { DEFAULT_ROOM, NAME, SUBPROTOCOLS } from "../protocol.ts";
+import { DEFAULT_ROOM, NAME, type Refusal, SUBPROTOCOLS } from "../protocol.ts";
 import { isAllowedOrigin } from "./origin.ts";
-import { problem } from "./problem.ts";
+import { problem, problemOf } from "./problem.ts";
 
 /** Whether somebody wants to speak WebSocket here. */
 export function asksForUpgrade(request: Request): boolean {
@@ -19,7 +19,7 @@ export function asksForUpgrade(request: Request): boolean {
 export function examine(
   request: Request,
   allowOrigin: readonly string[],
-  turnedAway: () => Response | undefined,
+  turnedAway: () => Refusal | undefined,
 ): Response | Handshake {
   const { headers } = request;
   if (request.method !== "GET") {
@@ -41,7 +41,7 @@ export function examine(
     return problem(403, "Pages from that origin are not allowed here; see --allow-origin.");
   }
   const refused = turnedAway();
-  if (refused !== undefined) return refused;
+  if (refused !== undefined) return problemOf(refused);
   const protocol = choose(headers.get("sec-websocket-protocol"));
   const { searchParams } = new URL(request.url);
   const room = searchParams.get("room") ?? DEFAULT_ROOM;
