@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ChatEvent, NAME } from "../server/protocol.ts";
+import { type Event, type JoinedEvent, NAME } from "../server/protocol.ts";
 import { assert, assertEquals, assertGreater } from "./assert.ts";
 import { member, serve, until } from "./harness.ts";
 import { ask, JSON_TYPE } from "./http.ts";
@@ -54,9 +54,10 @@ for (const how of ["Last-Event-ID", "after"] as const) {
         ? { after: cursors }
         : { lastEventId: cursors.join(","), after: ["x:1", "x:2", "x:3"] }),
     });
-    const joined = await stream.take("joined", 0);
+    const joined: JoinedEvent[] = [];
     const texts: string[] = [];
-    for (let event = await stream.event(); texts.length < 5; event = await stream.event()) {
+    while (texts.length < 5) {
+      const event = await stream.event();
       if (event?.type === "joined") joined.push(event);
       if (event?.type === "chat") texts.push(event.payload);
     }
@@ -76,34 +77,30 @@ Deno.test(`a stream of many rooms that is cut at random misses and repeats nothi
   await using talker = await member(server, { name: "Bob", protocol: "parley.v1.batched" });
   for (const room of rooms) talker.send({ type: "join", room });
   let said = 0;
-  const note = ({ room, seq }: ChatEvent) => seen.get(room)?.push(seq);
   let read = 0;
   for (let turn = 0; turn < 12; turn++) {
-    await using stream = await Stream.open(server, { rooms, lastEventId });
+    const stream = await Stream.open(server, { rooms, lastEventId });
     if (turn === 0) await stream.take("joined", rooms.length);
     for (let n = 0; n < 50; n++, said++) {
       talker.send({ type: "chat", room: rooms[Math.floor(random() * 20)], payload: "x" });
     }
-    const most = turn === 11 ? said : read + random() * (said - read);
-    while (read < most) {
-      note(await stream.next("chat"));
+    const note = (event: Event | undefined) => {
+      if (event?.type !== "chat") return;
+      seen.get(event.room)?.push(event.seq);
       read++;
-      // What a browser would remember if it were cut here.
-    }
-    lastEventId = await idAfter(stream, read === said);
-    for (const event of stream.unread("chat")) {
+    };
+    const enough = turn === 11 ? said : read + random() * (said - read);
+    while (read < enough) note(await stream.event());
+    await stream[Symbol.asyncDispose]();
+    // What came before the cut was read, and is in its id.
+    for (let event = await stream.event(); event !== undefined; event = await stream.event()) {
       note(event);
-      read++;
     }
+    lastEventId = stream.lastEventId;
   }
   for (const [room, seqs] of seen) assertEquals(seqs, seqs.map((_, n) => n + 1), room);
   assertEquals([...seen.values()].flat().length, said);
 });
-
-/** The id of what was read so far: of everything, since the rest is read as well. */
-function idAfter(stream: Stream, _all: boolean): Promise<string> {
-  return Promise.resolve(stream.lastEventId);
-}
 
 Deno.test("a refused room gets an error that names it, and the stream of the others goes on", async () => {
   await using server = await serve(
