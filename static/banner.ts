@@ -23,10 +23,13 @@ export function showConnection(client: Client, announce: (sentence: string) => v
   function show(state: ClientState): void {
     clearInterval(ticking);
     document.documentElement.dataset.connection = state.status;
-    banner.hidden = state.status === "open" || !wasLost && state.status === "connecting";
-    button.hidden = state.status === "connecting";
+    const isDoubtful = state.status === "open" && state.doubtful;
+    banner.hidden = state.status === "open" && !isDoubtful ||
+      !wasLost && state.status === "connecting";
+    button.hidden = state.status === "connecting" || state.status === "open";
     switch (state.status) {
       case "open":
+        if (isDoubtful) says.textContent = strings.doubtful;
         if (wasLost) announce(strings.back);
         wasLost = false;
         break;
