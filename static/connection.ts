@@ -97,17 +97,12 @@ export class Connection {
     if (this.#state.status === "open") this.#transport?.send(commands);
   }
 
-  /** Is told when the oldest unanswered command went out: Infinity if all are answered. */
-  awaits(sentAt: number): void {
-    if (this.#sentAt === sentAt) return;
-    this.#sentAt = sentAt;
+  /** Is told whether a command is unanswered. It is doubted from the first of them on. */
+  awaits(isUnanswered: boolean): void {
+    if (isUnanswered === this.#sentAt < Infinity) return;
+    this.#sentAt = isUnanswered ? now() : Infinity;
     this.#doubted = false;
     if (this.#state.status === "open") this.#watch();
-  }
-
-  /** When the oldest unanswered command went out. */
-  get awaitedSince(): number {
-    return this.#sentAt;
   }
 
   /** Looks at once whether the connection works: one that is lost is opened, one that is open is probed. */
@@ -195,7 +190,7 @@ export class Connection {
     clearTimeout(this.#timer);
     const answerMs = Math.min(ANSWER_MS, 2 * this.#deadMs);
     const probeMs = Math.min(PROBE_MS, this.#deadMs);
-    const probeAt = this.#doubted ? Infinity : this.#sentAt + answerMs / 2;
+    const probeAt = this.#doubted ? Infinity : this.#sentAt + Math.min(answerMs, this.#deadMs) / 2;
     const showAt = this.#state.status === "open" && this.#state.doubtful
       ? Infinity
       : this.#probedAt + probeMs * SHOWN_AFTER;
@@ -211,6 +206,7 @@ export class Connection {
       this.#doubted = true;
       return this.#probedAt < Infinity ? this.#watch() : this.check();
     }
-    this.#timer = setTimeout(() => this.#watch(), Math.min(lostAt, showAt, probeAt) - time);
+    const next = Math.min(lostAt, probeAt, showAt > time ? showAt : Infinity);
+    this.#timer = setTimeout(() => this.#watch(), next - time);
   }
 }

@@ -115,5 +115,5 @@ export function overHttp(
 const NOT_OVER_HTTP: ErrorEvent = {
   type: "error",
   code: "bad_command",
-  payload: "Not while WebSocket is blocked.",
+  payload: "Not without WebSocket.",
 };

@@ -10,7 +10,7 @@ import type { ErrorEvent } from "../server/protocol.ts";
  */
 export async function refusalOf(response: Response, ref?: string): Promise<ErrorEvent> {
   const { code, detail, field, retryAfterMs } = await response.json();
-  if (typeof code !== "string") throw new Error("That is no answer of this server's.");
+  if (typeof code !== "string") throw new Error("no answer of this server");
   return {
     type: "error",
     code: code as ErrorEvent["code"], // newer servers may have more: they are told as they are

@@ -59,7 +59,7 @@ export class Receiver {
   #joined(event: JoinedEvent): void {
     const membership = this.#from.rooms.get(event.room);
     if (!membership) return;
-    this.#from.connection.awaits(Infinity);
+    this.#from.connection.awaits(false);
     membership.join(event);
     this.#dispatch("joined", event);
     this.#sender.flush();
@@ -74,7 +74,7 @@ export class Receiver {
       : undefined;
     if (own) {
       this.#from.outbox.remove(own);
-      this.#from.connection.awaits(Infinity); // an answer: whatever else waits, waits from now
+      this.#from.connection.awaits(false); // an answer: whatever else waits, waits from now
     }
     if (membership?.joined && membership.moveTo(seq, own !== undefined)) this.#tell(event);
     own?.resolve(event);
@@ -89,14 +89,14 @@ export class Receiver {
 
   #refused(event: ErrorEvent): void {
     const { ref, code } = event;
-    this.#from.connection.awaits(Infinity);
+    this.#from.connection.awaits(false);
+    const { rename } = this.#from.identity;
     const retry = RETRIABLE_ERRORS.includes(code);
     const retryAt = now() + (event.retryAfterMs ?? 1000 + Math.random() * 2000);
     const error = new ClientError(code, event.payload);
     const outgoing = this.#from.outbox.find(ref);
     const [room, membership] =
       [...this.#from.rooms].find(([, asked]) => ref && asked.ref === ref) ?? [];
-    const { rename } = this.#from.identity;
     if (membership === undefined && (code === "rate_limited" || code === "unavailable")) {
       this.#sender.pause(retryAt);
     }

@@ -1,10 +1,13 @@
 /** Says why the server refused something, in the reader's language: one sentence for each reason. */
 
-import type { ErrorEvent } from "../server/protocol.ts";
 import { isolated, strings } from "./strings.ts";
 
 /** What a refusal says of itself. */
-export type Reason = Pick<ErrorEvent, "code" | "field" | "room">;
+export interface Reason {
+  readonly code: string;
+  readonly field?: string;
+  readonly room?: string;
+}
 
 /** The sentence for a refusal, or `undefined` if there is none but the server's own. */
 export function sentenceOf({ code, field, room = "" }: Reason): string | undefined {

@@ -85,9 +85,8 @@ export class Sender {
       frame.push(command);
     }
     if (frame.length) connection.send(frame);
-    const unanswered = outbox.inFlight ||
-      [...rooms.values()].some(({ ref, joined }) => ref && !joined);
-    connection.awaits(unanswered ? Math.min(connection.awaitedSince, time) : Infinity);
+    const isJoining = [...rooms.values()].some(({ ref, joined }) => ref && !joined);
+    connection.awaits(outbox.inFlight || isJoining);
     if (again < Infinity) this.#timer = setTimeout(() => this.flush(), again - time);
   }
 
