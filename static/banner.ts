@@ -23,13 +23,10 @@ export function showConnection(client: Client, announce: (sentence: string) => v
   function show(state: ClientState): void {
     clearInterval(ticking);
     document.documentElement.dataset.connection = state.status;
-    const isDoubtful = state.status === "open" && state.doubtful;
-    banner.hidden = state.status === "open" && !isDoubtful ||
-      !wasLost && state.status === "connecting";
-    button.hidden = state.status === "connecting" || state.status === "open";
+    banner.hidden = state.status === "open" || !wasLost && state.status === "connecting";
+    button.hidden = state.status === "connecting";
     switch (state.status) {
       case "open":
-        if (isDoubtful) says.textContent = strings.doubtful;
         if (wasLost) announce(strings.back);
         wasLost = false;
         break;
@@ -56,5 +53,10 @@ export function showConnection(client: Client, announce: (sentence: string) => v
   }
 
   client.addEventListener("state", ({ detail }) => show(detail));
+  client.addEventListener("doubt", ({ detail: isInDoubt }) => {
+    banner.hidden = !isInDoubt;
+    button.hidden = true;
+    says.textContent = strings.doubtful;
+  });
   show(client.state);
 }

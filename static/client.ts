@@ -20,7 +20,7 @@ import type {
   Message,
   User,
 } from "../server/protocol.ts";
-import { ClientError } from "./client_error.ts";
+import { ClientError, closedError } from "./client_error.ts";
 import {
   type ClientEvents,
   type ClientOptions,
@@ -59,43 +59,32 @@ export class Client extends ClientTarget {
   readonly #connection: Connection;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
-  readonly #listening = new AbortController();
 
   constructor(url: string | URL, options: ClientOptions = {}) {
     super();
     this.#url = new URL(url);
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
-    const identity = options.identity ?? browserStorage("localStorage");
-    this.#identity = new Identity(identity, options.name);
+    const kept = options.identity ?? browserStorage("localStorage");
+    this.#identity = new Identity(kept, options.name);
     this.#outbox = new Outbox(
       options.outbox ?? browserStorage("sessionStorage"),
       options.maxUnsent ?? 256,
     );
     this.#connection = new Connection(this.#url.href, options, this.#identity, {
       state: (state) => this.#dispatch("state", state),
+      doubt: (isInDoubt) => this.#dispatch("doubt", isInDoubt),
       welcomed: (event) => {
         this.#sender.begin(event.limits);
         this.#dispatch("welcome", event);
       },
       received: (event) => this.#receiver.receive(event),
-      detached: () => this.#detached(),
+      detached: () => this.#sender.detached(),
       ended: (reason, forget) => this.#ended(reason, forget),
     });
-    const sources = {
-      connection: this.#connection,
-      identity: this.#identity,
-      outbox: this.#outbox,
-      rooms: this.#rooms,
-    };
+    const [connection, identity, outbox] = [this.#connection, this.#identity, this.#outbox];
+    const sources = { connection, identity, outbox, rooms: this.#rooms };
     this.#sender = new Sender(sources);
     this.#receiver = new Receiver(sources, this.#sender, (...told) => this.#dispatch(...told));
-    if (typeof addEventListener === "function") {
-      const { signal } = this.#listening;
-      // The network changed, or the device slept: the connection may be dead without a word.
-      addEventListener("online", () => this.retry(), { signal });
-      addEventListener("visibilitychange", () => this.retry(), { signal });
-      addEventListener("offline", () => this.#connection.lost(1006, ""), { signal });
-    }
     this.#connection.open();
   }
 
@@ -185,13 +174,8 @@ export class Client extends ClientTarget {
     if (!this.#rooms.get(room)?.joined) return false;
     const retryAfterMs = this.#sender.say(command);
     if (retryAfterMs > 0 && retryAfterMs < Infinity) {
-      const sentence = `Event "${name}" was not sent: that is more than the server allows.`;
-      this.#dispatch("error", {
-        type: "error",
-        code: "rate_limited",
-        payload: sentence,
-        retryAfterMs,
-      });
+      const payload = `Event "${name}" was not sent: that is more than the server allows.`;
+      this.#dispatch("error", { type: "error", code: "rate_limited", payload, retryAfterMs });
     }
     return retryAfterMs === 0;
   }
@@ -233,14 +217,7 @@ export class Client extends ClientTarget {
     if (this.state.status !== "closed") this.#connection.end(1000, "", true);
   }
 
-  #detached(): void {
-    this.#sender.stop();
-    this.#outbox.lost();
-    for (const membership of this.#rooms.values()) membership.lost();
-  }
-
   #ended(reason: string, forget: boolean): void {
-    this.#listening.abort();
     const error = closedError(reason);
     for (const { entered } of this.#rooms.values()) entered.reject(error);
     this.#rooms.clear();
@@ -266,8 +243,4 @@ export class Client extends ClientTarget {
  */
 export function connect(url: string | URL, options?: ClientOptions): Client {
   return new Client(url, options);
-}
-
-function closedError(reason = ""): ClientError {
-  return new ClientError("closed", reason || "The client is closed.");
 }

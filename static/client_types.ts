@@ -55,8 +55,7 @@ export interface ClientOptions {
 /** Where the connection stands. */
 export type ClientState =
   | { readonly status: "connecting" }
-  /** `doubtful` while the server does not answer: it is asked for a sign of life. */
-  | { readonly status: "open"; readonly doubtful?: true }
+  | { readonly status: "open" }
   /** Lost; the next try is at `retryAt` (milliseconds since 1970). */
   | { readonly status: "waiting"; readonly retryAt: number }
   /** For good: by `close`, or by the server with a final close code. */
@@ -65,6 +64,11 @@ export type ClientState =
 /** What a client dispatches, each as the `detail` of a `CustomEvent`. */
 export interface ClientEvents {
   state: ClientState;
+  /**
+   * True when the server does not answer on an open connection, which may be dead; false when something
+   * is heard again. If nothing is, `state` tells that the connection is lost.
+   */
+  doubt: boolean;
   welcome: WelcomeEvent;
   /** `recovered: false`: forget what is shown of the room, the messages that follow are all. */
   joined: JoinedEvent;

@@ -28,6 +28,7 @@ const LASTED_MS = 5_000;
 /** What a connection tells its client. */
 export interface ConnectionHandlers {
   state(state: ClientState): void;
+  doubt(isInDoubt: boolean): void;
   welcomed(event: WelcomeEvent): void;
   /** Anything else that the server says. */
   received(event: Event): void;
@@ -42,6 +43,7 @@ export class Connection {
   readonly #options: ClientOptions;
   readonly #identity: Identity;
   readonly #handlers: ConnectionHandlers;
+  readonly #listening = new AbortController();
   #state: ClientState = { status: "connecting" };
   #transport: Transport | undefined;
   /** The `hello` that is not answered yet. */
@@ -53,7 +55,9 @@ export class Connection {
   /** When the oldest unanswered command went out; Infinity without one. */
   #sentAt = Infinity;
   #probedAt = Infinity;
-  #doubted = false;
+  #isInDoubt = false;
+  /** Whether the oldest unanswered command has made it probe. */
+  #hasProbed = false;
   #deadMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -67,6 +71,12 @@ export class Connection {
     this.#options = options;
     this.#identity = identity;
     this.#handlers = handlers;
+    if (typeof addEventListener !== "function") return;
+    const { signal } = this.#listening;
+    // The network changed, or the device slept: the connection may be dead without a word.
+    addEventListener("online", () => this.check(), { signal });
+    addEventListener("visibilitychange", () => this.check(), { signal });
+    addEventListener("offline", () => this.lost(1006, ""), { signal });
   }
 
   get state(): ClientState {
@@ -101,7 +111,7 @@ export class Connection {
   awaits(isUnanswered: boolean): void {
     if (isUnanswered === this.#sentAt < Infinity) return;
     this.#sentAt = isUnanswered ? now() : Infinity;
-    this.#doubted = false;
+    this.#hasProbed = false;
     if (this.#state.status === "open") this.#watch();
   }
 
@@ -132,6 +142,7 @@ export class Connection {
 
   end(code: number, reason: string, forget = false): void {
     this.#detach();
+    this.#listening.abort();
     this.#setState({ status: "closed", code, reason });
     this.#handlers.ended(reason, forget);
   }
@@ -141,6 +152,7 @@ export class Connection {
     this.#transport?.close();
     this.#transport = this.#byeMs = undefined;
     this.#sentAt = this.#probedAt = Infinity;
+    this.#isInDoubt = this.#hasProbed = false;
     this.#handlers.detached();
   }
 
@@ -182,7 +194,9 @@ export class Connection {
   #heard(): void {
     this.#heardAt = now();
     this.#probedAt = Infinity;
-    if (this.#state.status === "open" && this.#state.doubtful) this.#setState({ status: "open" });
+    if (!this.#isInDoubt) return;
+    this.#isInDoubt = false;
+    this.#handlers.doubt(false);
   }
 
   /** Waits until the server was silent, or a command or a probe unanswered, for too long. */
@@ -190,10 +204,10 @@ export class Connection {
     clearTimeout(this.#timer);
     const answerMs = Math.min(ANSWER_MS, 2 * this.#deadMs);
     const probeMs = Math.min(PROBE_MS, this.#deadMs);
-    const probeAt = this.#doubted ? Infinity : this.#sentAt + Math.min(answerMs, this.#deadMs) / 2;
-    const showAt = this.#state.status === "open" && this.#state.doubtful
+    const probeAt = this.#hasProbed
       ? Infinity
-      : this.#probedAt + probeMs * SHOWN_AFTER;
+      : this.#sentAt + Math.min(answerMs, this.#deadMs) / 2;
+    const showAt = this.#isInDoubt ? Infinity : this.#probedAt + probeMs * SHOWN_AFTER;
     const lostAt = Math.min(
       this.#heardAt + this.#deadMs,
       this.#sentAt + answerMs,
@@ -201,12 +215,15 @@ export class Connection {
     );
     const time = now();
     if (lostAt <= time) return this.lost(1006, "silence");
-    if (showAt <= time) this.#setState({ status: "open", doubtful: true });
+    if (showAt <= time) {
+      this.#isInDoubt = true;
+      this.#handlers.doubt(true);
+      return this.#watch();
+    }
     if (probeAt <= time) {
-      this.#doubted = true;
+      this.#hasProbed = true;
       return this.#probedAt < Infinity ? this.#watch() : this.check();
     }
-    const next = Math.min(lostAt, probeAt, showAt > time ? showAt : Infinity);
-    this.#timer = setTimeout(() => this.#watch(), next - time);
+    this.#timer = setTimeout(() => this.#watch(), Math.min(lostAt, probeAt, showAt) - time);
   }
 }

@@ -48,8 +48,11 @@ export class Sender {
     this.flush();
   }
 
-  stop(): void {
+  /** Nothing that was sent will be answered. */
+  detached(): void {
     clearTimeout(this.#timer);
+    this.#from.outbox.lost();
+    for (const membership of this.#from.rooms.values()) membership.lost();
   }
 
   /** Sends nothing until then. */

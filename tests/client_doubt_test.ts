@@ -10,6 +10,7 @@ import { withFallback } from "../static/fallback.ts";
 import { assert, assertEquals, assertGreater, assertNotEquals } from "./assert.ts";
 import { member, patiently, serve, until } from "./harness.ts";
 import { ask, tokenOf } from "./http.ts";
+import { browserTest } from "./browser.ts";
 import { GatewayProxy } from "./gateway_proxy.ts";
 import { faultProxy } from "./proxy.ts";
 import { chat, joined, me, room, scripted, welcome } from "./scripted_client.ts";
@@ -189,18 +190,18 @@ Deno.test("an event of an unknown type is not taken for one of the client's own"
 
 // --- silence -----------------------------------------------------------------------------------------
 
-Deno.test("a message that a dead network swallowed is stored over another connection, and the state tells", async () => {
+Deno.test("a message that a dead network swallowed is stored over another connection, and it tells that it is in doubt", async () => {
   await using server = await serve({ heartbeatSeconds: 1 });
   await using proxy = faultProxy(server.url);
-  const states: ClientState[] = [];
+  const doubts: boolean[] = [];
   const ada = connect(`${proxy.url}/ws`, QUICK);
-  ada.addEventListener("state", ({ detail }) => states.push(detail));
+  ada.addEventListener("doubt", ({ detail }) => doubts.push(detail));
   try {
     await patiently(ada.join("lobby"), "the room");
     proxy.silence();
     const stored: Message = await patiently(ada.send("lobby", "on the train"), "the message");
     assertEquals(stored.seq, 1);
-    assert(states.some((state) => state.status === "open" && state.doubtful), "it was doubted");
+    assertEquals(doubts, [true]);
     assertEquals((await ask(server, "/rooms/lobby/messages")).json.head, 1);
   } finally {
     ada.close();
@@ -228,6 +229,23 @@ for (const event of ["online", "visibilitychange"]) {
     }
   });
 }
+
+browserTest("it says that the server does not answer, and that it is back", async (chrome) => {
+  await using server = await serve({ heartbeatSeconds: 3 });
+  await using proxy = faultProxy(server.url);
+  const page = await chrome.open(proxy.url);
+  await page.locator("html[data-connection=open]").waitFor();
+  proxy.silence();
+  await page.locator("#say").fill("hello?");
+  await page.locator("#say").press("Enter");
+  await page.locator("#banner", { hasText: "does not answer" }).waitFor();
+  await page.locator(".line > .text", { hasText: "hello?" }).waitFor();
+  await until(
+    async () => (await ask(server, "/rooms/lobby/messages")).json.head === 1,
+    "the message",
+  );
+  await page.locator("#banner").waitFor({ state: "hidden" });
+});
 
 // --- emit() ------------------------------------------------------------------------------------------
 
