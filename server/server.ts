@@ -17,7 +17,8 @@ import type { StaticFiles } from "./http/static_files.ts";
 import { asksForUpgrade, examine } from "./http/upgrade.ts";
 import { Identity } from "./identity.ts";
 import { Census } from "./limits.ts";
-import { type Log, reason } from "./log.ts";
+import { Listener } from "./listener.ts";
+import { harmless, type Log, reason } from "./log.ts";
 import type { Options } from "./options.ts";
 import { encode, Refusal } from "./protocol.ts";
 import { Frame } from "./broker/broker.ts";
@@ -35,6 +36,8 @@ export interface Parts {
 /** How long a stop waits for commits, and then for peers to answer the close. */
 const COMMIT_MS = 2000;
 const GOODBYE_MS = 1500;
+/** How long a check waits for a tick: a sound one comes in a few milliseconds. */
+const TICK_MS = 2000;
 
 export class Server implements AsyncDisposable {
   readonly #parts: Parts;
@@ -53,10 +56,11 @@ export class Server implements AsyncDisposable {
   /** Called when the last socket is gone. */
   #vacated = () => {};
   readonly #context: ConnectionContext;
-  #listener: Deno.HttpServer<Deno.NetAddr> | undefined;
+  #listener: Listener | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(parts: Parts) {
+  constructor(given: Parts) {
+    const parts = { ...given, log: harmless(given.log) };
     const { options, broker } = parts;
     const now = () => performance.now();
     this.#parts = parts;
@@ -76,14 +80,14 @@ export class Server implements AsyncDisposable {
   /** Where it listens, such as `http://127.0.0.1:8080`; empty before `listen`. */
   get url(): string {
     if (this.#listener === undefined) return "";
-    const { hostname, port } = this.#listener.addr;
+    const { hostname, port } = this.#listener;
     const scheme = this.#parts.options.cert === "" ? "http" : "https";
     return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
   }
 
   /** The port that it listens on; 0 before `listen`. */
   get port(): number {
-    return this.#listener?.addr.port ?? 0;
+    return this.#listener?.port ?? 0;
   }
 
   /** Where the messages are, for people. */
@@ -109,19 +113,16 @@ export class Server implements AsyncDisposable {
   listen(): void {
     const { host, port, cert, key, workers } = this.#parts.options;
     const tls = cert === ""
-      ? {}
+      ? undefined
       : { cert: Deno.readTextFileSync(cert), key: Deno.readTextFileSync(key) };
-    this.#listener = Deno.serve(
-      {
-        hostname: host,
-        port,
-        reusePort: workers > 1,
-        ...tls,
-        onListen: () => {},
-        onError: (thrown) => this.#failed(thrown),
-      },
-      (request, info) => this.fetch(request, info),
-    );
+    this.#listener = new Listener({
+      hostname: host,
+      port,
+      reusePort: workers > 1,
+      tls,
+      onError: (thrown) => this.#failed(thrown),
+      handler: (request, info) => this.fetch(request, info),
+    }, this.#parts.log);
   }
 
   /** Answers one request: what `Deno.serve` calls, and what an embedding program may call. */
@@ -132,6 +133,18 @@ export class Server implements AsyncDisposable {
       return this.#failed(thrown);
     }
   };
+
+  /**
+   * Looks whether the server still does its work: whether its tick comes, and what it commits is kept.
+   *
+   * @throws {Error} if not. Then it is best to stop it and to start another.
+   */
+  async check(): Promise<void> {
+    let ticked = false;
+    await within(TICK_MS, this.#hub.ticked().then(() => ticked = true));
+    if (!ticked) throw new Error("The tick has stopped.");
+    await this.#parts.broker.check();
+  }
 
   /** Says goodbye to all clients, commits what was accepted, and stops. May be called repeatedly. */
   stop(): Promise<void> {
@@ -214,7 +227,7 @@ export class Server implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
-    await within(COMMIT_MS, this.#hub.drain());
+    await within(COMMIT_MS, this.#safely(this.#hub.drain()));
     const { returnSeconds } = this.#parts.options;
     for (const connection of [...this.#connections]) {
       // Each its own moment, so that they do not all come back in the same one.
@@ -229,8 +242,17 @@ export class Server implements AsyncDisposable {
     this.#heartbeat.stop();
     this.#watch.stop();
     this.#hub.close();
-    await within(GOODBYE_MS, this.#listener?.shutdown());
+    await within(GOODBYE_MS, this.#safely(this.#listener?.shutdown()));
     await this.#parts.broker[Symbol.asyncDispose]();
+  }
+
+  /** A step of the stop. If it fails, that is logged, and the next step comes all the same. */
+  async #safely(step: Promise<unknown> | undefined): Promise<void> {
+    try {
+      await step;
+    } catch (thrown) {
+      this.#parts.log.error("stop failed", { reason: reason(thrown) });
+    }
   }
 }
 

@@ -5,8 +5,9 @@
  */
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
-import { reason } from "./log.ts";
+import { consoleLog, reason } from "./log.ts";
 import { createServer, type Options, type Server } from "./mod.ts";
+import { catchUnforeseen } from "./safety_net.ts";
 
 /** What a thread is told. */
 export type Order = { readonly start: Options } | "stop";
@@ -18,7 +19,7 @@ let server: Server | undefined;
 
 async function carryOut(order: Order): Promise<Answer> {
   try {
-    if (order === "stop") await server?.stop();
+    if (order === "stop") await stop();
     else await start(order.start);
     return {};
   } catch (thrown) {
@@ -27,8 +28,22 @@ async function carryOut(order: Order): Promise<Answer> {
 }
 
 async function start(options: Options): Promise<void> {
-  server = await createServer(options);
-  server.listen();
+  const started = await createServer(options);
+  server = started;
+  started.listen();
+  const takeNetAway = catchUnforeseen(consoleLog, started, async () => {
+    await stop();
+    takeNetAway();
+    reportError(new Error("unsound")); // which ends this thread, and it is replaced
+  });
+}
+
+async function stop(): Promise<void> {
+  try {
+    await server?.stop();
+  } finally {
+    await consoleLog.flush();
+  }
 }
 
 self.onmessage = async ({ data }: MessageEvent<Order>) => {

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Log } from "./log.ts";
+import { type Log, reason } from "./log.ts";
 import type { Options } from "./options.ts";
 import type { Answer, Order } from "./worker.ts";
 
@@ -44,7 +44,12 @@ export class Workers {
   }
 
   async #start(): Promise<void> {
-    const thread = new Worker(this.#script, { type: "module" });
+    let thread: Worker;
+    try {
+      thread = new Worker(this.#script, { type: "module" });
+    } catch (thrown) {
+      return this.#replace(reason(thrown)); // the system has no more threads or files for now
+    }
     this.#threads.add(thread);
     thread.onerror = (event) => {
       event.preventDefault(); // or all the others would go with it
@@ -57,6 +62,10 @@ export class Workers {
   #failed(thread: Worker, why: string): void {
     if (!this.#threads.delete(thread)) return;
     thread.terminate();
+    this.#replace(why);
+  }
+
+  #replace(why: string): void {
     if (this.#stopping) return;
     this.#log.error("worker failed", { reason: why });
     const timer = setTimeout(() => {

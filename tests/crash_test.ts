@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "./assert.ts";
 import { Checker, readLog } from "./checker.ts";
 import { Crowd } from "./crowd.ts";
-import { connect } from "./harness.ts";
+import { connect, until } from "./harness.ts";
 import { seeded } from "./proxy.ts";
 import { ServerProcess } from "./server_process.ts";
 
@@ -58,9 +58,12 @@ Deno.test(`killed in the middle of a write: the checker is content, seed ${SEED}
   for (let time = 0; time < 3; time++) {
     await crowd.echoes(50);
     const { size } = await Deno.stat(`${server.db}-wal`);
-    // The system kills it at that byte of the write-ahead log: a frame of it is there in part.
+    // Its write stops at that byte of the write-ahead log: a frame of it is there in part.
     await server.limitFiles(size + 1 + Math.floor(8000 * random()));
-    assertEquals((await crowd.meanwhile(server.ended()))?.signal, "SIGXFSZ");
+    const { unavailable } = crowd.checker;
+    const isStopped = () => crowd.checker.unavailable > unavailable;
+    await crowd.meanwhile(until(isStopped, "the write to be stopped"));
+    await server.kill();
     await server.restart();
     await crowd.checker.check(server);
   }

@@ -5,6 +5,7 @@
  */
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
+import "./netless.ts";
 import "../server/worker.ts";
 
 const channel = new BroadcastChannel("parley: dying worker");

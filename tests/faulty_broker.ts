@@ -21,7 +21,7 @@ import type { Authorize, Options } from "../server/mod.ts";
 import { Server } from "../server/server.ts";
 import { silentLog } from "../server/log.ts";
 
-type Call = "open" | "state" | "publish" | "read" | "signal";
+type Call = "open" | "state" | "publish" | "read" | "signal" | "check";
 
 export class FaultyBroker implements Broker {
   readonly #inner: Broker;
@@ -75,6 +75,10 @@ export class FaultyBroker implements Broker {
   signal(room: string, signal: Signal): void {
     if (this.failing.has("signal")) throw new Error("signal failed, as it was told to");
     this.#inner.signal(room, signal);
+  }
+
+  async check(): Promise<void> {
+    await this.#call("check", () => this.#inner.check());
   }
 
   /** Where a log stands, past all faults. */

@@ -117,6 +117,17 @@ Deno.test("a second program on the same database is refused, and the first goes 
   });
 });
 
+for (const signal of ["SIGHUP", "SIGQUIT", "SIGUSR2", "SIGPWR", "SIGXCPU", "SIGALRM"] as const) {
+  Deno.test(`${signal} stops the program in order, as SIGTERM does`, async () => {
+    await using program = await Program.start(["--db", ":memory:"]);
+    await using client = await connect(program);
+    program.signal(signal);
+    await client.next("bye");
+    assertEquals((await client.closed).code, 1012);
+    assertEquals((await program.ended()).code, 0);
+  });
+}
+
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   Deno.test(`${signal}: every client is told, what was accepted is kept, and it leaves with 0`, async () => {
     await withFolder(async (folder) => {

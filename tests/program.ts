@@ -38,30 +38,42 @@ export class Program implements AsyncDisposable {
     ]);
   }
 
-  /** Starts it, and waits for nothing. */
+  /**
+   * Starts it, and waits for nothing.
+   *
+   * @param prefix the command that starts the command.
+   * @param script what Deno is told in place of the task.
+   */
   // deno-lint-ignore require-await -- so that nobody who waits for it has to change
   static async run(
     args: readonly string[],
     env: Readonly<Record<string, string>> = {},
+    prefix: readonly string[] = [],
+    script?: readonly string[],
   ): Promise<Program> {
     const task = startTask();
-    const command = new Deno.Command(Deno.execPath(), {
-      args: [...task.args, ...args],
+    const command = [...prefix, Deno.execPath(), ...(script ?? task.args), ...args];
+    const [program = "", ...rest] = command;
+    const process = new Deno.Command(program, {
+      args: rest,
       cwd: task.cwd,
       env: { NO_COLOR: "1", ...task.env, ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
     });
-    return new Program(command.spawn());
+    return new Program(process.spawn());
   }
 
   /** Starts it on a free port, unless told otherwise, and waits until it says where it is. */
   static async start(
     args: readonly string[],
     env: Readonly<Record<string, string>> = {},
+    prefix: readonly string[] = [],
+    script?: readonly string[],
   ): Promise<Program> {
-    const program = await Program.run(["--port", "0", "--rate", "0", ...args], env);
+    const settings = ["--port", "0", "--rate", "0", ...args];
+    const program = await Program.run(settings, env, prefix, script);
     let ended = false;
     void program.#process.status.then(() => ended = true);
     await until(() => ended || program.#address() !== undefined, "the program to start");

@@ -40,7 +40,7 @@ export class ServerProcess extends Child {
     return started;
   }
 
-  /** How large it may make a file from now on; a write over that kills it, unless it is spared. */
+  /** How large it may make a file from now on; a write over that fails, as on a full disk. */
   async limitFiles(bytes: number | "unlimited"): Promise<void> {
     const args = ["--pid", `${this.pid}`, `--fsize=${bytes}:`];
     const { success, stderr } = await new Deno.Command("prlimit", { args }).output();

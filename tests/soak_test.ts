@@ -3,13 +3,23 @@
  *
  * @module
  */
-import { assertEquals } from "./assert.ts";
+import { assertEquals, assertLess } from "./assert.ts";
+import { cutConnections } from "./cut_connections.ts";
 import { type Row, soak, verdict } from "./soak.ts";
 
 Deno.test("rooms, connections and messages leave nothing behind (the short form)", async () => {
   const plan = { rounds: 6, rooms: 12_000, connections: 600, messages: 180_000 };
   const rows = await soak(plan, () => {});
   assertEquals([rows.length, verdict(rows)], [6, []]);
+});
+
+const seed = Math.floor(Math.random() * 2 ** 32);
+
+Deno.test(`streams and sockets that are cut at once harm nobody (the short form), seed ${seed}`, async () => {
+  const plan = { streams: 300, sockets: 300, restSeconds: 0, heartbeatSeconds: 1, seed };
+  const { said, heard, before, after } = await cutConnections(plan);
+  assertEquals([heard, after.connections], [said, 2]);
+  assertLess(after.rssBytes - before.rssBytes, 50e6);
 });
 
 Deno.test("the verdict of a soak names what grew, and passes over what comes and goes", () => {

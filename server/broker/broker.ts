@@ -157,6 +157,12 @@ export interface Broker extends AsyncDisposable {
   reach?(room: string, seq: number): Promise<void>;
   /** Carries something that is not stored: at most once. */
   signal(room: string, signal: Signal): void;
+  /**
+   * Looks whether what is committed from now on is kept. Storage that is away for now is no fault.
+   *
+   * @throws {BrokerError} if it would be lost, for example because the file was deleted.
+   */
+  check(): Promise<void>;
 }
 
 /**

@@ -123,6 +123,11 @@ export class SqliteBroker implements Broker {
     if (this.#open.has(room)) this.#listener.signalled(room, signal);
   }
 
+  // deno-lint-ignore require-await
+  async check(): Promise<void> {
+    this.#store.check();
+  }
+
   /** One small step through the rooms, removing messages that are older than is kept. */
   prune(): void {
     try {

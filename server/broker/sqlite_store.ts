@@ -98,6 +98,12 @@ export class SqliteStore {
       : this.#readAfter(log, range.after, range);
   }
 
+  /** @throws {BrokerError} if what is written would be lost, or nothing can be written. */
+  check(): void {
+    this.#stored.mustStillBeThere();
+    this.#transaction(() => {});
+  }
+
   /** One small step through the rooms, removing what is older at that moment than is kept. */
   prune(now: number): void {
     this.#stored.mustStillBeThere();

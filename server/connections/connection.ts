@@ -80,6 +80,11 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
     return join(frames);
   }
 
+  /** Whether it says and hears nothing more. */
+  protected get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   get ready(): boolean {
     if (this.#ended || this.#blocked) return false;
     const most = this.context.hub.context.options.highWaterBytes;

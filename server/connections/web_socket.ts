@@ -28,16 +28,23 @@ export class WebSocketConnection extends Connection {
   readonly #frameBytes: number;
   #heard = false;
   #lingering: ReturnType<typeof setTimeout> | undefined;
+  readonly #opening: ReturnType<typeof setTimeout>;
 
   constructor(socket: WebSocket, handshake: Handshake, context: ConnectionContext) {
     super(context);
     this.#socket = socket;
     this.#batched = handshake.protocol === SUBPROTOCOLS.batched;
-    this.#frameBytes = context.hub.context.options.frameBytes;
+    const { frameBytes, stallSeconds } = context.hub.context.options;
+    this.#frameBytes = frameBytes;
     this.session = new Session(context.hub, this, this.#batched);
-    if (handshake.protocol === undefined) {
-      socket.onopen = () => this.session.enter(handshake.plain.room, handshake.plain.name);
-    }
+    // A socket made from a copy of its request, as frameworks make them, never opens and never closes.
+    this.#opening = setTimeout(() => this.release(), stallSeconds * 1000);
+    socket.onopen = () => {
+      clearTimeout(this.#opening);
+      if (this.hasEnded) return socket.close();
+      if (handshake.protocol !== undefined) return;
+      this.session.enter(handshake.plain.room, handshake.plain.name);
+    };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = () => {
       clearTimeout(this.#lingering);
@@ -45,6 +52,11 @@ export class WebSocketConnection extends Connection {
     };
     // A close event follows, or not.
     socket.onerror = () => this.release();
+  }
+
+  override end(): void {
+    clearTimeout(this.#opening);
+    super.end();
   }
 
   protected override readQueuedBytes(): number {
@@ -68,6 +80,7 @@ export class WebSocketConnection extends Connection {
    */
   protected override shut(code: CloseCode, reason: string): void {
     const socket = this.#socket;
+    if (socket.readyState === WebSocket.CONNECTING) return this.release();
     const { now } = this.context.hub.context;
     const until = now() + LINGER_MS;
     const attempt = () => {

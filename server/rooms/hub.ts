@@ -52,6 +52,8 @@ const GATHER_MS = 10;
 /** Text waiting while the broker is slow: above it, senders are told to come back later. */
 const QUEUE_CHARS = 16_777_216;
 const RETRY_MS = 1000;
+/** A commit that takes longer is logged. */
+const SLOW_COMMIT_MS = 1000;
 
 export class Hub {
   readonly people = new People();
@@ -160,6 +162,18 @@ export class Hub {
     this.#tickSoon();
   }
 
+  /** Settles after the next tick: never, if the tick has stopped. */
+  ticked(): Promise<void> {
+    return new Promise((resolve) =>
+      this.flushSoon({
+        flush() {
+          resolve();
+          return false;
+        },
+      })
+    );
+  }
+
   /** Takes no more messages, and settles when all that were taken are committed and written. */
   async drain(): Promise<void> {
     this.#closed = true;
@@ -219,6 +233,8 @@ export class Hub {
     const batch = this.#takeBatch();
     const refuse = ({ sender, ref }: Pending) =>
       this.#safely(() => sender.refuse(unavailable(), ref));
+    const { log, now } = this.context;
+    const begun = now();
     try {
       // The broker has called `committed` for all of it when this returns.
       const receipts = await this.context.broker.publish(batch, refuse);
@@ -226,8 +242,12 @@ export class Hub {
         this.#safely(() => draft.sender.stored(draft.room, seq, event, repeated));
       }
     } catch (thrown) {
-      this.context.log.error("commit failed", { messages: batch.length, reason: reason(thrown) });
+      log.error("commit failed", { messages: batch.length, reason: reason(thrown) });
       batch.forEach(refuse);
+    }
+    const milliseconds = Math.round(now() - begun);
+    if (milliseconds > SLOW_COMMIT_MS) {
+      log.warn("slow commit", { messages: batch.length, milliseconds });
     }
   }
 

@@ -1,0 +1,151 @@
+/**
+ * What nobody thought of: the program's last net, its last words, and peers that go while it stops.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "./assert.ts";
+import { connect, until } from "./harness.ts";
+import { Program } from "./program.ts";
+import { seeded } from "./proxy.ts";
+
+/** The program with a door through which a test lets in what nobody thought of. */
+const SCRIPT = ["run", "-A", "--lock=tests/deno.lock", "tests/troubled_program.ts"];
+
+/** Starts it on a file of its own. */
+async function withTroubled(
+  act: (program: Program, db: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "parley-" });
+  const db = `${folder}/parley.db`;
+  try {
+    await using program = await Program.start(["--db", db], {}, [], SCRIPT);
+    await act(program, db);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+for (const what of ["rejection", "throw", "timer"] as const) {
+  Deno.test(`an unforeseen ${what} is logged with its stack, and the program goes on`, async () => {
+    await withTroubled(async (program) => {
+      await using client = await connect(program);
+      await client.next("joined");
+      await fetch(`${program.url}/trouble/${what}`).then((response) => response.body?.cancel());
+      await until(() => program.err.includes("unforeseen"), "the trouble to be logged");
+      assertMatch(
+        program.err,
+        /^\S+ error unforeseen reason="[^\n]*as it was told to" stack=[^\n]+\n/,
+      );
+      assertStringIncludes(program.err, "troubled_program.ts");
+      client.send({ type: "chat", payload: "still here" });
+      await client.next("chat");
+      program.signal("SIGTERM");
+      await client.next("bye");
+      assertEquals((await program.ended()).code, 0);
+    });
+  });
+}
+
+Deno.test("many unforeseen rejections are gathered", async () => {
+  await withTroubled(async (program) => {
+    for (let n = 0; n < 50; n++) {
+      await fetch(`${program.url}/trouble/rejection`).then((response) => response.body?.cancel());
+    }
+    program.signal("SIGTERM");
+    const { code, err } = await program.ended();
+    assertEquals(code, 0);
+    const lines = err.split("\n").filter((line) => line.includes("unforeseen"));
+    const counts = lines.map((line) => Number(/ count=(\d+)$/.exec(line)?.[1] ?? 1));
+    assertEquals(counts.reduce((sum, count) => sum + count, 0), 50, err);
+    assert(lines.length < 10, err);
+  });
+});
+
+Deno.test("an unforeseen rejection while the database is gone stops the program in order", async () => {
+  await withTroubled(async (program, db) => {
+    await using client = await connect(program);
+    await client.next("joined");
+    await Deno.remove(db);
+    await fetch(`${program.url}/trouble/rejection`).then((response) => response.body?.cancel());
+    await client.next("bye");
+    assertEquals((await client.closed).code, 1012);
+    const { code, err } = await program.ended();
+    assertEquals(code, 1);
+    assertStringIncludes(err, "error unsound reason=");
+    assertStringIncludes(err, "removed or replaced");
+  });
+});
+
+const seed = Math.floor(Math.random() * 2 ** 32);
+
+Deno.test(`SIGTERM while the peers of streams go: the others are told, and it leaves with 0, seed ${seed}`, async () => {
+  const random = seeded(seed);
+  await using program = await Program.start([
+    "--db",
+    ":memory:",
+    "--max-connections-per-address",
+    "0",
+  ]);
+  const members = [await connect(program), await connect(program)];
+  for (let n = 0; n < 10; n++) {
+    members[0]?.send({ type: "chat", payload: "x".repeat(16_000) });
+    await members[0]?.next("chat");
+  }
+  const { hostname, port } = new URL(program.url);
+  const request = new TextEncoder().encode(
+    `GET /rooms/lobby/events HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`,
+  );
+  const connections = await Promise.all(Array.from({ length: 100 }, async () => {
+    const connection = await Deno.connect({ hostname, port: Number(port) });
+    await connection.write(request);
+    return connection;
+  }));
+  // Some have read nothing yet, some go before the signal, and some go while it is carried out.
+  const going = connections.map(async (connection) => {
+    await new Promise((resolve) => setTimeout(resolve, random() * 10));
+    connection.close();
+  });
+  await new Promise((resolve) => setTimeout(resolve, random() * 5));
+  program.signal("SIGTERM");
+  for (const member of members) {
+    await member.next("bye");
+    assertEquals((await member.closed).code, 1012);
+  }
+  await Promise.all(going);
+  const { code, err } = await program.ended();
+  assertEquals([code, err.includes("unforeseen")], [0, false], err);
+});
+
+Deno.test("a log disk that is full costs the lines, and nothing else", async () => {
+  const toFull = ["bash", "-c", 'exec "$@" 2>/dev/full', "bash"];
+  await using program = await Program.start(["--db", ":memory:"], {}, toFull, SCRIPT);
+  await using client = await connect(program);
+  for (let n = 0; n < 20; n++) {
+    await fetch(`${program.url}/trouble/rejection`).then((response) => response.body?.cancel());
+  }
+  client.send({ type: "chat", payload: "still here" });
+  await client.next("chat");
+  program.signal("SIGTERM");
+  await client.next("bye");
+  assertEquals((await program.ended()).code, 0);
+});
+
+Deno.test("a log reader that is stuck holds up neither the program nor its end", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "parley-" });
+  const pipe = `${folder}/pipe`;
+  await new Deno.Command("mkfifo", { args: [pipe] }).output();
+  // It opens the pipe for reading too, so that opening it does not wait, and nobody ever reads.
+  const toPipe = ["bash", "-c", `exec "$@" 2<>${pipe}`, "bash"];
+  try {
+    await using program = await Program.start(["--db", ":memory:"], {}, toPipe, SCRIPT);
+    await using client = await connect(program);
+    await fetch(`${program.url}/trouble/flood`).then((response) => response.body?.cancel());
+    client.send({ type: "chat", payload: "still here" });
+    await client.next("chat");
+    program.signal("SIGTERM");
+    await client.next("bye");
+    assertEquals((await program.ended()).code, 0);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
