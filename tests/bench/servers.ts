@@ -10,6 +10,7 @@ export const SCRATCH = `${HERE}/.run`;
 
 const LIMITS = [
   "rate",
+  "address-rate",
   "bad-commands",
   "max-connections",
   "max-connections-per-address",
@@ -18,7 +19,7 @@ const LIMITS = [
 ];
 
 /** The `start` task: what it sets, and what it gives to `deno`. */
-const START = startTask();
+const START = startTask(ROOT);
 
 export type ServerId =
   | "parley"
@@ -30,7 +31,7 @@ export type ServerId =
   | "synced"
   | "batched";
 
-interface ServerKind {
+export interface ServerKind {
   readonly label: string;
   readonly dialect: Dialect;
   readonly folder: string;
@@ -87,9 +88,13 @@ export interface StartOptions {
 }
 
 /** Starts a server and waits for the line that names its port. */
-export async function start(id: ServerId, options: StartOptions = {}): Promise<Running> {
-  const { command, folder } = SERVERS[id];
-  const db = options.db ?? `${SCRATCH}/${id}-${crypto.randomUUID()}.db`;
+export async function start(
+  which: ServerId | ServerKind,
+  options: StartOptions = {},
+): Promise<Running> {
+  const kind = typeof which === "string" ? SERVERS[which] : which;
+  const { command, folder } = kind;
+  const db = options.db ?? `${SCRATCH}/${crypto.randomUUID()}.db`;
   const [program = "", ...args] = [...command(db), ...(options.flags ?? [])];
   const begin = performance.now();
   const child = new Deno.Command(program, {
@@ -117,7 +122,7 @@ export async function start(id: ServerId, options: StartOptions = {}): Promise<R
   return {
     port,
     pid: child.pid,
-    dialect: SERVERS[id].dialect,
+    dialect: kind.dialect,
     startSeconds: (performance.now() - begin) / 1000,
     async stop() {
       child.kill("SIGTERM");
@@ -137,22 +142,33 @@ export async function removeDatabase(path: string): Promise<void> {
   }
 }
 
-/** As its user starts it (the `start` task), with the limits off that a benchmark would run into. */
-function parley(label: string, database: (file: string) => string): ServerKind {
-  const unlimited = LIMITS.flatMap((name) => [`--${name}`, "0"]);
+/**
+ * Parley as its user starts it (the `start` task), with the limits off that a benchmark would meet.
+ *
+ * @param root the checkout to start: another one may be of another commit.
+ */
+export function parley(
+  label: string,
+  database: (file: string) => string,
+  root = ROOT,
+): ServerKind {
+  const { settings, flags } = startTask(root);
+  const readme = Deno.readTextFileSync(`${root}/README.md`);
+  const known = LIMITS.filter((name) => readme.includes(`--${name}\``));
+  const unlimited = known.flatMap((name) => [`--${name}`, "0"]);
   return {
     label,
     dialect: "batched",
-    folder: ROOT,
+    folder: root,
     command: (file) => [
-      ...["env", ...START.settings, Deno.execPath(), ...START.flags],
+      ...["env", ...settings, Deno.execPath(), ...flags],
       ...["--port", "0", ...unlimited, "--db", database(file)],
     ],
   };
 }
 
-function startTask() {
-  const config = JSON.parse(Deno.readTextFileSync(`${ROOT}/deno.json`));
+function startTask(root: string) {
+  const config = JSON.parse(Deno.readTextFileSync(`${root}/deno.json`));
   const [settings = "", flags = ""] = String(config.tasks.start).split(/\bdeno (?=run )/);
   return { settings: settings.trim().split(" "), flags: flags.split(" ") };
 }
