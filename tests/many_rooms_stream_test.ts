@@ -121,6 +121,17 @@ Deno.test("a refused room gets an error that names it, and the stream of the oth
   assertEquals(stream.lastEventId, `,${joined.epoch}:1,`);
 });
 
+Deno.test("a stream whose rooms are all refused for now ends, and says when to come back", async () => {
+  await using server = await serve({ maxMembersPerRoom: 1, returnSeconds: 0 });
+  await using _a = await member(server, { room: "a" });
+  await using _b = await member(server, { room: "b" });
+  await using stream = await Stream.open(server, { rooms: ["a", "b"] });
+  assertEquals((await stream.take("error", 2)).map(({ room }) => room), ["a", "b"]);
+  await until(() => stream.ended, "the stream to end");
+  assertGreater(stream.retry ?? 0, 4000);
+  await until(() => server.connectionCount === 2, "the stream to be cleaned up");
+});
+
 const REFUSALS: readonly (readonly [what: string, query: string, field: string])[] = [
   ["there are 21 rooms", Array.from({ length: 21 }, (_, n) => `room=r${n}`).join("&"), "room"],
   ["a room is named twice", "room=a&room=b&room=a", "room"],

@@ -68,10 +68,10 @@ export class EventStreamConnection extends Connection {
         this.session.refuse(thrown, undefined, room);
       }
     }
+    if (seconds !== undefined) this.#timer = setTimeout(() => this.close(1001), seconds * 1000);
     const { returnSeconds } = this.context.hub.context.options;
     const retry = retryLine(returnMs(returnSeconds)) + "\n";
     this.#controller?.enqueue(new TextEncoder().encode(retry));
-    if (seconds !== undefined) this.#timer = setTimeout(() => this.close(1001), seconds * 1000);
   }
 
   override end(): void {
