@@ -223,6 +223,8 @@ export interface ErrorEvent {
   readonly field?: string;
   /** The refused command's own. */
   readonly ref?: string;
+  /** The room that cannot be joined: a stream of several rooms goes on without it. */
+  readonly room?: string;
   /** Try again, but not sooner than this. */
   readonly retryAfterMs?: number;
 }

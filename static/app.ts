@@ -17,6 +17,7 @@ import { OwnName } from "./own_name.ts";
 import { startPanels } from "./panels.ts";
 import { People } from "./people_list.ts";
 import { forget, remember, remembered } from "./remembered.ts";
+import { sentenceOf } from "./refusals.ts";
 import { roomAddress, RoomList } from "./room_list.ts";
 import { isolated, strings } from "./strings.ts";
 import { toast } from "./toast.ts";
@@ -71,7 +72,8 @@ function enter(name: string): Room {
   byId("stage", HTMLElement).append(list.element);
   client.join(name).catch((error: unknown) => {
     if (!(error instanceof ClientError) || error.code === "left" || error.code === "closed") return;
-    toast(strings.refused(isolated(name), error.message));
+    const { code, message } = error;
+    toast(sentenceOf({ code, room: name }) ?? strings.refused(isolated(name), message));
     leave(name);
   });
   return room;
@@ -159,13 +161,15 @@ client.addEventListener("typing", ({ detail: { room, from, payload } }) => {
 });
 
 client.addEventListener("error", ({ detail }) => {
-  if (detail.room !== undefined) {
-    if (RETRIABLE_ERRORS.includes(detail.code)) toast(strings.roomFull(isolated(detail.room)));
-  } else if (detail.field === "name") {
+  if (detail.field === "name") {
     ownName.refused();
     toast(strings.nameRefused(detail.payload));
+    return;
   }
   // The rest is about what nobody waits for, such as typing where one may only read.
+  const isWaitedFor = detail.room !== undefined || client.state.status !== "open";
+  const sentence = sentenceOf(detail);
+  if (isWaitedFor && sentence && RETRIABLE_ERRORS.includes(detail.code)) toast(sentence);
 });
 
 // --- showing ----------------------------------------------------------------------------------

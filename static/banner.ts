@@ -53,5 +53,10 @@ export function showConnection(client: Client, announce: (sentence: string) => v
   }
 
   client.addEventListener("state", ({ detail }) => show(detail));
+  client.addEventListener("doubt", ({ detail: isInDoubt }) => {
+    banner.hidden = !isInDoubt;
+    button.hidden = true;
+    says.textContent = strings.doubtful;
+  });
   show(client.state);
 }

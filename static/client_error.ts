@@ -22,3 +22,8 @@ export function quietly<T>(settled: PromiseWithResolvers<T>): PromiseWithResolve
   settled.promise.catch(() => {});
   return settled;
 }
+
+/** Why nothing can be done with a client any more. */
+export function closedError(reason = ""): ClientError {
+  return new ClientError("closed", reason || "The client is closed.");
+}

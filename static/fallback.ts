@@ -20,18 +20,20 @@ export interface FallbackOptions {
   readonly patienceMs?: number;
   /** How often WebSocket is tried again. @default 30_000 */
   readonly againMs?: number;
+  /** An event stream on which nothing was heard for so long is held back on its way. @default 5_000 */
+  readonly heldBackMs?: number;
 }
 
 /** WebSocket, or HTTP where that is blocked. */
 export const automatic: OpenTransport = (url, handlers) => withFallback({}, url, handlers);
 
 export function withFallback(
-  { patienceMs = 3_000, againMs = 30_000 }: FallbackOptions,
+  { patienceMs = 3_000, againMs = 30_000, heldBackMs = 5_000 }: FallbackOptions,
   url: string,
   handlers: TransportHandlers,
 ): Transport {
   let heard = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: ReturnType<typeof setTimeout>;
   let probe: Transport | undefined;
 
   const socket = webSocket(url, {
@@ -41,16 +43,16 @@ export function withFallback(
       clearTimeout(timer);
       handlers.received(events);
     },
-    closed: (code, reason) => heard || !hasHttp() ? handlers.closed(code, reason) : giveUp(),
+    closed: (code, reason) => heard ? handlers.closed(code, reason) : giveUp(),
   });
   let transport = socket;
-  if (hasHttp()) timer = setTimeout(giveUp, patienceMs);
+  timer = setTimeout(giveUp, patienceMs);
 
   function giveUp(): void {
     clearTimeout(timer);
     socket.close();
     // Opened for a second time perhaps: the client then says its hello again, which is all it said.
-    transport = overHttp(url, handlers);
+    transport = overHttp(heldBackMs, url, handlers);
     timer = setTimeout(tryAgain, againMs);
   }
 
@@ -72,8 +74,4 @@ export function withFallback(
       transport.close();
     },
   };
-}
-
-function hasHttp(): boolean {
-  return typeof EventSource === "function";
 }

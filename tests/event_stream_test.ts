@@ -229,7 +229,7 @@ Deno.test("a stream that cannot be let in after all is told so, and ends", async
   server.listen();
   await using stream = await Stream.open(server);
   assertEquals((await stream.next("error")).code, "unavailable");
-  assertEquals(stream.retry, 1000);
+  assertGreater(stream.retry ?? 0, 4000);
   await until(() => stream.ended, "the stream to end");
   await until(() => server.connectionCount === 0, "the stream to be cleaned up");
 });

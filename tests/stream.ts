@@ -18,6 +18,10 @@ export interface Block {
 
 export interface StreamOptions {
   readonly room?: string;
+  /** Several rooms in one stream, in place of `room`. */
+  readonly rooms?: readonly string[];
+  /** The cursors of `rooms`, in their order. */
+  readonly after?: readonly string[];
   readonly query?: Readonly<Record<string, string>>;
   readonly lastEventId?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
@@ -43,9 +47,14 @@ export class Stream implements AsyncDisposable {
 
   static async open(
     server: { readonly url: string },
-    { room = "lobby", query = {}, lastEventId = "", headers = {} }: StreamOptions = {},
+    { room = "lobby", rooms, after = [], query = {}, lastEventId = "", headers = {} }:
+      StreamOptions = {},
   ): Promise<Stream> {
-    const path = `/rooms/${encodeURIComponent(room)}/events?${new URLSearchParams(query)}`;
+    const search = new URLSearchParams(query);
+    for (const name of rooms ?? []) search.append("room", name);
+    for (const cursor of after) search.append("after", cursor);
+    const where = rooms === undefined ? `/rooms/${encodeURIComponent(room)}/events` : "/events";
+    const path = `${where}?${search}`;
     const response = await fetch(server.url + path, {
       headers: { ...(lastEventId && { "last-event-id": lastEventId }), ...headers },
     });

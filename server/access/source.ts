@@ -39,6 +39,13 @@ const SPREAD_MS = [2000, 4000] as const;
 /** The limits that an address can reach, by the options that set them. */
 export type AddressLimit = "--address-rate" | "--max-connections-per-address" | "--max-rooms";
 
+/** What a refusal by each limit is about, so that a client can tell them apart. */
+const FIELDS: { readonly [L in AddressLimit]: { readonly field?: string } } = {
+  "--address-rate": {},
+  "--max-connections-per-address": { field: "address" },
+  "--max-rooms": { field: "room" },
+};
+
 /** One node's view of all addresses: each has the limits to itself on every node. */
 export class Sources {
   readonly #options: Pick<Options, "addressRate" | "addressBurst" | "trustProxies">;
@@ -153,7 +160,7 @@ export class Source {
     this.#log.warn("address refused", { address: key, limit });
     const [least, most] = SPREAD_MS;
     return new Refusal(code, `The address ${key} ${what} (${limit}).${this.#hint}`, {
-      ...(code === "too_many_rooms" && { field: "room" }),
+      ...FIELDS[limit],
       retryAfterMs: Math.ceil(waitMs + least + Math.random() * (most - least)),
     });
   }

@@ -75,6 +75,11 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
     }
   }
 
+  /** Makes as few frames as is worth it of several of one turn. */
+  protected gather(frames: readonly Frame[]): Iterable<Frame> {
+    return join(frames);
+  }
+
   /** Whether it says and hears nothing more. */
   protected get hasEnded(): boolean {
     return this.#ended;
@@ -189,9 +194,9 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
     this.#piece = 0;
     this.#writing = frame;
     if (frame === undefined || more === undefined) return;
-    const joined = [...join([frame, ...more])];
-    this.#writing = joined.pop();
-    for (const whole of joined) for (let piece = 0; this.write(whole, piece); piece++);
+    const gathered = [...this.gather([frame, ...more])];
+    this.#writing = gathered.pop();
+    for (const whole of gathered) for (let piece = 0; this.write(whole, piece); piece++);
   }
 
   /** What was queued has drained: the session may be given more. */

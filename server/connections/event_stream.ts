@@ -1,49 +1,48 @@
 /**
- * A connection over a server-sent event stream: one room, outwards only. To the session and the room
+ * A connection over a server-sent event stream: some rooms, outwards only. To the session and the room
  * it is a connection like any other; what a client cannot say here, its request has said for it.
  *
  * @module
  */
 import type { Source } from "../access/source.ts";
 import type { Frame } from "../broker/broker.ts";
-import { type CloseCode, type Cursor, Refusal } from "../protocol.ts";
+import { type CloseCode, Refusal } from "../protocol.ts";
 import { Session } from "../rooms/session.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
-import { retryLine, SseWriter } from "./sse.ts";
+import { type Followed, retryLine, returnMs, SseWriter } from "./sse.ts";
 
-/** What a request for a stream says. */
+/** What a request for a stream says beside the rooms. */
 export interface StreamRequest {
-  readonly room: string;
   readonly token: string | undefined;
   readonly name: string | undefined;
-  readonly since: Cursor | undefined;
+  /** Ends the stream after so long, for a client behind something that holds it back until its end. */
+  readonly seconds: number | undefined;
 }
-
-/**
- * How long a browser waits when the stream breaks unannounced: each its own time between the two,
- * because `EventSource` has no back-off and all of a node's would come back in the same moment.
- */
-const RETURN_MS = [500, 2500] as const;
 
 export class EventStreamConnection extends Connection {
   protected override readonly session: Session;
   /** What the client is sent. */
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly #rooms: readonly Followed[];
   readonly #writer: SseWriter;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   /** Undefined once the stream is closed, broken off, or cancelled by the peer's going. */
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
 
-  /** @param completed settles when the response is sent, or cannot be any more. */
+  /**
+   * @param rooms at least one.
+   * @param completed settles when the response is sent, or cannot be any more.
+   */
   constructor(
-    room: string,
+    rooms: readonly Followed[],
     completed: Promise<void>,
     context: ConnectionContext,
     source: Source,
   ) {
     super(context);
-    const { recentMessages } = context.hub.context.options;
     this.session = new Session(context.hub, this, source, false);
-    this.#writer = new SseWriter(room, recentMessages);
+    this.#rooms = rooms;
+    this.#writer = new SseWriter(rooms, context.hub.context.options);
     this.body = new ReadableStream<Uint8Array<ArrayBuffer>>({
       start: (controller) => {
         this.#controller = controller;
@@ -57,16 +56,34 @@ export class EventStreamConnection extends Connection {
   }
 
   /**
-   * Enters the room.
+   * Enters the rooms. One that is refused is told of by an `error` that names it, and the stream goes on.
    *
-   * @throws {Refusal} if it may not; then nothing was written yet.
+   * @throws {Refusal} if the only room is refused; then nothing was written yet.
    */
-  open({ room, ...rest }: StreamRequest): void {
-    this.session.open(room, rest);
-    const [least, most] = RETURN_MS;
-    this.#controller?.enqueue(
-      new TextEncoder().encode(retryLine(least + Math.random() * (most - least)) + "\n"),
-    );
+  open({ token, name, seconds }: StreamRequest): void {
+    this.session.introduce(token, name);
+    for (const { room, since } of this.#rooms) {
+      try {
+        this.session.follow(room, since);
+      } catch (thrown) {
+        if (!(thrown instanceof Refusal) || this.#rooms.length === 1) throw thrown;
+        this.session.refuse(thrown, undefined, room);
+      }
+    }
+    if (seconds !== undefined) this.#timer = setTimeout(() => this.close(1001), seconds * 1000);
+    const { returnSeconds } = this.context.hub.context.options;
+    const retry = retryLine(returnMs(returnSeconds)) + "\n";
+    this.#controller?.enqueue(new TextEncoder().encode(retry));
+  }
+
+  override end(): void {
+    clearTimeout(this.#timer);
+    super.end();
+  }
+
+  /** Frames are written as they come: what is shared with other streams is then encoded only once. */
+  protected override gather(frames: readonly Frame[]): readonly Frame[] {
+    return frames;
   }
 
   protected override readQueuedBytes(): number {

@@ -43,11 +43,21 @@ export function asyncApi(): Schema {
         parameters: { room: { description: "A room's name, percent-encoded." } },
         messages: refs(events, "#/components/messages"),
       },
+      streams: {
+        address: "/events",
+        title: "Server-sent events of several rooms",
+        description:
+          "`room` and `after` of the query are repeated, one for each room. `id` lists " +
+          "the cursors by comma, in the order of the rooms. A room that is refused gets an " +
+          "`error` with `room`, and the stream goes on.",
+        messages: refs(events, "#/components/messages"),
+      },
     },
     operations: {
       receiveCommand: operation("receive", "socket", commands),
       sendEvent: operation("send", "socket", events),
       streamEvent: operation("send", "stream", events),
+      streamEventOfRooms: operation("send", "streams", events),
     },
     components: {
       schemas: SCHEMAS,

@@ -5,6 +5,7 @@
  */
 import { NAME } from "../protocol.ts";
 import { MOST, USUAL } from "./history.ts";
+import { MOST_ROOMS, MOST_SECONDS } from "./open_stream.ts";
 import { ref, type Schema, SCHEMAS } from "./schemas.ts";
 
 export function openApi(): Schema {
@@ -72,22 +73,15 @@ export function openApi(): Schema {
       },
       "/rooms/{room}/events": {
         parameters: [room()],
-        get: {
-          operationId: "streamEvents",
-          summary: "The room as server-sent events; /asyncapi.json says which",
-          parameters: [
-            query("after", { type: "string" }, "A cursor: the id of an event, epoch:seq"),
-            query("name", NAME.schema, "What to be called"),
-            { name: "Last-Event-ID", in: "header", schema: { type: "string" } },
-          ],
-          responses: {
-            200: {
-              description: "The stream",
-              content: { "text/event-stream": { schema: { type: "string" } } },
-            },
-            ...problems(400, 401, 403, 414, 429, 503),
-          },
-        },
+        get: stream("streamEvents", "The room as server-sent events; /asyncapi.json says which", [
+          query("after", { type: "string" }, "A cursor: the id of an event, epoch:seq"),
+        ]),
+      },
+      "/events": {
+        get: stream("streamRooms", "Several rooms as one stream; `id` lists their cursors", [
+          query("room", list(NAME.schema), "The rooms; without one, the lobby"),
+          query("after", list({ type: "string" }), "Their cursors, in that order; may be empty"),
+        ]),
       },
       "/healthz": {
         get: {
@@ -105,6 +99,35 @@ export function openApi(): Schema {
       },
     },
   };
+}
+
+function stream(operationId: string, summary: string, parameters: readonly Schema[]): Schema {
+  return {
+    operationId,
+    summary,
+    parameters: [
+      ...parameters,
+      query("name", NAME.schema, "What to be called"),
+      query(
+        "seconds",
+        { type: "integer", minimum: 1, maximum: MOST_SECONDS },
+        "Ends the stream after so long: for clients behind what holds a body back until its end",
+      ),
+      { name: "Last-Event-ID", in: "header", schema: { type: "string" } },
+    ],
+    responses: {
+      200: {
+        description: "The stream. To a browser's EventSource also what is refused for now: an " +
+          "`error` event, and `retry` says when to come back",
+        content: { "text/event-stream": { schema: { type: "string" } } },
+      },
+      ...problems(400, 401, 403, 414, 429, 503),
+    },
+  };
+}
+
+function list(items: Schema): Schema {
+  return { type: "array", items, maxItems: MOST_ROOMS };
 }
 
 function room(): Schema {

@@ -34,6 +34,7 @@ export function restRoutes(hub: Hub, gate: Gate): readonly Route[] {
       POST: (call) => postMessage(call, hub, writers),
     }),
     path("/rooms/:room/events", { GET: (call) => openStream(call, hub, gate) }),
+    path("/events", { GET: (call) => openStream(call, hub, gate) }),
     path("/rooms/:room/typing", { POST: (call) => postTyping(call, hub, writers) }),
   ];
 }

@@ -108,6 +108,7 @@ export const EVENTS: {
     payload: must(SENTENCE),
     field: may({ type: "string" }),
     ref: may(REF.schema),
+    room: may(ROOM),
     retryAfterMs: may(DELAY),
   },
   bye: { payload: must(SENTENCE), retryAfterMs: must(DELAY) },

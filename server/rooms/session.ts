@@ -45,13 +45,6 @@ export interface Line {
   close(code: CloseCode): void;
 }
 
-/** What a client says that can only listen. */
-export interface Opening {
-  readonly token: string | undefined;
-  readonly name: string | undefined;
-  readonly since: Cursor | undefined;
-}
-
 export class Session implements Member {
   readonly #hub: Hub;
   readonly #line: Line;
@@ -89,8 +82,10 @@ export class Session implements Member {
     this.#line.reply(frame);
   }
 
-  refuse(refusal: Refusal, ref?: string): void {
-    if (!this.#ended) this.#answer(refusal.event(ref));
+  /** @param room that was refused, where no `ref` tells. */
+  refuse(refusal: Refusal, ref?: string, room?: string): void {
+    if (this.#ended) return;
+    this.#answer({ ...refusal.event(ref), ...(room !== undefined && { room }) });
   }
 
   stored(room: string, seq: number, event: string): void {
@@ -99,13 +94,11 @@ export class Session implements Member {
 
   expelled(room: Room, ref: string | undefined): void {
     this.#rooms.delete(room.name);
-    this.refuse(
-      new Refusal("unavailable", `Cannot join ${JSON.stringify(room.name)} now.`, {
-        field: "room",
-        retryAfterMs: 1000,
-      }),
-      ref,
-    );
+    const refusal = new Refusal("unavailable", `Cannot join ${JSON.stringify(room.name)} now.`, {
+      field: "room",
+      retryAfterMs: 1000,
+    });
+    this.refuse(refusal, ref, room.name);
   }
 
   /** One frame from the client. */
@@ -134,17 +127,24 @@ export class Session implements Member {
   }
 
   /**
-   * Says for a client that can only listen what its request says: who it is, where it goes, and
-   * where it left off.
+   * Says for a client that can only listen who it is.
    *
-   * @throws {Refusal} if it may not.
+   * @throws {Refusal} `unauthorized`, or if that name may not be taken.
    */
-  open(room: string, { token, name, since }: Opening): void {
+  introduce(token: string | undefined, name: string | undefined): void {
     this.#hello({
       type: "hello",
       ...(token !== undefined && { token }),
       ...(name !== undefined && { name }),
     });
+  }
+
+  /**
+   * Enters a room for a client that can only listen.
+   *
+   * @throws {Refusal} if it may not.
+   */
+  follow(room: string, since: Cursor | undefined): void {
     this.#join(room, since);
   }
 
