@@ -69,11 +69,11 @@ async function refusal(client: Client): Promise<ErrorEvent> {
   return await client.next("error", ({ ref }) => ref === "x");
 }
 
-/** Makes a disk of 8 MB, where that is allowed: not in every container. */
+/** Makes a disk of 32 MB, where that is allowed: not in every container. */
 async function mount(folder: string): Promise<boolean> {
   await Deno.mkdir(folder);
   try {
-    const args = ["-t", "tmpfs", "-o", "size=8m", "tmpfs", folder];
+    const args = ["-t", "tmpfs", "-o", "size=32m", "tmpfs", folder];
     return (await new Deno.Command("mount", { args, stderr: "null" }).output()).success;
   } catch {
     return false;

@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers";
 import type { Message } from "../protocol.ts";
-import { RefWindow } from "./ref_window.ts";
+import { Hashes, RefWindow } from "./ref_window.ts";
 import type { SqliteStore, StoredRefs } from "./sqlite_store.ts";
 
 /**
@@ -76,7 +76,7 @@ export class LogRefs {
     const page = this.#store.read(room, range);
     page?.frame.events.forEach((event, index) => {
       const { from, ref }: Message = JSON.parse(event);
-      if (ref !== undefined) window.claim(from.id, ref, page.first + index, []);
+      if (ref !== undefined) window.claim(from.id, ref, page.first + index, new Hashes());
     });
   }
 }

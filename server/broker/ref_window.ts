@@ -25,7 +25,7 @@ export class RefWindow {
     this.#seeds = seeds;
   }
 
-  /** Remembers a message by the hash that {@linkcode RefWindow.claim} told. */
+  /** Remembers a message by the hash that {@linkcode RefWindow.claim} gave. */
   restore(hashLow: number, hashHigh: number, seq: number): void {
     this.#makeRoom();
     low = hashLow;
@@ -37,10 +37,10 @@ export class RefWindow {
    * The `seq` that this person's `ref` seems to have been given; if none, it is given this one. It may
    * be a place where nothing was stored after all, or something else.
    *
-   * @param hashes what the two halves of the hash are appended to, for {@linkcode RefWindow.restore}.
+   * @param hashes what the hash is appended to, for {@linkcode RefWindow.restore}.
    * @returns 0 if it was given this one.
    */
-  claim(userId: string, ref: string, seq: number, hashes: number[]): number {
+  claim(userId: string, ref: string, seq: number, hashes: Hashes): number {
     this.#makeRoom();
     hash(userId, ref, this.#seeds);
     hashes.push(low, high);
@@ -60,6 +60,37 @@ export class RefWindow {
     if (this.#young.count < this.#size) return;
     this.#old = this.#young;
     this.#young = new Table(this.#old.slots); // it will hold as many
+  }
+}
+
+/**
+ * The hashes of a batch's `ref`s, 8 bytes for each event, all 0 for one without. Numbers of 32 bits in
+ * a plain array would be objects.
+ */
+export class Hashes {
+  #halves = new Uint32Array(32);
+  #length = 0;
+  #any = false;
+
+  push(low: number, high: number): void {
+    if (this.#length === this.#halves.length) {
+      const grown = new Uint32Array(this.#length * 2);
+      grown.set(this.#halves);
+      this.#halves = grown;
+    }
+    this.#halves[this.#length++] = low;
+    this.#halves[this.#length++] = high;
+    this.#any ||= low !== 0;
+  }
+
+  /** Takes the last back: its event is not stored. */
+  pop(): void {
+    this.#length -= 2;
+  }
+
+  /** Those of some events as a blob; `undefined` if there is none in the batch. */
+  bytes(from: number, to: number): Uint8Array | undefined {
+    return this.#any ? new Uint8Array(this.#halves.buffer, 8 * from, 8 * (to - from)) : undefined;
   }
 }
 

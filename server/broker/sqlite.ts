@@ -13,7 +13,8 @@ import { type Draft, numbered } from "../protocol.ts";
 import type { Broker, BrokerListener, LogState, Page, Range, Receipt, Signal } from "./broker.ts";
 import { AgeClock } from "./age_clock.ts";
 import { LogRefs } from "./log_refs.ts";
-import { type Addition, bytesOf, charsOf, isOf, type Log, pagesOf } from "./sqlite_batch.ts";
+import { Hashes } from "./ref_window.ts";
+import { type Addition, charsOf, isOf, type Log, pagesOf } from "./sqlite_batch.ts";
 import { type Row, SqliteStore, type StoreOptions } from "./sqlite_store.ts";
 
 export interface SqliteOptions extends StoreOptions {
@@ -150,7 +151,7 @@ export class SqliteBroker implements Broker {
       let addition = additions.get(room);
       if (addition === undefined) {
         const log = this.#log(room);
-        addition = { log, first: log.head + 1, events: [], hashes: [] };
+        addition = { log, first: log.head + 1, events: [], hashes: new Hashes() };
         additions.set(room, addition);
       }
       const { log, events, hashes } = addition;
@@ -162,7 +163,7 @@ export class SqliteBroker implements Broker {
         const known = log.refs.claim(userId, ref, seq, hashes);
         const event = known === 0 ? undefined : this.#eventAt(known, addition);
         if (event !== undefined && isOf(event, draft)) {
-          hashes.length -= 2;
+          hashes.pop();
           receipts.push({ draft, seq: known, event, repeated: true });
           continue;
         }
@@ -180,7 +181,7 @@ export class SqliteBroker implements Broker {
     for (const { log, first, events, hashes } of additions) {
       const { room } = log;
       for (const page of pagesOf(first, events)) {
-        const refs = bytesOf(hashes, page.first - first, page.last - first + 1);
+        const refs = hashes.bytes(page.first - first, page.last - first + 1);
         rows.push({ log, room, page, refs });
       }
     }

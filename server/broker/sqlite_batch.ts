@@ -5,7 +5,7 @@
  */
 import type { Draft, Message } from "../protocol.ts";
 import { Frame, type Page } from "./broker.ts";
-import type { RefWindow } from "./ref_window.ts";
+import type { Hashes, RefWindow } from "./ref_window.ts";
 
 /** What is known of a room without asking the disk. */
 export interface Log {
@@ -20,8 +20,7 @@ export interface Addition {
   readonly log: Log;
   readonly first: number;
   readonly events: string[];
-  /** Two halves of a hash for each event; see {@linkcode RefWindow}. */
-  readonly hashes: number[];
+  readonly hashes: Hashes;
 }
 
 /**
@@ -40,22 +39,6 @@ export function charsOf(batch: readonly Draft[]): number {
   let chars = 0;
   for (const { head, rest } of batch) chars += head.length + rest.length;
   return chars;
-}
-
-/** The hashes of some events as a blob; `undefined` if none has a `ref`. */
-export function bytesOf(
-  hashes: readonly number[],
-  from: number,
-  to: number,
-): Uint8Array | undefined {
-  const halves = new Uint32Array(2 * (to - from));
-  let any = 0;
-  for (let index = 0; index < halves.length; index++) {
-    const half = hashes[2 * from + index] ?? 0;
-    halves[index] = half;
-    any |= half;
-  }
-  return any === 0 ? undefined : new Uint8Array(halves.buffer);
 }
 
 /** Events as pages: one, unless they are much. */

@@ -48,7 +48,11 @@ const SCHEMA = `
   ${STARTS}
 `;
 
-/** Version 2 had none of these. Columns that are added stand last: slower to read, and correct. */
+/**
+ * Version 2 had none of these. Columns that are added stand last: slower to read, and correct. Such a
+ * file uses again what is freed, but stays as large as it was, until somebody stops the server and runs
+ * `PRAGMA auto_vacuum = INCREMENTAL; VACUUM`.
+ */
 const FROM_VERSION_2 = `
   ALTER TABLE log ADD COLUMN era INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE rooms ADD COLUMN era INTEGER NOT NULL DEFAULT 0;
