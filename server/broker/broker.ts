@@ -173,6 +173,13 @@ export interface Broker extends AsyncDisposable {
   /** The opposite of `open`. */
   close(room: string): void;
   /**
+   * Finds the rooms of a batch that have to be prepared before it is published, and begins that: each
+   * promise settles when its room is ready. A broker that needs none does without.
+   *
+   * @returns `undefined` if all are ready, as they mostly are.
+   */
+  prepare?(batch: readonly Draft[]): ReadonlyMap<string, Promise<void>> | undefined;
+  /**
    * Commits a batch and calls `committed` before it answers. If it rejects, nothing is stored.
    * One call at a time: the hub gathers the next batch meanwhile.
    *

@@ -42,6 +42,9 @@ export class SqliteBroker implements Broker {
   readonly #open = new Set<string>();
   readonly #janitor: ReturnType<typeof setInterval>;
   #listener: BrokerListener = { committed() {}, signalled() {} };
+  /** Rooms whose `ref`s are being read, one after the other. */
+  readonly #preparing = new Map<string, Promise<void>>();
+  #prepared: Promise<unknown> = Promise.resolve();
   #publishing = false;
 
   /**
@@ -93,11 +96,22 @@ export class SqliteBroker implements Broker {
     return this.#store.vouches(room, mark, seq);
   }
 
+  prepare(batch: readonly Draft[]): ReadonlyMap<string, Promise<void>> | undefined {
+    let unprepared: Map<string, Promise<void>> | undefined;
+    for (const log of this.#withoutRefs(batch)) {
+      log.refs = this.#refs.begin(log.room);
+      if (log.refs !== undefined) continue;
+      unprepared ??= new Map();
+      unprepared.set(log.room, this.#prepare(log));
+    }
+    return unprepared;
+  }
+
   async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]> {
     this.#publishing = true;
     try {
-      const log = this.#withoutRefs(batch);
-      if (log !== undefined) await this.#readRefs(batch, log);
+      // The hub has prepared all of them, unless one was forgotten since.
+      for (const log of this.#withoutRefs(batch)) log.refs ??= await this.#refs.read(log.room);
       this.#forget(this.#store.pruning.makeRoom(charsOf(batch)));
       const additions = new Map<string, Addition>();
       const at = this.#now();
@@ -193,23 +207,28 @@ export class SqliteBroker implements Broker {
     }
   }
 
-  /** The first log of a batch whose `ref`s are needed and not known. */
-  #withoutRefs(batch: readonly Draft[]): Log | undefined {
+  /** The logs of a batch whose `ref`s are needed and not known. */
+  *#withoutRefs(batch: readonly Draft[]): Generator<Log> {
     let last: string | undefined;
     for (const { room, ref } of batch) {
       if (ref === undefined || room === last) continue;
       last = room;
       const log = this.#log(room);
-      if (log.refs === undefined) return log;
+      if (log.refs === undefined) yield log;
     }
-    return undefined;
   }
 
-  /** Reads them in steps: meanwhile the batch waits, and all else goes on. */
-  async #readRefs(batch: readonly Draft[], first: Log): Promise<void> {
-    for (let log: Log | undefined = first; log !== undefined; log = this.#withoutRefs(batch)) {
-      log.refs = this.#refs.begin(log.room) ?? await this.#refs.read(log.room);
-    }
+  /** Reads a room's `ref`s in steps, after those that are being read. */
+  #prepare(log: Log): Promise<void> {
+    const { room } = log;
+    const known = this.#preparing.get(room);
+    if (known !== undefined) return known;
+    const reading = this.#prepared.then(async () => {
+      log.refs = await this.#refs.read(room);
+    }).finally(() => this.#preparing.delete(room));
+    this.#prepared = reading.catch(() => {});
+    this.#preparing.set(room, reading);
+    return reading;
   }
 
   /** What was known of rooms that the store has forgotten. */
@@ -232,7 +251,7 @@ export class SqliteBroker implements Broker {
     if (idle <= IDLE_LOGS || this.#publishing) return;
     for (const room of this.#logs.keys()) {
       if (idle <= IDLE_LOGS) return;
-      if (this.#open.has(room)) continue;
+      if (this.#open.has(room) || this.#preparing.has(room)) continue;
       this.#logs.delete(room);
       idle--;
     }

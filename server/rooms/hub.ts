@@ -17,6 +17,7 @@ import { DEFAULT_ROOM, Refusal, type User } from "../protocol.ts";
 import { People } from "./person.ts";
 import type { Pending } from "./pending.ts";
 import { Room } from "./room.ts";
+import { charsOf, Unprepared } from "./unprepared.ts";
 import { Typing } from "./typing.ts";
 
 /** Something that gathers what it is given during a turn, and writes it when told to. */
@@ -68,6 +69,7 @@ export class Hub {
   readonly #roomLimits: RoomLimits;
   readonly typing: Typing;
   readonly #rooms = new Map<string, Room>();
+  readonly #unprepared: Unprepared;
   #queue: Pending[] = [];
   #queuedChars = 0;
   readonly #tickChars: number;
@@ -87,6 +89,11 @@ export class Hub {
     this.#roomLimits = new RoomLimits(options);
     this.typing = new Typing(context);
     this.#tickChars = Math.min(TICK_CHARS, options.highWaterBytes / 2);
+    this.#unprepared = new Unprepared({
+      broker,
+      requeue: (pending) => this.#requeue(pending),
+      refuse: (pending) => this.#refuse(pending),
+    });
     broker.listen({
       committed: (room, page) => this.#tell(room, (there) => there.deliver(page)),
       signalled: (room, signal) => this.#tell(room, (there) => there.relay(signal)),
@@ -145,7 +152,7 @@ export class Hub {
   queue(pending: Pending): void {
     if (this.#closed || this.#queuedChars > QUEUE_CHARS) throw unavailable();
     this.#queue.push(pending);
-    this.#queuedChars += pending.rest.length + pending.head.length;
+    this.#queuedChars += charsOf(pending);
     this.#tickSoon();
   }
 
@@ -182,6 +189,7 @@ export class Hub {
     this.#closed = true;
     while (this.#queue.length > 0 || this.#committing !== undefined) {
       await this.#beginCommit();
+      await this.#unprepared.settled();
     }
     this.#flush();
   }
@@ -233,14 +241,13 @@ export class Hub {
   }
 
   async #commit(): Promise<void> {
-    const batch = this.#takeBatch();
-    const refuse = ({ sender, ref }: Pending, sentence?: string) =>
-      this.#safely(() => sender.refuse(unavailable(sentence), ref));
+    const batch = this.#unprepared.sift(this.#takeBatch());
+    if (batch.length === 0) return;
     const { log, now } = this.context;
     const begun = now();
     try {
       // The broker has called `committed` for all of it when this returns.
-      const receipts = await this.context.broker.publish(batch, (draft) => refuse(draft));
+      const receipts = await this.context.broker.publish(batch, (draft) => this.#refuse(draft));
       for (const { draft, seq, event, repeated } of receipts) {
         this.#safely(() => {
           if (repeated && !isRepeat(event, draft)) draft.sender.refuse(conflict(), draft.ref);
@@ -250,12 +257,24 @@ export class Hub {
     } catch (thrown) {
       log.error("commit failed", { messages: batch.length, reason: reason(thrown) });
       const sentence = thrown instanceof FullError ? thrown.message : undefined;
-      for (const pending of batch) refuse(pending, sentence);
+      for (const pending of batch) this.#refuse(pending, sentence);
     }
     const milliseconds = Math.round(now() - begun);
     if (milliseconds > SLOW_COMMIT_MS) {
       log.warn("slow commit", { messages: batch.length, milliseconds });
     }
+  }
+
+  /** Puts messages back that were taken before all that is queued. */
+  #requeue(pending: readonly Pending[]): void {
+    if (pending.length === 0) return;
+    this.#queue = [...pending, ...this.#queue];
+    for (const one of pending) this.#queuedChars += charsOf(one);
+    this.#tickSoon();
+  }
+
+  #refuse({ sender, ref }: Pending, sentence?: string): void {
+    this.#safely(() => sender.refuse(unavailable(sentence), ref));
   }
 
   /** Tells an open room what the broker says. The broker goes on with its other rooms whatever happens. */
@@ -280,7 +299,7 @@ export class Hub {
     let count = 0;
     while (count < this.#queue.length && chars < most) {
       const pending = this.#queue[count++];
-      if (pending !== undefined) chars += pending.rest.length + pending.head.length;
+      if (pending !== undefined) chars += charsOf(pending);
     }
     this.#queuedChars -= chars;
     if (count === this.#queue.length) {
