@@ -10,6 +10,8 @@
  * @module
  */
 
+import { within } from "./within.ts";
+
 /** Something that writes lines; an embedding program may bring its own. */
 export interface Log {
   info(event: string, facts?: Facts): void;
@@ -89,10 +91,7 @@ export class LineLog implements Log {
     for (const kind of this.#kinds.values()) if (kind.count > 0) this.#write(kind);
     this.#kinds.clear();
     this.#tellLeftOut();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, FLUSH_MS));
-    await Promise.race([this.#writing, late]);
-    clearTimeout(timer);
+    await within(FLUSH_MS, this.#writing);
   }
 
   #note(level: string, event: string, facts: Facts): void {

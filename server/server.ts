@@ -5,7 +5,7 @@
  */
 import { COSTS } from "./access/allowances.ts";
 import type { Source } from "./access/source.ts";
-import type { Broker } from "./broker/broker.ts";
+import { type Broker, Frame } from "./broker/broker.ts";
 import type { Connection, ConnectionContext } from "./connections/connection.ts";
 import { Heartbeat } from "./connections/heartbeat.ts";
 import { Watch } from "./connections/watch.ts";
@@ -23,8 +23,8 @@ import { Listener } from "./listener.ts";
 import { harmless, type Log, reason } from "./log.ts";
 import type { Options } from "./options.ts";
 import { encode, Refusal } from "./protocol.ts";
-import { Frame } from "./broker/broker.ts";
 import { type Authorize, Hub } from "./rooms/hub.ts";
+import { within } from "./within.ts";
 
 /** What a server is made of. */
 export interface Parts {
@@ -234,7 +234,9 @@ export class Server implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     this.#gate.close();
-    await within(COMMIT_MS, this.#safely(this.#hub.drain()));
+    const failed = (thrown: unknown) =>
+      this.#parts.log.error("stop failed", { reason: reason(thrown) });
+    await within(COMMIT_MS, this.#hub.drain()).catch(failed);
     const { returnSeconds } = this.#parts.options;
     for (const connection of [...this.#connections]) {
       // Each its own moment, so that they do not all come back in the same one.
@@ -249,30 +251,7 @@ export class Server implements AsyncDisposable {
     this.#heartbeat.stop();
     this.#watch.stop();
     this.#hub.close();
-    await within(GOODBYE_MS, this.#safely(this.#listener?.shutdown()));
+    await within(GOODBYE_MS, this.#listener?.shutdown()).catch(failed);
     await this.#parts.broker[Symbol.asyncDispose]();
-  }
-
-  /** A step of the stop. If it fails, that is logged, and the next step comes all the same. */
-  async #safely(step: Promise<unknown> | undefined): Promise<void> {
-    try {
-      await step;
-    } catch (thrown) {
-      this.#parts.log.error("stop failed", { reason: reason(thrown) });
-    }
-  }
-}
-
-/** Waits for something, but not longer than that. */
-async function within(
-  milliseconds: number,
-  something: Promise<unknown> | undefined,
-): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));
-  try {
-    await Promise.race([something, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

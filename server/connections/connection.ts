@@ -75,14 +75,14 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
     }
   }
 
-  /** Makes as few frames as is worth it of several of one turn. */
-  protected gather(frames: readonly Frame[]): Iterable<Frame> {
-    return join(frames);
-  }
-
   /** Whether it says and hears nothing more. */
   protected get hasEnded(): boolean {
     return this.#ended;
+  }
+
+  /** Makes as few frames as is worth it of several of one turn. */
+  protected gather(frames: readonly Frame[]): Iterable<Frame> {
+    return join(frames);
   }
 
   get ready(): boolean {
