@@ -31,6 +31,7 @@ export class FaultyBroker implements Broker {
   readonly failingOnce = new Set<Call>();
   /** Messages up to this `seq` are lost: they cannot be read. */
   lostUpTo = 0;
+  readonly #unprepared = new Map<string, Promise<void>>();
   #before: Promise<void> = Promise.resolve();
   #after: Promise<void> = Promise.resolve();
 
@@ -63,6 +64,12 @@ export class FaultyBroker implements Broker {
     this.#inner.close(room);
   }
 
+  prepare(batch: readonly Draft[]): ReadonlyMap<string, Promise<void>> | undefined {
+    const held = batch.filter(({ room }) => this.#unprepared.has(room));
+    if (held.length === 0) return undefined;
+    return new Map(held.map(({ room }) => [room, this.#unprepared.get(room) ?? Promise.resolve()]));
+  }
+
   async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]> {
     return await this.#call("publish", () => this.#inner.publish(batch));
   }
@@ -84,6 +91,18 @@ export class FaultyBroker implements Broker {
   /** Where a log stands, past all faults. */
   async head(room: string): Promise<number> {
     return (await this.#inner.state(room)).head;
+  }
+
+  /** That room is not prepared until one of the returned functions is called. */
+  holdRoom(room: string): { readonly prepared: () => void; readonly failed: () => void } {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    promise.catch(() => {}); // whoever waits for it is told
+    this.#unprepared.set(room, promise);
+    const end = (act: () => void) => () => {
+      this.#unprepared.delete(room);
+      act();
+    };
+    return { prepared: end(resolve), failed: end(() => reject(new Error("as it was told to"))) };
   }
 
   /** From now on no call is carried out until the returned function is called. */

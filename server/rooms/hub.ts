@@ -187,10 +187,10 @@ export class Hub {
   /** Takes no more messages, and settles when all that were taken are committed and written. */
   async drain(): Promise<void> {
     this.#closed = true;
-    while (this.#queue.length > 0 || this.#committing !== undefined) {
+    do {
       await this.#beginCommit();
       await this.#unprepared.settled();
-    }
+    } while (this.#queue.length > 0 || this.#committing !== undefined);
     this.#flush();
   }
 
