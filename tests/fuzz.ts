@@ -120,7 +120,7 @@ export class Ground implements AsyncDisposable {
     const note = (event: string, facts = {}) => faults.push(`${event} ${JSON.stringify(facts)}`);
     // A refused origin or host is worth a line, and no fault.
     const warn: Log["warn"] = (event, facts) => {
-      if (!event.endsWith(" refused")) note(event, facts);
+      if (!/ refused$|^forwarded header/.test(event)) note(event, facts);
     };
     const log: Log = { info() {}, warn, error: note };
     const server = await createServer({ ...ROOMY, ...options }, { log });

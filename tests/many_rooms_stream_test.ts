@@ -180,7 +180,7 @@ Deno.test("a stream that is to end after a while ends, and can be gone on with",
 
 // --- refused for now -----------------------------------------------------------------------------
 
-for (const path of ["/rooms/lobby/events", "/events?room=lobby"]) {
+for (const path of ["/rooms/busy/events", "/events?room=busy"]) {
   for (
     const [options, code, status] of [
       [{ maxConnections: 1 }, "unavailable", 503],
@@ -192,7 +192,7 @@ for (const path of ["/rooms/lobby/events", "/events?room=lobby"]) {
     Deno.test(`${path} refused with ${code} lets an EventSource come back`, async () => {
       await using server = await serve({ ...options, returnSeconds: 0 });
       await using _first = await member(server, {
-        room: code === "too_many_rooms" ? "x" : "lobby",
+        room: code === "too_many_rooms" ? "x" : "busy",
       });
       const response = await fetch(server.url + path, { headers: EVENT_STREAM });
       const text = await response.text(); // it ends

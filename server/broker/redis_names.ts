@@ -17,8 +17,6 @@ export class RedisNames {
   readonly counts: string;
   /** Holds until when each of the counts is believed. */
   readonly countsUntil: string;
-  /** The channel on which nodes tell what was spent of allowances. */
-  readonly spent: string;
 
   /**
    * @param prefix letters, digits and `_.:-`, as the options check.
@@ -30,7 +28,6 @@ export class RedisNames {
     this.secret = `${prefix}:secret`;
     this.counts = `${prefix}:rooms`;
     this.countsUntil = `${prefix}:rooms:until`;
-    this.spent = `${prefix}:spent:${database}`;
   }
 
   /** The key of something of a room's. In a Redis Cluster all keys of a room lie in one slot. */
