@@ -68,9 +68,14 @@ export class RefWindow {
  * a plain array would be objects.
  */
 export class Hashes {
-  #halves = new Uint32Array(32);
+  #halves: Uint32Array<ArrayBuffer>;
   #length = 0;
   #any = false;
+
+  /** @param expected how many are likely to come; it grows when more do. */
+  constructor(expected = 16) {
+    this.#halves = new Uint32Array(2 * expected);
+  }
 
   push(low: number, high: number): void {
     if (this.#length === this.#halves.length) {

@@ -160,13 +160,15 @@ export class SqliteBroker implements Broker {
     additions: Map<string, Addition>,
   ): Receipt<D>[] {
     const receipts: Receipt<D>[] = [];
+    let expected = batch.length; // all are for one room, as a rule
     for (const draft of batch) {
       const { room, userId, ref } = draft;
       let addition = additions.get(room);
       if (addition === undefined) {
         const log = this.#log(room);
-        addition = { log, first: log.head + 1, events: [], hashes: new Hashes() };
+        addition = { log, first: log.head + 1, events: [], hashes: new Hashes(expected) };
         additions.set(room, addition);
+        expected = 16;
       }
       const { log, events, hashes } = addition;
       const seq = addition.first + events.length;
