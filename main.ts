@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { descriptorLimit } from "./server/descriptor_limit.ts";
+import { descriptorLimit } from "./server/process/descriptor_limit.ts";
 import { consoleLog, reason, writeAll } from "./server/log.ts";
 import { BrokerError, createServer, OptionError, type Server } from "./server/mod.ts";
 import { helpText, type Options, readOptions } from "./server/options.ts";
-import { catchUnforeseen } from "./server/safety_net.ts";
-import { Workers } from "./server/workers.ts";
+import { catchUnforeseen } from "./server/process/safety_net.ts";
+import { Workers } from "./server/process/workers.ts";
 
 /** A stop that takes longer than this is cut short. */
 const STOP_MS = 4500;

@@ -12,7 +12,7 @@
  * @module
  */
 import type { Broker } from "./broker/broker.ts";
-import { SqliteBroker } from "./broker/sqlite.ts";
+import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
 import { consoleLog, type Log } from "./log.ts";
 import { completeOptions, type Options } from "./options.ts";
@@ -53,7 +53,7 @@ export async function createServer(
 async function openBroker(options: Options, log: Log): Promise<Broker> {
   if (options.redis === "") return await SqliteBroker.open({ ...options, path: options.db });
   // Only here: on one node there is no Redis, and its client is not loaded.
-  const { RedisBroker } = await import("./broker/redis.ts");
+  const { RedisBroker } = await import("./broker/redis/redis_broker.ts");
   const { redis: url, redisPrefix: prefix } = options;
   return await RedisBroker.open({ ...options, url, prefix, log });
 }

@@ -6,10 +6,10 @@
 import { LOCAL, parseAddress } from "../server/access/address.ts";
 import { clientAddress } from "../server/http/client_address.ts";
 import { createServer } from "../server/mod.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { connect } from "./harness.ts";
-import { ask } from "./http.ts";
-import { RawSocket } from "./raw_socket.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { connect } from "./support/harness.ts";
+import { ask } from "./support/http.ts";
+import { RawSocket } from "./support/raw_socket.ts";
 
 const SITE = "2001:db8:1:2:3::4";
 

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Server } from "../server/mod.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { type Client, connect, serve, told } from "./harness.ts";
-import { bearer, say } from "./http.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { type Client, connect, serve, told } from "./support/harness.ts";
+import { bearer, say } from "./support/http.ts";
 
 /** What is not spent at once is not there: in a test no time passes that could be measured by it. */
 const RATE = 0.001;

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { assert, assertEquals, assertNotEquals } from "./assert.ts";
-import { type Client, connect, member, serve } from "./harness.ts";
-import { ask, bearer, MESSAGES } from "./http.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
-import { RoundRobin } from "./round_robin.ts";
-import { Stream } from "./stream.ts";
+import { assert, assertEquals, assertNotEquals } from "./support/assert.ts";
+import { type Client, connect, member, serve } from "./support/harness.ts";
+import { ask, bearer, MESSAGES } from "./support/http.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+import { RoundRobin } from "./support/round_robin.ts";
+import { Stream } from "./support/stream.ts";
 
 interface World {
   readonly proxy: RoundRobin;

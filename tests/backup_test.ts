@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { assert, assertEquals } from "./assert.ts";
-import { draft } from "./broker_suite.ts";
-import { logOf } from "./checker.ts";
-import { connect, serve } from "./harness.ts";
-import { ask, fill, MESSAGES } from "./http.ts";
-import { Directory } from "./sqlite_directory.ts";
-import { Stream } from "./stream.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { draft } from "./support/broker_suite.ts";
+import { logOf } from "./support/checker.ts";
+import { connect, serve } from "./support/harness.ts";
+import { ask, fill, MESSAGES } from "./support/http.ts";
+import { Directory } from "./support/sqlite_directory.ts";
+import { Stream } from "./support/stream.ts";
 import { epochOf } from "../server/broker/broker.ts";
 import type { Server } from "../server/mod.ts";
 

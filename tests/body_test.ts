@@ -5,9 +5,9 @@
  * @module
  */
 import type { Options, Server } from "../server/mod.ts";
-import { assertEquals, assertLess, assertMatch } from "./assert.ts";
-import { member, patiently, serve } from "./harness.ts";
-import { ask, MESSAGES } from "./http.ts";
+import { assertEquals, assertLess, assertMatch } from "./support/assert.ts";
+import { member, patiently, serve } from "./support/harness.ts";
+import { ask, MESSAGES } from "./support/http.ts";
 
 /** Sends a request's head and what follows as far as it is taken; answers all that came back. */
 async function raw(

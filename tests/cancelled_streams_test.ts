@@ -9,18 +9,18 @@ import { Sources } from "../server/access/source.ts";
 import type { Frame } from "../server/broker/broker.ts";
 import { Connection, type ConnectionContext } from "../server/connections/connection.ts";
 import { Heartbeat } from "../server/connections/heartbeat.ts";
-import { Watch } from "../server/connections/watch.ts";
-import { Identity } from "../server/identity.ts";
+import { Watch } from "../server/connections/drain_monitor.ts";
+import { Identity } from "../server/access/identity.ts";
 import { type Log, silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
 import { Hub } from "../server/rooms/hub.ts";
 import { post } from "../server/rooms/poster.ts";
 import { Session } from "../server/rooms/session.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { FaultyBroker } from "./faulty_broker.ts";
-import { member, serve, until } from "./harness.ts";
-import { fill } from "./http.ts";
-import { seeded } from "./proxy.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { FaultyBroker } from "./support/faulty_broker.ts";
+import { member, serve, until } from "./support/harness.ts";
+import { fill } from "./support/http.ts";
+import { seeded } from "./support/proxy.ts";
 
 const seed = Math.floor(Math.random() * 2 ** 32);
 

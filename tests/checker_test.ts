@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { assertEquals, assertThrows } from "./assert.ts";
-import { Checker, type View } from "./checker.ts";
+import { assertEquals, assertThrows } from "./support/assert.ts";
+import { Checker, type View } from "./support/checker.ts";
 
 const JOINED = { epoch: "e", seq: 0, recovered: false };
 

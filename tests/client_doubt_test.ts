@@ -5,13 +5,13 @@
  * @module
  */
 import type { Event as WireEvent } from "../server/protocol.ts";
-import { Client, connect, type KeyValue } from "../static/client.ts";
-import { withFallback } from "../static/fallback.ts";
-import { assert, assertEquals, assertGreater, assertNotEquals } from "./assert.ts";
-import { member, patiently, serve } from "./harness.ts";
-import { ask, tokenOf } from "./http.ts";
-import { GatewayProxy } from "./gateway_proxy.ts";
-import { chat, joined, me, room, scripted, welcome } from "./scripted_client.ts";
+import { Client, connect, type KeyValue } from "../static/client/client.ts";
+import { withFallback } from "../static/client/fallback.ts";
+import { assert, assertEquals, assertGreater, assertNotEquals } from "./support/assert.ts";
+import { member, patiently, serve } from "./support/harness.ts";
+import { ask, tokenOf } from "./support/http.ts";
+import { GatewayProxy } from "./support/gateway_proxy.ts";
+import { chat, joined, me, room, scripted, welcome } from "./support/scripted_client.ts";
 
 const QUICK = { backoffMs: { min: 5, max: 50 } };
 const HURRIED = { patienceMs: 300, againMs: 60_000 };

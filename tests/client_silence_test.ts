@@ -5,12 +5,12 @@
  * @module
  */
 import type { Message } from "../server/protocol.ts";
-import { type ClientState, connect } from "../static/client.ts";
-import { assertEquals } from "./assert.ts";
-import { browserTest } from "./browser.ts";
-import { patiently, serve, until } from "./harness.ts";
-import { ask } from "./http.ts";
-import { faultProxy } from "./proxy.ts";
+import { type ClientState, connect } from "../static/client/client.ts";
+import { assertEquals } from "./support/assert.ts";
+import { browserTest } from "./support/browser.ts";
+import { patiently, serve, until } from "./support/harness.ts";
+import { ask } from "./support/http.ts";
+import { faultProxy } from "./support/proxy.ts";
 
 const QUICK = { backoffMs: { min: 5, max: 50 } };
 

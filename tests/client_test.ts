@@ -17,11 +17,19 @@ import {
   type KeyValue,
   RETRIABLE_ERRORS,
   webSocket,
-} from "../static/client.ts";
-import { assert, assertEquals, assertRejects } from "./assert.ts";
-import { patiently, serve, until } from "./harness.ts";
-import { faultProxy, seeded } from "./proxy.ts";
-import { chat, fakeTransport, joined, me, room, scripted, welcome } from "./scripted_client.ts";
+} from "../static/client/client.ts";
+import { assert, assertEquals, assertRejects } from "./support/assert.ts";
+import { patiently, serve, until } from "./support/harness.ts";
+import { faultProxy, seeded } from "./support/proxy.ts";
+import {
+  chat,
+  fakeTransport,
+  joined,
+  me,
+  room,
+  scripted,
+  welcome,
+} from "./support/scripted_client.ts";
 
 /** A heartbeat under which a dead server is noticed within a test's patience, in seconds. */
 const HEARTBEAT = { heartbeatSeconds: 0.2 };
@@ -86,7 +94,7 @@ function assertInOrder(messages: readonly Message[]): void {
 
 Deno.test("the client library is under 7 KB, minified and gzipped", async () => {
   const { outputFiles: [bundle] } = await build({
-    entryPoints: [new URL("../static/client.ts", import.meta.url).pathname],
+    entryPoints: [new URL("../static/client/client.ts", import.meta.url).pathname],
     bundle: true,
     minify: true,
     format: "esm",

@@ -4,14 +4,14 @@
  *
  * @module
  */
-import { Watch } from "../server/connections/watch.ts";
-import { SqliteBroker } from "../server/broker/sqlite.ts";
-import { connect as library } from "../static/client.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { draft, textsOf } from "./broker_suite.ts";
-import { connect, member, serve, told, until } from "./harness.ts";
-import { faultProxy } from "./proxy.ts";
-import { Directory } from "./sqlite_directory.ts";
+import { Watch } from "../server/connections/drain_monitor.ts";
+import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
+import { connect as library } from "../static/client/client.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { draft, textsOf } from "./support/broker_suite.ts";
+import { connect, member, serve, told, until } from "./support/harness.ts";
+import { faultProxy } from "./support/proxy.ts";
+import { Directory } from "./support/sqlite_directory.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

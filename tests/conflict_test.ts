@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { assertEquals } from "./assert.ts";
-import { member, serve } from "./harness.ts";
-import { ask, MESSAGES } from "./http.ts";
+import { assertEquals } from "./support/assert.ts";
+import { member, serve } from "./support/harness.ts";
+import { ask, MESSAGES } from "./support/http.ts";
 
 Deno.test("two guests of one address who use one ref for two texts: the second is told", async () => {
   await using server = await serve();

@@ -5,12 +5,12 @@
  *
  * @module
  */
-import { assert, assertEquals } from "./assert.ts";
-import { Checker, readLog } from "./checker.ts";
-import { Crowd } from "./crowd.ts";
-import { connect, until } from "./harness.ts";
-import { seeded } from "./proxy.ts";
-import { ServerProcess } from "./server_process.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { Checker, readLog } from "./support/checker.ts";
+import { Crowd } from "./support/crowd.ts";
+import { connect, until } from "./support/harness.ts";
+import { seeded } from "./support/proxy.ts";
+import { ServerProcess } from "./support/server_process.ts";
 
 const KILLS = Deno.env.get("CRASH") === undefined ? 12 : 50;
 const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
@@ -76,7 +76,7 @@ const MOMENTS = [["before the commit", 0], ["between commit and echo", 1]] as co
 const NTH = 3;
 
 for (const [moment, stored] of MOMENTS) {
-  const script = ["tests/doomed_server.ts", moment];
+  const script = ["tests/support/doomed_server.ts", moment];
 
   Deno.test(`killed exactly ${moment}: the message is stored ${stored} times, and once when retried`, async () => {
     await using server = await ServerProcess.start(OPTIONS, { script: [...script, `${NTH}`] });

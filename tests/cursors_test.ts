@@ -6,11 +6,11 @@
  */
 import type { Cursor, Options } from "../server/mod.ts";
 import type { Server } from "../server/mod.ts";
-import { assertEquals } from "./assert.ts";
-import { connect, member, serve } from "./harness.ts";
-import { ask, fill, MESSAGES } from "./http.ts";
-import { Directory } from "./sqlite_directory.ts";
-import { Stream } from "./stream.ts";
+import { assertEquals } from "./support/assert.ts";
+import { connect, member, serve } from "./support/harness.ts";
+import { ask, fill, MESSAGES } from "./support/http.ts";
+import { Directory } from "./support/sqlite_directory.ts";
+import { Stream } from "./support/stream.ts";
 
 const HEAD = 80;
 const OPTIONS: Partial<Options> = { retainMessages: 20, recentMessages: 5, tailBytes: 4000 };

@@ -6,10 +6,10 @@
  * @module
  */
 import type { ChatEvent } from "../server/mod.ts";
-import { assertEquals, assertGreater } from "./assert.ts";
-import { connect, member, serve, until } from "./harness.ts";
-import { faultProxy, seeded } from "./proxy.ts";
-import { Stream } from "./stream.ts";
+import { assertEquals, assertGreater } from "./support/assert.ts";
+import { connect, member, serve, until } from "./support/harness.ts";
+import { faultProxy, seeded } from "./support/proxy.ts";
+import { Stream } from "./support/stream.ts";
 
 const MESSAGES = 10_000;
 const CUTS = 100;

@@ -6,13 +6,13 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { FullError } from "../server/broker/broker.ts";
-import type { SqliteBroker } from "../server/broker/sqlite.ts";
-import { assert, assertEquals, assertMatch, assertRejects } from "./assert.ts";
-import { draft, textsOf } from "./broker_suite.ts";
-import { serveOn } from "./faulty_broker.ts";
-import { member, serve } from "./harness.ts";
-import { ask } from "./http.ts";
-import { Directory } from "./sqlite_directory.ts";
+import type { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "./support/assert.ts";
+import { draft, textsOf } from "./support/broker_suite.ts";
+import { serveOn } from "./support/faulty_broker.ts";
+import { member, serve } from "./support/harness.ts";
+import { ask } from "./support/http.ts";
+import { Directory } from "./support/sqlite_directory.ts";
 
 const MB = 1_048_576;
 const KIB = "x".repeat(1000);

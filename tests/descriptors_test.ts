@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { descriptorLimit } from "../server/descriptor_limit.ts";
-import { assert, assertEquals, assertGreater, assertStringIncludes } from "./assert.ts";
-import { type Client, connect, until } from "./harness.ts";
-import { Program } from "./program.ts";
+import { descriptorLimit } from "../server/process/descriptor_limit.ts";
+import { assert, assertEquals, assertGreater, assertStringIncludes } from "./support/assert.ts";
+import { type Client, connect, until } from "./support/harness.ts";
+import { Program } from "./support/program.ts";
 
 const LIMIT = 64;
 const MANY = 130;

@@ -6,13 +6,13 @@
  * @module
  */
 import type { ErrorEvent } from "../server/mod.ts";
-import { assert, assertEquals, assertMatch } from "./assert.ts";
-import { Checker } from "./checker.ts";
-import { Crowd } from "./crowd.ts";
-import { type Client, member, until } from "./harness.ts";
-import { ask, MESSAGES } from "./http.ts";
-import { seeded } from "./proxy.ts";
-import { ServerProcess } from "./server_process.ts";
+import { assert, assertEquals, assertMatch } from "./support/assert.ts";
+import { Checker } from "./support/checker.ts";
+import { Crowd } from "./support/crowd.ts";
+import { type Client, member, until } from "./support/harness.ts";
+import { ask, MESSAGES } from "./support/http.ts";
+import { seeded } from "./support/proxy.ts";
+import { ServerProcess } from "./support/server_process.ts";
 
 const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const OPTIONS = {

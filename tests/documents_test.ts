@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Schema } from "../server/http/schemas.ts";
-import { assert, assertEquals, assertNotEquals } from "./assert.ts";
-import { serve } from "./harness.ts";
-import { ask } from "./http.ts";
+import type { Schema } from "../server/http/documents/schemas.ts";
+import { assert, assertEquals, assertNotEquals } from "./support/assert.ts";
+import { serve } from "./support/harness.ts";
+import { ask } from "./support/http.ts";
 
 async function documentAt(path: string): Promise<Schema> {
   await using server = await serve();

@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { SqliteBroker } from "../server/broker/sqlite.ts";
+import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "../server/http/static_files.ts";
 import { silentLog } from "../server/log.ts";
 import type { Options } from "../server/mod.ts";
 import { completeOptions } from "../server/options.ts";
 import { Server } from "../server/server.ts";
-import { assert, assertEquals, assertGreater } from "./assert.ts";
-import { member, serve, until } from "./harness.ts";
-import { ask, bearer, fill, say } from "./http.ts";
-import { Stream } from "./stream.ts";
+import { assert, assertEquals, assertGreater } from "./support/assert.ts";
+import { member, serve, until } from "./support/harness.ts";
+import { ask, bearer, fill, say } from "./support/http.ts";
+import { Stream } from "./support/stream.ts";
 
 const EVENTS = "/rooms/lobby/events";
 

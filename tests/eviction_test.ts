@@ -5,9 +5,9 @@
  * @module
  */
 import type { Event } from "../server/mod.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { type Client, connect, member, serve, told, until } from "./harness.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { type Client, connect, member, serve, told, until } from "./support/harness.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 /** Refs of so many messages are kept in each of the two hashes. */
 const OPTIONS = { dedupeMessages: 2, graceSeconds: 0.05 };

@@ -5,12 +5,12 @@
  * @module
  */
 import type { Message } from "../server/protocol.ts";
-import { Client, ClientError } from "../static/client.ts";
-import { withFallback } from "../static/fallback.ts";
-import { assert, assertEquals, assertRejects } from "./assert.ts";
-import { BlockingProxy } from "./blocking_proxy.ts";
-import { browserTest } from "./browser.ts";
-import { member, patiently, serve, until } from "./harness.ts";
+import { Client, ClientError } from "../static/client/client.ts";
+import { withFallback } from "../static/client/fallback.ts";
+import { assert, assertEquals, assertRejects } from "./support/assert.ts";
+import { BlockingProxy } from "./support/blocking_proxy.ts";
+import { browserTest } from "./support/browser.ts";
+import { member, patiently, serve, until } from "./support/harness.ts";
 
 const HURRIED = { patienceMs: 300, againMs: 200 };
 

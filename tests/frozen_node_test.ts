@@ -5,11 +5,11 @@
  * @module
  */
 import type { Event } from "../server/mod.ts";
-import { assertEquals } from "./assert.ts";
-import { Child } from "./child.ts";
-import { serveHasty } from "./hasty_node.ts";
-import { type Client, member, until } from "./harness.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
+import { assertEquals } from "./support/assert.ts";
+import { Child } from "./support/child.ts";
+import { serveHasty } from "./support/hasty_node.ts";
+import { type Client, member, until } from "./support/harness.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 /** A hasty node as a process of its own. */
 class HastyProcess extends Child {
@@ -22,7 +22,7 @@ class HastyProcess extends Child {
   }
 
   protected override command(): Deno.Command {
-    const script = new URL("./hasty_node.ts", import.meta.url).href;
+    const script = new URL("./support/hasty_node.ts", import.meta.url).href;
     return new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--lock=tests/deno.lock", script, this.#redis, String(this.port)],
       stdin: "null",

@@ -5,9 +5,9 @@
  * @module
  */
 import { CLOSE_CODES, SUBPROTOCOLS } from "../server/mod.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { budget, Dice, Ground, mustBeDocumented, parallel, SEED } from "./fuzz.ts";
-import { frameOf, handshake, OPCODES, RawSocket } from "./raw_socket.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { budget, Dice, Ground, mustBeDocumented, parallel, SEED } from "./support/fuzz.ts";
+import { frameOf, handshake, OPCODES, RawSocket } from "./support/raw_socket.ts";
 
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();

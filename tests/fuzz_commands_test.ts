@@ -6,12 +6,12 @@
  */
 import fc from "npm:fast-check@4.10.2";
 import type { Message } from "../server/mod.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { budget, Ground, mustBeDocumented, SEED } from "./fuzz.ts";
-import { Actor, MOST_ROOMS, numberOf } from "./fuzz_actor.ts";
-import { CLIENTS, conversation, type Expected, ROOMS } from "./grammar.ts";
-import { connect, until } from "./harness.ts";
-import { ask } from "./http.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { budget, Ground, mustBeDocumented, SEED } from "./support/fuzz.ts";
+import { Actor, MOST_ROOMS, numberOf } from "./support/fuzz_actor.ts";
+import { CLIENTS, conversation, type Expected, ROOMS } from "./support/grammar.ts";
+import { connect, until } from "./support/harness.ts";
+import { ask } from "./support/http.ts";
 
 const RECENT = 50;
 const OPTIONS = {

@@ -5,9 +5,9 @@
  * @module
  */
 import fc from "npm:fast-check@4.10.2";
-import { assert, assertEquals } from "./assert.ts";
-import { budget, Ground, mustBeDocumented, SEED } from "./fuzz.ts";
-import { closeCode, frameOf, type FrameOptions, OPCODES, RawSocket } from "./raw_socket.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { budget, Ground, mustBeDocumented, SEED } from "./support/fuzz.ts";
+import { closeCode, frameOf, type FrameOptions, OPCODES, RawSocket } from "./support/raw_socket.ts";
 
 const FRAME_BYTES = 1000;
 const ENCODER = new TextEncoder();

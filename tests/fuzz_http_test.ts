@@ -5,9 +5,9 @@
  * @module
  */
 import { ERRORS } from "../server/mod.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { budget, Dice, Ground, mustBeDocumented, parallel, SEED } from "./fuzz.ts";
-import { type Answer, RawSocket } from "./raw_socket.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { budget, Dice, Ground, mustBeDocumented, parallel, SEED } from "./support/fuzz.ts";
+import { type Answer, RawSocket } from "./support/raw_socket.ts";
 
 const runs = budget(4000);
 const STATUSES = [200, 201, 204, 304, 400, 401, 403, 404, 405, 413, 414, 415, 426];

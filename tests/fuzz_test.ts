@@ -6,9 +6,9 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Server } from "../server/mod.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { member, serve, until } from "./harness.ts";
-import { frameOf, OPCODES, RawSocket } from "./raw_socket.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { member, serve, until } from "./support/harness.ts";
+import { frameOf, OPCODES, RawSocket } from "./support/raw_socket.ts";
 
 setFlagsFromString("--expose-gc");
 const collect: () => void = runInNewContext("gc");

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { Identity } from "../server/identity.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { connect, member, serve } from "./harness.ts";
-import { ask, bearer, say } from "./http.ts";
-import { Stream } from "./stream.ts";
+import { Identity } from "../server/access/identity.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { connect, member, serve } from "./support/harness.ts";
+import { ask, bearer, say } from "./support/http.ts";
+import { Stream } from "./support/stream.ts";
 
 type Server = Awaited<ReturnType<typeof serve>>;
 

@@ -5,9 +5,15 @@
  * @module
  */
 import type { Options, Server } from "../server/mod.ts";
-import { assert, assertEquals, assertGreater, assertStringIncludes } from "./assert.ts";
-import { connect, serve, until } from "./harness.ts";
-import { type Answer, handshake, OPCODES, RawSocket, type RequestOptions } from "./raw_socket.ts";
+import { assert, assertEquals, assertGreater, assertStringIncludes } from "./support/assert.ts";
+import { connect, serve, until } from "./support/harness.ts";
+import {
+  type Answer,
+  handshake,
+  OPCODES,
+  RawSocket,
+  type RequestOptions,
+} from "./support/raw_socket.ts";
 
 async function ask(server: Server, options: RequestOptions): Promise<Answer> {
   using socket = await RawSocket.dial(server);

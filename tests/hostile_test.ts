@@ -6,10 +6,10 @@
  */
 import type { CloseCode, ErrorCode } from "../server/mod.ts";
 import type { Server } from "../server/mod.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { FaultyBroker, serveOn } from "./faulty_broker.ts";
-import { type Client, connect, member, serve, until } from "./harness.ts";
-import { frameOf, type FrameOptions, OPCODES, RawSocket } from "./raw_socket.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { FaultyBroker, serveOn } from "./support/faulty_broker.ts";
+import { type Client, connect, member, serve, until } from "./support/harness.ts";
+import { frameOf, type FrameOptions, OPCODES, RawSocket } from "./support/raw_socket.ts";
 
 /** A witness who is in the room, and must hear only of itself. */
 async function unharmed(server: Server, act: (witness: Client) => Promise<void>): Promise<void> {

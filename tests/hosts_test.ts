@@ -5,9 +5,9 @@
  * @module
  */
 import { createServer, type Log, type Options, type Server } from "../server/mod.ts";
-import { assert, assertEquals, assertStringIncludes } from "./assert.ts";
-import { serve } from "./harness.ts";
-import { type Answer, RawSocket, type RequestOptions } from "./raw_socket.ts";
+import { assert, assertEquals, assertStringIncludes } from "./support/assert.ts";
+import { serve } from "./support/harness.ts";
+import { type Answer, RawSocket, type RequestOptions } from "./support/raw_socket.ts";
 
 type Line = readonly [event: string, facts: Record<string, unknown>];
 
@@ -35,7 +35,7 @@ const BODY = '{"payload":"x"}';
 const DOORS: readonly (readonly [what: string, request: RequestOptions, status: number])[] = [
   ["a WebSocket", {}, 101],
   ["the page", plain("/"), 200],
-  ["a style sheet", plain("/style.css"), 200],
+  ["a style sheet", plain("/page/style.css"), 200],
   ["the list of rooms", plain("/rooms"), 200],
   ["history", plain("/rooms/lobby/messages"), 200],
   ["a stream", { ...plain("/rooms/lobby/events"), method: "HEAD" }, 200],
@@ -185,7 +185,7 @@ Deno.test("only pages that were named may send cookies", async () => {
 
 Deno.test("OPTIONS is answered 204 with what may be done, at every path", async () => {
   await using server = await serve();
-  const paths = ["/", "*", "/ws", "/healthz", "/style.css", "/nowhere", "/rooms", "/hello"];
+  const paths = ["/", "*", "/ws", "/healthz", "/page/style.css", "/nowhere", "/rooms", "/hello"];
   for (const path of paths) {
     const { status, headers } = await ask(server, { ...plain(path), method: "OPTIONS" });
     assertEquals(status, 204, path);

@@ -7,9 +7,9 @@
  */
 import { connect } from "node:http2";
 import type { Options } from "../server/mod.ts";
-import { assertEquals } from "./assert.ts";
-import { makeCertificate } from "./certificate.ts";
-import { patiently, serve } from "./harness.ts";
+import { assertEquals } from "./support/assert.ts";
+import { makeCertificate } from "./support/certificate.ts";
+import { patiently, serve } from "./support/harness.ts";
 
 interface Reply {
   /** curl's own: 92 is an error of the HTTP/2 stream. */

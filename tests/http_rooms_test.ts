@@ -5,13 +5,13 @@
  * @module
  */
 import type { ErrorEvent, Message } from "../server/protocol.ts";
-import { Client, ClientError } from "../static/client.ts";
-import { type FallbackOptions, withFallback } from "../static/fallback.ts";
-import { assert, assertEquals, assertRejects } from "./assert.ts";
-import { browserTest } from "./browser.ts";
-import { GatewayProxy } from "./gateway_proxy.ts";
-import { type Client as Member, member, patiently, serve, until } from "./harness.ts";
-import { Stream } from "./stream.ts";
+import { Client, ClientError } from "../static/client/client.ts";
+import { type FallbackOptions, withFallback } from "../static/client/fallback.ts";
+import { assert, assertEquals, assertRejects } from "./support/assert.ts";
+import { browserTest } from "./support/browser.ts";
+import { GatewayProxy } from "./support/gateway_proxy.ts";
+import { type Client as Member, member, patiently, serve, until } from "./support/harness.ts";
+import { Stream } from "./support/stream.ts";
 
 const HURRIED = { patienceMs: 300, againMs: 60_000 };
 

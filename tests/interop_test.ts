@@ -5,8 +5,8 @@
  */
 import { WebSocket as Ws } from "npm:ws@8.23.0";
 import type { Event } from "../server/mod.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { patiently, serve } from "./harness.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { patiently, serve } from "./support/harness.ts";
 
 for (const protocol of [undefined, "parley.v1", "parley.v1.batched"]) {
   Deno.test(`Node's ws joins and speaks ${protocol ?? "without a subprotocol"}`, async () => {

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "./assert.ts";
-import { connect, until } from "./harness.ts";
-import { Program } from "./program.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";
+import { connect, until } from "./support/harness.ts";
+import { Program } from "./support/program.ts";
 
 /** The program with a door through which a test lets in what nobody thought of. */
-const SCRIPT = ["run", "-A", "--lock=tests/deno.lock", "tests/troubled_program.ts"];
+const SCRIPT = ["run", "-A", "--lock=tests/deno.lock", "tests/support/troubled_program.ts"];
 
 /** Starts it on a file of its own. */
 async function withTroubled(

@@ -3,15 +3,14 @@
  *
  * @module
  */
-import { assert, assertEquals } from "./assert.ts";
+import { assert, assertEquals } from "./support/assert.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
 /** From top to bottom. A file may import from its own layer and from those below. */
 const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
-  ["server/workers.ts"],
-  ["server/worker.ts"],
+  ["server/process/"],
   ["server/mod.ts"],
   ["server/server.ts"],
   ["server/http/"],
@@ -19,23 +18,17 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/rooms/"],
   ["server/access/"],
   ["server/broker/"],
-  [
-    "server/options.ts",
-    "server/identity.ts",
-    "server/descriptor_limit.ts",
-    "server/listener.ts",
-    "server/safety_net.ts",
-  ],
+  ["server/options.ts", "server/listener.ts"],
   ["server/log.ts"],
   ["server/within.ts"],
-  ["server/protocol.ts"],
+  ["server/protocol.ts", "server/protocol/"],
 ];
 
 /** These know nothing of the rest. */
-const LEAVES = ["options", "identity", "log", "protocol"].map((name) => `server/${name}.ts`);
+const LEAVES = ["options", "log"].map((name) => `server/${name}.ts`);
 
 /** And these even less: leaves may import them. */
-const BELOW_LEAVES = ["server/protocol.ts", "server/within.ts"];
+const BELOW_LEAVES = ["server/within.ts"];
 
 async function* filesIn(directory: string): AsyncGenerator<string> {
   for await (const { name, isDirectory } of Deno.readDir(new URL(directory, ROOT))) {
@@ -139,7 +132,7 @@ for (const [what, use, where] of ONLY) {
   });
 }
 
-Deno.test("static/client.ts does not touch the DOM, and imports nothing that does", async () => {
+Deno.test("static/client/ does not touch the DOM, and imports nothing that does", async () => {
   const seen = new Set<string>();
   const visit = async (path: string) => {
     if (seen.has(path)) return;
@@ -151,7 +144,7 @@ Deno.test("static/client.ts does not touch the DOM, and imports nothing that doe
       if (!other.startsWith("server/")) await visit(other);
     }
   };
-  await visit("static/client.ts");
+  await visit("static/client/client.ts");
 });
 
 Deno.test("no file of server/ or main.ts uses any, or is without its opening comment", async () => {

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { assert, assertEquals } from "./assert.ts";
-import { connect, member, serve, until } from "./harness.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
-import { ServerProcess } from "./server_process.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { connect, member, serve, until } from "./support/harness.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+import { ServerProcess } from "./support/server_process.ts";
 
 Deno.test({
   name: "lease: the people of a node that died leave everywhere within their lease, and once",

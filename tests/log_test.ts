@@ -4,8 +4,8 @@
  * @module
  */
 import { harmless, LineLog, type Sink } from "../server/log.ts";
-import { assert, assertEquals, assertLess, assertMatch } from "./assert.ts";
-import { until } from "./harness.ts";
+import { assert, assertEquals, assertLess, assertMatch } from "./support/assert.ts";
+import { until } from "./support/harness.ts";
 
 /** A sink that keeps its lines, and fails or hangs when it is told to. */
 class TestSink implements Sink {

@@ -4,11 +4,11 @@
  * @module
  */
 import { type Event, type JoinedEvent, NAME } from "../server/protocol.ts";
-import { assert, assertEquals, assertGreater } from "./assert.ts";
-import { member, serve, until } from "./harness.ts";
-import { ask, JSON_TYPE } from "./http.ts";
-import { seeded } from "./proxy.ts";
-import { Stream } from "./stream.ts";
+import { assert, assertEquals, assertGreater } from "./support/assert.ts";
+import { member, serve, until } from "./support/harness.ts";
+import { ask, JSON_TYPE } from "./support/http.ts";
+import { seeded } from "./support/proxy.ts";
+import { Stream } from "./support/stream.ts";
 
 const EVENT_STREAM = { accept: "text/event-stream" };
 const seed = Math.floor(Math.random() * 2 ** 32);

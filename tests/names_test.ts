@@ -5,10 +5,10 @@
  * @module
  */
 import { NAME } from "../server/protocol.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { member, serve } from "./harness.ts";
-import { ask, MESSAGES } from "./http.ts";
-import { RawSocket } from "./raw_socket.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { member, serve } from "./support/harness.ts";
+import { ask, MESSAGES } from "./support/http.ts";
+import { RawSocket } from "./support/raw_socket.ts";
 
 const NAMES: readonly string[] = [
   "Ada",

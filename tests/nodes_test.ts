@@ -4,10 +4,10 @@
  * @module
  */
 import type { Options, Server } from "../server/mod.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { type Client, connect, member, serve, until } from "./harness.ts";
-import { Stream } from "./stream.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { type Client, connect, member, serve, until } from "./support/harness.ts";
+import { Stream } from "./support/stream.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 /** Some nodes in this process, and their Redis. */
 interface Nodes {

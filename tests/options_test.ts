@@ -14,7 +14,7 @@ import {
   tableRows,
   variableOf,
 } from "../server/options.ts";
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "./assert.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "./support/assert.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const NAMES = Object.keys(SPECS);

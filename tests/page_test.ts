@@ -6,12 +6,12 @@
  * @module
  */
 import type { Locator, Page } from "npm:playwright-core@1.65.1";
-import { connect } from "../static/client.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { assertAccessible, browserTest } from "./browser.ts";
-import { serve, until } from "./harness.ts";
-import { faultProxy } from "./proxy.ts";
-import { ServerProcess } from "./server_process.ts";
+import { connect } from "../static/client/client.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { assertAccessible, browserTest } from "./support/browser.ts";
+import { serve, until } from "./support/harness.ts";
+import { faultProxy } from "./support/proxy.ts";
+import { ServerProcess } from "./support/server_process.ts";
 
 const PHONE = {
   viewport: { width: 320, height: 640 },
@@ -495,7 +495,7 @@ browserTest("the client library in Chromium comes through every fault", async (c
   eve.addEventListener("chat", ({ detail }) => heard.push(detail.payload));
   await eve.join("faults");
   const page = await chrome.open(proxy.url);
-  await page.evaluate(`import("/client.ts").then(({ connect }) => {
+  await page.evaluate(`import("/client/client.ts").then(({ connect }) => {
     const client = connect(new URL("/ws", location.href), {
       backoffMs: { min: 5, max: 50 }, outbox: sessionStorage,
     });

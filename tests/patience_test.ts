@@ -5,8 +5,8 @@
  */
 import { Refusal } from "../server/protocol.ts";
 import { Patience } from "../server/rooms/patience.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { connect, serve } from "./harness.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { connect, serve } from "./support/harness.ts";
 
 const BUSY = new Refusal("rate_limited", "The address is busy.", { retryAfterMs: 3000 });
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { assert, assertEquals, assertNotEquals } from "./assert.ts";
-import { connect, member, serve, told } from "./harness.ts";
+import { assert, assertEquals, assertNotEquals } from "./support/assert.ts";
+import { connect, member, serve, told } from "./support/harness.ts";
 
 Deno.test("presence counts people, not tabs", async () => {
   await using server = await serve({ graceSeconds: 0 });

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "./assert.ts";
-import { connect, until } from "./harness.ts";
-import { Program } from "./program.ts";
-import { RawSocket } from "./raw_socket.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";
+import { connect, until } from "./support/harness.ts";
+import { Program } from "./support/program.ts";
+import { RawSocket } from "./support/raw_socket.ts";
 
 async function withFolder(act: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "parley é " });

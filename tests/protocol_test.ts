@@ -21,7 +21,7 @@ import {
   refOf,
   Refusal,
 } from "../server/protocol.ts";
-import { assert, assertEquals, assertThrows } from "./assert.ts";
+import { assert, assertEquals, assertThrows } from "./support/assert.ts";
 
 const NAME_64 = "é".repeat(64);
 

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { assert, assertEquals } from "./assert.ts";
-import { member, patiently, serve } from "./harness.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { member, patiently, serve } from "./support/harness.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const README = await Deno.readTextFile(new URL("README.md", ROOT));

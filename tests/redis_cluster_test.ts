@@ -5,11 +5,11 @@
  * @module
  */
 import { BrokerError } from "../server/broker/broker.ts";
-import { RedisBroker } from "../server/broker/redis.ts";
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "./assert.ts";
-import { connect, member, serve, until } from "./harness.ts";
-import { bearer, say } from "./http.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
+import { RedisBroker } from "../server/broker/redis/redis_broker.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "./support/assert.ts";
+import { connect, member, serve, until } from "./support/harness.ts";
+import { bearer, say } from "./support/http.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 const POLICY = { retainMessages: 10, retainDays: 1, dedupeMessages: 2 };
 

@@ -5,12 +5,12 @@
  * @module
  */
 import type { Log, Server } from "../server/mod.ts";
-import { assert, assertEquals, assertMatch } from "./assert.ts";
-import { serveHasty } from "./hasty_node.ts";
-import { connect, member, serve, until } from "./harness.ts";
-import { ask, MESSAGES, say } from "./http.ts";
-import { faultProxy } from "./proxy.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
+import { assert, assertEquals, assertMatch } from "./support/assert.ts";
+import { serveHasty } from "./support/hasty_node.ts";
+import { connect, member, serve, until } from "./support/harness.ts";
+import { ask, MESSAGES, say } from "./support/http.ts";
+import { faultProxy } from "./support/proxy.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 /** A log that keeps its lines about Redis. */
 class Lines implements Log {

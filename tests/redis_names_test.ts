@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { RedisNames } from "../server/broker/redis_names.ts";
+import { RedisNames } from "../server/broker/redis/names.ts";
 import { OptionError, type Options } from "../server/mod.ts";
 import { completeOptions } from "../server/options.ts";
-import { assert, assertEquals, assertThrows } from "./assert.ts";
-import { member, serve, told, until } from "./harness.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
+import { assert, assertEquals, assertThrows } from "./support/assert.ts";
+import { member, serve, told, until } from "./support/harness.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 const PAIRS: Readonly<Record<string, readonly [Partial<Options>, Partial<Options>]>> = {
   "two prefixes on one database": [{}, { redisPrefix: "parley:rooms" }],

@@ -5,12 +5,12 @@
  * @module
  */
 import type { Server } from "../server/mod.ts";
-import { LOOK } from "../server/broker/redis_scripts.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { serveHasty } from "./hasty_node.ts";
-import { connect, member, until } from "./harness.ts";
-import { say } from "./http.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
+import { LOOK } from "../server/broker/redis/scripts.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { serveHasty } from "./support/hasty_node.ts";
+import { connect, member, until } from "./support/harness.ts";
+import { say } from "./support/http.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 function test(behaviour: string, act: () => Promise<void>): void {
   Deno.test({ name: `redis put back: ${behaviour}`, ignore: WITHOUT_REDIS, fn: act });

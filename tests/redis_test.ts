@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { RedisBroker, type RedisOptions } from "../server/broker/redis.ts";
+import { RedisBroker, type RedisOptions } from "../server/broker/redis/redis_broker.ts";
 import { BrokerError, FullError } from "../server/broker/broker.ts";
-import { assert, assertEquals, assertRejects } from "./assert.ts";
-import { draft, linesOf, type Store, testBroker, textsOf } from "./broker_suite.ts";
-import { until } from "./harness.ts";
-import { faultProxy } from "./proxy.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
+import { assert, assertEquals, assertRejects } from "./support/assert.ts";
+import { draft, linesOf, type Store, testBroker, textsOf } from "./support/broker_suite.ts";
+import { until } from "./support/harness.ts";
+import { faultProxy } from "./support/proxy.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 /** A Redis of its own, empty. */
 class RedisStore implements Store {

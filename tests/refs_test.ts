@@ -5,10 +5,10 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import type { SqliteBroker } from "../server/broker/sqlite.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { draft } from "./broker_suite.ts";
-import { Directory } from "./sqlite_directory.ts";
+import type { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { draft } from "./support/broker_suite.ts";
+import { Directory } from "./support/sqlite_directory.ts";
 
 const OPTIONS = { dedupeMessages: 1000 };
 

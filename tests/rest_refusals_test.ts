@@ -5,9 +5,9 @@
  * @module
  */
 import type { Server } from "../server/mod.ts";
-import { assert, assertEquals, assertMatch } from "./assert.ts";
-import { connect, serve } from "./harness.ts";
-import { type Ask, ask, bearer, JSON_TYPE, MESSAGES, say } from "./http.ts";
+import { assert, assertEquals, assertMatch } from "./support/assert.ts";
+import { connect, serve } from "./support/harness.ts";
+import { type Ask, ask, bearer, JSON_TYPE, MESSAGES, say } from "./support/http.ts";
 
 Deno.test("every path says what may be done with it", async () => {
   await using server = await serve();

@@ -4,9 +4,9 @@
  * @module
  */
 import type { ChatEvent } from "../server/mod.ts";
-import { assert, assertEquals, assertMatch } from "./assert.ts";
-import { member, serve, until } from "./harness.ts";
-import { ask, bearer, MESSAGES, say, tokenOf } from "./http.ts";
+import { assert, assertEquals, assertMatch } from "./support/assert.ts";
+import { member, serve, until } from "./support/harness.ts";
+import { ask, bearer, MESSAGES, say, tokenOf } from "./support/http.ts";
 
 // --- what is read ------------------------------------------------------------------------------
 

@@ -6,12 +6,12 @@
  * @module
  */
 import type { ChatEvent } from "../server/mod.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { Member } from "./flock.ts";
-import { freePort } from "./child.ts";
-import { type Client, connect, until } from "./harness.ts";
-import { Program } from "./program.ts";
-import { RawSocket } from "./raw_socket.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { Member } from "./support/flock.ts";
+import { freePort } from "./support/child.ts";
+import { type Client, connect, until } from "./support/harness.ts";
+import { Program } from "./support/program.ts";
+import { RawSocket } from "./support/raw_socket.ts";
 
 const IS_LONG = Deno.env.get("STORM") !== undefined;
 const CROWD = IS_LONG ? 2000 : 300;

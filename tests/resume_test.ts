@@ -6,10 +6,10 @@
  */
 import type { Cursor } from "../server/mod.ts";
 import type { Server } from "../server/mod.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { FaultyBroker, serveOn } from "./faulty_broker.ts";
-import { type Client, connect, member, serve, told } from "./harness.ts";
-import { say } from "./http.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { FaultyBroker, serveOn } from "./support/faulty_broker.ts";
+import { type Client, connect, member, serve, told } from "./support/harness.ts";
+import { say } from "./support/http.ts";
 
 /** Says so many numbered messages, each in a batch of its own size. */
 async function fill(server: Server, count: number): Promise<Cursor> {

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Event } from "../server/mod.ts";
-import { assert, assertEquals, assertMatch } from "./assert.ts";
-import { FaultyBroker, serveOn } from "./faulty_broker.ts";
-import { type Client, connect, member, serve, told } from "./harness.ts";
+import { assert, assertEquals, assertMatch } from "./support/assert.ts";
+import { FaultyBroker, serveOn } from "./support/faulty_broker.ts";
+import { type Client, connect, member, serve, told } from "./support/harness.ts";
 
 Deno.test("a plain client needs ten lines", async () => {
   await using server = await serve();

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { assert, assertEquals, assertStringIncludes } from "./assert.ts";
-import { BareServer, BareSockets } from "./bare_sockets.ts";
-import { patiently, until } from "./harness.ts";
-import { handshake, RawSocket } from "./raw_socket.ts";
+import { assert, assertEquals, assertStringIncludes } from "./support/assert.ts";
+import { BareServer, BareSockets } from "./support/bare_sockets.ts";
+import { patiently, until } from "./support/harness.ts";
+import { handshake, RawSocket } from "./support/raw_socket.ts";
 
 // --- upgrades -------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@
 import { stripTypeScriptTypes } from "node:module";
 import { DatabaseSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
-import { assert, assertEquals, assertThrows } from "./assert.ts";
+import { assert, assertEquals, assertThrows } from "./support/assert.ts";
 
 // --- node:sqlite --------------------------------------------------------------------------------
 

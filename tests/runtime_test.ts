@@ -6,10 +6,10 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { assert, assertEquals, assertThrows } from "./assert.ts";
-import { BareServer, type BareSocket, BareSockets } from "./bare_sockets.ts";
-import { until } from "./harness.ts";
-import { frameOf, type FrameOptions, OPCODES, RawSocket } from "./raw_socket.ts";
+import { assert, assertEquals, assertThrows } from "./support/assert.ts";
+import { BareServer, type BareSocket, BareSockets } from "./support/bare_sockets.ts";
+import { until } from "./support/harness.ts";
+import { frameOf, type FrameOptions, OPCODES, RawSocket } from "./support/raw_socket.ts";
 
 const MIB = 1 << 20;
 /** More than the system's own buffers hold between two sockets. */

@@ -6,7 +6,7 @@
  */
 import { Ajv2020 } from "npm:ajv@8.20.0/dist/2020.js";
 import fc from "npm:fast-check@4.10.2";
-import { EVENTS, nameOf, ref, type Schema, SCHEMAS } from "../server/http/schemas.ts";
+import { EVENTS, nameOf, ref, type Schema, SCHEMAS } from "../server/http/documents/schemas.ts";
 import {
   COMMANDS,
   type Event,
@@ -15,10 +15,10 @@ import {
   Refusal,
   type Rule,
 } from "../server/protocol.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { connect, member, patiently, serve } from "./harness.ts";
-import { ask, MESSAGES, say } from "./http.ts";
-import { Stream } from "./stream.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { connect, member, patiently, serve } from "./support/harness.ts";
+import { ask, MESSAGES, say } from "./support/http.ts";
+import { Stream } from "./support/stream.ts";
 
 const commandNames = Object.keys(COMMANDS).map((type) => nameOf(type, "Command"));
 const eventNames = Object.keys(EVENTS).map((type) => nameOf(type, "Event"));

@@ -7,12 +7,12 @@
  * @module
  */
 import type { Event, Message } from "../server/mod.ts";
-import { type Client, type ClientState, connect } from "../static/client.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { member, serve, until } from "./harness.ts";
-import { LineProcess } from "./line_process.ts";
-import { faultProxy } from "./proxy.ts";
-import { ServerProcess } from "./server_process.ts";
+import { type Client, type ClientState, connect } from "../static/client/client.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { member, serve, until } from "./support/harness.ts";
+import { LineProcess } from "./support/line_process.ts";
+import { faultProxy } from "./support/proxy.ts";
+import { ServerProcess } from "./support/server_process.ts";
 
 const IS_LONG = Deno.env.get("STORM") !== undefined;
 const HEARTBEAT_SECONDS = IS_LONG ? 25 : 1;
@@ -78,7 +78,7 @@ class Elsewhere implements AsyncDisposable {
   readonly #hearing: Promise<void>;
 
   constructor(url: string) {
-    this.process = new LineProcess(["-A", "tests/talking_client.ts", `${url}/ws`]);
+    this.process = new LineProcess(["-A", "tests/support/talking_client.ts", `${url}/ws`]);
     this.#hearing = this.#hear();
   }
 

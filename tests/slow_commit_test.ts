@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { Identity } from "../server/identity.ts";
+import { Identity } from "../server/access/identity.ts";
 import { type Facts, silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
 import { Hub } from "../server/rooms/hub.ts";
 import { post } from "../server/rooms/poster.ts";
-import { assertEquals } from "./assert.ts";
-import { FaultyBroker } from "./faulty_broker.ts";
+import { assertEquals } from "./support/assert.ts";
+import { FaultyBroker } from "./support/faulty_broker.ts";
 
 for (const [tookMs, logged] of [[1500, 1], [900, 0]] as const) {
   Deno.test(`a commit of ${tookMs} ms is logged ${logged} times`, async () => {

@@ -5,9 +5,9 @@
  * @module
  */
 import type { Server } from "../server/mod.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { type Client, member, serve, until } from "./harness.ts";
-import { RawSocket } from "./raw_socket.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { type Client, member, serve, until } from "./support/harness.ts";
+import { RawSocket } from "./support/raw_socket.ts";
 
 /** Much more than the system's own buffers hold between two sockets. */
 const MESSAGES = 2500;

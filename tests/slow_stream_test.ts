@@ -5,20 +5,26 @@
  */
 import { LOCAL } from "../server/access/address.ts";
 import { Sources } from "../server/access/source.ts";
-import { SqliteBroker } from "../server/broker/sqlite.ts";
+import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
 import { EventStreamConnection } from "../server/connections/event_stream.ts";
-import { Watch } from "../server/connections/watch.ts";
-import { Identity } from "../server/identity.ts";
+import { Watch } from "../server/connections/drain_monitor.ts";
+import { Identity } from "../server/access/identity.ts";
 import { silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
 import { Refusal } from "../server/protocol.ts";
 import { Hub } from "../server/rooms/hub.ts";
 import { post } from "../server/rooms/poster.ts";
-import { assertEquals, assertGreater, assertLess, assertMatch, assertRejects } from "./assert.ts";
-import { patiently, serve, until } from "./harness.ts";
-import { fill, say } from "./http.ts";
-import { faultProxy } from "./proxy.ts";
-import { Stream } from "./stream.ts";
+import {
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertMatch,
+  assertRejects,
+} from "./support/assert.ts";
+import { patiently, serve, until } from "./support/harness.ts";
+import { fill, say } from "./support/http.ts";
+import { faultProxy } from "./support/proxy.ts";
+import { Stream } from "./support/stream.ts";
 
 const EVENTS = "/rooms/lobby/events";
 

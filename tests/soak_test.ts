@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { assertEquals } from "./assert.ts";
-import { cutConnections } from "./cut_connections.ts";
-import { type Row, soak, verdict } from "./soak.ts";
+import { assertEquals } from "./support/assert.ts";
+import { cutConnections } from "./support/cut_connections.ts";
+import { type Row, soak, verdict } from "./support/soak.ts";
 
 Deno.test("rooms, connections and messages leave nothing behind (the short form)", async () => {
   const plan = { rounds: 6, rooms: 12_000, connections: 600, messages: 180_000 };

@@ -4,9 +4,9 @@
  * @module
  */
 import { BrokerError } from "../server/broker/broker.ts";
-import { assert, assertEquals, assertMatch, assertRejects } from "./assert.ts";
-import { draft, textsOf } from "./broker_suite.ts";
-import { Directory } from "./sqlite_directory.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "./support/assert.ts";
+import { draft, textsOf } from "./support/broker_suite.ts";
+import { Directory } from "./support/sqlite_directory.ts";
 
 /** What is in the way, and what the one line says. */
 const UNUSABLE: readonly (readonly [what: string, spoil: (at: Directory) => void, says: RegExp])[] =

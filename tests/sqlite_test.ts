@@ -4,9 +4,9 @@
  * @module
  */
 import { BrokerError } from "../server/broker/broker.ts";
-import { assert, assertEquals, assertRejects } from "./assert.ts";
-import { draft, linesOf, testBroker, textsOf } from "./broker_suite.ts";
-import { Directory } from "./sqlite_directory.ts";
+import { assert, assertEquals, assertRejects } from "./support/assert.ts";
+import { draft, linesOf, testBroker, textsOf } from "./support/broker_suite.ts";
+import { Directory } from "./support/sqlite_directory.ts";
 
 const DAY_MS = 86_400_000;
 

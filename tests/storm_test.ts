@@ -5,11 +5,11 @@
  *
  * @module
  */
-import { assertEquals } from "./assert.ts";
-import { Crowd } from "./crowd.ts";
-import { faultProxy, seeded } from "./proxy.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
-import { ServerProcess } from "./server_process.ts";
+import { assertEquals } from "./support/assert.ts";
+import { Crowd } from "./support/crowd.ts";
+import { faultProxy, seeded } from "./support/proxy.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+import { ServerProcess } from "./support/server_process.ts";
 
 const IS_LONG = Deno.env.get("STORM") !== undefined;
 const SCALE = IS_LONG

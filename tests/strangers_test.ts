@@ -9,11 +9,11 @@ import { Sources } from "../server/access/source.ts";
 import { type Options, silentLog } from "../server/mod.ts";
 import { completeOptions } from "../server/options.ts";
 import { type COMMANDS, Refusal } from "../server/protocol.ts";
-import { assert, assertEquals, assertGreater, assertThrows } from "./assert.ts";
-import { type Client, connect, member, serve, until } from "./harness.ts";
-import { ask, JSON_TYPE } from "./http.ts";
-import { RawSocket } from "./raw_socket.ts";
-import { Stranger } from "./stranger.ts";
+import { assert, assertEquals, assertGreater, assertThrows } from "./support/assert.ts";
+import { type Client, connect, member, serve, until } from "./support/harness.ts";
+import { ask, JSON_TYPE } from "./support/http.ts";
+import { RawSocket } from "./support/raw_socket.ts";
+import { Stranger } from "./support/stranger.ts";
 
 const from = (address: string) => ({ headers: { "x-forwarded-for": address } });
 /** Nothing comes back to a bucket while a test runs. */

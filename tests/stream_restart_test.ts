@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { assertEquals, assertGreater } from "./assert.ts";
-import { freePort } from "./child.ts";
-import { patiently, serve, until } from "./harness.ts";
-import { say } from "./http.ts";
-import { NginxProcess, WITHOUT_NGINX } from "./nginx_process.ts";
+import { assertEquals, assertGreater } from "./support/assert.ts";
+import { freePort } from "./support/child.ts";
+import { patiently, serve, until } from "./support/harness.ts";
+import { say } from "./support/http.ts";
+import { NginxProcess, WITHOUT_NGINX } from "./support/nginx_process.ts";
 
 const COUNT = 5;
 /** How long the server is away. */

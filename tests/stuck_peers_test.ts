@@ -5,10 +5,10 @@
  *
  * @module
  */
-import { assert, assertEquals } from "./assert.ts";
-import { type Client, member, until } from "./harness.ts";
-import { RawSocket } from "./raw_socket.ts";
-import { type Sample, WatchedProcess } from "./watched_process.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { type Client, member, until } from "./support/harness.ts";
+import { RawSocket } from "./support/raw_socket.ts";
+import { type Sample, WatchedProcess } from "./support/watched_process.ts";
 
 const IS_LONG = Deno.env.get("STORM") !== undefined;
 const TEXT = "x".repeat(10_000);

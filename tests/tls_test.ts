@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "./assert.ts";
-import { makeCertificate } from "./certificate.ts";
-import { connect, patiently, serve } from "./harness.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";
+import { makeCertificate } from "./support/certificate.ts";
+import { connect, patiently, serve } from "./support/harness.ts";
 
 Deno.test("with --cert and --key a room is joined over wss", async () => {
   await using identity = await makeCertificate();

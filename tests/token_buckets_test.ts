@@ -4,7 +4,7 @@
  * @module
  */
 import { TokenBucket, TokenBuckets } from "../server/access/allowances.ts";
-import { assert, assertEquals } from "./assert.ts";
+import { assert, assertEquals } from "./support/assert.ts";
 
 Deno.test("TokenBuckets gives each key its own allowance, which comes back with time", () => {
   let now = 0;

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { assertEquals } from "./assert.ts";
-import { type Client, connect, member, serve, told } from "./harness.ts";
-import { ask, bearer, tokenOf } from "./http.ts";
-import { Stream } from "./stream.ts";
+import { assertEquals } from "./support/assert.ts";
+import { type Client, connect, member, serve, told } from "./support/harness.ts";
+import { ask, bearer, tokenOf } from "./support/http.ts";
+import { Stream } from "./support/stream.ts";
 
 const type = (...payloads: boolean[]) => payloads.map((payload) => ({ type: "typing", payload }));
 

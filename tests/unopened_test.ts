@@ -5,9 +5,9 @@
  * @module
  */
 import { createServer, silentLog } from "../server/mod.ts";
-import { assertEquals } from "./assert.ts";
-import { connect, until } from "./harness.ts";
-import { RawSocket } from "./raw_socket.ts";
+import { assertEquals } from "./support/assert.ts";
+import { connect, until } from "./support/harness.ts";
+import { RawSocket } from "./support/raw_socket.ts";
 
 const MOST = 5;
 

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { assertEquals } from "./assert.ts";
-import { FaultyBroker, serveOn } from "./faulty_broker.ts";
-import { member } from "./harness.ts";
-import { say } from "./http.ts";
+import { assertEquals } from "./support/assert.ts";
+import { FaultyBroker, serveOn } from "./support/faulty_broker.ts";
+import { member } from "./support/harness.ts";
+import { say } from "./support/http.ts";
 
 Deno.test("messages for an unprepared room wait in order, and those of other rooms do not", async () => {
   const broker = await FaultyBroker.make();

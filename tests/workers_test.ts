@@ -5,11 +5,11 @@
  */
 import { type Log, silentLog } from "../server/mod.ts";
 import { completeOptions } from "../server/options.ts";
-import { Workers } from "../server/workers.ts";
-import { assert, assertEquals } from "./assert.ts";
-import { type Client, connect, patiently, serve, until } from "./harness.ts";
-import { Program } from "./program.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./redis_process.ts";
+import { Workers } from "../server/process/workers.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { type Client, connect, patiently, serve, until } from "./support/harness.ts";
+import { Program } from "./support/program.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 function test(behaviour: string, act: (redis: RedisProcess) => Promise<void>): void {
   Deno.test({
@@ -72,7 +72,7 @@ async function first(redis: RedisProcess) {
 test("one that dies is logged and replaced, and the others go on", async (redis) => {
   const { server, url, options, failures, log } = await first(redis);
   await using _ = server;
-  const workers = new Workers(options, log, new URL("dying_worker.ts", import.meta.url));
+  const workers = new Workers(options, log, new URL("./support/dying_worker.ts", import.meta.url));
   await workers.start();
   const clients = await everywhere(redis, url, 2);
   const channel = new BroadcastChannel("parley: dying worker");
@@ -99,7 +99,11 @@ test("one that dies is logged and replaced, and the others go on", async (redis)
 test("one in which something unforeseen happens goes on, with its clients", async (redis) => {
   const { server, url, options, failures, log } = await first(redis);
   await using _ = server;
-  const workers = new Workers(options, log, new URL("troubled_worker.ts", import.meta.url));
+  const workers = new Workers(
+    options,
+    log,
+    new URL("./support/troubled_worker.ts", import.meta.url),
+  );
   await workers.start();
   const clients = await everywhere(redis, url, 2);
   const channel = new BroadcastChannel("parley: troubled worker");

@@ -15,7 +15,7 @@ import type { CloseCode } from "../protocol.ts";
 import type { Hub, Outbox } from "../rooms/hub.ts";
 import type { Line, Session } from "../rooms/session.ts";
 import type { Pinged } from "./heartbeat.ts";
-import type { Watch, Watched } from "./watch.ts";
+import type { Watch, Watched } from "./drain_monitor.ts";
 
 /** What all connections of a server share. */
 export interface ConnectionContext {

@@ -14,6 +14,10 @@ import { contentType } from "@std/media-types";
 import { extname } from "@std/path";
 
 const DIRECTORY = new URL("../../static/", import.meta.url);
+/** The client library and the page, each under the path that is its folder's name. */
+const FOLDERS = ["client/", "page/"];
+/** The page itself, which is at the root as well: its links are relative to that. */
+const INDEX = "/page/index.html";
 
 const HEADERS = {
   "cache-control": "no-cache",
@@ -43,10 +47,12 @@ export class StaticFiles {
 
   static async load(): Promise<StaticFiles> {
     const files = new Map<string, File>();
-    for await (const { name, isFile } of Deno.readDir(DIRECTORY)) {
-      if (isFile) files.set(`/${name}`, await read(name));
+    for (const folder of FOLDERS) {
+      for await (const { name, isFile } of Deno.readDir(new URL(folder, DIRECTORY))) {
+        if (isFile) files.set(`/${folder}${name}`, await read(`${folder}${name}`));
+      }
     }
-    const index = files.get("/index.html");
+    const index = files.get(INDEX);
     if (index !== undefined) files.set("/", index);
     return new StaticFiles(files);
   }

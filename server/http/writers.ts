@@ -6,7 +6,7 @@
  */
 import { Refusal, type User } from "../protocol.ts";
 import type { Hub } from "../rooms/hub.ts";
-import type { Person } from "../rooms/person.ts";
+import type { Person } from "../rooms/user.ts";
 import { forbidden, userOf } from "./caller.ts";
 import type { Call } from "./router.ts";
 

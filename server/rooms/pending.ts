@@ -5,7 +5,7 @@
  * @module
  */
 import { type Draft, Refusal } from "../protocol.ts";
-import type { Person } from "./person.ts";
+import type { Person } from "./user.ts";
 
 /** Whoever sent a message, member or not. */
 export interface Sender {

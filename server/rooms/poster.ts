@@ -6,7 +6,7 @@
  */
 import { chatRest, messageHead, type Refusal } from "../protocol.ts";
 import type { Hub } from "./hub.ts";
-import type { Person } from "./person.ts";
+import type { Person } from "./user.ts";
 import type { Sender } from "./pending.ts";
 
 export interface Posting {

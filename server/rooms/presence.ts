@@ -8,7 +8,7 @@
 import type { PeopleChange, SharedPeople } from "../broker/broker.ts";
 import type { Clock } from "../access/allowances.ts";
 import type { SystemEvent, User } from "../protocol.ts";
-import type { People, Person } from "./person.ts";
+import type { People, Person } from "./user.ts";
 import { type News, Roster } from "./roster.ts";
 
 /** Above this many people only `count` notices are sent. */

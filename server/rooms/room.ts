@@ -24,7 +24,7 @@ import {
   type User,
 } from "../protocol.ts";
 import { Held, type Pending, type Sender } from "./pending.ts";
-import type { People, Person } from "./person.ts";
+import type { People, Person } from "./user.ts";
 import { Presence } from "./presence.ts";
 import { Tail } from "./tail.ts";
 import type { Typing } from "./typing.ts";

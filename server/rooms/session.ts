@@ -30,7 +30,7 @@ import {
 } from "../protocol.ts";
 import type { Hub } from "./hub.ts";
 import { Patience } from "./patience.ts";
-import type { Person } from "./person.ts";
+import type { Person } from "./user.ts";
 import type { Member, Room } from "./room.ts";
 import { welcome } from "./welcome.ts";
 

@@ -48,7 +48,7 @@ export function markdown(report: Report): string {
       : ["## What it had to reach", table(["", "must be", "is", "met"], bars)]),
     "## What was measured",
     ...sections,
-    `\`static/client.ts\`, minified and gzipped: ${clientBytes} bytes.`,
+    `\`static/client/\`, minified and gzipped: ${clientBytes} bytes.`,
     "## How",
     METHOD,
   ].join("\n\n") + "\n";

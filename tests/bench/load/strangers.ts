@@ -2,7 +2,7 @@
  * Two who are there at once, each in a process of its own: `stranger` tries every door for so many
  * seconds, `bystander` says something twenty times a second. The answer is one line of JSON.
  */
-import { Stranger } from "../../stranger.ts";
+import { Stranger } from "../../support/stranger.ts";
 
 const EVERY_MS = 50;
 /** Of each kind of attempt. */

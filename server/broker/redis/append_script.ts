@@ -1,0 +1,147 @@
+/**
+ * What Redis is told to do with a batch, in one piece: to know it again, dedupe, number, append and
+ * say it to all nodes. Redis does nothing else meanwhile, so what costs time here costs everybody.
+ *
+ * @module
+ */
+import { LOG, script } from "./scripts.ts";
+
+/**
+ * Further arguments: not after (Redis's time), batch, dedupeMessages, count, text, the log's field for
+ * this node; and if there is any `ref`, for each draft its field or nothing.
+ *
+ * → `ok` epoch first last at, and for each repeated draft: draft, seq, at, event; or `late` now; or
+ * `doubt`
+ */
+export const APPEND = script(`${LOG}
+local batch, dedupe, count, text = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14]), ARGV[15]
+local by = ARGV[16]
+local EVENT = '([^\\n]*}),?' -- one of a batch's text
+local REFS = 16 -- arguments before the fields
+local MOST = 4000 -- arguments that unpack() can take, with room to spare
+
+-- The event of that seq as it is stored, if it still is, and its at.
+local events, ats = {}, {}
+local function event_of(seq)
+  if not events[seq] then
+    local first, _, stored, at = batch_of(seq)
+    if not first then return nil end
+    for event in string.gmatch(stored, EVENT) do
+      events[first], ats[first] = event, at
+      first = first + 1
+    end
+  end
+  return events[seq], ats[seq]
+end
+
+local function answer(epoch, first, last, at, repeats)
+  local list = { 'ok', epoch, first, last, at }
+  for _, one in ipairs(repeats) do
+    local event, came = event_of(one[2])
+    for _, value in ipairs({ one[1], one[2], came or 0, event or '' }) do list[#list + 1] = value end
+  end
+  return list
+end
+
+-- This very batch is here already: only its answer was lost.
+local done = redis.call('HGET', log, by)
+if done then
+  local words = {}
+  for word in string.gmatch(done, '%S+') do words[#words + 1] = word end
+  if words[1] == batch then
+    local repeats = {}
+    for i = 6, #words, 2 do
+      repeats[#repeats + 1] = { tonumber(words[i]), tonumber(words[i + 1]) }
+    end
+    return answer(words[2], tonumber(words[3]), tonumber(words[4]), tonumber(words[5]), repeats)
+  end
+end
+-- Whoever sent this was told by now that it could not be stored.
+if now > tonumber(ARGV[11]) then return { 'late', now } end
+local epoch, head, _, refs = find()
+if not epoch then return { 'doubt' } end
+
+local function each(command, key, list, from, answered)
+  for i = from, #list, MOST do
+    local answer = redis.call(command, key, unpack(list, i, math.min(i + MOST - 1, #list)))
+    if answered then answered(answer) end
+  end
+end
+
+local function seqs_of(key)
+  if #ARGV - REFS <= MOST then return redis.call('HMGET', key, unpack(ARGV, REFS + 1)) end
+  local values = {}
+  each('HMGET', key, ARGV, REFS + 1, function(some)
+    for _, value in ipairs(some) do values[#values + 1] = value end
+  end)
+  return values
+end
+
+-- Which drafts are repeats, of a seq or of an earlier draft of this batch, and which seq they have.
+local repeats, is_repeat, last = {}, {}, head + count
+local added, size = {}, 0
+if #ARGV > REFS then
+  local was_young, was_old, given = seqs_of(young), seqs_of(old), {}
+  last = head
+  for draft = 1, count do
+    local field = ARGV[REFS + draft]
+    local seq = given[field]
+    if not seq then
+      local was = tonumber(was_young[draft] or was_old[draft] or nil)
+      if was and was <= head and event_of(was) then seq = was end
+    end
+    if seq then
+      repeats[#repeats + 1] = { draft, seq }
+      is_repeat[draft] = true
+    else
+      last = last + 1
+      if field ~= '' then
+        given[field] = last
+        added[size + 1], added[size + 2] = field, string.format('%d', last)
+        size = size + 2
+      end
+    end
+  end
+end
+
+if #repeats > 0 then
+  local kept, draft = {}, 0
+  for event in string.gmatch(text, EVENT) do
+    draft = draft + 1
+    if not is_repeat[draft] then kept[#kept + 1] = event end
+  end
+  text = table.concat(kept, ',\\n')
+end
+
+local first, at = head + 1, string.format('%.0f', now)
+if last >= first then
+  redis.call('XADD', batches, last .. '-0', 'n', last - head, 'a', at, 'e', text)
+  redis.call('HSET', log, 'head', last, 'at', at)
+  if retain_messages > 0 and last > retain_messages then
+    redis.call('XTRIM', batches, 'MINID', '~', last - retain_messages + 1)
+  end
+  if size > 0 then
+    local held = redis.call('HLEN', young)
+    if held >= dedupe then
+      redis.call('UNLINK', old)
+      redis.call('RENAME', young, old)
+      held, refs = 0, 2
+    end
+    each('HSET', young, added, 1)
+    if held == 0 then
+      redis.call('HSET', log, 'refs', math.max(refs, 1))
+      if retain_ms > 0 then redis.call('PEXPIRE', young, retain_ms + DAY) end
+    end
+  end
+  age()
+  redis.call('PUBLISH', channel, 'm' .. epoch .. ' ' .. first .. ' ' .. last .. ' ' .. at .. '\\n' .. text)
+end
+
+local words = { batch, epoch, first, last, at }
+for _, one in ipairs(repeats) do
+  words[#words + 1] = one[1]
+  words[#words + 1] = one[2]
+end
+redis.call('HSET', log, by, table.concat(words, ' '))
+return answer(epoch, first, last, now, repeats)
+`);

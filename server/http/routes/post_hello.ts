@@ -1,0 +1,28 @@
+/**
+ * Says who one is over HTTP, and gets what a socket's `hello` gets: above all the token with which to
+ * be the same person in every request after this one.
+ *
+ * @module
+ */
+import { COSTS } from "../../access/allowances.ts";
+import { encode, parseRequest } from "../../protocol.ts";
+import type { Hub } from "../../rooms/hub.ts";
+import { welcome } from "../../rooms/welcome.ts";
+import { readJson } from "../body.ts";
+import { json } from "../json.ts";
+import type { Call } from "../router.ts";
+import type { Writers } from "../writers.ts";
+
+/** `POST /hello` */
+export async function postHello(call: Call, hub: Hub, writers: Writers): Promise<Response> {
+  const { people, context } = hub;
+  const user = writers.admit(call, COSTS.hello) ?? context.identity.newGuest();
+  const { name } = parseRequest("hello", await readJson(call, context.options));
+  const person = people.hold(user.id, user.name);
+  try {
+    if (name !== undefined) person.rename(name);
+    return json(200, encode(welcome(context, person.user)));
+  } finally {
+    people.release(person);
+  }
+}

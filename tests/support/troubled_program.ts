@@ -1,0 +1,40 @@
+/**
+ * The program as it is, and a door through which a test lets in what nobody thought of: a request for
+ * `/trouble/…` throws where nothing catches it.
+ *
+ *     deno run -A tests/support/troubled_program.ts --db … --port 0
+ *
+ * @module
+ */
+import { consoleLog } from "../../server/log.ts";
+
+const TROUBLES: Readonly<Record<string, () => void>> = {
+  rejection: () => void Promise.reject(trouble()),
+  throw: () =>
+    queueMicrotask(() => {
+      throw trouble();
+    }),
+  timer: () =>
+    setTimeout(() => {
+      throw trouble();
+    }, 0),
+  /** More than a pipe holds. */
+  flood: () => {
+    for (let n = 0; n < 50; n++) consoleLog.warn(`flood ${n}`, { fact: "x".repeat(2000) });
+  },
+};
+
+function trouble(): Error {
+  return new Error("as it was told to");
+}
+
+const serve = Deno.serve;
+const troubled = (options: Deno.ServeTcpOptions, handler: Deno.ServeHandler<Deno.NetAddr>) =>
+  serve(options, (request, info) => {
+    const [, what] = /\/trouble\/(\w+)$/.exec(request.url) ?? [];
+    if (what === undefined) return handler(request, info);
+    TROUBLES[what]?.();
+    return new Response(what);
+  });
+Object.assign(Deno, { serve: troubled });
+await import("../../main.ts");

@@ -1,0 +1,200 @@
+/**
+ * Clients who talk without pause, are thrown out or leave without a word, and turn up again, on
+ * another node if there is one: they resume, say again what has not come back, and believe nothing.
+ *
+ * @module
+ */
+import type { Event } from "../../server/mod.ts";
+import { assert, assertEquals } from "./assert.ts";
+import { type Checker, textsOf, type View } from "./checker.ts";
+import { patiently } from "./harness.ts";
+
+/** What all wanderers have in common. */
+export interface Journey {
+  /** Where they may go; whoever finds nobody there goes on. */
+  readonly nodes: readonly { readonly url: string }[];
+  readonly random: () => number;
+  /** Messages that each of them says. @default as many as it can until it shall {@linkcode Wanderer.finish} */
+  readonly messages?: number;
+  /** Between an echo and the next message, about so long. */
+  readonly thinkMs: number;
+}
+
+/** One who hears nothing for so long goes elsewhere: the node may be stopped. */
+const QUIET_MS = 4_000;
+/** Messages on their way at once. */
+const IN_FLIGHT = 3;
+
+export class Wanderer {
+  readonly #journey: Journey;
+  readonly #checker: Checker;
+  readonly #view: View;
+  readonly #closings = new Set<Promise<void>>();
+  #messages: number;
+  #socket: WebSocket | undefined;
+  #token: string | undefined;
+  #failure: unknown;
+  #over: (() => void) | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  /** Set when it only listens any more: until it was shown this. */
+  #goal: number | undefined;
+  #isGone = false;
+  /** Pings heard so far. */
+  pings = 0;
+
+  constructor(name: string, journey: Journey, checker: Checker) {
+    this.#journey = journey;
+    this.#checker = checker;
+    this.#view = checker.view(name);
+    this.#messages = journey.messages ?? Infinity;
+  }
+
+  /** Wanders until all of its messages have come back. */
+  async wander(): Promise<void> {
+    while (!this.#isDone && !this.#isGone) await this.#visit();
+  }
+
+  /** Says nothing new. */
+  finish(): void {
+    this.#messages = this.#view.saidCount;
+    if (this.#isDone) this.#over?.();
+  }
+
+  /** Comes back until it was shown everything up to there. */
+  async reach(seq: number): Promise<void> {
+    this.#goal = seq;
+    while (this.#view.cursor < seq) await patiently(this.#visit(), `${this.#view.name} to reach`);
+  }
+
+  /** Is gone; all its connections have ended when this settles. */
+  async leave(): Promise<void> {
+    this.#isGone = true;
+    this.#over?.();
+    for (const timer of this.#timers) clearTimeout(timer);
+    await Promise.all(this.#closings);
+  }
+
+  get #isDone(): boolean {
+    const { saidCount, open } = this.#view;
+    return saidCount >= this.#messages && open.length === 0;
+  }
+
+  async #visit(): Promise<void> {
+    const { nodes, random } = this.#journey;
+    const { url } = nodes[Math.floor(random() * nodes.length)] ?? { url: "" };
+    const socket = new WebSocket(`${url.replace("http", "ws")}/ws`, "parley.v1.batched");
+    this.#socket = socket;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#over = resolve;
+    const closing = new Promise<void>((closed) => {
+      socket.onclose = () => {
+        resolve();
+        closed();
+      };
+    });
+    this.#closings.add(closing);
+    void closing.then(() => this.#closings.delete(closing));
+    let cameIn = false;
+    socket.onopen = () => {
+      cameIn = true;
+      this.#greet();
+    };
+    socket.onmessage = ({ data }) => {
+      if (this.#socket === socket) this.#receive(data);
+    };
+    socket.onerror = (event) => event instanceof ErrorEvent && event.preventDefault();
+    this.#expectSomething();
+    await promise;
+    clearTimeout(this.#timer);
+    this.#socket = undefined;
+    if (socket.readyState <= WebSocket.OPEN) socket.close();
+    if (this.#failure !== undefined) throw this.#failure;
+    if (!cameIn) await new Promise<void>((resolve) => this.#later(100, resolve));
+  }
+
+  #expectSomething(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#over?.(), QUIET_MS);
+  }
+
+  #greet(): void {
+    const { since, name, open, lastEchoed } = this.#view;
+    this.#view.entered();
+    this.#send({ type: "hello", name, ...(this.#token && { token: this.#token }) });
+    this.#send({ type: "join", ...(since && { since }) });
+    // What was not echoed, and one that was: it must be found, and not be stored again.
+    for (const ref of [...open, ...(lastEchoed ? [lastEchoed] : [])]) this.#repeat(ref);
+    for (let i = open.length; i < IN_FLIGHT; i++) this.#sayNext();
+  }
+
+  #send(command: unknown): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(command));
+  }
+
+  #sayNext(): void {
+    const { name, saidCount } = this.#view;
+    if (saidCount >= this.#messages) return;
+    const ref = `${name}-${saidCount}`;
+    this.#send(this.#view.says(ref, `${ref} ${"é".repeat(this.#journey.random() * 80)}`));
+  }
+
+  #repeat(ref: string): void {
+    this.#send(this.#view.repeats(ref));
+  }
+
+  #receive(data: string): void {
+    try {
+      for (const text of textsOf(data)) this.#hear(JSON.parse(text), text);
+    } catch (thrown) {
+      this.#failure ??= thrown;
+      this.#over?.();
+    }
+  }
+
+  #hear(event: Event, text: string): void {
+    this.#expectSomething();
+    if (event.type === "welcome") {
+      this.#token = event.token;
+      this.#view.welcomed(event.user.id);
+    } else if (event.type === "joined") this.#view.joined(event);
+    else if (event.type === "chat") this.#chat(text);
+    else if (event.type === "error") this.#error(event);
+    else if (event.type === "ping") this.pings++;
+    else if (event.type === "bye") this.#over?.();
+    if (this.#goal !== undefined && this.#view.cursor >= this.#goal) this.#over?.();
+  }
+
+  #chat(text: string): void {
+    if (this.#view.heard(text) === undefined) return;
+    const here = this.#socket;
+    this.#later(this.#journey.thinkMs, () => this.#socket === here && this.#sayNext());
+    if (this.#isDone || this.#journey.random() < 0.03) this.#over?.();
+  }
+
+  #error({ code, ref, retryAfterMs }: Extract<Event, { type: "error" }>): void {
+    if (code === "unauthorized") {
+      this.#view.forgotten();
+      this.#token = undefined;
+      return this.#over?.();
+    }
+    assertEquals(code, "unavailable");
+    assert((retryAfterMs ?? 0) > 0, "it does not say when to come again");
+    this.#checker.unavailable++;
+    if (ref === undefined) return this.#over?.(); // it was not let in
+    // What this node cannot do another may.
+    if (this.#journey.random() < 0.2) return this.#over?.();
+    const socket = this.#socket;
+    this.#later(300, () => {
+      if (this.#socket === socket && !this.#view.isEchoed(ref)) this.#repeat(ref);
+    });
+  }
+
+  #later(milliseconds: number, act: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
+    }, milliseconds * (0.5 + this.#journey.random()));
+    this.#timers.add(timer);
+  }
+}
