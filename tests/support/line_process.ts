@@ -16,7 +16,7 @@ export class LineProcess implements AsyncDisposable {
   constructor(args: readonly string[]) {
     this.#process = new Deno.Command(Deno.execPath(), {
       args: ["run", "--no-prompt", "--lock=tests/deno.lock", ...args],
-      cwd: new URL("..", import.meta.url),
+      cwd: new URL("../..", import.meta.url),
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",

@@ -6,7 +6,7 @@
  */
 import { patiently, until } from "./harness.ts";
 
-const ROOT = new URL("../", import.meta.url);
+const ROOT = new URL("../../", import.meta.url);
 
 /** What `deno task start` runs, and where. */
 export function startTask(): { args: string[]; env: Record<string, string>; cwd: URL } {

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { connect } from "../../static/client/client.ts";
-import { launch } from "./browser.ts";
-import { serve, until } from "./harness.ts";
+import { connect } from "../static/client/client.ts";
+import { launch } from "./support/browser.ts";
+import { serve, until } from "./support/harness.ts";
 
-const FOLDER = new URL("../screenshots/", import.meta.url);
+const FOLDER = new URL("screenshots/", import.meta.url);
 
 const TALK = [
   ["Ines", "The ferry runs again from Thursday."],
