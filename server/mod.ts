@@ -22,7 +22,42 @@ import { Server } from "./server.ts";
 export { BrokerError } from "./broker/broker.ts";
 export { consoleLog, type Log, silentLog } from "./log.ts";
 export { OptionError, type Options } from "./options.ts";
-export * from "./protocol.ts";
+export {
+  CLOSE_CODES,
+  type CloseCode,
+  DEFAULT_ROOM,
+  type ErrorCode,
+  ERRORS,
+  SUBPROTOCOLS,
+} from "./protocol/tables.ts";
+export { Refusal } from "./protocol/refusal.ts";
+export { COMMANDS } from "./protocol/commands.ts";
+export type {
+  AnnouncedLimits,
+  ByeEvent,
+  ChatCommand,
+  ChatEvent,
+  Command,
+  Cursor,
+  CustomCommand,
+  CustomEvent,
+  ErrorEvent,
+  Event,
+  HelloCommand,
+  JoinCommand,
+  JoinedEvent,
+  Json,
+  LeaveCommand,
+  Message,
+  PingEvent,
+  PongCommand,
+  RenameCommand,
+  SystemEvent,
+  TypingCommand,
+  TypingEvent,
+  User,
+  WelcomeEvent,
+} from "./protocol/messages.ts";
 export type { Authorize } from "./rooms/hub.ts";
 export type { Server } from "./server.ts";
 

@@ -22,7 +22,8 @@ import { Identity } from "./access/identity.ts";
 import { Listener } from "./listener.ts";
 import { harmless, type Log, reason } from "./log.ts";
 import type { Options } from "./options.ts";
-import { encode, Refusal } from "./protocol.ts";
+import { encode } from "./protocol/encode.ts";
+import { Refusal } from "./protocol/refusal.ts";
 import { type Authorize, Hub } from "./rooms/hub.ts";
 import { within } from "./within.ts";
 

@@ -5,8 +5,8 @@
  * @module
  */
 import { build, stop } from "npm:esbuild@0.28.2";
-import type { Event as WireEvent, Message } from "../server/protocol.ts";
-import { CLOSE_CODES, ERRORS } from "../server/protocol.ts";
+import type { Event as WireEvent, Message } from "../server/protocol/messages.ts";
+import { CLOSE_CODES, ERRORS } from "../server/protocol/tables.ts";
 import {
   type Client,
   ClientError,

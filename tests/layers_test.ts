@@ -21,7 +21,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/options.ts", "server/listener.ts"],
   ["server/log.ts"],
   ["server/within.ts"],
-  ["server/protocol.ts", "server/protocol/"],
+  ["server/protocol/"],
 ];
 
 /** These know nothing of the rest. */

@@ -1,9 +1,5 @@
-/**
- * Several rooms in one event stream: what comes, from where it resumes, and what is refused.
- *
- * @module
- */
-import { type Event, type JoinedEvent, NAME } from "../server/protocol.ts";
+import type { Event, JoinedEvent } from "../server/protocol/messages.ts";
+import { NAME } from "../server/protocol/names.ts";
 import { assert, assertEquals, assertGreater } from "./support/assert.ts";
 import { member, serve, until } from "./support/harness.ts";
 import { ask, JSON_TYPE } from "./support/http.ts";

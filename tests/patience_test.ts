@@ -1,9 +1,4 @@
-/**
- * How many refusals a client is sent before it is closed.
- *
- * @module
- */
-import { Refusal } from "../server/protocol.ts";
+import { Refusal } from "../server/protocol/refusal.ts";
 import { Patience } from "../server/rooms/patience.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { connect, serve } from "./support/harness.ts";

@@ -4,23 +4,13 @@
  * @module
  */
 import fc from "npm:fast-check@4.10.2";
-import {
-  chatRest,
-  CLOSE_CODES,
-  type Command,
-  COMMANDS,
-  encode,
-  ERRORS,
-  type Json,
-  MAX_DEPTH,
-  messageHead,
-  NAME,
-  numbered,
-  parseCommand,
-  parseJson,
-  refOf,
-  Refusal,
-} from "../server/protocol.ts";
+import { chatRest, encode, messageHead, numbered } from "../server/protocol/encode.ts";
+import { CLOSE_CODES, ERRORS, MAX_DEPTH } from "../server/protocol/tables.ts";
+import type { Command, Json } from "../server/protocol/messages.ts";
+import { COMMANDS } from "../server/protocol/commands.ts";
+import { NAME } from "../server/protocol/names.ts";
+import { parseCommand, parseJson, refOf } from "../server/protocol/parse.ts";
+import { Refusal } from "../server/protocol/refusal.ts";
 import { assert, assertEquals, assertThrows } from "./support/assert.ts";
 
 const NAME_64 = "é".repeat(64);

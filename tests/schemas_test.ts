@@ -7,14 +7,12 @@
 import { Ajv2020 } from "npm:ajv@8.20.0/dist/2020.js";
 import fc from "npm:fast-check@4.10.2";
 import { EVENTS, nameOf, ref, type Schema, SCHEMAS } from "../server/http/documents/schemas.ts";
-import {
-  COMMANDS,
-  type Event,
-  MAX_DEPTH,
-  parseCommand,
-  Refusal,
-  type Rule,
-} from "../server/protocol.ts";
+import { COMMANDS } from "../server/protocol/commands.ts";
+import type { Event } from "../server/protocol/messages.ts";
+import { MAX_DEPTH } from "../server/protocol/tables.ts";
+import { parseCommand } from "../server/protocol/parse.ts";
+import { Refusal } from "../server/protocol/refusal.ts";
+import type { Rule } from "../server/protocol/rules.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { connect, member, patiently, serve } from "./support/harness.ts";
 import { ask, MESSAGES, say } from "./support/http.ts";

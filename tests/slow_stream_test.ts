@@ -11,7 +11,7 @@ import { Watch } from "../server/connections/drain_monitor.ts";
 import { Identity } from "../server/access/identity.ts";
 import { silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
-import { Refusal } from "../server/protocol.ts";
+import { Refusal } from "../server/protocol/refusal.ts";
 import { Hub } from "../server/rooms/hub.ts";
 import { post } from "../server/rooms/poster.ts";
 import {

@@ -1,9 +1,4 @@
-/**
- * `ConnectionLimits` counts the connections that are open, in all and from each address.
- *
- * @module
- */
-import { Refusal } from "../protocol.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import type { Source } from "./source.ts";
 
 /** Connections do not end as fast as allowances fill. */

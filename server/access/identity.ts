@@ -11,7 +11,8 @@
  */
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { NAME, type User } from "../protocol.ts";
+import { guestName, NAME } from "../protocol/names.ts";
+import type { User } from "../protocol/messages.ts";
 
 export class Identity {
   readonly #secret: Uint8Array;
@@ -63,9 +64,4 @@ export class Identity {
   #sign(use: "token" | "guest", text: string) {
     return createHmac("sha256", this.#secret).update(`parley ${use} v1 ${text}`).digest();
   }
-}
-
-/** What somebody is called who did not say: `Guest-7f3a`. */
-export function guestName(id: string): string {
-  return `Guest-${id.slice(0, 4)}`;
 }

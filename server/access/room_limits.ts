@@ -5,7 +5,7 @@
  * @module
  */
 import type { Options } from "../options.ts";
-import { Refusal } from "../protocol.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import type { Source } from "./source.ts";
 
 /** The part of all rooms that one address may open. */

@@ -7,7 +7,7 @@
  */
 import type { Log } from "../log.ts";
 import type { Options } from "../options.ts";
-import { Refusal } from "../protocol.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import type { Address } from "./address.ts";
 import { type Clock, COSTS, TokenBucket } from "./allowances.ts";
 

@@ -6,7 +6,8 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { type Draft, type Message, numbered, type User } from "../protocol.ts";
+import { type Draft, numbered } from "../protocol/encode.ts";
+import type { Message, User } from "../protocol/messages.ts";
 
 /** A room's log, as one finds it. */
 export interface LogState {

@@ -11,7 +11,7 @@
  */
 import { Frame } from "../broker/broker.ts";
 import { reason as reasonOf } from "../log.ts";
-import type { CloseCode } from "../protocol.ts";
+import type { CloseCode } from "../protocol/tables.ts";
 import type { Hub, Outbox } from "../rooms/hub.ts";
 import type { Line, Session } from "../rooms/session.ts";
 import type { Pinged } from "./heartbeat.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Clock } from "../access/allowances.ts";
-import type { CloseCode } from "../protocol.ts";
+import type { CloseCode } from "../protocol/tables.ts";
 
 /** What is watched. */
 export interface Watched {

@@ -6,7 +6,8 @@
  */
 import type { Source } from "../access/source.ts";
 import type { Frame } from "../broker/broker.ts";
-import { type CloseCode, Refusal } from "../protocol.ts";
+import type { CloseCode } from "../protocol/tables.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import { Session } from "../rooms/session.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
 import { type Followed, retryLine, returnMs, SseWriter } from "./sse.ts";

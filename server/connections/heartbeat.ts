@@ -5,7 +5,7 @@
  * @module
  */
 import { Frame } from "../broker/broker.ts";
-import { encode } from "../protocol.ts";
+import { encode } from "../protocol/encode.ts";
 
 /** What is pinged. */
 export interface Pinged {

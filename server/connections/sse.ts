@@ -6,7 +6,7 @@
  * @module
  */
 import type { Frame } from "../broker/broker.ts";
-import type { Cursor, Event } from "../protocol.ts";
+import type { Cursor, Event } from "../protocol/messages.ts";
 
 /** A room that a stream follows, and where it left off there. */
 export interface Followed {

@@ -6,7 +6,8 @@
  */
 import { COSTS } from "../access/allowances.ts";
 import type { Options } from "../options.ts";
-import { parseJson, Refusal } from "../protocol.ts";
+import { parseJson } from "../protocol/parse.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import { HttpError } from "./problem.ts";
 import type { Call } from "./router.ts";
 

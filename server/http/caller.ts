@@ -1,10 +1,5 @@
-/**
- * Who a request comes from. Each stands alone: the session token says it all, and any node can read
- * it. Without one the caller is a guest who was never seen before.
- *
- * @module
- */
-import { Refusal, type User } from "../protocol.ts";
+import { Refusal } from "../protocol/refusal.ts";
+import type { User } from "../protocol/messages.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { Call } from "./router.ts";
 

@@ -10,7 +10,7 @@ import { type Source, Sources } from "../access/source.ts";
 import type { Connection, ConnectionContext } from "../connections/connection.ts";
 import type { Log } from "../log.ts";
 import type { Options } from "../options.ts";
-import { Refusal } from "../protocol.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import { clientAddress } from "./client_address.ts";
 
 /** Makes a connection, once it is let in. */

@@ -1,9 +1,5 @@
-/**
- * What goes wrong over HTTP, as `application/problem+json` (RFC 9457) with the wire's own codes.
- *
- * @module
- */
-import { ERRORS, type Refusal } from "../protocol.ts";
+import { ERRORS } from "../protocol/tables.ts";
+import type { Refusal } from "../protocol/refusal.ts";
 
 /** A refusal that has no code on the wire: the request never came near a room. */
 export function problem(status: number, detail: string, headers: HeadersInit = {}): Response {

@@ -7,7 +7,8 @@
  */
 import type { Source } from "../access/source.ts";
 import { type Log, reason } from "../log.ts";
-import { parseName, Refusal } from "../protocol.ts";
+import { parseName } from "../protocol/names.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import type { Origins } from "./origin.ts";
 import { HttpError, problem, problemOf } from "./problem.ts";
 

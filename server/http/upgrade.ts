@@ -6,7 +6,9 @@
  * @module
  */
 import type { Handshake } from "../connections/web_socket.ts";
-import { DEFAULT_ROOM, parseName, Refusal, SUBPROTOCOLS } from "../protocol.ts";
+import { DEFAULT_ROOM, SUBPROTOCOLS } from "../protocol/tables.ts";
+import { parseName } from "../protocol/names.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import type { Origins } from "./origin.ts";
 import { problem, problemOf } from "./problem.ts";
 

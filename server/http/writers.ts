@@ -1,10 +1,5 @@
-/**
- * Who says something over HTTP, and how often. A person with a token has one allowance, the same
- * as on a socket and wherever the requests come from; the guests of one address share theirs, since each could be new every time.
- *
- * @module
- */
-import { Refusal, type User } from "../protocol.ts";
+import { Refusal } from "../protocol/refusal.ts";
+import type { User } from "../protocol/messages.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { Person } from "../rooms/user.ts";
 import { forbidden, userOf } from "./caller.ts";

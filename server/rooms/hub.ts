@@ -13,7 +13,9 @@ import { type Broker, FullError, isRepeat, type Occupied, type Signal } from "..
 import type { Identity } from "../access/identity.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
-import { DEFAULT_ROOM, Refusal, type User } from "../protocol.ts";
+import { DEFAULT_ROOM } from "../protocol/tables.ts";
+import { Refusal } from "../protocol/refusal.ts";
+import type { User } from "../protocol/messages.ts";
 import { People } from "./user.ts";
 import type { Pending } from "./pending.ts";
 import { Room } from "./room.ts";

@@ -7,7 +7,8 @@
  * @module
  */
 import { type Clock, TokenBucket } from "../access/allowances.ts";
-import { type ErrorCode, ERRORS, type Refusal } from "../protocol.ts";
+import { type ErrorCode, ERRORS } from "../protocol/tables.ts";
+import type { Refusal } from "../protocol/refusal.ts";
 
 /** What a bad command takes from a bucket that holds `badCommands` of them. */
 const BAD = 10;

@@ -1,10 +1,5 @@
-/**
- * A message between its sender and the log, and where it waits if its sender is not let in yet:
- * stored before it is known where in the room one begins, it might never be shown to who said it.
- *
- * @module
- */
-import { type Draft, Refusal } from "../protocol.ts";
+import type { Draft } from "../protocol/encode.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import type { Person } from "./user.ts";
 
 /** Whoever sent a message, member or not. */

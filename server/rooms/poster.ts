@@ -1,10 +1,5 @@
-/**
- * A message from somebody who is not in the room, such as an HTTP request: through the same queue and
- * the same tick as everybody's, with a receipt, since such a sender sees no echo.
- *
- * @module
- */
-import { chatRest, messageHead, type Refusal } from "../protocol.ts";
+import { chatRest, messageHead } from "../protocol/encode.ts";
+import type { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "./hub.ts";
 import type { Person } from "./user.ts";
 import type { Sender } from "./pending.ts";

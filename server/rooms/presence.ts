@@ -7,7 +7,7 @@
  */
 import type { PeopleChange, SharedPeople } from "../broker/broker.ts";
 import type { Clock } from "../access/allowances.ts";
-import type { SystemEvent, User } from "../protocol.ts";
+import type { SystemEvent, User } from "../protocol/messages.ts";
 import type { People, Person } from "./user.ts";
 import { type News, Roster } from "./roster.ts";
 

@@ -13,16 +13,10 @@ import { cut, epochOf, Frame, markOf } from "../broker/broker.ts";
 import type { Clock } from "../access/allowances.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
-import {
-  type Cursor,
-  encode,
-  MAX_LISTED,
-  type Message,
-  messageHead,
-  Refusal,
-  type SystemEvent,
-  type User,
-} from "../protocol.ts";
+import type { Cursor, Message, SystemEvent, User } from "../protocol/messages.ts";
+import { encode, messageHead } from "../protocol/encode.ts";
+import { MAX_LISTED } from "../protocol/tables.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import { Held, type Pending, type Sender } from "./pending.ts";
 import type { People, Person } from "./user.ts";
 import { Presence } from "./presence.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import type { PeopleChange } from "../broker/broker.ts";
-import type { User } from "../protocol.ts";
+import type { User } from "../protocol/messages.ts";
 
 /** A change that is news. */
 export type News = Exclude<PeopleChange, { kind: "everyone" }>;

@@ -10,24 +10,20 @@ import { costOf, COSTS } from "../access/allowances.ts";
 import type { Source } from "../access/source.ts";
 import { Frame } from "../broker/broker.ts";
 import { reason } from "../log.ts";
-import {
-  type ChatCommand,
-  chatRest,
-  type CloseCode,
-  type Command,
-  type Cursor,
-  type CustomCommand,
-  encode,
-  type Event,
-  type HelloCommand,
-  parseCommand,
-  parseJson,
-  refOf,
-  refTail,
-  Refusal,
-  type TypingCommand,
-  type User,
-} from "../protocol.ts";
+import type {
+  ChatCommand,
+  Command,
+  Cursor,
+  CustomCommand,
+  Event,
+  HelloCommand,
+  TypingCommand,
+  User,
+} from "../protocol/messages.ts";
+import { chatRest, encode, refTail } from "../protocol/encode.ts";
+import type { CloseCode } from "../protocol/tables.ts";
+import { parseCommand, parseJson, refOf } from "../protocol/parse.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "./hub.ts";
 import { Patience } from "./patience.ts";
 import type { Person } from "./user.ts";

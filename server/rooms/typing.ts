@@ -8,7 +8,8 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Clock } from "../access/allowances.ts";
 import { type Log, reason } from "../log.ts";
-import { encode, type User } from "../protocol.ts";
+import { encode } from "../protocol/encode.ts";
+import type { User } from "../protocol/messages.ts";
 
 /** The least time between two starts of a user in a room that the others are told of. */
 const START_MS = 1000;

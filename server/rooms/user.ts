@@ -1,11 +1,5 @@
-/**
- * People, however many connections each has: one id, one name, everywhere the same. Rooms are places
- * to it that want to be told of a new name.
- *
- * @module
- */
-import { guestName } from "../access/identity.ts";
-import type { User } from "../protocol.ts";
+import { guestName } from "../protocol/names.ts";
+import type { User } from "../protocol/messages.ts";
 
 /** Where a person is, and is told of a new name. */
 export interface Place {

@@ -1,9 +1,4 @@
-/**
- * What somebody is told who says hello, however that was said.
- *
- * @module
- */
-import type { User, WelcomeEvent } from "../protocol.ts";
+import type { User, WelcomeEvent } from "../protocol/messages.ts";
 import type { HubContext } from "./hub.ts";
 
 export function welcome({ identity, options }: HubContext, user: User): WelcomeEvent {

@@ -1,8 +1,3 @@
-/**
- * What the client library is told and tells: its options, its states and its events.
- *
- * @module
- */
 import type {
   ByeEvent,
   ChatEvent,
@@ -12,7 +7,7 @@ import type {
   SystemEvent,
   TypingEvent,
   WelcomeEvent,
-} from "../../server/protocol.ts";
+} from "../../server/protocol/messages.ts";
 import type { KeyValue } from "./storage.ts";
 import type { OpenTransport } from "./transport.ts";
 

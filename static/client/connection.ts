@@ -1,16 +1,10 @@
-/**
- * Keeps a connection to a server: opens it, says hello, doubts it when it is silent, and opens another
- * when it is lost. It knows nothing of rooms and messages.
- *
- * @module
- */
 import type {
   Command,
   ErrorEvent,
   Event,
   HelloCommand,
   WelcomeEvent,
-} from "../../server/protocol.ts";
+} from "../../server/protocol/messages.ts";
 import type { ClientOptions, ClientState } from "./client_types.ts";
 import { FINAL_CLOSE_CODES } from "./client_types.ts";
 import { now } from "./clock.ts";

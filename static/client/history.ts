@@ -1,6 +1,4 @@
-/** Reads what was said before, over HTTP. */
-
-import type { Message } from "../../server/protocol.ts";
+import type { Message } from "../../server/protocol/messages.ts";
 import { ClientError } from "./client_error.ts";
 
 const TIMEOUT_MS = 10_000;

@@ -1,10 +1,9 @@
-/**
- * Who the client is: the name and the token that make it the same person at every `hello`. Of what is
- * kept only the very thing that the server refused is given up.
- *
- * @module
- */
-import type { ErrorEvent, HelloCommand, User, WelcomeEvent } from "../../server/protocol.ts";
+import type {
+  ErrorEvent,
+  HelloCommand,
+  User,
+  WelcomeEvent,
+} from "../../server/protocol/messages.ts";
 import { type KeyValue, load, save } from "./storage.ts";
 
 const KEY = "parley.me";

@@ -1,6 +1,4 @@
-/** Refusals over HTTP, as they are over a WebSocket. */
-
-import type { ErrorEvent } from "../../server/protocol.ts";
+import type { ErrorEvent } from "../../server/protocol/messages.ts";
 
 /**
  * The `error` event of a response that is a refusal.

@@ -1,9 +1,3 @@
-/**
- * Decides what an event means: which promise it settles, where it moves a cursor, and whether the
- * application is told.
- *
- * @module
- */
 import type {
   ChatEvent,
   CustomEvent as AppEvent,
@@ -11,7 +5,7 @@ import type {
   Event as WireEvent,
   JoinedEvent,
   Message,
-} from "../../server/protocol.ts";
+} from "../../server/protocol/messages.ts";
 import { ClientError } from "./client_error.ts";
 import { type ClientEvents, RETRIABLE_ERRORS } from "./client_types.ts";
 import { now } from "./clock.ts";

@@ -1,8 +1,4 @@
-/** Who is in a room. */
-
-/// <reference lib="dom" />
-
-import type { JoinedEvent, SystemEvent, User } from "../../server/protocol.ts";
+import type { JoinedEvent, SystemEvent, User } from "../../server/protocol/messages.ts";
 import { byId, face, h } from "./dom.ts";
 import { language, strings } from "./strings.ts";
 

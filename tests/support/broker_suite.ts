@@ -6,7 +6,7 @@
  */
 import fc from "npm:fast-check@4.10.2";
 import { type Broker, isRepeat, type Page, type Range } from "../../server/broker/broker.ts";
-import { type Draft, messageHead } from "../../server/protocol.ts";
+import { type Draft, messageHead } from "../../server/protocol/encode.ts";
 import { assert, assertEquals } from "./assert.ts";
 
 /** How a suite gets its brokers. */

@@ -11,7 +11,7 @@ import { SqliteBroker } from "../../server/broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "../../server/http/static_files.ts";
 import { silentLog } from "../../server/mod.ts";
 import { readOptions } from "../../server/options.ts";
-import type { Draft } from "../../server/protocol.ts";
+import type { Draft } from "../../server/protocol/encode.ts";
 import { Server } from "../../server/server.ts";
 
 const [moment = "", nth = ""] = Deno.args;

@@ -16,7 +16,7 @@ import type {
 import { SqliteBroker } from "../../server/broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "../../server/http/static_files.ts";
 import { completeOptions } from "../../server/options.ts";
-import type { Draft } from "../../server/protocol.ts";
+import type { Draft } from "../../server/protocol/encode.ts";
 import type { Authorize, Options } from "../../server/mod.ts";
 import { Server } from "../../server/server.ts";
 import { silentLog } from "../../server/log.ts";

@@ -1,11 +1,4 @@
-/**
- * The text of a batch as Redis keeps it and says it: its events without their `seq` and `at`, which
- * only Redis knows, and which every node puts in by itself. Redis is one for all nodes: what can be
- * done elsewhere is.
- *
- * @module
- */
-import type { Draft } from "../../protocol.ts";
+import type { Draft } from "../../protocol/encode.ts";
 import { Frame } from "../broker.ts";
 
 /** Stands where an event's `seq` and `at` belong. JSON text cannot hold it (RFC 8259 §7). */

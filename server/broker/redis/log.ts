@@ -6,7 +6,7 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { type Draft, numbered } from "../../protocol.ts";
+import { type Draft, numbered } from "../../protocol/encode.ts";
 import {
   BrokerError,
   concat,

@@ -1,12 +1,4 @@
-/**
- * Who is in which room, over all nodes. Each node vouches for its own people, and its word is good
- * for a lease; what a dead node said runs out, and whoever notices first says so to all. A script
- * decides who came and who left, and numbers what it tells: so all nodes hear the same, in the same
- * order, and one that missed something knows it.
- *
- * @module
- */
-import type { User } from "../../protocol.ts";
+import type { User } from "../../protocol/messages.ts";
 import type { BrokerListener, Occupied, SharedPeople } from "../broker.ts";
 import type { RedisLink } from "./link.ts";
 import { changeOf, opOf, PEOPLE, usersOf } from "./members_script.ts";

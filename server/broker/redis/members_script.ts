@@ -1,19 +1,5 @@
-/**
- * What Redis is told to do about the people of a room, in one piece: who came, who left, and who only
- * seemed to, being still on another node. A room has
- *
- * - `people`, a hash: each person's id → on how many nodes, and the name;
- * - `at`, a sorted set of one score: node, space, id of each of that node's people;
- * - `nodes`, a sorted set: each node, until when its word is good;
- * - `turn`, a counter of the changes that were told.
- *
- * The first three are there together, or Redis has evicted one and the rest is worth nothing: then all
- * nodes name theirs again.
- *
- * @module
- */
-import { guestName } from "../../access/identity.ts";
-import type { User } from "../../protocol.ts";
+import { guestName } from "../../protocol/names.ts";
+import type { User } from "../../protocol/messages.ts";
 import type { PeopleChange } from "../broker.ts";
 import { script } from "./scripts.ts";
 

@@ -11,7 +11,7 @@
 import { randomBytes } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { type Log, silentLog } from "../../log.ts";
-import type { Draft } from "../../protocol.ts";
+import type { Draft } from "../../protocol/encode.ts";
 import type { Broker, BrokerListener, LogState, Page, Range, Receipt, Signal } from "../broker.ts";
 import { APPEND } from "./append_script.ts";
 import { RedisLink, unusable } from "./link.ts";

@@ -1,9 +1,5 @@
-/**
- * A batch as rows: its events cut into pages, and the hashes of their `ref`s as a blob.
- *
- * @module
- */
-import type { Draft, Message } from "../../protocol.ts";
+import type { Draft } from "../../protocol/encode.ts";
+import type { Message } from "../../protocol/messages.ts";
 import { Frame, type Page } from "../broker.ts";
 import type { Hashes, RefWindow } from "./ref_window.ts";
 

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers";
-import type { Message } from "../../protocol.ts";
+import type { Message } from "../../protocol/messages.ts";
 import { Hashes, RefWindow } from "./ref_window.ts";
 import type { SqliteStore, StoredRefs } from "./store.ts";
 

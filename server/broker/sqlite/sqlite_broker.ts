@@ -1,15 +1,4 @@
-/**
- * The log on one machine: a SQLite file with one writer, and one commit for each batch. Here is what
- * can be known without the disk: the head of each room, and which `ref`s its newest messages carry.
- * `synchronous=FULL`: what is committed survives a power cut.
- *
- * A commit blocks the event loop. It was tried in a thread of its own, and with only the sync left to
- * the runtime's threads: since the senders of one batch wait for it before they send the next, there
- * was little to do meanwhile, and what was done made two small batches of each large one.
- *
- * @module
- */
-import { type Draft, numbered } from "../../protocol.ts";
+import { type Draft, numbered } from "../../protocol/encode.ts";
 import type { Broker, BrokerListener, LogState, Page, Range, Receipt, Signal } from "../broker.ts";
 import { AgeClock } from "./age_clock.ts";
 import { LogRefs } from "./log_refs.ts";

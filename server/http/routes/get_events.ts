@@ -13,7 +13,11 @@ import {
   retryLine,
   returnMs,
 } from "../../connections/sse.ts";
-import { type Cursor, DEFAULT_ROOM, encode, ERRORS, parseName, Refusal } from "../../protocol.ts";
+import type { Cursor } from "../../protocol/messages.ts";
+import { DEFAULT_ROOM, ERRORS } from "../../protocol/tables.ts";
+import { encode } from "../../protocol/encode.ts";
+import { parseName } from "../../protocol/names.ts";
+import { Refusal } from "../../protocol/refusal.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { readerOf, tokenOf } from "../caller.ts";
 import type { Gate } from "../gate.ts";

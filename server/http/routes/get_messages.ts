@@ -5,7 +5,7 @@
  */
 import { COSTS } from "../../access/allowances.ts";
 import { cut, epochOf } from "../../broker/broker.ts";
-import { Refusal } from "../../protocol.ts";
+import { Refusal } from "../../protocol/refusal.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { readerOf } from "../caller.ts";
 import { json } from "../json.ts";

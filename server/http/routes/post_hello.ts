@@ -5,7 +5,8 @@
  * @module
  */
 import { COSTS } from "../../access/allowances.ts";
-import { encode, parseRequest } from "../../protocol.ts";
+import { encode } from "../../protocol/encode.ts";
+import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { welcome } from "../../rooms/welcome.ts";
 import { readJson } from "../body.ts";

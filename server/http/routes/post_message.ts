@@ -5,7 +5,7 @@
  * @module
  */
 import { COSTS } from "../../access/allowances.ts";
-import { parseRequest } from "../../protocol.ts";
+import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { post } from "../../rooms/poster.ts";
 import { readJson } from "../body.ts";
