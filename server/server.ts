@@ -5,7 +5,8 @@
  */
 import { COSTS } from "./access/allowances.ts";
 import type { Source } from "./access/source.ts";
-import { type Broker, Frame } from "./broker/broker.ts";
+import type { Broker } from "./broker/broker.ts";
+import { Frame } from "./broker/page.ts";
 import type { Connection, ConnectionContext } from "./connections/connection.ts";
 import { Heartbeat } from "./connections/heartbeat.ts";
 import { Watch } from "./connections/drain_monitor.ts";

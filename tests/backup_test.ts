@@ -11,7 +11,7 @@ import { connect, serve } from "./support/harness.ts";
 import { ask, fill, MESSAGES } from "./support/http.ts";
 import { Directory } from "./support/sqlite_directory.ts";
 import { Stream } from "./support/stream.ts";
-import { epochOf } from "../server/broker/broker.ts";
+import { epochOf } from "../server/broker/epoch.ts";
 import type { Server } from "../server/mod.ts";
 
 interface Cursor {

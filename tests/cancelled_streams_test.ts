@@ -6,7 +6,7 @@
  */
 import { LOCAL } from "../server/access/address.ts";
 import { Sources } from "../server/access/source.ts";
-import type { Frame } from "../server/broker/broker.ts";
+import type { Frame } from "../server/broker/page.ts";
 import { Connection, type ConnectionContext } from "../server/connections/connection.ts";
 import { Heartbeat } from "../server/connections/heartbeat.ts";
 import { Watch } from "../server/connections/drain_monitor.ts";

@@ -1,13 +1,13 @@
 /**
- * What stores, numbers and carries messages: the only thing that differs between one machine and
- * many. A broker knows rooms as names and events as text. It knows nothing of members, sessions or
- * sockets, and tells what was committed by calling back, in `seq` order for each room.
+ * What stores, numbers and carries messages: the only thing that differs between one machine and many. A
+ * broker knows rooms as names and events as text. It knows nothing of members, sessions or sockets, and
+ * calls back with what was committed, in `seq` order for each room.
  *
  * @module
  */
-import { createHash } from "node:crypto";
-import { type Draft, numbered } from "../protocol/encode.ts";
-import type { Message, User } from "../protocol/messages.ts";
+import { type Draft } from "../protocol/encode.ts";
+import type { User } from "../protocol/messages.ts";
+import { type Page } from "./page.ts";
 
 /** A room's log, as one finds it. */
 export interface LogState {
@@ -20,34 +20,6 @@ export interface LogState {
    * so that {@linkcode Broker.vouches} can tell whether what the client saw is what the log holds.
    */
   readonly mark?: string;
-}
-
-/**
- * The epoch of one room, as cursors have it: a digest that names the room's log, a dot, and the mark.
- * Each room's digest is its own, so that a cursor from another room is not taken for a place in this
- * one: what lies before it would silently never be shown.
- */
-export function epochOf({ epoch, mark }: LogState, room: string): string {
-  const digest = createHash("sha256").update(JSON.stringify([epoch, room])).digest("base64url");
-  return digest.slice(0, 16) + (mark === undefined ? "" : `.${mark}`);
-}
-
-/**
- * The mark within a cursor's epoch; empty if it has none.
- *
- * @param own the room's epoch now.
- * @returns `undefined` if the cursor's epoch names another log.
- */
-export function markOf(epoch: string, own: string): string | undefined {
-  const [digest, mark = "", ...more] = epoch.split(".");
-  return more.length === 0 && digest === own.split(".")[0] ? mark : undefined;
-}
-
-/** The events of a stretch of a log, without holes: `first`, `first + 1`, … `last`. */
-export interface Page {
-  readonly first: number;
-  readonly last: number;
-  readonly frame: Frame;
 }
 
 /** Which stretch to read. */
@@ -73,22 +45,6 @@ export interface Receipt<D extends Draft> {
    * whether it is the same message.
    */
   readonly repeated: boolean;
-}
-
-/**
- * Whether a draft says the same as the event that its `ref` was given to. Its sender may have another
- * name by now.
- */
-export function isRepeat(event: string, draft: Draft): boolean {
-  if (event.startsWith(draft.head) && event.endsWith(draft.rest)) return true;
-  return said(event) === said(numbered(draft, 0, 0));
-}
-
-/** What a message says, as text to compare. */
-function said(event: string): string {
-  const message: Message = JSON.parse(event);
-  const name = message.type === "custom" ? message.name : undefined;
-  return JSON.stringify([message.type, message.payload, name]);
 }
 
 /** What a broker tells the hub. None of it may throw. */
@@ -212,77 +168,4 @@ export interface Broker extends AsyncDisposable {
    * @throws {BrokerError} if it would be lost, for example because the file was deleted.
    */
   check(): Promise<void>;
-}
-
-/**
- * Several events encoded once, for many readers: as the JSON array that a batched client is sent and
- * that the log stores, and one by one for all others. Between events stands a line feed, which
- * cannot occur inside JSON text (RFC 8259 §7), so either form is made from the other by cutting.
- */
-export class Frame {
-  #array: string | undefined;
-  #events: readonly string[] | undefined;
-
-  private constructor(array: string | undefined, events: readonly string[] | undefined) {
-    this.#array = array;
-    this.#events = events;
-  }
-
-  /** @param array what {@linkcode Frame.array} once was. */
-  static fromArray(array: string): Frame {
-    return new Frame(array, undefined);
-  }
-
-  static fromEvents(events: readonly string[]): Frame {
-    return new Frame(undefined, events);
-  }
-
-  static of(event: string): Frame {
-    return new Frame(`[${event}]`, [event]);
-  }
-
-  /** Several frames as one. */
-  static join(frames: readonly Frame[]): Frame {
-    const first = frames[0];
-    if (frames.length === 1 && first !== undefined) return first;
-    return Frame.fromArray(`[${frames.map((frame) => frame.array.slice(1, -1)).join(SEPARATOR)}]`);
-  }
-
-  /** `[event,⏎event]` */
-  get array(): string {
-    return this.#array ??= `[${(this.#events ?? []).join(SEPARATOR)}]`;
-  }
-
-  get events(): readonly string[] {
-    return this.#events ??= this.array.slice(1, -1).split(SEPARATOR);
-  }
-
-  /** About how many bytes: exact for ASCII, at least a third of the truth for anything. */
-  get size(): number {
-    return this.array.length;
-  }
-}
-
-const SEPARATOR = ",\n";
-
-/** The part of a page that lies above `after` and not above `upTo`. */
-export function cut(page: Page, after: number, upTo = Infinity): Page | undefined {
-  if (page.first > after && page.last <= upTo) return page;
-  const first = Math.max(page.first, after + 1);
-  const last = Math.min(page.last, upTo);
-  if (first > last) return undefined;
-  const events = page.frame.events.slice(first - page.first, last - page.first + 1);
-  return { first, last, frame: Frame.fromEvents(events) };
-}
-
-/** Pages that follow each other, as one. */
-export function concat(pages: readonly Page[]): Page | undefined {
-  const [first, last] = [pages[0], pages.at(-1)];
-  if (first === undefined || last === undefined) return undefined;
-  if (first === last) return first;
-  return {
-    first: first.first,
-    last: last.last,
-    frame: Frame.join(pages.map((page) => page.frame)),
-  };
 }

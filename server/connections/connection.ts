@@ -1,15 +1,4 @@
-/**
- * What WebSockets and event streams have in common: an outbox that gathers a turn's frames into one
- * write, the high-water mark above which a connection is behind, the watch over those that are stuck,
- * and an end that comes once, whatever the runtime says or fails to say afterwards.
- *
- * The runtime may throw where a connection writes, closes or asks how much is queued, because the peer
- * has just gone. Those three calls are guarded here, so that a throw ends this connection and never
- * leaves the loop over connections that made the call.
- *
- * @module
- */
-import { Frame } from "../broker/broker.ts";
+import { Frame } from "../broker/page.ts";
 import { reason as reasonOf } from "../log.ts";
 import type { CloseCode } from "../protocol/tables.ts";
 import type { Hub, Outbox } from "../rooms/hub.ts";

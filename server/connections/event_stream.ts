@@ -5,7 +5,7 @@
  * @module
  */
 import type { Source } from "../access/source.ts";
-import type { Frame } from "../broker/broker.ts";
+import type { Frame } from "../broker/page.ts";
 import type { CloseCode } from "../protocol/tables.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { Session } from "../rooms/session.ts";

@@ -1,10 +1,4 @@
-/**
- * The `ping` event of all connections, from one timer. They are dealt out over the slots of a wheel,
- * so that thousands are never written to in one turn.
- *
- * @module
- */
-import { Frame } from "../broker/broker.ts";
+import { Frame } from "../broker/page.ts";
 import { encode } from "../protocol/encode.ts";
 
 /** What is pinged. */

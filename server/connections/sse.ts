@@ -1,11 +1,4 @@
-/**
- * Events as a server-sent event stream (HTML Living Standard §9.2): all as plain messages, so that
- * `onmessage` and one look at `type` are all a page needs. A message in the log carries the stream's
- * cursors as `id`, which a browser hands back by itself when it reconnects.
- *
- * @module
- */
-import type { Frame } from "../broker/broker.ts";
+import type { Frame } from "../broker/page.ts";
 import type { Cursor, Event } from "../protocol/messages.ts";
 
 /** A room that a stream follows, and where it left off there. */

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Source } from "../access/source.ts";
-import type { Frame } from "../broker/broker.ts";
+import type { Frame } from "../broker/page.ts";
 import { CLOSE_CODES, type CloseCode, SUBPROTOCOLS } from "../protocol/tables.ts";
 import { Session } from "../rooms/session.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";

@@ -1,10 +1,3 @@
-/**
- * Who is in a room: people, not connections. A person with three tabs is there once; a reload, gone
- * and back within the grace period, is not worth a word. In a crowd single notices give way to a
- * count. It decides what is announced, and leaves the sending to the room.
- *
- * @module
- */
 import type { PeopleChange, SharedPeople } from "../broker/broker.ts";
 import type { Clock } from "../access/allowances.ts";
 import type { SystemEvent, User } from "../protocol/messages.ts";

@@ -1,15 +1,7 @@
-/**
- * A room: its members and the head of its log. A member is live, and is written to as messages are
- * committed; or behind, and is fed from the log until it has reached the head. Joining, resuming and
- * catching up after a slow network are the same act, and `#feed` is the one piece of code for it.
- *
- * It knows the log through the broker and its members through `Member`; sockets, sessions and other
- * rooms are none of its business.
- *
- * @module
- */
-import type { Broker, LogState, Page, PeopleChange, Signal } from "../broker/broker.ts";
-import { cut, epochOf, Frame, markOf } from "../broker/broker.ts";
+import type { Broker, LogState, PeopleChange, Signal } from "../broker/broker.ts";
+import type { Page } from "../broker/page.ts";
+import { cut, Frame } from "../broker/page.ts";
+import { epochOf, markOf } from "../broker/epoch.ts";
 import type { Clock } from "../access/allowances.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";

@@ -1,9 +1,3 @@
-/**
- * Who is in a room on all nodes, as the broker tells it: this node's copy, which every other node's
- * is like. Our own people are in it at once, but counted for the others only when all are told.
- *
- * @module
- */
 import type { PeopleChange } from "../broker/broker.ts";
 import type { User } from "../protocol/messages.ts";
 

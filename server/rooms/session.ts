@@ -8,7 +8,7 @@
  */
 import { costOf, COSTS } from "../access/allowances.ts";
 import type { Source } from "../access/source.ts";
-import { Frame } from "../broker/broker.ts";
+import { Frame } from "../broker/page.ts";
 import { reason } from "../log.ts";
 import type {
   ChatCommand,

@@ -1,10 +1,4 @@
-/**
- * The newest pages of one room's log, in memory, so that feeding those who are behind rarely touches
- * the disk. Bounded in bytes; what falls out is read from the broker.
- *
- * @module
- */
-import { concat, cut, Frame, type Page } from "../broker/broker.ts";
+import { concat, cut, Frame, type Page } from "../broker/page.ts";
 
 export class Tail {
   readonly #bytes: number;

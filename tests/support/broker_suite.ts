@@ -5,7 +5,9 @@
  * @module
  */
 import fc from "npm:fast-check@4.10.2";
-import { type Broker, isRepeat, type Page, type Range } from "../../server/broker/broker.ts";
+import type { Broker, Range } from "../../server/broker/broker.ts";
+import { isRepeat } from "../../server/broker/repeat.ts";
+import type { Page } from "../../server/broker/page.ts";
 import { type Draft, messageHead } from "../../server/protocol/encode.ts";
 import { assert, assertEquals } from "./assert.ts";
 

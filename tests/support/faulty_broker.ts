@@ -1,18 +1,12 @@
-/**
- * A broker that fails when it is told to, or keeps its answers back: what a full disk or a store on
- * another machine does.
- *
- * @module
- */
 import type {
   Broker,
   BrokerListener,
   LogState,
-  Page,
   Range,
   Receipt,
   Signal,
 } from "../../server/broker/broker.ts";
+import type { Page } from "../../server/broker/page.ts";
 import { SqliteBroker } from "../../server/broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "../../server/http/static_files.ts";
 import { completeOptions } from "../../server/options.ts";

@@ -1,5 +1,5 @@
 import type { Draft } from "../../protocol/encode.ts";
-import { Frame } from "../broker.ts";
+import { Frame } from "../page.ts";
 
 /** Stands where an event's `seq` and `at` belong. JSON text cannot hold it (RFC 8259 §7). */
 const PLACE = "\x01";

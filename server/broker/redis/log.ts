@@ -7,16 +7,8 @@
  */
 import { randomBytes } from "node:crypto";
 import { type Draft, numbered } from "../../protocol/encode.ts";
-import {
-  BrokerError,
-  concat,
-  cut,
-  FullError,
-  type LogState,
-  type Page,
-  type Range,
-  type Receipt,
-} from "../broker.ts";
+import { BrokerError, FullError, type LogState, type Range, type Receipt } from "../broker.ts";
+import { concat, cut, type Page } from "../page.ts";
 import { APPEND } from "./append_script.ts";
 import { isFinal, isFull } from "./connection.ts";
 import type { RedisLink } from "./link.ts";

@@ -1,11 +1,5 @@
-/**
- * One room as this node hears it: what is committed, in order and without holes, whatever Pub/Sub
- * loses, repeats or holds up. What is said here comes back this way too, so every node tells its
- * members the same, in the same order.
- *
- * @module
- */
-import { type BrokerListener, cut, type LogState, type Page } from "../broker.ts";
+import type { BrokerListener, LogState } from "../broker.ts";
+import { cut, type Page } from "../page.ts";
 import { frameOf } from "./batch_text.ts";
 import type { RedisLink } from "./link.ts";
 import { type Known, type RedisLog, stateOf } from "./log.ts";

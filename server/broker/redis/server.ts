@@ -1,8 +1,3 @@
-/**
- * What a Redis server says about itself: which one it is, in which life, and whether it will do.
- *
- * @module
- */
 import { BrokerError } from "../broker.ts";
 import type { Client } from "./connection.ts";
 

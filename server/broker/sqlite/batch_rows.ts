@@ -1,6 +1,6 @@
 import type { Draft } from "../../protocol/encode.ts";
 import type { Message } from "../../protocol/messages.ts";
-import { Frame, type Page } from "../broker.ts";
+import { Frame, type Page } from "../page.ts";
 import type { Hashes, RefWindow } from "./ref_window.ts";
 
 /** What is known of a room without asking the disk. */

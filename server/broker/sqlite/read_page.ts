@@ -1,9 +1,5 @@
-/**
- * Pages of a room's log, read from its rows.
- *
- * @module
- */
-import { concat, cut, Frame, type Page, type Range } from "../broker.ts";
+import { concat, cut, Frame, type Page } from "../page.ts";
+import type { Range } from "../broker.ts";
 import type { Log } from "./known_logs.ts";
 import type { Statements } from "./statements.ts";
 

@@ -1,5 +1,6 @@
 import { type Draft, numbered } from "../../protocol/encode.ts";
-import type { Broker, BrokerListener, LogState, Page, Range, Receipt, Signal } from "../broker.ts";
+import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
+import type { Page } from "../page.ts";
 import { AgeClock } from "./age_clock.ts";
 import { LogRefs } from "./log_refs.ts";
 import { Hashes } from "./ref_window.ts";

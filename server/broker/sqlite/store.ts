@@ -1,10 +1,5 @@
-/**
- * The log as rows of a SQLite file: appending and reading. It knows rooms and rows; numbering, `ref`s
- * and everything live are not its business.
- *
- * @module
- */
-import type { LogState, Page, Range } from "../broker.ts";
+import type { LogState, Range } from "../broker.ts";
+import type { Page } from "../page.ts";
 import { openDatabase, type Stored } from "./database_file.ts";
 import { type Log, Logs } from "./known_logs.ts";
 import { readPage } from "./read_page.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 import { COSTS } from "../../access/allowances.ts";
-import { cut, epochOf } from "../../broker/broker.ts";
+import { cut } from "../../broker/page.ts";
+import { epochOf } from "../../broker/epoch.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { readerOf } from "../caller.ts";

@@ -1,0 +1,23 @@
+/**
+ * Whether a message that carries a known `ref` is the same message again, or another one.
+ *
+ * @module
+ */
+import { type Draft, numbered } from "../protocol/encode.ts";
+import type { Message } from "../protocol/messages.ts";
+
+/**
+ * Whether a draft says the same as the event that its `ref` was given to. Its sender may have another
+ * name by now.
+ */
+export function isRepeat(event: string, draft: Draft): boolean {
+  if (event.startsWith(draft.head) && event.endsWith(draft.rest)) return true;
+  return said(event) === said(numbered(draft, 0, 0));
+}
+
+/** What a message says, as text to compare. */
+function said(event: string): string {
+  const message: Message = JSON.parse(event);
+  const name = message.type === "custom" ? message.name : undefined;
+  return JSON.stringify([message.type, message.payload, name]);
+}
