@@ -1,3 +1,16 @@
+/**
+ * Parley as a library: a real-time room server to put in front of your own application.
+ *
+ * ```ts
+ * import { createServer } from "./server/mod.ts";
+ *
+ * await using parley = await createServer({ db: ":memory:", port: 0 });
+ * parley.listen();
+ * console.log(parley.url);
+ * ```
+ *
+ * @module
+ */
 import type { Broker } from "./broker/broker.ts";
 import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";

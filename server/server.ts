@@ -6,10 +6,10 @@
 import { COSTS } from "./access/allowances.ts";
 import type { Source } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
-import { Frame } from "./broker/page.ts";
+import { Batch } from "./broker/page.ts";
 import type { Connection, ConnectionContext } from "./connections/connection.ts";
 import { Heartbeat } from "./connections/heartbeat.ts";
-import { Watch } from "./connections/drain_monitor.ts";
+import { DrainMonitor } from "./connections/drain_monitor.ts";
 import { WebSocketConnection } from "./connections/web_socket.ts";
 import { drained } from "./http/body.ts";
 import { type Connect, Gate } from "./http/gate.ts";
@@ -47,7 +47,7 @@ export class Server implements AsyncDisposable {
   readonly #parts: Parts;
   readonly #hub: Hub;
   readonly #heartbeat: Heartbeat;
-  readonly #watch: Watch;
+  readonly #watch: DrainMonitor;
   readonly #origins: Origins;
   readonly #router: Router;
   readonly #gate: Gate;
@@ -67,11 +67,11 @@ export class Server implements AsyncDisposable {
     this.#parts = parts;
     this.#hub = new Hub({ ...parts, identity: new Identity(broker.secret), now });
     this.#heartbeat = new Heartbeat(options.heartbeatSeconds);
-    this.#watch = new Watch(options, now);
+    this.#watch = new DrainMonitor(options, now);
     this.#gate = new Gate(options, parts.log, now, this.#enter.bind(this));
     this.#context = {
       hub: this.#hub,
-      watch: this.#watch,
+      drainMonitor: this.#watch,
       ended: (connection) => this.#ended(connection),
       released: (connection) => this.#released(connection),
     };
@@ -244,7 +244,7 @@ export class Server implements AsyncDisposable {
       // Each its own moment, so that they do not all come back in the same one.
       const retryAfterMs = Math.round(500 + Math.random() * returnSeconds * 1000);
       const bye = encode({ type: "bye", payload: "The server is restarting.", retryAfterMs });
-      connection.reply(Frame.of(bye));
+      connection.reply(Batch.of(bye));
       connection.close(1012);
     }
     if (this.#sockets.size > 0) {

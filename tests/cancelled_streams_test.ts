@@ -6,10 +6,10 @@
  */
 import { LOCAL } from "../server/access/address.ts";
 import { Sources } from "../server/access/source.ts";
-import type { Frame } from "../server/broker/page.ts";
+import type { Batch } from "../server/broker/page.ts";
 import { Connection, type ConnectionContext } from "../server/connections/connection.ts";
 import { Heartbeat } from "../server/connections/heartbeat.ts";
-import { Watch } from "../server/connections/drain_monitor.ts";
+import { DrainMonitor } from "../server/connections/drain_monitor.ts";
 import { Identity } from "../server/access/identity.ts";
 import { type Log, silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
@@ -69,7 +69,7 @@ class HostileConnection extends Connection {
     return this.#through("queued", () => 0);
   }
 
-  protected override write(frame: Frame): boolean {
+  protected override write(frame: Batch): boolean {
     return this.#through("write", () => {
       this.written.push(...frame.events);
       return false;
@@ -103,21 +103,21 @@ async function withThree(
   const log: Log = { ...silentLog, warn: note, error: note };
   const identity = new Identity(broker.secret);
   const hub = new Hub({ broker, options, identity, log, now, authorize: () => true });
-  const watch = new Watch(options, now);
+  const drainMonitor = new DrainMonitor(options, now);
   const ended = (connection: Connection) => void seen.ended.push(connection);
-  const make = () => new HostileConnection({ hub, watch, ended, released() {} });
+  const make = () => new HostileConnection({ hub, drainMonitor, ended, released() {} });
   const three = [make(), make(), make()] as const;
   await until(() => three.every(({ written }) => written.length > 0), "all to have joined");
   try {
     await act(hub, three, seen, broker);
   } finally {
-    watch.stop();
+    drainMonitor.stop();
     hub.close();
   }
 }
 
 function say(hub: Hub, payload: string): Promise<unknown> {
-  const person = hub.people.hold("ann");
+  const person = hub.users.hold("ann");
   return post(hub, { person, room: "lobby", payload, ref: undefined });
 }
 
@@ -173,9 +173,9 @@ Deno.test("a tick survives a broker and a sender that throw", async () => {
     const outcome = await say(hub, "lost").then(() => "stored", () => "refused");
     assertEquals(outcome, "refused");
     broker.publish = publish;
-    const person = hub.people.hold("bob");
+    const person = hub.users.hold("bob");
     const sender = {
-      person,
+      user: person,
       stored() {
         throw new Error("thrown by the sender");
       },

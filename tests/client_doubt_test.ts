@@ -1,3 +1,9 @@
+/**
+ * What the client library believes: only a refusal of this very server discards a token or a name, and
+ * what is in the log moves the cursor whatever it is.
+ *
+ * @module
+ */
 import type { Event as WireEvent } from "../server/protocol/messages.ts";
 import { Client, connect, type KeyValue } from "../static/client/client.ts";
 import { withFallback } from "../static/client/fallback.ts";

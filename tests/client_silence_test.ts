@@ -1,3 +1,9 @@
+/**
+ * A connection that died without a word: the client looks into the silence, says that it does, and
+ * finishes over another connection what it had begun.
+ *
+ * @module
+ */
 import type { Message } from "../server/protocol/messages.ts";
 import { type ClientState, connect } from "../static/client/client.ts";
 import { assertEquals } from "./support/assert.ts";

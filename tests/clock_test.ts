@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Watch } from "../server/connections/drain_monitor.ts";
+import { DrainMonitor } from "../server/connections/drain_monitor.ts";
 import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
 import { connect as library } from "../static/client/client.ts";
 import { assert, assertEquals } from "./support/assert.ts";
@@ -186,11 +186,11 @@ for (const leapMs of [HOUR_MS, -HOUR_MS]) {
     clock.offsetMs = 0;
     await say("3");
     broker.prune();
-    assertEquals((await broker.read("a", { after: 0, limit: 9 }))?.frame.events.length, 3);
+    assertEquals((await broker.read("a", { after: 0, limit: 9 }))?.batch.events.length, 3);
     // A message from before the leap is as old as it says it is, give or take that hour.
     clock.offsetMs = waitedMs = DAY_MS + 2 * HOUR_MS;
     for (let i = 0; i < 3; i++) broker.prune();
-    assertEquals((await broker.read("a", { after: 0, limit: 9 }))?.frame.events.length, undefined);
+    assertEquals((await broker.read("a", { after: 0, limit: 9 }))?.batch.events.length, undefined);
   });
 
   Deno.test(`${leap}: the client library speaks, types and notices a dead server`, async () => {
@@ -226,7 +226,7 @@ Deno.test("a server that was stopped itself does not take its peers for stuck", 
   let now = 0;
   let looks = 0;
   const codes: number[] = [];
-  const watch = new Watch({ lowWaterBytes: 0, stallSeconds: 30 }, () => now);
+  const watch = new DrainMonitor({ lowWaterBytes: 0, stallSeconds: 30 }, () => now);
   const peer = {
     get queuedBytes() {
       looks++;

@@ -65,7 +65,7 @@ Deno.test("the bound holds under posts into one room, which loses its oldest, wi
     await fill(broker, "lobby", 6 * MB);
     const page = await broker.read("lobby", { limit: 1e6 });
     assert(page !== undefined && page.last - page.first > 1000);
-    assertEquals(page.frame.events.length, page.last - page.first + 1);
+    assertEquals(page.batch.events.length, page.last - page.first + 1);
   }
   assert(used(at) <= 2 * MB, `${used(at)} bytes are in use`);
 });

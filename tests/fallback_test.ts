@@ -1,3 +1,9 @@
+/**
+ * The client where WebSocket is blocked: it chats all the same, moves over when it can and back when
+ * it must, and loses or repeats nothing.
+ *
+ * @module
+ */
 import type { Message } from "../server/protocol/messages.ts";
 import { Client, ClientError } from "../static/client/client.ts";
 import { withFallback } from "../static/client/fallback.ts";

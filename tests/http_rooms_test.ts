@@ -1,3 +1,9 @@
+/**
+ * A client without WebSocket that is in many rooms: one stream carries them, nothing is lost or doubled
+ * when others are entered, and each refusal says which room and why.
+ *
+ * @module
+ */
 import type { ErrorEvent, Message } from "../server/protocol/messages.ts";
 import { Client, ClientError } from "../static/client/client.ts";
 import { type FallbackOptions, withFallback } from "../static/client/fallback.ts";

@@ -1,3 +1,8 @@
+/**
+ * Several rooms in one event stream: what comes, from where it resumes, and what is refused.
+ *
+ * @module
+ */
 import type { Event, JoinedEvent } from "../server/protocol/messages.ts";
 import { NAME } from "../server/protocol/names.ts";
 import { assert, assertEquals, assertGreater } from "./support/assert.ts";

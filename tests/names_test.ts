@@ -1,3 +1,9 @@
+/**
+ * The names of people, rooms and custom events: what can be seen and told apart is a name, in every
+ * script, and what cannot is refused by every door before anything is stored.
+ *
+ * @module
+ */
 import { NAME } from "../server/protocol/names.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { member, serve } from "./support/harness.ts";

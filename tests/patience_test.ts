@@ -1,3 +1,8 @@
+/**
+ * How many refusals a client is sent before it is closed.
+ *
+ * @module
+ */
 import { Refusal } from "../server/protocol/refusal.ts";
 import { Patience } from "../server/rooms/patience.ts";
 import { assert, assertEquals } from "./support/assert.ts";

@@ -1,3 +1,9 @@
+/**
+ * A Redis Cluster of one shard, which refuses whatever would not work with several, and one of two,
+ * which is refused.
+ *
+ * @module
+ */
 import { BrokerError } from "../server/broker/broker.ts";
 import { RedisBroker } from "../server/broker/redis/redis_broker.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "./support/assert.ts";

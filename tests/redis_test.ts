@@ -119,7 +119,7 @@ test("messages that are too old go, and the room goes on counting", async (store
   const key = "parley:{lobby}:";
   assert(Number(await store.redis.ask("PTTL", `${key}entries`)) > 86_400_000);
   // As it is two days later.
-  const [old = ""] = (await broker.read("lobby", { limit: 1 }))?.frame.events ?? [];
+  const [old = ""] = (await broker.read("lobby", { limit: 1 }))?.batch.events ?? [];
   await store.redis.ask("DEL", `${key}entries`);
   await store.redis.ask("XADD", `${key}entries`, "1-0", "n", "1", "a", "1", "e", old);
   await store.redis.ask("HSET", `${key}log`, "aged", "0");

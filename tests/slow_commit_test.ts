@@ -25,7 +25,7 @@ for (const [tookMs, logged] of [[1500, 1], [900, 0]] as const) {
       authorize: () => true,
     });
     const go = broker.holdCalls();
-    const person = hub.people.hold("ann");
+    const person = hub.users.hold("ann");
     const posted = ["one", "two"].map((payload) =>
       post(hub, { person, room: "lobby", payload, ref: undefined })
     );

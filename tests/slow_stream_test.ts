@@ -7,7 +7,7 @@ import { LOCAL } from "../server/access/address.ts";
 import { Sources } from "../server/access/source.ts";
 import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
 import { EventStreamConnection } from "../server/connections/event_stream.ts";
-import { Watch } from "../server/connections/drain_monitor.ts";
+import { DrainMonitor } from "../server/connections/drain_monitor.ts";
 import { Identity } from "../server/access/identity.ts";
 import { silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
@@ -74,20 +74,20 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
   const now = () => performance.now();
   const identity = new Identity(broker.secret);
   const hub = new Hub({ broker, options, identity, log: silentLog, now, authorize: () => true });
-  const watch = new Watch(options, now);
+  const drainMonitor = new DrainMonitor(options, now);
   const connection = new EventStreamConnection(
     [{ room: "lobby", since: undefined }],
     new Promise(() => {}),
     {
       hub,
-      watch,
+      drainMonitor,
       ended() {},
       released() {},
     },
     new Sources(options, silentLog, now).of(LOCAL),
   );
   connection.open({ token: undefined, name: undefined, seconds: undefined });
-  const person = hub.people.hold("ann");
+  const person = hub.users.hold("ann");
   let most = 0;
   for (let n = 0; n < 200; n++) {
     await post(hub, { person, room: "lobby", payload: LONG, ref: undefined });
@@ -99,7 +99,7 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
   connection.close(1013);
   assertEquals(connection.queuedBytes, 0);
   await assertRejects(() => connection.body.getReader().read(), Refusal, "too slow");
-  watch.stop();
+  drainMonitor.stop();
   hub.close();
 });
 

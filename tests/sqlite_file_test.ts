@@ -1,3 +1,8 @@
+/**
+ * The file of the SQLite broker: what is refused, in one line, and left as it was.
+ *
+ * @module
+ */
 import { BrokerError } from "../server/broker/broker.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./support/assert.ts";
 import { draft, textsOf } from "./support/broker_suite.ts";

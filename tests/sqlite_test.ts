@@ -1,3 +1,8 @@
+/**
+ * The SQLite broker: the suite that every broker passes, and what only a file on a disk can do.
+ *
+ * @module
+ */
 import { BrokerError } from "../server/broker/broker.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { draft, linesOf, testBroker, textsOf } from "./support/broker_suite.ts";

@@ -1,3 +1,8 @@
+/**
+ * `ConnectionLimits` counts the connections that are open, in all and from each address.
+ *
+ * @module
+ */
 import { Refusal } from "../protocol/refusal.ts";
 import type { Source } from "./source.ts";
 

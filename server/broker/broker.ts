@@ -57,22 +57,22 @@ export interface BrokerListener {
    * The room goes on from here, and not from where it was: its log was lost and begun anew, or
    * pruned past what was heard. What comes next is `head + 1`.
    */
-  began?(room: string, state: LogState): void;
+  logReplaced?(room: string, state: LogState): void;
   /** Somebody came, went or took another name, on any node. Only from a broker with `people`. */
-  people?(room: string, change: PeopleChange): void;
+  membersChanged?(room: string, change: MemberChange): void;
   /** The people who are in that room on this node. */
-  present?(room: string): readonly User[];
+  membersHere?(room: string): readonly User[];
 }
 
 /** What happened to the people of a room: the same, in the same order, on every node. */
-export type PeopleChange =
+export type MemberChange =
   | { readonly kind: "joined" | "left"; readonly user: User }
   | { readonly kind: "renamed"; readonly user: User; readonly old: string }
   /** Changes were missed: this is how it is now. */
   | { readonly kind: "everyone"; readonly users: readonly User[] };
 
 /** A room that somebody is in. */
-export interface Occupied {
+export interface RoomSummary {
   readonly name: string;
   readonly memberCount: number;
 }
@@ -81,12 +81,12 @@ export interface Occupied {
  * Who is in which room, over all nodes: people, so one who is on two nodes is there once. Each call
  * is told once by each node, about its own people; what comes of it is called back everywhere.
  */
-export interface SharedPeople {
+export interface SharedMembers {
   enter(room: string, user: User): void;
   leave(room: string, user: User): void;
   rename(room: string, user: User): void;
   /** The fullest rooms. */
-  rooms(most: number): Promise<readonly Occupied[]>;
+  rooms(most: number): Promise<readonly RoomSummary[]>;
 }
 
 /** Something ephemeral on its way to a room's members, on this node and on others. */
@@ -117,7 +117,7 @@ export interface Broker extends AsyncDisposable {
   /** The secret that tokens are signed with, kept with the log. */
   readonly secret: Uint8Array;
   /** Set if rooms have members on other nodes too; without it a node's own people are all. */
-  readonly people?: SharedPeople;
+  readonly members?: SharedMembers;
   /** Sets who is told. To be called once, before anything else. */
   listen(listener: BrokerListener): void;
   /**
@@ -159,7 +159,7 @@ export interface Broker extends AsyncDisposable {
    * Hears of an open room up to that `seq`, if there is so much: somebody who comes from another node
    * may be ahead of this one. A broker whose node hears everything at once does without.
    */
-  reach?(room: string, seq: number): Promise<void>;
+  catchUpTo?(room: string, seq: number): Promise<void>;
   /** Carries something that is not stored: at most once. */
   signal(room: string, signal: Signal): void;
   /**

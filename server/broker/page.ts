@@ -8,7 +8,7 @@
 export interface Page {
   readonly first: number;
   readonly last: number;
-  readonly frame: Frame;
+  readonly batch: Batch;
 }
 
 /**
@@ -16,7 +16,7 @@ export interface Page {
  * that the log stores, and one by one for all others. Between events stands a line feed, which
  * cannot occur inside JSON text (RFC 8259 §7), so either form is made from the other by cutting.
  */
-export class Frame {
+export class Batch {
   #array: string | undefined;
   #events: readonly string[] | undefined;
 
@@ -25,24 +25,24 @@ export class Frame {
     this.#events = events;
   }
 
-  /** @param array what {@linkcode Frame.array} once was. */
-  static fromArray(array: string): Frame {
-    return new Frame(array, undefined);
+  /** @param array what {@linkcode Batch.array} once was. */
+  static fromArray(array: string): Batch {
+    return new Batch(array, undefined);
   }
 
-  static fromEvents(events: readonly string[]): Frame {
-    return new Frame(undefined, events);
+  static fromEvents(events: readonly string[]): Batch {
+    return new Batch(undefined, events);
   }
 
-  static of(event: string): Frame {
-    return new Frame(`[${event}]`, [event]);
+  static of(event: string): Batch {
+    return new Batch(`[${event}]`, [event]);
   }
 
   /** Several frames as one. */
-  static join(frames: readonly Frame[]): Frame {
+  static join(frames: readonly Batch[]): Batch {
     const first = frames[0];
     if (frames.length === 1 && first !== undefined) return first;
-    return Frame.fromArray(`[${frames.map((frame) => frame.array.slice(1, -1)).join(SEPARATOR)}]`);
+    return Batch.fromArray(`[${frames.map((frame) => frame.array.slice(1, -1)).join(SEPARATOR)}]`);
   }
 
   /** `[event,⏎event]` */
@@ -68,8 +68,8 @@ export function cut(page: Page, after: number, upTo = Infinity): Page | undefine
   const first = Math.max(page.first, after + 1);
   const last = Math.min(page.last, upTo);
   if (first > last) return undefined;
-  const events = page.frame.events.slice(first - page.first, last - page.first + 1);
-  return { first, last, frame: Frame.fromEvents(events) };
+  const events = page.batch.events.slice(first - page.first, last - page.first + 1);
+  return { first, last, batch: Batch.fromEvents(events) };
 }
 
 /** Pages that follow each other, as one. */
@@ -80,6 +80,6 @@ export function concat(pages: readonly Page[]): Page | undefined {
   return {
     first: first.first,
     last: last.last,
-    frame: Frame.join(pages.map((page) => page.frame)),
+    batch: Batch.join(pages.map((page) => page.batch)),
   };
 }

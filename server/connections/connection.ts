@@ -1,15 +1,26 @@
-import { Frame } from "../broker/page.ts";
+/**
+ * What WebSockets and event streams have in common: an outbox that gathers a turn's frames into one
+ * write, the high-water mark above which a connection is behind, the watch over those that are stuck,
+ * and an end that comes once, whatever the runtime says or fails to say afterwards.
+ *
+ * The runtime may throw where a connection writes, closes or asks how much is queued, because the peer
+ * has just gone. Those three calls are guarded here, so that a throw ends this connection and never
+ * leaves the loop over connections that made the call.
+ *
+ * @module
+ */
+import { Batch } from "../broker/page.ts";
 import { reason as reasonOf } from "../log.ts";
 import type { CloseCode } from "../protocol/tables.ts";
 import type { Hub, Outbox } from "../rooms/hub.ts";
-import type { Line, Session } from "../rooms/session.ts";
+import type { Session, SessionConnection } from "../rooms/session.ts";
 import type { Pinged } from "./heartbeat.ts";
-import type { Watch, Watched } from "./drain_monitor.ts";
+import type { Drainable, DrainMonitor } from "./drain_monitor.ts";
 
 /** What all connections of a server share. */
 export interface ConnectionContext {
   readonly hub: Hub;
-  readonly watch: Watch;
+  readonly drainMonitor: DrainMonitor;
   /** The connection says and hears nothing more. Called once. */
   ended(connection: Connection): void;
   /** The peer has let go of its socket: later, and for one that is stuck never. Called once. */
@@ -20,16 +31,16 @@ const LARGE_CHARS = 16_384;
 /** At the most, in UTF-8. */
 const BYTES_A_CHAR = 3;
 
-export abstract class Connection implements Line, Outbox, Pinged, Watched {
+export abstract class Connection implements SessionConnection, Outbox, Pinged, Drainable {
   /** Set by the subclass's factory as soon as both exist. */
   protected abstract readonly session: Session;
   protected readonly context: ConnectionContext;
   /** What this turn brought: mostly one frame, which all members of a room share. */
-  #frame: Frame | undefined;
-  #more: Frame[] | undefined;
+  #frame: Batch | undefined;
+  #more: Batch[] | undefined;
   #pending = 0;
   /** What is being written piece by piece, and the next piece of it. */
-  #writing: Frame | undefined;
+  #writing: Batch | undefined;
   #piece = 0;
   /** More cannot be queued: the runtime, which is slow to tell, is asked only when this is too much. */
   #atMost = 0;
@@ -50,7 +61,7 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
    *
    * @returns whether there is another piece.
    */
-  protected abstract write(frame: Frame, piece: number): boolean;
+  protected abstract write(frame: Batch, piece: number): boolean;
   /** Says goodbye with that code. */
   protected abstract shut(code: CloseCode, reason: string): void;
 
@@ -70,7 +81,7 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
   }
 
   /** Makes as few frames as is worth it of several of one turn. */
-  protected gather(frames: readonly Frame[]): Iterable<Frame> {
+  protected gather(frames: readonly Batch[]): Iterable<Batch> {
     return join(frames);
   }
 
@@ -84,11 +95,11 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
       return true;
     }
     this.#blocked = true;
-    this.context.watch.add(this);
+    this.context.drainMonitor.add(this);
     return false;
   }
 
-  send(frame: Frame): void {
+  send(frame: Batch): void {
     if (this.#ended) return;
     this.#pending += frame.size;
     this.#atMost += frame.size * BYTES_A_CHAR;
@@ -100,7 +111,7 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
     this.context.hub.flushSoon(this);
   }
 
-  reply(frame: Frame): void {
+  reply(frame: Batch): void {
     const most = 2 * this.context.hub.context.options.highWaterBytes;
     // It asks and asks, and does not read the answers.
     if (this.queuedBytes + this.#pending > most) return this.close(1013);
@@ -142,7 +153,7 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
     this.#frame = undefined;
     this.#more = undefined;
     this.#writing = undefined;
-    this.context.watch.delete(this);
+    this.context.drainMonitor.delete(this);
     this.session.end();
     this.context.ended(this);
   }
@@ -168,8 +179,8 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
   }
 
   /** A beat of the heart: whatever is still queued from before is watched from now on. */
-  ping(frame: Frame): void {
-    if (this.queuedBytes > 0) this.context.watch.add(this);
+  ping(frame: Batch): void {
+    if (this.queuedBytes > 0) this.context.drainMonitor.add(this);
     if (this.ready) this.send(frame);
   }
 
@@ -197,16 +208,16 @@ export abstract class Connection implements Line, Outbox, Pinged, Watched {
 }
 
 /** Frames of a turn as one, but for large ones: to copy those for each reader costs more than it saves. */
-function* join(frames: readonly Frame[]): Generator<Frame> {
-  let small: Frame[] = [];
+function* join(frames: readonly Batch[]): Generator<Batch> {
+  let small: Batch[] = [];
   for (const frame of frames) {
     if (frame.size < LARGE_CHARS) {
       small.push(frame);
       continue;
     }
-    if (small.length > 0) yield Frame.join(small);
+    if (small.length > 0) yield Batch.join(small);
     yield frame;
     small = [];
   }
-  if (small.length > 0) yield Frame.join(small);
+  if (small.length > 0) yield Batch.join(small);
 }

@@ -9,7 +9,7 @@ import type { Clock } from "../access/allowances.ts";
 import type { CloseCode } from "../protocol/tables.ts";
 
 /** What is watched. */
-export interface Watched {
+export interface Drainable {
   readonly queuedBytes: number;
   unblock(): void;
   close(code: CloseCode): void;
@@ -26,11 +26,11 @@ const EVERY_MS = 5;
  */
 const LOOK_MS = 1000;
 
-export class Watch {
+export class DrainMonitor {
   readonly #lowWaterBytes: number;
   readonly #stallMs: number;
   readonly #now: Clock;
-  readonly #watched = new Map<Watched, { queued: number; stalledMs: number }>();
+  readonly #watched = new Map<Drainable, { queued: number; stalledMs: number }>();
   #lookedAt = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -44,7 +44,7 @@ export class Watch {
     return this.#watched.size;
   }
 
-  add(connection: Watched): void {
+  add(connection: Drainable): void {
     if (this.#watched.has(connection)) return;
     this.#watched.set(connection, { queued: connection.queuedBytes, stalledMs: 0 });
     if (this.#timer !== undefined) return;
@@ -52,7 +52,7 @@ export class Watch {
     this.#timer = setInterval(() => this.#look(), EVERY_MS);
   }
 
-  delete(connection: Watched): void {
+  delete(connection: Drainable): void {
     this.#watched.delete(connection);
     if (this.#watched.size > 0) return;
     clearInterval(this.#timer);

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Source } from "../access/source.ts";
-import type { Frame } from "../broker/page.ts";
+import type { Batch } from "../broker/page.ts";
 import type { CloseCode } from "../protocol/tables.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { Session } from "../rooms/session.ts";
@@ -83,7 +83,7 @@ export class EventStreamConnection extends Connection {
   }
 
   /** Frames are written as they come: what is shared with other streams is then encoded only once. */
-  protected override gather(frames: readonly Frame[]): readonly Frame[] {
+  protected override gather(frames: readonly Batch[]): readonly Batch[] {
     return frames;
   }
 
@@ -91,7 +91,7 @@ export class EventStreamConnection extends Connection {
     return -(this.#controller?.desiredSize ?? 0);
   }
 
-  protected override write(frame: Frame): boolean {
+  protected override write(frame: Batch): boolean {
     // A peer that has just gone cancels the stream from inside `enqueue`, and `desiredSize` is then 0,
     // not null: the next `enqueue` or `close` throws. So the controller is let go of in `cancel`.
     this.#controller?.enqueue(this.#writer.encode(frame));

@@ -1,11 +1,17 @@
-import { Frame } from "../broker/page.ts";
+/**
+ * The `ping` event of all connections, from one timer. They are dealt out over the slots of a wheel,
+ * so that thousands are never written to in one turn.
+ *
+ * @module
+ */
+import { Batch } from "../broker/page.ts";
 import { encode } from "../protocol/encode.ts";
 
 /** What is pinged. */
 export interface Pinged {
   /** Kept here for the heartbeat, which it tells where to look. */
   slot: number;
-  ping(frame: Frame): void;
+  ping(frame: Batch): void;
 }
 
 const SLOTS = 100;
@@ -39,7 +45,7 @@ export class Heartbeat {
     this.#turn = (this.#turn + 1) % SLOTS;
     const slot = this.#slots[this.#turn];
     if (slot === undefined || slot.size === 0) return;
-    const frame = Frame.of(encode({ type: "ping", at: Date.now() }));
+    const frame = Batch.of(encode({ type: "ping", at: Date.now() }));
     for (const connection of slot) connection.ping(frame);
   }
 }

@@ -1,4 +1,11 @@
-import type { Frame } from "../broker/page.ts";
+/**
+ * Events as a server-sent event stream (HTML Living Standard §9.2): all as plain messages, so that
+ * `onmessage` and one look at `type` are all a page needs. A message in the log carries the stream's
+ * cursors as `id`, which a browser hands back by itself when it reconnects.
+ *
+ * @module
+ */
+import type { Batch } from "../broker/page.ts";
 import type { Cursor, Event } from "../protocol/messages.ts";
 
 /** A room that a stream follows, and where it left off there. */
@@ -81,7 +88,7 @@ export class SseWriter {
     return this.#mayReturn && this.#refused.size === this.#places.size;
   }
 
-  encode(frame: Frame): Uint8Array<ArrayBuffer> {
+  encode(frame: Batch): Uint8Array<ArrayBuffer> {
     const isOfOne = this.#places.size === 1;
     const known = isOfOne ? ENCODED.get(frame) : undefined;
     if (known !== undefined && known.epoch === this.#epochs[0]) return known.bytes;
@@ -173,7 +180,7 @@ interface Block {
 }
 
 /** The blocks of a frame, kept for the other streams of several rooms that it goes to. */
-function blocksOf(frame: Frame): readonly Block[] {
+function blocksOf(frame: Batch): readonly Block[] {
   let blocks = BLOCKS.get(frame);
   if (blocks === undefined) BLOCKS.set(frame, blocks = frame.events.map(blockOf));
   return blocks;
@@ -191,5 +198,5 @@ const MESSAGE = /^\{"type":"(?:chat|custom)","room":("(?:[^"\\]|\\.)*"),"seq":(\
 /** The events with more to them than their text. An event's text begins with its type. */
 const RARE = /^\{"type":"(?:joined|ping|bye|error)"/;
 const ENCODER = new TextEncoder();
-const ENCODED = new WeakMap<Frame, { epoch: string; bytes: Uint8Array<ArrayBuffer> }>();
-const BLOCKS = new WeakMap<Frame, readonly Block[]>();
+const ENCODED = new WeakMap<Batch, { epoch: string; bytes: Uint8Array<ArrayBuffer> }>();
+const BLOCKS = new WeakMap<Batch, readonly Block[]>();

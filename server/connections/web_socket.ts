@@ -5,7 +5,7 @@
  * @module
  */
 import type { Source } from "../access/source.ts";
-import type { Frame } from "../broker/page.ts";
+import type { Batch } from "../broker/page.ts";
 import { CLOSE_CODES, type CloseCode, SUBPROTOCOLS } from "../protocol/tables.ts";
 import { Session } from "../rooms/session.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
@@ -69,7 +69,7 @@ export class WebSocketConnection extends Connection {
     return this.#socket.bufferedAmount;
   }
 
-  protected override write(frame: Frame, piece: number): boolean {
+  protected override write(frame: Batch, piece: number): boolean {
     if (this.#socket.readyState !== WebSocket.OPEN) return false;
     if (this.#batched) {
       this.#socket.send(frame.array);

@@ -1,3 +1,9 @@
+/**
+ * Who a request comes from. Each stands alone: the session token says it all, and any node can read
+ * it. Without one the caller is a guest who was never seen before.
+ *
+ * @module
+ */
 import { Refusal } from "../protocol/refusal.ts";
 import type { User } from "../protocol/messages.ts";
 import type { Hub } from "../rooms/hub.ts";
@@ -29,7 +35,7 @@ export function userOf(call: Call, { context: { identity } }: Hub): User | undef
  * @throws {Refusal} `unauthorized`, `forbidden`
  */
 export function readerOf(call: Call, hub: Hub): User {
-  const user = hub.people.current(userOf(call, hub) ?? hub.context.identity.newGuest());
+  const user = hub.users.current(userOf(call, hub) ?? hub.context.identity.newGuest());
   if (call.room === "" || hub.context.authorize(user, "join", call.room)) return user;
   throw forbidden("join", call.room);
 }

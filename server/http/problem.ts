@@ -1,3 +1,8 @@
+/**
+ * What goes wrong over HTTP, as `application/problem+json` (RFC 9457) with the wire's own codes.
+ *
+ * @module
+ */
 import { ERRORS } from "../protocol/tables.ts";
 import type { Refusal } from "../protocol/refusal.ts";
 

@@ -1,7 +1,13 @@
+/**
+ * Who says something over HTTP, and how often. A person with a token has one allowance, the same
+ * as on a socket and wherever the requests come from; the guests of one address share theirs, since each could be new every time.
+ *
+ * @module
+ */
 import { Refusal } from "../protocol/refusal.ts";
 import type { User } from "../protocol/messages.ts";
 import type { Hub } from "../rooms/hub.ts";
-import type { Person } from "../rooms/user.ts";
+import type { ConnectedUser } from "../rooms/user.ts";
 import { forbidden, userOf } from "./caller.ts";
 import type { Call } from "./router.ts";
 
@@ -49,17 +55,17 @@ export class Writers {
   async as<T>(
     { room }: Call,
     { user, name }: Writer,
-    act: (person: Person) => T | Promise<T>,
+    act: (person: ConnectedUser) => T | Promise<T>,
   ): Promise<T> {
-    const { people, context: { authorize } } = this.#hub;
-    const person = people.hold(user.id, user.name);
+    const { users, context: { authorize } } = this.#hub;
+    const person = users.hold(user.id, user.name);
     try {
       if (name !== undefined) person.rename(name);
       if (!authorize(person.user, "join", room)) throw forbidden("join", room);
       if (!authorize(person.user, "speak", room)) throw forbidden("speak in", room);
       return await act(person);
     } finally {
-      people.release(person);
+      users.release(person);
     }
   }
 }

@@ -9,7 +9,7 @@ import { setImmediate } from "node:timers";
 import { type Clock, TokenBuckets } from "../access/allowances.ts";
 import { RoomLimits } from "../access/room_limits.ts";
 import type { Source } from "../access/source.ts";
-import { type Broker, FullError, type Occupied, type Signal } from "../broker/broker.ts";
+import { type Broker, FullError, type RoomSummary, type Signal } from "../broker/broker.ts";
 import { isRepeat } from "../broker/repeat.ts";
 import type { Identity } from "../access/identity.ts";
 import { type Log, reason } from "../log.ts";
@@ -17,7 +17,7 @@ import type { Options } from "../options.ts";
 import { DEFAULT_ROOM } from "../protocol/tables.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { User } from "../protocol/messages.ts";
-import { People } from "./user.ts";
+import { ConnectedUsers } from "./user.ts";
 import type { Pending } from "./pending.ts";
 import { Room } from "./room.ts";
 import { charsOf, Unprepared } from "./unprepared.ts";
@@ -65,7 +65,7 @@ const MAX_ALLOWANCES = 65_536;
 const SLOW_COMMIT_MS = 1000;
 
 export class Hub {
-  readonly people = new People();
+  readonly users = new ConnectedUsers();
   readonly context: HubContext;
   /** How much each user may do, on whichever connection to this node. */
   readonly allowances: TokenBuckets;
@@ -100,9 +100,9 @@ export class Hub {
     broker.listen({
       committed: (room, page) => this.#tell(room, (there) => there.deliver(page)),
       signalled: (room, signal) => this.#tell(room, (there) => there.relay(signal)),
-      began: (room, state) => this.#tell(room, (there) => there.begin(state)),
-      people: (room, change) => this.#tell(room, (there) => there.hear(change)),
-      present: (room) => this.#rooms.get(room)?.users ?? [],
+      logReplaced: (room, state) => this.#tell(room, (there) => there.replaceLog(state)),
+      membersChanged: (room, change) => this.#tell(room, (there) => there.memberChanged(change)),
+      membersHere: (room) => this.#rooms.get(room)?.members ?? [],
     });
   }
 
@@ -112,12 +112,12 @@ export class Hub {
   }
 
   /** The fullest of the rooms that somebody is in, on whichever node, and that may be told of. */
-  async occupied(most: number, mayBeTold: (room: string) => boolean): Promise<Occupied[]> {
-    const shared = await this.context.broker.people?.rooms(most);
+  async occupied(most: number, mayBeTold: (room: string) => boolean): Promise<RoomSummary[]> {
+    const shared = await this.context.broker.members?.rooms(most);
     const rooms = shared ??
-      [...this.#rooms.values()].map(({ name, personCount }) => ({
+      [...this.#rooms.values()].map(({ name, memberCount }) => ({
         name,
-        memberCount: personCount,
+        memberCount: memberCount,
       }));
     return rooms
       .filter(({ name, memberCount }) => memberCount > 0 && mayBeTold(name))
@@ -137,7 +137,7 @@ export class Hub {
     if (name !== DEFAULT_ROOM) this.#roomLimits.check(this.#rooms.size, source);
     room = new Room(name, {
       ...this.context,
-      people: this.people,
+      connectedUsers: this.users,
       typing: this.typing,
       queue: (pending) => this.queue(pending),
       emptied: (room) => this.#remove(room, source),
@@ -160,7 +160,7 @@ export class Hub {
   }
 
   /** A frame came in from somebody who is better sent much at once than little soon. */
-  heard(): void {
+  countFrame(): void {
     this.#frames++;
   }
 

@@ -1,10 +1,16 @@
+/**
+ * A message between its sender and the log, and where it waits if its sender is not let in yet:
+ * stored before it is known where in the room one begins, it might never be shown to who said it.
+ *
+ * @module
+ */
 import type { Draft } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import type { Person } from "./user.ts";
+import type { ConnectedUser } from "./user.ts";
 
 /** Whoever sent a message, member or not. */
 export interface Sender {
-  readonly person: Person;
+  readonly user: ConnectedUser;
   refuse(refusal: Refusal, ref?: string): void;
   /** The message is in the log; told if it was there already, or if the draft asked for a receipt. */
   stored(room: string, seq: number, event: string, repeated: boolean): void;
@@ -20,7 +26,7 @@ const HELD_CHARS = 1_048_576;
 const RETRY_MS = 1000;
 
 /** What somebody said who is not let in yet. */
-export class Held {
+export class HeldMessages {
   readonly #pending: Pending[] = [];
   #chars = 0;
 

@@ -1,11 +1,17 @@
+/**
+ * A message from somebody who is not in the room, such as an HTTP request: through the same queue and
+ * the same tick as everybody's, with a receipt, since such a sender sees no echo.
+ *
+ * @module
+ */
 import { chatRest, messageHead } from "../protocol/encode.ts";
 import type { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "./hub.ts";
-import type { Person } from "./user.ts";
+import type { ConnectedUser } from "./user.ts";
 import type { Sender } from "./pending.ts";
 
 export interface Posting {
-  readonly person: Person;
+  readonly person: ConnectedUser;
   readonly room: string;
   readonly payload: string;
   readonly ref: string | undefined;
@@ -28,7 +34,7 @@ export interface Posted {
 export function post(hub: Hub, { person, room, payload, ref }: Posting): Promise<Posted> {
   const { promise, resolve, reject } = Promise.withResolvers<Posted>();
   const sender: Sender = {
-    person,
+    user: person,
     stored: (_room, seq, event, repeated) => resolve({ seq, event, repeated }),
     refuse: (refusal: Refusal) => reject(refusal),
   };

@@ -1,7 +1,14 @@
-import type { PeopleChange, SharedPeople } from "../broker/broker.ts";
+/**
+ * Who is in a room: people, not connections. A person with three tabs is there once; a reload, gone
+ * and back within the grace period, is not worth a word. In a crowd single notices give way to a
+ * count. It decides what is announced, and leaves the sending to the room.
+ *
+ * @module
+ */
+import type { MemberChange, SharedMembers } from "../broker/broker.ts";
 import type { Clock } from "../access/allowances.ts";
 import type { SystemEvent, User } from "../protocol/messages.ts";
-import type { People, Person } from "./user.ts";
+import type { ConnectedUser, ConnectedUsers } from "./user.ts";
 import { type News, Roster } from "./roster.ts";
 
 /** Above this many people only `count` notices are sent. */
@@ -10,21 +17,21 @@ const CROWD = 200;
 const NOTICE_MS = 1000;
 
 interface Entry {
-  readonly person: Person;
+  readonly person: ConnectedUser;
   connections: number;
 }
 
 export interface PresenceContext {
   readonly room: string;
-  readonly people: People;
+  readonly people: ConnectedUsers;
   readonly graceMs: number;
   readonly now: Clock;
   /** Set if the room has people on other nodes too. */
-  readonly shared: SharedPeople | undefined;
+  readonly shared: SharedMembers | undefined;
   /** @param exceptUserId who is not told, having been greeted. */
   announce(event: SystemEvent, exceptUserId?: string): void;
   /** The last connection of this person is gone; the room is told of it when the grace is over. */
-  disconnected(person: Person): void;
+  disconnected(person: ConnectedUser): void;
   /** The last person has left. */
   emptied(): void;
 }
@@ -73,7 +80,7 @@ export class Presence {
   }
 
   /** One more connection of this person is in the room. */
-  enter(person: Person): void {
+  enter(person: ConnectedUser): void {
     const entry = this.#entries.get(person.id);
     if (entry !== undefined) {
       entry.connections++;
@@ -82,12 +89,12 @@ export class Presence {
     }
     this.#entries.set(person.id, { person, connections: 1 });
     this.#context.people.hold(person.id);
-    person.places.add(this);
+    person.renameListeners.add(this);
     this.#tell({ kind: "joined", user: person.user });
   }
 
   /** One connection less. @param atOnce on purpose, so nobody is waited for. */
-  leave(person: Person, atOnce: boolean): void {
+  leave(person: ConnectedUser, atOnce: boolean): void {
     const entry = this.#entries.get(person.id);
     if (entry === undefined || --entry.connections > 0) return;
     this.#context.disconnected(person);
@@ -96,18 +103,18 @@ export class Presence {
     this.#leavingTimer ??= setTimeout(() => this.#sweep(), this.#context.graceMs);
   }
 
-  renamed({ user }: Person, old: string): void {
+  renamed({ user }: ConnectedUser, old: string): void {
     this.#tell({ kind: "renamed", user, old });
   }
 
   /** Somebody came, went or took another name, on whichever node. */
-  hear(change: PeopleChange): void {
+  hear(change: MemberChange): void {
     for (const { news, isExpected } of this.#roster?.hear(change) ?? []) {
       this.#announce(news, isExpected);
       if (news.kind === "left") this.#contradict(news.user.id);
     }
     for (const { id, name } of change.kind === "everyone" ? change.users : [change.user]) {
-      this.#entries.get(id)?.person.isCalled(name);
+      this.#entries.get(id)?.person.adoptName(name);
     }
   }
 
@@ -148,9 +155,9 @@ export class Presence {
     if (this.isEmpty) this.#context.emptied();
   }
 
-  #forget(person: Person): void {
+  #forget(person: ConnectedUser): void {
     this.#entries.delete(person.id);
-    person.places.delete(this);
+    person.renameListeners.delete(this);
     this.#context.people.release(person);
   }
 

@@ -1,6 +1,16 @@
-import type { Broker, LogState, PeopleChange, Signal } from "../broker/broker.ts";
+/**
+ * A room: its members and the head of its log. A member is live, and is written to as messages are
+ * committed; or behind, and is fed from the log until it has reached the head. Joining, resuming and
+ * catching up after a slow network are the same act, and `#feed` is the one piece of code for it.
+ *
+ * It knows the log through the broker and its members through `Member`; sockets, sessions and other
+ * rooms are none of its business.
+ *
+ * @module
+ */
+import type { Broker, LogState, MemberChange, Signal } from "../broker/broker.ts";
 import type { Page } from "../broker/page.ts";
-import { cut, Frame } from "../broker/page.ts";
+import { Batch, cut } from "../broker/page.ts";
 import { epochOf, markOf } from "../broker/epoch.ts";
 import type { Clock } from "../access/allowances.ts";
 import { type Log, reason } from "../log.ts";
@@ -9,19 +19,19 @@ import type { Cursor, Message, SystemEvent, User } from "../protocol/messages.ts
 import { encode, messageHead } from "../protocol/encode.ts";
 import { MAX_LISTED } from "../protocol/tables.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import { Held, type Pending, type Sender } from "./pending.ts";
-import type { People, Person } from "./user.ts";
+import { HeldMessages, type Pending, type Sender } from "./pending.ts";
+import type { ConnectedUser, ConnectedUsers } from "./user.ts";
 import { Presence } from "./presence.ts";
 import { Tail } from "./tail.ts";
 import type { Typing } from "./typing.ts";
 
 /** What a room needs of a session. */
-export interface Member extends Sender {
+export interface Subscriber extends Sender {
   /** Whether it takes more now; if not, it becomes behind and is fed when it has drained. */
   readonly ready: boolean;
-  send(frame: Frame): void;
+  send(frame: Batch): void;
   /** An answer to what it asked: not dropped, however much is queued. */
-  reply(frame: Frame): void;
+  reply(frame: Batch): void;
   /** It could not be let in after all. */
   expelled(room: Room, ref: string | undefined): void;
 }
@@ -30,7 +40,7 @@ export interface Member extends Sender {
 export interface RoomContext {
   readonly broker: Broker;
   readonly options: Options;
-  readonly people: People;
+  readonly connectedUsers: ConnectedUsers;
   readonly log: Log;
   readonly now: Clock;
   readonly typing: Typing;
@@ -40,14 +50,14 @@ export interface RoomContext {
 }
 
 /** Where a behind member is. */
-interface Place {
+interface CatchUp {
   seq: number;
   /** Its first page may begin anywhere: it starts afresh and expects nothing in particular. */
   fresh: boolean;
   /** A page for it is on its way. */
   feeding: boolean;
   /** What it said before it was let in; `undefined` from then on. */
-  held?: Held | undefined;
+  held?: HeldMessages | undefined;
 }
 
 /** How much a behind member is given at once, in characters and in messages. */
@@ -59,8 +69,8 @@ const RETRY_MS = 1000;
 export class Room {
   readonly name: string;
   readonly #context: RoomContext;
-  readonly #live = new Set<Member>();
-  readonly #behind = new Map<Member, Place>();
+  readonly #live = new Set<Subscriber>();
+  readonly #behind = new Map<Subscriber, CatchUp>();
   readonly #presence: Presence;
   readonly #tail: Tail;
   readonly #heads: Record<Message["type"], string>;
@@ -77,28 +87,28 @@ export class Room {
     this.#heads = { chat: messageHead("chat", name), custom: messageHead("custom", name) };
     this.#presence = new Presence({
       room: name,
-      people: context.people,
+      people: context.connectedUsers,
       graceMs: context.options.graceSeconds * 1000,
       now: context.now,
-      shared: context.broker.people,
-      announce: (event: SystemEvent, except) => this.#cast(Frame.of(encode(event)), except),
+      shared: context.broker.members,
+      announce: (event: SystemEvent, except) => this.#cast(Batch.of(encode(event)), except),
       disconnected: (person) => this.#context.typing.end(name, person.user),
       emptied: () => this.#closeIfEmpty(),
     });
   }
 
   /** Connections in the room. */
-  get memberCount(): number {
+  get subscriberCount(): number {
     return this.#live.size + this.#behind.size;
   }
 
   /** People in the room, on this node. */
-  get users(): readonly User[] {
+  get members(): readonly User[] {
     return this.#presence.users;
   }
 
   /** People in the room. */
-  get personCount(): number {
+  get memberCount(): number {
     return this.#presence.count;
   }
 
@@ -108,38 +118,38 @@ export class Room {
    *
    * @throws {Refusal} `room_full`
    */
-  join(member: Member, since: Cursor | undefined, ref: string | undefined): void {
-    const { held = new Held() } = this.#behind.get(member) ?? {};
+  join(member: Subscriber, since: Cursor | undefined, ref: string | undefined): void {
+    const { held = new HeldMessages() } = this.#behind.get(member) ?? {};
     const wasIn = this.#live.delete(member) || this.#behind.delete(member);
     if (!wasIn) {
       const most = this.#context.options.maxMembersPerRoom;
-      if (most > 0 && this.memberCount >= most) {
+      if (most > 0 && this.subscriberCount >= most) {
         throw new Refusal("room_full", `Cannot join ${JSON.stringify(this.name)}: it is full.`, {
           field: "room",
           retryAfterMs: 5000,
         });
       }
-      this.#presence.enter(member.person);
+      this.#presence.enter(member.user);
     }
-    const place: Place = { seq: 0, fresh: true, feeding: true, held };
+    const place: CatchUp = { seq: 0, fresh: true, feeding: true, held };
     this.#behind.set(member, place);
     void this.#admit(member, place, since, ref);
   }
 
   /** @param atOnce it said so, rather than being lost. */
-  leave(member: Member, atOnce: boolean): void {
+  leave(member: Subscriber, atOnce: boolean): void {
     const place = this.#behind.get(member);
     const was = this.#live.delete(member) || this.#behind.delete(member);
     if (!was) return;
     if (place !== undefined) this.#release(place);
-    this.#presence.leave(member.person, atOnce);
+    this.#presence.leave(member.user, atOnce);
     this.#closeIfEmpty();
   }
 
   /** The member is somebody else from now on. */
-  exchange(member: Member, old: Person): void {
+  changeUser(member: Subscriber, old: ConnectedUser): void {
     this.#presence.leave(old, true);
-    this.#presence.enter(member.person);
+    this.#presence.enter(member.user);
   }
 
   /**
@@ -148,10 +158,10 @@ export class Room {
    *
    * @throws {Refusal} `unavailable` if too much is waiting.
    */
-  publish(sender: Member, type: Message["type"], rest: string, ref: string | undefined): void {
+  publish(sender: Subscriber, type: Message["type"], rest: string, ref: string | undefined): void {
     const pending = {
       room: this.name,
-      userId: sender.person.id,
+      userId: sender.user.id,
       ref,
       head: this.#heads[type],
       rest,
@@ -171,7 +181,7 @@ export class Room {
     this.#tail.push(page);
     for (const member of this.#live) {
       if (member.ready) {
-        member.send(page.frame);
+        member.send(page.batch);
       } else {
         this.#live.delete(member);
         this.#behind.set(member, { seq: before, fresh: false, feeding: false });
@@ -180,14 +190,14 @@ export class Room {
   }
 
   /** The log is another, or goes on elsewhere: everybody starts afresh. */
-  begin(state: LogState): void {
+  replaceLog(state: LogState): void {
     this.#epoch = epochOf(state, this.name);
     this.#head = state.head;
     this.#tail.clear();
     for (const member of [...this.#live, ...this.#behind.keys()]) {
       this.#live.delete(member);
       const { held } = this.#behind.get(member) ?? {};
-      const place: Place = { seq: 0, fresh: true, feeding: false, held };
+      const place: CatchUp = { seq: 0, fresh: true, feeding: false, held };
       this.#behind.set(member, place);
       this.#start(member, place, undefined);
       void this.#feed(member, place);
@@ -195,25 +205,25 @@ export class Room {
   }
 
   /** Somebody came, went or took another name, here or on another node. */
-  hear(change: PeopleChange): void {
+  memberChanged(change: MemberChange): void {
     this.#presence.hear(change);
   }
 
   /** Something ephemeral: to whoever can take it. */
   relay({ event, exceptUserId }: Signal): void {
-    this.#cast(Frame.of(event), exceptUserId);
+    this.#cast(Batch.of(event), exceptUserId);
   }
 
   /** A member that was behind can take more. */
-  drained(member: Member): void {
+  drained(member: Subscriber): void {
     const place = this.#behind.get(member);
     if (place !== undefined) void this.#feed(member, place);
   }
 
   /** An earlier message, to one who sent it again: at once, or in its turn if it is behind. */
-  repeat(member: Member, seq: number, event: string): void {
+  repeat(member: Subscriber, seq: number, event: string): void {
     const place = this.#behind.get(member);
-    if (place === undefined || place.seq >= seq) member.reply(Frame.of(event));
+    if (place === undefined || place.seq >= seq) member.reply(Batch.of(event));
   }
 
   /** The server is going. */
@@ -223,8 +233,8 @@ export class Room {
   }
 
   async #admit(
-    member: Member,
-    place: Place,
+    member: Subscriber,
+    place: CatchUp,
     since: Cursor | undefined,
     ref: string | undefined,
   ): Promise<void> {
@@ -260,7 +270,7 @@ export class Room {
 
   /** Whether the log still holds everything after the cursor. */
   async #reaches({ epoch, seq }: Cursor): Promise<boolean> {
-    if (seq > this.#head) await this.#context.broker.reach?.(this.name, seq);
+    if (seq > this.#head) await this.#context.broker.catchUpTo?.(this.name, seq);
     if (seq > this.#head || !await this.#vouches(epoch, seq)) return false;
     return seq === this.#head || (await this.#read(seq))?.first === seq + 1;
   }
@@ -274,11 +284,11 @@ export class Room {
   }
 
   /** Tells a member where the room stands, and sets it at its cursor or before the newest messages. */
-  #start(member: Member, place: Place, since: Cursor | undefined): void {
+  #start(member: Subscriber, place: CatchUp, since: Cursor | undefined): void {
     place.seq = since?.seq ?? Math.max(0, this.#head - this.#context.options.recentMessages);
     place.fresh = since === undefined;
     place.feeding = false;
-    member.reply(Frame.of(
+    member.reply(Batch.of(
       `{"type":"joined","room":${JSON.stringify(this.name)},"epoch":${
         JSON.stringify(this.#epoch)
       },` +
@@ -289,14 +299,14 @@ export class Room {
   }
 
   /** Puts into the log what was waiting. */
-  #release(place: Place): void {
+  #release(place: CatchUp): void {
     const { held } = place;
     place.held = undefined;
     held?.release((pending) => this.#context.queue(pending));
   }
 
   /** Feeds a behind member, page by page, until it is live or can take no more for now. */
-  async #feed(member: Member, place: Place): Promise<void> {
+  async #feed(member: Subscriber, place: CatchUp): Promise<void> {
     if (place.feeding) return;
     place.feeding = true;
     try {
@@ -314,7 +324,7 @@ export class Room {
           place.feeding = true;
           continue;
         }
-        if (page !== undefined) member.send(page.frame);
+        if (page !== undefined) member.send(page.batch);
         // Nothing there: nothing up to where the head was when we asked. It may have moved since.
         place.seq = page?.last ?? head;
         place.fresh = false;
@@ -345,15 +355,15 @@ export class Room {
   }
 
   /** To all who were told `joined` and can take more: what happens while they are fed follows that. */
-  #cast(frame: Frame, exceptUserId?: string): void {
-    const cast = (member: Member) => {
-      if (member.person.id !== exceptUserId && member.ready) member.send(frame);
+  #cast(frame: Batch, exceptUserId?: string): void {
+    const cast = (member: Subscriber) => {
+      if (member.user.id !== exceptUserId && member.ready) member.send(frame);
     };
     this.#live.forEach(cast);
     for (const [member, { held }] of this.#behind) if (held === undefined) cast(member);
   }
 
   #closeIfEmpty(): void {
-    if (this.memberCount === 0 && this.#presence.isEmpty) this.#context.emptied(this);
+    if (this.subscriberCount === 0 && this.#presence.isEmpty) this.#context.emptied(this);
   }
 }

@@ -1,8 +1,14 @@
-import type { PeopleChange } from "../broker/broker.ts";
+/**
+ * Who is in a room on all nodes, as the broker tells it: this node's copy, which every other node's
+ * is like. Our own people are in it at once, but counted for the others only when all are told.
+ *
+ * @module
+ */
+import type { MemberChange } from "../broker/broker.ts";
 import type { User } from "../protocol/messages.ts";
 
 /** A change that is news. */
-export type News = Exclude<PeopleChange, { kind: "everyone" }>;
+export type News = Exclude<MemberChange, { kind: "everyone" }>;
 
 /** A change that is news, and whether it is of one of ours who came just now. */
 export interface Heard {
@@ -36,7 +42,7 @@ export class Roster {
   }
 
   /** Takes in what the broker tells, and yields what of it is news, one change after the other. */
-  *hear(change: PeopleChange): Iterable<Heard> {
+  *hear(change: MemberChange): Iterable<Heard> {
     if (change.kind === "everyone") return yield* this.#compare(change.users);
     const { id } = change.user;
     const wasThere = this.#told.has(id);

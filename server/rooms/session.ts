@@ -8,7 +8,7 @@
  */
 import { costOf, COSTS } from "../access/allowances.ts";
 import type { Source } from "../access/source.ts";
-import { Frame } from "../broker/page.ts";
+import { Batch } from "../broker/page.ts";
 import { reason } from "../log.ts";
 import type {
   ChatCommand,
@@ -26,43 +26,43 @@ import { parseCommand, parseJson, refOf } from "../protocol/parse.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "./hub.ts";
 import { Patience } from "./patience.ts";
-import type { Person } from "./user.ts";
-import type { Member, Room } from "./room.ts";
+import type { ConnectedUser } from "./user.ts";
+import type { Room, Subscriber } from "./room.ts";
 import { welcome } from "./welcome.ts";
 
 /** What a session needs of its connection. */
-export interface Line {
+export interface SessionConnection {
   /** Whether it takes more now. If not, the session hears {@linkcode Session.drained} later. */
   readonly ready: boolean;
   /** Queues a frame, to be written at the end of this turn. */
-  send(frame: Frame): void;
+  send(frame: Batch): void;
   /** The same for an answer, which goes out even if much is queued; a connection that is far over is dropped. */
-  reply(frame: Frame): void;
+  reply(frame: Batch): void;
   close(code: CloseCode): void;
 }
 
-export class Session implements Member {
+export class Session implements Subscriber {
   readonly #hub: Hub;
-  readonly #line: Line;
+  readonly #line: SessionConnection;
   readonly #source: Source;
   readonly #batched: boolean;
   readonly #rooms = new Map<string, Room>();
   /** Made when it is needed: most connections listen. */
   #patience: Patience | undefined;
-  #person: Person;
+  #person: ConnectedUser;
   #ended = false;
 
   /** @param batched whether a frame may hold an array of commands. */
-  constructor(hub: Hub, line: Line, source: Source, batched: boolean) {
+  constructor(hub: Hub, line: SessionConnection, source: Source, batched: boolean) {
     const { identity } = hub.context;
     this.#hub = hub;
     this.#line = line;
     this.#source = source;
     this.#batched = batched;
-    this.#person = hub.people.hold(identity.newId());
+    this.#person = hub.users.hold(identity.newId());
   }
 
-  get person(): Person {
+  get user(): ConnectedUser {
     return this.#person;
   }
 
@@ -70,11 +70,11 @@ export class Session implements Member {
     return this.#line.ready;
   }
 
-  send(frame: Frame): void {
+  send(frame: Batch): void {
     this.#line.send(frame);
   }
 
-  reply(frame: Frame): void {
+  reply(frame: Batch): void {
     this.#line.reply(frame);
   }
 
@@ -100,7 +100,7 @@ export class Session implements Member {
   /** One frame from the client. */
   receive(text: string): void {
     if (this.#ended) return;
-    if (this.#batched) this.#hub.heard();
+    if (this.#batched) this.#hub.countFrame();
     try {
       const cost = this.#source.costOfText(text);
       const value = this.#parse(text, cost);
@@ -155,7 +155,7 @@ export class Session implements Member {
     this.#ended = true;
     for (const room of this.#rooms.values()) this.#leaveForGood(room);
     this.#rooms.clear();
-    this.#hub.people.release(this.#person);
+    this.#hub.users.release(this.#person);
   }
 
   /** Leaves a room because the connection is gone. What fails there must not keep it in the others. */
@@ -235,10 +235,10 @@ export class Session implements Member {
   #become({ id, name }: User): void {
     const old = this.#person;
     if (id === old.id) return;
-    this.#person = this.#hub.people.hold(id, name);
+    this.#person = this.#hub.users.hold(id, name);
     this.#hub.allowances.follow(id, old.id); // being many people in turn is no way around it
-    for (const room of this.#rooms.values()) room.exchange(this, old);
-    this.#hub.people.release(old);
+    for (const room of this.#rooms.values()) room.changeUser(this, old);
+    this.#hub.users.release(old);
   }
 
   #join(name: string, since?: Cursor, ref?: string): void {
@@ -310,7 +310,7 @@ export class Session implements Member {
   }
 
   #answer(event: Event): void {
-    this.#line.reply(Frame.of(encode(event)));
+    this.#line.reply(Batch.of(encode(event)));
   }
 }
 

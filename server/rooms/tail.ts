@@ -1,4 +1,10 @@
-import { concat, cut, Frame, type Page } from "../broker/page.ts";
+/**
+ * The newest pages of one room's log, in memory, so that feeding those who are behind rarely touches
+ * the disk. Bounded in bytes; what falls out is read from the broker.
+ *
+ * @module
+ */
+import { Batch, concat, cut, type Page } from "../broker/page.ts";
 
 export class Tail {
   readonly #bytes: number;
@@ -15,9 +21,9 @@ export class Tail {
   push(page: Page): void {
     this.#answer = undefined;
     // The text alone: thousands of single events that live on would be the collector's work.
-    this.#pages.push({ ...page, frame: Frame.fromArray(page.frame.array) });
-    this.#held += page.frame.size;
-    while (this.#held > this.#bytes) this.#held -= this.#pages.shift()?.frame.size ?? 0;
+    this.#pages.push({ ...page, batch: Batch.fromArray(page.batch.array) });
+    this.#held += page.batch.size;
+    while (this.#held > this.#bytes) this.#held -= this.#pages.shift()?.batch.size ?? 0;
   }
 
   /** Forgets everything: the log is another. */
@@ -39,7 +45,7 @@ export class Tail {
       const part = page && cut(page, seq);
       if (part === undefined) continue;
       found.push(part);
-      size += part.frame.size;
+      size += part.batch.size;
     }
     const page = concat(found);
     if (page !== undefined) this.#answer = { after: seq, page };

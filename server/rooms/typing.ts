@@ -1,3 +1,10 @@
+/**
+ * Who types where, and what of it the others are told: a start at most once a second, an end always,
+ * so that nobody is left typing for ever. It is asked by sockets and by HTTP alike, because one user's
+ * start may come by one and the end by the other.
+ *
+ * @module
+ */
 import type { Broker } from "../broker/broker.ts";
 import type { Clock } from "../access/allowances.ts";
 import { type Log, reason } from "../log.ts";
@@ -63,7 +70,7 @@ export class Typing {
   }
 
   get #hasOtherNodes(): boolean {
-    return this.#context.broker.people !== undefined;
+    return this.#context.broker.members !== undefined;
   }
 }
 

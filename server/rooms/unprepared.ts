@@ -1,3 +1,9 @@
+/**
+ * Messages for rooms that the broker has to prepare first, because nobody wrote there for long. They
+ * wait here, in the order in which they came, and no message of another room waits for them.
+ *
+ * @module
+ */
 import type { Broker } from "../broker/broker.ts";
 import type { Pending } from "./pending.ts";
 

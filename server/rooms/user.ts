@@ -1,16 +1,22 @@
+/**
+ * People, however many connections each has: one id, one name, everywhere the same. Rooms are places
+ * to it that want to be told of a new name.
+ *
+ * @module
+ */
 import { guestName } from "../protocol/names.ts";
 import type { User } from "../protocol/messages.ts";
 
 /** Where a person is, and is told of a new name. */
-export interface Place {
-  renamed(person: Person, old: string): void;
+export interface RenameListener {
+  renamed(person: ConnectedUser, old: string): void;
 }
 
 /** Somebody who is connected, or was a moment ago. All of a person's sessions share one. */
-export class Person {
+export class ConnectedUser {
   readonly id: string;
   /** The rooms that this person is in. */
-  readonly places = new Set<Place>();
+  readonly renameListeners = new Set<RenameListener>();
   /** Sessions and places that hold on to it. */
   holds = 0;
   #user: User;
@@ -35,12 +41,12 @@ export class Person {
   rename(name: string): void {
     const old = this.#user.name;
     if (name === old) return;
-    this.isCalled(name);
-    for (const place of this.places) place.renamed(this, old);
+    this.adoptName(name);
+    for (const place of this.renameListeners) place.renamed(this, old);
   }
 
   /** Has that name already, elsewhere: nobody is to be told. */
-  isCalled(name: string): void {
+  adoptName(name: string): void {
     if (name === this.#user.name) return;
     this.#user = { id: this.id, name };
     this.#json = JSON.stringify(this.#user);
@@ -48,8 +54,8 @@ export class Person {
 }
 
 /** Everybody who is connected, by id. */
-export class People {
-  readonly #byId = new Map<string, Person>();
+export class ConnectedUsers {
+  readonly #byId = new Map<string, ConnectedUser>();
 
   get size(): number {
     return this.#byId.size;
@@ -65,17 +71,17 @@ export class People {
    *
    * @param name what the person is called if not connected yet.
    */
-  hold(id: string, name = guestName(id)): Person {
+  hold(id: string, name = guestName(id)): ConnectedUser {
     let person = this.#byId.get(id);
     if (person === undefined) {
-      person = new Person({ id, name });
+      person = new ConnectedUser({ id, name });
       this.#byId.set(id, person);
     }
     person.holds++;
     return person;
   }
 
-  release(person: Person): void {
+  release(person: ConnectedUser): void {
     if (--person.holds === 0) this.#byId.delete(person.id);
   }
 }

@@ -1,3 +1,8 @@
+/**
+ * What somebody is told who says hello, however that was said.
+ *
+ * @module
+ */
 import type { User, WelcomeEvent } from "../protocol/messages.ts";
 import type { HubContext } from "./hub.ts";
 

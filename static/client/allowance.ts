@@ -1,3 +1,4 @@
+/** Counts the commands that the server allows, so that the client stays within them. */
 import type { AnnouncedLimits } from "../../server/protocol/messages.ts";
 import { now } from "./clock.ts";
 

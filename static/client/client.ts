@@ -1,3 +1,17 @@
+/**
+ * The client library: one connection to a Parley server that mends itself. It owns the connection,
+ * the cursors of the rooms it is in, and the messages that are not acknowledged yet. It knows
+ * nothing of the DOM, keeps no history, and runs in browsers, Deno and Node 22+.
+ *
+ * ```ts
+ * const client = connect("wss://example.org/ws", { name: "Ada" });
+ * client.addEventListener("chat", ({ detail }) => console.log(detail.from.name, detail.payload));
+ * client.join("lobby");
+ * const stored = await client.send("lobby", "hello"); // stored.seq: its place in the room
+ * ```
+ *
+ * @module
+ */
 import type {
   AnnouncedLimits,
   Cursor,

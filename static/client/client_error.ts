@@ -1,3 +1,4 @@
+/** How the client's promises fail. */
 import type { ErrorCode } from "../../server/protocol/tables.ts";
 
 /** What became of a message that was not stored, or of a room that was not entered. */

@@ -1,3 +1,8 @@
+/**
+ * What the client library is told and tells: its options, its states and its events.
+ *
+ * @module
+ */
 import type {
   ByeEvent,
   ChatEvent,

@@ -1,3 +1,9 @@
+/**
+ * Keeps a connection to a server: opens it, says hello, doubts it when it is silent, and opens another
+ * when it is lost. It knows nothing of rooms and messages.
+ *
+ * @module
+ */
 import type {
   Command,
   ErrorEvent,

@@ -1,3 +1,4 @@
+/** Reads what was said before, over HTTP. */
 import type { Message } from "../../server/protocol/messages.ts";
 import { ClientError } from "./client_error.ts";
 

@@ -1,3 +1,10 @@
+/**
+ * A connection for where WebSocket is blocked: commands are POSTed one after the other, and the rooms
+ * come as event streams. To the client it is a transport like any other; what the two cannot do that a
+ * socket can (an application's own events) is refused in the wire's terms.
+ *
+ * @module
+ */
 import type { Command, ErrorEvent, Event } from "../../server/protocol/messages.ts";
 import { refusalOf } from "./problem.ts";
 import { type Listener, RoomStreams } from "./room_streams.ts";

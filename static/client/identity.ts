@@ -1,3 +1,9 @@
+/**
+ * Who the client is: the name and the token that make it the same person at every `hello`. Of what is
+ * kept only the very thing that the server refused is given up.
+ *
+ * @module
+ */
 import type {
   ErrorEvent,
   HelloCommand,

@@ -1,3 +1,9 @@
+/**
+ * A room that the client is in, or wants to be in: its cursor, and who is typing there. Which
+ * message comes next is decided here and nowhere else.
+ *
+ * @module
+ */
 import type { Cursor, JoinedEvent, TypingEvent, User } from "../../server/protocol/messages.ts";
 import { quietly } from "./client_error.ts";
 import { now } from "./clock.ts";

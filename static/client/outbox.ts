@@ -1,3 +1,9 @@
+/**
+ * The messages that are not acknowledged yet, in the order in which they were said. They are kept
+ * in storage too, so that they outlive the page.
+ *
+ * @module
+ */
 import type { ChatCommand, CustomCommand, Message } from "../../server/protocol/messages.ts";
 import { ClientError, quietly } from "./client_error.ts";
 import { type KeyValue, load, save } from "./storage.ts";

@@ -1,3 +1,4 @@
+/** Refusals over HTTP, as they are over a WebSocket. */
 import type { ErrorEvent } from "../../server/protocol/messages.ts";
 
 /**

@@ -1,3 +1,9 @@
+/**
+ * Decides what an event means: which promise it settles, where it moves a cursor, and whether the
+ * application is told.
+ *
+ * @module
+ */
 import type {
   ChatEvent,
   CustomEvent as AppEvent,

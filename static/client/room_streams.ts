@@ -1,3 +1,12 @@
+/**
+ * Follows the rooms of a client that has no WebSocket: one event stream carries up to 20 of them, and is
+ * opened anew, from where it was, when other rooms are followed.
+ *
+ * Some virus scanners hold back a response until it has ended. So a stream on which nothing is heard is
+ * replaced by a succession of streams that end by themselves after two seconds.
+ *
+ * @module
+ */
 import type { Event, JoinCommand } from "../../server/protocol/messages.ts";
 import { refusalOf } from "./problem.ts";
 import { readBlocks } from "./sse.ts";

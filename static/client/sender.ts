@@ -1,3 +1,13 @@
+/**
+ * Decides what is sent and when: joins, the new name, and the unacknowledged messages, in frames that
+ * stay within the server's limits.
+ *
+ * Messages go out one frame at a time, the next when the last is answered. What is said meanwhile
+ * gathers and goes together, as on the server, so that a message which is refused and sent again can
+ * never be overtaken by a later one.
+ *
+ * @module
+ */
 import type { AnnouncedLimits, Command } from "../../server/protocol/messages.ts";
 import { Allowance } from "./allowance.ts";
 import { ClientError } from "./client_error.ts";

@@ -1,3 +1,9 @@
+/**
+ * Reads the body of a server-sent event stream, of the form that this server writes. Unlike an
+ * `EventSource` it leaves it to its caller when to come back, and why a stream was refused can be seen.
+ *
+ * @module
+ */
 import type { Event } from "../../server/protocol/messages.ts";
 
 /** An event, and the id that came with it. */

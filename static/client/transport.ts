@@ -1,3 +1,8 @@
+/**
+ * What a client needs of a connection, and nothing more; and the connection of choice, a WebSocket.
+ *
+ * @module
+ */
 import type { Command, Event } from "../../server/protocol/messages.ts";
 
 /** A connection that is being opened, or open. */

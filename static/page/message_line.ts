@@ -1,3 +1,4 @@
+/** The pieces that a room's messages are shown with, each made from what it shows. */
 import type { ChatEvent, User } from "../../server/protocol/messages.ts";
 import { face, h, icon, tint } from "./dom.ts";
 import { richText } from "./rich_text.ts";

@@ -1,3 +1,13 @@
+/**
+ * The messages of one room, as they are scrolled through. It owns their order on the screen, the
+ * reader's place among them, and what the reader has not seen yet; it knows nothing of connections.
+ *
+ * What arrives in one turn of the event loop is put on the screen at once, with one look at the
+ * layout: a thousand missed messages cost as much as a screenful. Groups out of sight are not laid
+ * out (`content-visibility` in style.css), and the oldest are let go while nobody reads them.
+ *
+ * @module
+ */
 import type { ChatEvent, Message, User } from "../../server/protocol/messages.ts";
 import { h } from "./dom.ts";
 import {

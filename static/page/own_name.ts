@@ -1,3 +1,4 @@
+/** One's own name in the corner, and changing it in place. */
 import type { User } from "../../server/protocol/messages.ts";
 import { byId, face, h, icon } from "./dom.ts";
 import { strings } from "./strings.ts";

@@ -1,3 +1,4 @@
+/** Who is in a room. */
 import type { JoinedEvent, SystemEvent, User } from "../../server/protocol/messages.ts";
 import { byId, face, h } from "./dom.ts";
 import { language, strings } from "./strings.ts";

@@ -66,9 +66,9 @@ interface Line {
 
 export function linesOf(page: Page | undefined): Line[] {
   if (page === undefined) return [];
-  const lines: Line[] = page.frame.events.map((event) => JSON.parse(event));
+  const lines: Line[] = page.batch.events.map((event) => JSON.parse(event));
   assertEquals(lines.map(({ seq }) => seq), numbers(page.first, page.last));
-  assertEquals(JSON.parse(page.frame.array), lines);
+  assertEquals(JSON.parse(page.batch.array), lines);
   return lines;
 }
 
@@ -123,10 +123,10 @@ export function testBroker({ name, make, ignore = false }: Factory): void {
   test("publish() stores what is called back, to the byte", async (store) => {
     await using broker = await store.open();
     let live = "";
-    broker.listen({ committed: (_, page) => live += page.frame.array, signalled() {} });
+    broker.listen({ committed: (_, page) => live += page.batch.array, signalled() {} });
     await broker.open("lobby");
     await broker.publish([draft('😀 \u2028 é \\ " ,\n[{}]'), draft("\u{10ffff}")]);
-    assertEquals((await broker.read("lobby", { after: 0, limit: 10 }))?.frame.array, live);
+    assertEquals((await broker.read("lobby", { after: 0, limit: 10 }))?.batch.array, live);
   });
 
   test("publish() takes an empty batch", async (store) => {
@@ -189,7 +189,7 @@ export function testBroker({ name, make, ignore = false }: Factory): void {
       [["b", 2, false], ["c", 3, false], ["d", 3, true]],
     );
     const page = await broker.read("lobby", { after: 1, limit: 2 });
-    assertEquals(receipts.slice(0, 2).map(({ event }) => event), [...page?.frame.events ?? []]);
+    assertEquals(receipts.slice(0, 2).map(({ event }) => event), [...page?.batch.events ?? []]);
   });
 
   test("publish() tells the same ref of other people and in other rooms apart", async (store) => {

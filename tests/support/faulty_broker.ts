@@ -1,3 +1,9 @@
+/**
+ * A broker that fails when it is told to, or keeps its answers back: what a full disk or a store on
+ * another machine does.
+ *
+ * @module
+ */
 import type {
   Broker,
   BrokerListener,

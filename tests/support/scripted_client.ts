@@ -1,3 +1,8 @@
+/**
+ * A client over a transport that the test plays: it says what the server says, and sees what is sent.
+ *
+ * @module
+ */
 import type { Event as WireEvent } from "../../server/protocol/messages.ts";
 import { type ClientOptions, connect, type TransportHandlers } from "../../static/client/client.ts";
 

@@ -1,5 +1,12 @@
+/**
+ * The text of a batch as Redis keeps it and says it: its events without their `seq` and `at`, which
+ * only Redis knows, and which every node puts in by itself. Redis is one for all nodes: what can be
+ * done elsewhere is.
+ *
+ * @module
+ */
 import type { Draft } from "../../protocol/encode.ts";
-import { Frame } from "../page.ts";
+import { Batch } from "../page.ts";
 
 /** Stands where an event's `seq` and `at` belong. JSON text cannot hold it (RFC 8259 §7). */
 const PLACE = "\x01";
@@ -18,10 +25,10 @@ export function placed(text: string, first: number, at: string): string {
  * A batch for those who read it; `undefined` if it does not hold the events from `first` to `last`, as
  * when it was not a node that published it.
  */
-export function frameOf(text: string, first: number, last: number, at: string): Frame | undefined {
+export function frameOf(text: string, first: number, last: number, at: string): Batch | undefined {
   const parts = text.split(PLACE);
   if (parts.length !== last - first + 2) return undefined;
-  return Frame.fromArray(`[${fill(parts, first, at)}]`);
+  return Batch.fromArray(`[${fill(parts, first, at)}]`);
 }
 
 function fill([start = "", ...rests]: readonly string[], first: number, at: string): string {

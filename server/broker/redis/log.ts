@@ -200,9 +200,9 @@ function pagesOf(answer: readonly unknown[]): Page[] {
   for (let index = 0; index < answer.length; index += 4) {
     const [last, count, at, text] = answer.slice(index, index + 4);
     const first = Number(last) - Number(count) + 1;
-    const frame = frameOf(String(text), first, Number(last), String(at));
-    if (frame === undefined) throw new BrokerError("Redis holds a batch that is not ours.");
-    pages.push({ first, last: Number(last), frame });
+    const batch = frameOf(String(text), first, Number(last), String(at));
+    if (batch === undefined) throw new BrokerError("Redis holds a batch that is not ours.");
+    pages.push({ first, last: Number(last), batch });
   }
   return pages;
 }

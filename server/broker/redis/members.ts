@@ -1,5 +1,13 @@
+/**
+ * Who is in which room, over all nodes. Each node vouches for its own people, and its word is good
+ * for a lease; what a dead node said runs out, and whoever notices first says so to all. A script
+ * decides who came and who left, and numbers what it tells: so all nodes hear the same, in the same
+ * order, and one that missed something knows it.
+ *
+ * @module
+ */
 import type { User } from "../../protocol/messages.ts";
-import type { BrokerListener, Occupied, SharedPeople } from "../broker.ts";
+import type { BrokerListener, RoomSummary, SharedMembers } from "../broker.ts";
 import type { RedisLink } from "./link.ts";
 import { changeOf, opOf, PEOPLE, usersOf } from "./members_script.ts";
 import { newPlace, type Place } from "./member_list.ts";
@@ -17,7 +25,7 @@ const FAR = 10_000;
 /** Changes kept while everybody is being asked for. If one is dropped, the gap is noticed. */
 const MOST_EARLY = 1_024;
 
-export class RedisPeople implements SharedPeople {
+export class RedisPeople implements SharedMembers {
   readonly #link: RedisLink;
   readonly #node: string;
   readonly #leaseMs: number;
@@ -48,7 +56,7 @@ export class RedisPeople implements SharedPeople {
     this.#tell(room, "~", user);
   }
 
-  async rooms(most: number): Promise<readonly Occupied[]> {
+  async rooms(most: number): Promise<readonly RoomSummary[]> {
     const { counts, countsUntil } = this.#link.names;
     const range = ["-inf", String(this.#link.now), "LIMIT", "0", "1000"];
     const gone = await this.#link.ask("ZRANGEBYSCORE", countsUntil, ...range);
@@ -56,7 +64,7 @@ export class RedisPeople implements SharedPeople {
       await Promise.all([counts, countsUntil].map((key) => this.#link.ask("ZREM", key, ...gone)));
     }
     const answer = await this.#link.ask("ZREVRANGE", counts, "0", String(most - 1), "WITHSCORES");
-    const rooms: Occupied[] = [];
+    const rooms: RoomSummary[] = [];
     for (let index = 0; Array.isArray(answer) && index < answer.length; index += 2) {
       rooms.push({ name: String(answer[index]), memberCount: Number(answer[index + 1]) });
     }
@@ -101,7 +109,7 @@ export class RedisPeople implements SharedPeople {
     if (!isNext && Math.abs(turn - place.turn) < FAR) return void this.#askAgain(place);
     place.turn = turn;
     if (!isNext) this.#gather(place);
-    this.#listener.people?.(room, changeOf(head.slice(-1), { id, name }, old));
+    this.#listener.membersChanged?.(room, changeOf(head.slice(-1), { id, name }, old));
   }
 
   /** Vouches for a room's people once more, and finds out whether a change was missed. */
@@ -133,7 +141,7 @@ export class RedisPeople implements SharedPeople {
   }
 
   #here(room: string): number {
-    return this.#listener.present?.(room).length ?? 0;
+    return this.#listener.membersHere?.(room).length ?? 0;
   }
 
   #tell(room: string, kind: string, user: User): void {
@@ -158,7 +166,7 @@ export class RedisPeople implements SharedPeople {
 
   /** Tells Redis who is here, whatever it thinks, and hears who is everywhere. */
   async #tellAll(place: Place): Promise<void> {
-    const here = this.#listener.present?.(place.room) ?? [];
+    const here = this.#listener.membersHere?.(place.room) ?? [];
     place.isTold = true;
     try {
       const all = here.flatMap((user) => opOf("+", user));
@@ -193,7 +201,7 @@ export class RedisPeople implements SharedPeople {
     if (turnBefore >= 0 && Math.abs(place.turn - turnBefore) >= FAR) this.#gather(place);
     // Right after a loss they are not all: nobody has left who is only not named again yet.
     if (place.gathering === undefined) {
-      this.#listener.people?.(room, { kind: "everyone", users: usersOf(all) });
+      this.#listener.membersChanged?.(room, { kind: "everyone", users: usersOf(all) });
     }
     const early = place.early;
     place.early = [];

@@ -1,6 +1,20 @@
+/**
+ * What Redis is told to do about the people of a room, in one piece: who came, who left, and who only
+ * seemed to, being still on another node. A room has
+ *
+ * - `people`, a hash: each person's id → on how many nodes, and the name;
+ * - `at`, a sorted set of one score: node, space, id of each of that node's people;
+ * - `nodes`, a sorted set: each node, until when its word is good;
+ * - `turn`, a counter of the changes that were told.
+ *
+ * The first three are there together, or Redis has evicted one and the rest is worth nothing: then all
+ * nodes name theirs again.
+ *
+ * @module
+ */
 import { guestName } from "../../protocol/names.ts";
 import type { User } from "../../protocol/messages.ts";
-import type { PeopleChange } from "../broker.ts";
+import type { MemberChange } from "../broker.ts";
 import { script } from "./scripts.ts";
 
 /**
@@ -110,7 +124,7 @@ export function opOf(kind: string, { id, name }: User): string[] {
 }
 
 /** A change as the script tells it. */
-export function changeOf(kind: string, user: User, old: string | undefined): PeopleChange {
+export function changeOf(kind: string, user: User, old: string | undefined): MemberChange {
   if (kind === "~") return { kind: "renamed", user, old: old ?? user.name };
   return { kind: kind === "+" ? "joined" : "left", user };
 }

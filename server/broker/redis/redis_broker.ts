@@ -54,7 +54,7 @@ const UNHEARD_MS = 200;
 export class RedisBroker implements Broker {
   readonly place: string;
   readonly secret: Uint8Array;
-  readonly people: RedisPeople;
+  readonly members: RedisPeople;
   readonly #link: RedisLink;
   readonly #log: RedisLog;
   /** How often every room is held against the log, and people are vouched for. */
@@ -89,14 +89,14 @@ export class RedisBroker implements Broker {
     this.#log = new RedisLog(link, options);
     const { leaseMs = LEASE_MS } = options;
     this.#beatMs = leaseMs / 3;
-    this.people = new RedisPeople(link, this.#log.node, leaseMs);
+    this.members = new RedisPeople(link, this.#log.node, leaseMs);
     link.listen({ returned: () => this.#beatSoon(0) });
     this.#beatSoon(this.#beatMs);
   }
 
   listen(listener: BrokerListener): void {
     this.#listener = listener;
-    this.people.listen(listener);
+    this.members.listen(listener);
   }
 
   async open(room: string): Promise<LogState> {
@@ -105,13 +105,13 @@ export class RedisBroker implements Broker {
       this.#link,
       this.#log,
       this.#listener,
-      (message) => this.people.hear(room, message),
+      (message) => this.members.hear(room, message),
     );
     this.#rooms.get(room)?.close();
     this.#rooms.set(room, opening);
     try {
       const state = await opening.open();
-      await this.people.open(room);
+      await this.members.open(room);
       return state;
     } catch (thrown) {
       if (this.#rooms.get(room) === opening) this.close(room);
@@ -133,7 +133,7 @@ export class RedisBroker implements Broker {
   close(room: string): void {
     this.#rooms.get(room)?.close();
     this.#rooms.delete(room);
-    void this.people.close(room);
+    void this.members.close(room);
   }
 
   async publish<D extends Draft>(
@@ -156,7 +156,7 @@ export class RedisBroker implements Broker {
     return receipts;
   }
 
-  async reach(room: string, seq: number): Promise<void> {
+  async catchUpTo(room: string, seq: number): Promise<void> {
     await this.#rooms.get(room)?.reach(seq);
   }
 
@@ -172,7 +172,7 @@ export class RedisBroker implements Broker {
     this.#closed = true;
     clearTimeout(this.#beatTimer);
     for (const room of this.#rooms.keys()) this.close(room);
-    await this.people.end();
+    await this.members.end();
     await this.#link.close();
     await this.#beating;
   }
@@ -218,7 +218,7 @@ export class RedisBroker implements Broker {
   }
 
   async #askAfter(room: RedisRoom): Promise<void> {
-    await this.people.beat(room.name);
+    await this.members.beat(room.name);
     if (room.known?.life !== this.#link.life) return await room.catchUp();
     const { epoch, head } = await this.#log.state(room.name);
     room.compare(epoch, head);

@@ -1,3 +1,10 @@
+/**
+ * One room as this node hears it: what is committed, in order and without holes, whatever Pub/Sub
+ * loses, repeats or holds up. What is said here comes back this way too, so every node tells its
+ * members the same, in the same order.
+ *
+ * @module
+ */
 import type { BrokerListener, LogState } from "../broker.ts";
 import { cut, type Page } from "../page.ts";
 import { frameOf } from "./batch_text.ts";
@@ -110,9 +117,9 @@ export class RedisRoom {
     const [epoch = "", from, to, tip = ""] = message.slice(1, Math.max(1, end)).split(" ");
     const [first, last] = [Number(from), Number(to)];
     const isSound = first >= 1 && [first, last, Number(tip)].every(Number.isSafeInteger);
-    const frame = isSound ? frameOf(message.slice(end + 1), first, last, tip) : undefined;
-    if (frame === undefined) return;
-    const page = { epoch, first, last, tip, frame };
+    const batch = isSound ? frameOf(message.slice(end + 1), first, last, tip) : undefined;
+    if (batch === undefined) return;
+    const page = { epoch, first, last, tip, batch };
     if (this.#known?.epoch === epoch && page.first <= this.#known.head + 1) {
       return this.#deliver(page);
     }
@@ -167,7 +174,7 @@ export class RedisRoom {
 
   #begin(state: Known): void {
     this.#known = state;
-    this.#listener.began?.(this.name, stateOf(state));
+    this.#listener.logReplaced?.(this.name, stateOf(state));
     this.#release(Infinity);
   }
 

@@ -1,3 +1,8 @@
+/**
+ * What a Redis server says about itself: which one it is, in which life, and whether it will do.
+ *
+ * @module
+ */
 import { BrokerError } from "../broker.ts";
 import type { Client } from "./connection.ts";
 

@@ -1,6 +1,11 @@
+/**
+ * A batch as rows: its events cut into pages, and the hashes of their `ref`s as a blob.
+ *
+ * @module
+ */
 import type { Draft } from "../../protocol/encode.ts";
 import type { Message } from "../../protocol/messages.ts";
-import { Frame, type Page } from "../page.ts";
+import { Batch, type Page } from "../page.ts";
 import type { Hashes, RefWindow } from "./ref_window.ts";
 
 /** What is known of a room without asking the disk. */
@@ -40,16 +45,16 @@ export function charsOf(batch: readonly Draft[]): number {
 /** Events as pages: one, unless they are much. */
 export function pagesOf(first: number, events: readonly string[]): Page[] {
   if (events.length === 0) return [];
-  const whole = { first, last: first + events.length - 1, frame: Frame.fromEvents(events) };
-  if (whole.frame.size <= PAGE_CHARS) return [whole];
+  const whole = { first, last: first + events.length - 1, batch: Batch.fromEvents(events) };
+  if (whole.batch.size <= PAGE_CHARS) return [whole];
   const pages: Page[] = [];
   let chars = 0;
   let start = 0;
   events.forEach((event, index) => {
     chars += event.length;
     if (chars < PAGE_CHARS && index < events.length - 1) return;
-    const frame = Frame.fromEvents(events.slice(start, index + 1));
-    pages.push({ first: first + start, last: first + index, frame });
+    const batch = Batch.fromEvents(events.slice(start, index + 1));
+    pages.push({ first: first + start, last: first + index, batch });
     start = index + 1;
     chars = 0;
   });

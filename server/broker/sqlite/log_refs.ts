@@ -74,7 +74,7 @@ export class LogRefs {
   #readOld(window: RefWindow, room: string, upTo: number): void {
     const range = { before: upTo + 1, limit: this.#size, chars: OLD_CHARS };
     const page = this.#store.read(room, range);
-    page?.frame.events.forEach((event, index) => {
+    page?.batch.events.forEach((event, index) => {
       const { from, ref }: Message = JSON.parse(event);
       if (ref !== undefined) window.claim(from.id, ref, page.first + index, new Hashes());
     });

@@ -1,4 +1,9 @@
-import { concat, cut, Frame, type Page } from "../page.ts";
+/**
+ * Pages of a room's log, read from its rows.
+ *
+ * @module
+ */
+import { Batch, concat, cut, type Page } from "../page.ts";
 import type { Range } from "../broker.ts";
 import type { Log } from "./known_logs.ts";
 import type { Statements } from "./statements.ts";
@@ -26,7 +31,7 @@ function readAfter(
     const page = pageOf(row);
     upTo ||= Math.max(after, page.first - 1) + limit;
     rows.push(page);
-    size += page.frame.size;
+    size += page.batch.size;
     if (page.last >= upTo || size >= chars) break;
   }
   const whole = concat(rows);
@@ -46,7 +51,7 @@ function readBefore(
     const page = pageOf(row);
     if (rows.length === 0) after = Math.min(before - 1, page.last) - limit;
     rows.unshift(page);
-    size += page.frame.size;
+    size += page.batch.size;
     if (page.first <= after + 1 || size >= chars) break;
   }
   const whole = concat(rows);
@@ -58,6 +63,6 @@ function pageOf(row: Record<string, unknown>): Page {
   return {
     first,
     last: first + Number(row.count) - 1,
-    frame: Frame.fromArray(String(row.events)),
+    batch: Batch.fromArray(String(row.events)),
   };
 }

@@ -1,3 +1,10 @@
+/**
+ * The bound for the database: how much of the file is in use, and the pruning that makes room. The
+ * oldest messages of rooms without members go first, then those of the largest rooms. Each step
+ * takes a few milliseconds at most.
+ *
+ * @module
+ */
 import { FullError } from "../broker.ts";
 import type { Stored } from "./database_file.ts";
 import type { Statements } from "./statements.ts";

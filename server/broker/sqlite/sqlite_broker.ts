@@ -1,3 +1,14 @@
+/**
+ * The log on one machine: a SQLite file with one writer, and one commit for each batch. Here is what
+ * can be known without the disk: the head of each room, and which `ref`s its newest messages carry.
+ * `synchronous=FULL`: what is committed survives a power cut.
+ *
+ * A commit blocks the event loop. It was tried in a thread of its own, and with only the sync left to
+ * the runtime's threads: since the senders of one batch wait for it before they send the next, there
+ * was little to do meanwhile, and what was done made two small batches of each large one.
+ *
+ * @module
+ */
 import { type Draft, numbered } from "../../protocol/encode.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
 import type { Page } from "../page.ts";
@@ -253,6 +264,6 @@ export class SqliteBroker implements Broker {
   #eventAt(seq: number, { log, first, events }: Addition): string | undefined {
     if (seq >= first) return events[seq - first];
     const page = this.#store.read(log.room, { after: seq - 1, limit: 1 });
-    return page?.first === seq ? page.frame.events[0] : undefined;
+    return page?.first === seq ? page.batch.events[0] : undefined;
   }
 }

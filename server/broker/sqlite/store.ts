@@ -1,3 +1,9 @@
+/**
+ * The log as rows of a SQLite file: appending and reading. It knows rooms and rows; numbering, `ref`s
+ * and everything live are not its business.
+ *
+ * @module
+ */
 import type { LogState, Range } from "../broker.ts";
 import type { Page } from "../page.ts";
 import { openDatabase, type Stored } from "./database_file.ts";
@@ -105,7 +111,7 @@ export class SqliteStore {
           if (!before.has(log)) before.set(log, { ...log });
           if (log.id === 0) log.id = Number(this.#sql.addRoom.run(room, log.era).lastInsertRowid);
           const count = page.last - page.first + 1;
-          const { array } = page.frame;
+          const { array } = page.batch;
           const id = ++this.#lastId;
           this.#sql.addRow.run(id, log.id, page.first, count, at, refs ?? NO_REFS, array);
           log.head = page.last;

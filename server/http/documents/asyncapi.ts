@@ -1,3 +1,9 @@
+/**
+ * What is said over WebSocket and in event streams, as an AsyncAPI 3 document. To "receive" and to
+ * "send" are the server's: it receives commands and sends events.
+ *
+ * @module
+ */
 import { COMMANDS } from "../../protocol/commands.ts";
 import { SUBPROTOCOLS } from "../../protocol/tables.ts";
 import { EVENTS, nameOf, ref, type Schema, SCHEMAS } from "./schemas.ts";

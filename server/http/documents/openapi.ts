@@ -1,3 +1,8 @@
+/**
+ * What can be done over plain HTTP, as an OpenAPI 3.1 document.
+ *
+ * @module
+ */
 import { NAME } from "../../protocol/names.ts";
 import { MOST, USUAL } from "../routes/get_messages.ts";
 import { MOST_ROOMS, MOST_SECONDS } from "../routes/get_events.ts";

@@ -1,3 +1,12 @@
+/**
+ * The protocol as JSON Schemas (2020-12): what the server itself publishes, made from the very table
+ * that the parser walks, and for events from one that the compiler holds against their interfaces.
+ *
+ * Commands are closed, as the parser is: an unknown field is refused. Events are open: a client
+ * passes over what it does not know, so that the next version may say more.
+ *
+ * @module
+ */
 import { COMMANDS, REQUESTS } from "../../protocol/commands.ts";
 import type { Cursor, Event, User } from "../../protocol/messages.ts";
 import { ERRORS, MAX_DEPTH, MAX_LISTED } from "../../protocol/tables.ts";

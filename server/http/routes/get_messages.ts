@@ -41,7 +41,7 @@ export async function history(call: Call, hub: Hub): Promise<Response> {
   return json(
     200,
     `{"room":${JSON.stringify(room)},"epoch":"${epochOf(state, room)}","head":${head},` +
-      `"messages":${shown?.frame.array ?? "[]"}}`,
+      `"messages":${shown?.batch.array ?? "[]"}}`,
   );
 }
 

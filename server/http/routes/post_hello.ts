@@ -16,14 +16,14 @@ import type { Writers } from "../writers.ts";
 
 /** `POST /hello` */
 export async function postHello(call: Call, hub: Hub, writers: Writers): Promise<Response> {
-  const { people, context } = hub;
+  const { users, context } = hub;
   const user = writers.admit(call, COSTS.hello) ?? context.identity.newGuest();
   const { name } = parseRequest("hello", await readJson(call, context.options));
-  const person = people.hold(user.id, user.name);
+  const person = users.hold(user.id, user.name);
   try {
     if (name !== undefined) person.rename(name);
     return json(200, encode(welcome(context, person.user)));
   } finally {
-    people.release(person);
+    users.release(person);
   }
 }
