@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { type Draft } from "../protocol/encode.ts";
+import type { Draft } from "../protocol/encode.ts";
 import type { User } from "../protocol/messages.ts";
-import { type Page } from "./page.ts";
+import type { Page } from "./page.ts";
 
 /** A room's log, as one finds it. */
 export interface LogState {

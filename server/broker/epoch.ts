@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { type LogState } from "./broker.ts";
+import type { LogState } from "./broker.ts";
 
 /**
  * The epoch of one room, as cursors have it: a digest that names the room's log, a dot, and the mark.

@@ -5,12 +5,7 @@
  * @module
  */
 import { ANY_JSON, BOOLEAN, NUMBER, REF, type Rule, SINCE, TEXT, TOKEN } from "./rules.ts";
-import {
-  type Command,
-  type HelloRequest,
-  type MessageRequest,
-  type TypingRequest,
-} from "./messages.ts";
+import type { Command, HelloRequest, MessageRequest, TypingRequest } from "./messages.ts";
 import { NAME } from "./names.ts";
 
 export interface Field extends Rule {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Event, type Message } from "./messages.ts";
+import type { Event, Message } from "./messages.ts";
 
 /**
  * A message on its way into the log: complete but for `seq` and `at`, which the broker writes

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type ErrorCode } from "./tables.ts";
+import type { ErrorCode } from "./tables.ts";
 
 /** A person, as others see them. */
 export interface User {

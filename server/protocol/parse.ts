@@ -5,7 +5,7 @@
  */
 import { COMMANDS, type Field, REQUESTS, type Requests } from "./commands.ts";
 import { badField, quote, Refusal } from "./refusal.ts";
-import { type Command } from "./messages.ts";
+import type { Command } from "./messages.ts";
 import { isRecord, REF } from "./rules.ts";
 import { DEFAULT_ROOM } from "./tables.ts";
 

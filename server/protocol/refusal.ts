@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { type ErrorCode } from "./tables.ts";
-import { type ErrorEvent } from "./messages.ts";
+import type { ErrorCode } from "./tables.ts";
+import type { ErrorEvent } from "./messages.ts";
 
 /** A command or request that cannot be carried out, in the wire's own terms. */
 export class Refusal extends Error {
