@@ -110,25 +110,26 @@ Deno.test("chunks that lie about their length are refused", async () => {
   });
 });
 
-Deno.test("a length that is no number is believed by nobody, and costs nobody an allowance", async () => {
-  await using server = await serve({ addressRate: 1, addressBurst: 20 });
-  const remoteAddr: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
-  const info = { remoteAddr, completed: Promise.resolve() };
-  const statuses = [];
-  for (let n = 0; n < 25; n++) {
-    // As from a program that makes requests anew: the runtime lets such a length in from nobody.
-    const headers = new Headers({ "content-type": "application/json" });
-    headers.set("content-length", n % 2 === 0 ? "-1000000" : "much");
-    headers.set("host", new URL(server.url).host);
-    const request = new Request(server.url + MESSAGES, {
-      method: "POST",
-      headers,
-      body: '{"payload":"x"}',
-    });
-    statuses.push((await server.fetch(request, info)).status);
-  }
-  assertEquals([statuses[0], statuses.at(-1)], [201, 429]);
-});
+for (const length of ["much", "-1000000"]) {
+  Deno.test(`a content-length of ${length} makes no allowance endless`, async () => {
+    await using server = await serve({ addressRate: 1, addressBurst: 20 });
+    const remoteAddr: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
+    const info = { remoteAddr, completed: Promise.resolve() };
+    const { host } = new URL(server.url);
+    const statuses: number[] = [];
+    for (let n = 0; n < 25; n++) {
+      // As from a program that makes requests anew: the runtime itself lets such a length in from nobody.
+      const headers = { "content-type": "application/json", "content-length": length, host };
+      const request = new Request(server.url + MESSAGES, {
+        method: "POST",
+        headers,
+        body: '{"payload":"x"}',
+      });
+      statuses.push((await server.fetch(request, info)).status);
+    }
+    assertEquals([statuses[0], statuses.at(-1)], [201, 429]);
+  });
+}
 
 Deno.test("a body that breaks off stores nothing", async () => {
   await using server = await serve();
