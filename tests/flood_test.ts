@@ -1,0 +1,40 @@
+/**
+ * Clients that are refused and do not stop: to refuse costs work as well, so an address is not refused
+ * without end, and nobody is listened to for long after the end.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "./assert.ts";
+import { connect, member, serve } from "./harness.ts";
+import { frameOf, OPCODES, RawSocket } from "./raw_socket.ts";
+
+const MB = 1_048_576;
+
+Deno.test("an address that goes on while it is refused is hung up on, and may come back", async () => {
+  await using server = await serve({ addressRate: 0.001, addressBurst: 20, trustProxies: 1 });
+  await using other = await member(server, { headers: { "x-forwarded-for": "192.0.2.1" } });
+  await using client = await connect(server, { protocol: "parley.v1" });
+  for (let n = 0; n < 2600; n++) client.send({ type: "pong" });
+  assertEquals((await client.closed).code, 1013);
+  const refusals = client.pending.filter(({ type }) => type === "error").length;
+  assert(refusals < 2400, `${refusals} refusals`);
+  other.send({ type: "chat", payload: "here" });
+  await other.next("chat");
+});
+
+Deno.test("a client that floods the server after the end is not listened to for long", async () => {
+  await using server = await serve();
+  using socket = await RawSocket.open(server);
+  await socket.frame("binary", { opcode: OPCODES.binary });
+  const frame = frameOf("x".repeat(16_000));
+  let sent = 0;
+  try {
+    while (sent < 64 * MB) {
+      await socket.bytes(frame);
+      sent += frame.length;
+    }
+  } catch {
+    // It was hung up on.
+  }
+  assert(sent < 32 * MB, `${sent} bytes were taken`);
+});
