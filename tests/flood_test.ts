@@ -6,6 +6,7 @@
  */
 import { assert, assertEquals } from "./assert.ts";
 import { connect, member, serve } from "./harness.ts";
+import { ask, MESSAGES } from "./http.ts";
 import { frameOf, OPCODES, RawSocket } from "./raw_socket.ts";
 
 const MB = 1_048_576;
@@ -37,4 +38,19 @@ Deno.test("a client that floods the server after the end is not listened to for 
     // It was hung up on.
   }
   assert(sent < 32 * MB, `${sent} bytes were taken`);
+});
+
+Deno.test("a page of long messages ends soon, and whoever asks on misses nothing", async () => {
+  await using server = await serve();
+  await using client = await member(server);
+  for (let n = 0; n < 12; n++) client.send({ type: "chat", payload: "x".repeat(16_000) });
+  await client.next("chat", ({ seq }) => seq === 12);
+  const seen: number[] = [];
+  while (seen.length < 12) {
+    const { json } = await ask(server, `${MESSAGES}?after=${seen.length}&limit=200`);
+    const length = json.messages.reduce((sum, { payload }) => sum + payload.length, 0);
+    assert(length > 0 && length <= 65_536 + 16_000, `${length} characters`);
+    seen.push(...json.messages.map(({ seq }) => seq));
+  }
+  assertEquals(seen, Array.from({ length: 12 }, (_, index) => index + 1));
 });
