@@ -17,7 +17,7 @@ export class Usage {
   readonly key: string;
   readonly times: number;
   readonly bucket: TokenBucket;
-  /** The refusals that it may still be sent. */
+  /** The refusals of commands that it may still be sent. */
   readonly refusals: TokenBucket;
   connections = 0;
   /** Rooms that it opened and that still have members. */
@@ -34,7 +34,7 @@ export class Usage {
 /** How many groups that use nothing now are remembered, for what they have spent. */
 const MAX_GROUPS = 65_536;
 /**
- * Refusals that an address is sent a second, and at once. A refusal costs about as much work as a
+ * Refusals of commands that an address is sent a second, and at once. One costs about as much work as a
  * command, so they are bounded as well. An office that comes back from sleep meets some
  * hundred.
  */
@@ -159,7 +159,7 @@ export class Source {
     }
   }
 
-  /** Counts a command or a request that was refused, and says whether the address was refused too often. */
+  /** Counts a command that was refused, and says whether the address was refused too often. */
   isRefusedTooOften(): boolean {
     return this.#isLimited && this.usages.some(({ refusals }) => refusals.take() > 0);
   }
