@@ -9,7 +9,7 @@ import { openDatabase, type Stored } from "./sqlite_file.ts";
 import { type Log, Logs } from "./sqlite_logs.ts";
 import { readPage } from "./sqlite_pages.ts";
 import { Pruning, type Retention } from "./sqlite_pruning.ts";
-import { prepare, type Statements, transact } from "./sqlite_statements.ts";
+import { isDiskFull, prepare, type Statements, transact } from "./sqlite_statements.ts";
 
 /** How to open a store. */
 export interface StoreOptions extends Retention {
@@ -102,6 +102,15 @@ export class SqliteStore {
    */
   append(rows: readonly Row[], at: number): void {
     this.#stored.mustStillBeThere();
+    try {
+      this.#append(rows, at);
+    } catch (thrown) {
+      if (!isDiskFull(thrown) || !this.#stored.foldLog()) throw thrown;
+      this.#append(rows, at);
+    }
+  }
+
+  #append(rows: readonly Row[], at: number): void {
     const before = new Map<Log, Log>();
     try {
       transact(this.#stored.database, this.#sql, () => {

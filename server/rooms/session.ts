@@ -328,7 +328,9 @@ export class Session implements Member {
     for (const ref of refs) this.#answer(refusal.event(ref));
     const { options, now } = this.#hub.context;
     this.#patience ??= new Patience(options.badCommands, now);
-    if (this.#patience.endsWith(refusal, count)) this.#line.close(1008);
+    if (this.#patience.endsWith(refusal, count)) return this.#line.close(1008);
+    // Whoever shares an address with the one who is to blame may come back.
+    if (this.#source.isRefusedTooOften(count)) this.#line.close(1013);
   }
 
   #answer(event: Event): void {
