@@ -17,19 +17,28 @@ export class Usage {
   readonly key: string;
   readonly times: number;
   readonly bucket: TokenBucket;
+  /** The refusals of commands that it may still be sent. */
+  readonly refusals: TokenBucket;
   connections = 0;
   /** Rooms that it opened and that still have members. */
   rooms = 0;
 
-  constructor(key: string, times: number, bucket: TokenBucket) {
+  constructor(key: string, times: number, bucket: TokenBucket, refusals: TokenBucket) {
     this.key = key;
     this.times = times;
     this.bucket = bucket;
+    this.refusals = refusals;
   }
 }
 
 /** How many groups that use nothing now are remembered, for what they have spent. */
 const MAX_GROUPS = 65_536;
+/**
+ * Refusals of commands that an address is sent a second, and at once. One costs about as much work as a
+ * command, so they are bounded as well. An office that comes back from sleep meets some
+ * hundred.
+ */
+const REFUSALS = { rate: 100, burst: 2000 };
 /**
  * A refused client is told to wait so much longer than its own command needs, each another time. All
  * clients of a busy address would else come back in the same moment, and be refused again.
@@ -84,8 +93,14 @@ export class Sources {
   #usageOf(key: string, times: number): Usage {
     const { addressRate, addressBurst } = this.#options;
     const known = this.#groups.get(key);
-    const usage = known ??
-      new Usage(key, times, new TokenBucket(addressRate * times, addressBurst * times, this.#now));
+    const bucketOf = (rate: number, burst: number) =>
+      new TokenBucket(rate * times, burst * times, this.#now);
+    const usage = known ?? new Usage(
+      key,
+      times,
+      bucketOf(addressRate, addressBurst),
+      bucketOf(REFUSALS.rate, REFUSALS.burst),
+    );
     this.#groups.delete(key);
     this.#groups.set(key, usage);
     if (known === undefined && this.#groups.size > MAX_GROUPS) this.#forgetOne();
@@ -142,6 +157,11 @@ export class Source {
       }
       throw this.refusal("rate_limited", usage, "--address-rate", "asks for too much", wait);
     }
+  }
+
+  /** Counts commands that were refused, and says whether the address was refused too often. */
+  isRefusedTooOften(count: number): boolean {
+    return this.#isLimited && this.usages.some(({ refusals }) => refusals.take(count) > 0);
   }
 
   /** What text costs for its length, in units. */

@@ -90,6 +90,7 @@ export abstract class Connection implements SessionConnection, Outbox, Pinged, D
     const most = this.context.hub.context.options.highWaterBytes;
     if (this.#atMost <= most) return true;
     const queued = this.queuedBytes + this.#pending;
+    if (this.#ended) return false; // the runtime threw
     if (queued <= most) {
       this.#atMost = queued;
       return true;

@@ -21,6 +21,10 @@ export interface Handshake {
 /** How long a peer must be silent before the close frame, and how long that is waited for. */
 const QUIET_MS = 20;
 const LINGER_MS = 400;
+/** Text that is passed over meanwhile. Whoever sends more goes without a close frame. */
+const MAX_PASSED_OVER = 262_144;
+/** What a frame costs to be read, in characters. */
+const FRAME_CHARS = 256;
 
 export class WebSocketConnection extends Connection {
   protected override readonly session: Session;
@@ -28,6 +32,8 @@ export class WebSocketConnection extends Connection {
   readonly #batched: boolean;
   readonly #frameBytes: number;
   #heard = false;
+  #passedOver = 0;
+  #closeNow = () => {};
   #lingering: ReturnType<typeof setTimeout> | undefined;
   readonly #opening: ReturnType<typeof setTimeout>;
 
@@ -87,6 +93,7 @@ export class WebSocketConnection extends Connection {
   protected override shut(code: CloseCode, reason: string): void {
     const socket = this.#socket;
     if (socket.readyState === WebSocket.CONNECTING) return this.release();
+    this.#closeNow = () => socket.close(code, reason || CLOSE_CODES[code].reason);
     const { now } = this.context.hub.context;
     const until = now() + LINGER_MS;
     const attempt = () => {
@@ -95,16 +102,23 @@ export class WebSocketConnection extends Connection {
         this.#heard = false;
         this.#lingering = setTimeout(attempt, QUIET_MS);
       } else {
-        socket.close(code, reason || CLOSE_CODES[code].reason);
+        this.#closeNow();
       }
     };
     this.#heard = true;
     attempt();
   }
 
+  /** What comes after the end is for nobody. A flood of it would keep the others waiting. */
+  #passOver(data: unknown): void {
+    this.#passedOver += FRAME_CHARS + (typeof data === "string" ? data.length : 0);
+    if (this.#passedOver >= MAX_PASSED_OVER) this.#closeNow();
+  }
+
   /** Sessions throw nothing: a throw out of this handler would end the process. */
   #receive(data: unknown): void {
     this.#heard = true;
+    if (this.hasEnded) return this.#passOver(data);
     if (typeof data !== "string") return this.close(1003);
     if (isLonger(data, this.#frameBytes)) return this.close(1009);
     this.session.receive(data);

@@ -244,11 +244,12 @@ export class Hub {
   }
 
   async #commit(): Promise<void> {
-    const batch = this.#unprepared.sift(this.#takeBatch());
-    if (batch.length === 0) return;
     const { log, now } = this.context;
+    let batch = this.#takeBatch();
     const begun = now();
     try {
+      batch = this.#unprepared.sift(batch);
+      if (batch.length === 0) return;
       // The broker has called `committed` for all of it when this returns.
       const receipts = await this.context.broker.publish(batch, (draft) => this.#refuse(draft));
       for (const { draft, seq, event, repeated } of receipts) {

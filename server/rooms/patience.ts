@@ -2,7 +2,8 @@
  * `Patience` counts the refusals that one client was sent, and says when they are too many.
  *
  * An honest client is never sent too many: of the commands that are refused for now it sends none
- * again before it may. Those that were under way when it was told are not counted, however many.
+ * again before it may. Those that were under way when it was told are not counted, up to more than an
+ * honest client has under way.
  *
  * @module
  */
@@ -16,32 +17,37 @@ const BAD = 10;
 const FORGIVEN_SECONDS = 10;
 /** How long a command may be under way, at most; and never more than half of the wait. */
 const UNDER_WAY_MS = 1000;
+/** How many commands may be under way. Refusals cost their sender nothing, and the server a little. */
+const MAX_UNDER_WAY = 500;
 
 export class Patience {
   readonly #bucket: TokenBucket;
   readonly #now: Clock;
   #toldAt = -Infinity;
   #waitMs = 0;
+  /** Commands that were under way when it was told so. */
+  #underWay = 0;
 
   constructor(badCommands: number, now: Clock) {
     this.#bucket = new TokenBucket(BAD / FORGIVEN_SECONDS, badCommands * BAD, now);
     this.#now = now;
   }
 
-  /** Counts a refusal, and says whether it was one too many. */
-  endsWith(refusal: Refusal): boolean {
-    if (refusal.code === "rate_limited" && this.#isUnderWay(refusal.retryAfterMs ?? 0)) {
-      return false;
-    }
-    return this.#bucket.take(costOf(refusal.code)) > 0;
+  /** Counts the refusal of so many commands, and says whether it was one too many. */
+  endsWith({ code, retryAfterMs = 0 }: Refusal, count = 1): boolean {
+    if (code === "rate_limited" && this.#isUnderWay(retryAfterMs, count)) return false;
+    return this.#bucket.take(costOf(code) * count) > 0;
   }
 
-  #isUnderWay(retryAfterMs: number): boolean {
+  #isUnderWay(retryAfterMs: number, count: number): boolean {
     const now = this.#now();
     if (now >= this.#toldAt + this.#waitMs) {
       this.#toldAt = now;
       this.#waitMs = retryAfterMs;
+      this.#underWay = 0;
     }
+    this.#underWay += count;
+    if (this.#underWay > MAX_UNDER_WAY) return false;
     return now <= this.#toldAt + Math.min(this.#waitMs / 2, UNDER_WAY_MS);
   }
 }

@@ -182,8 +182,7 @@ export class Room {
     for (const member of this.#live) {
       if (member.ready) {
         member.send(page.batch);
-      } else {
-        this.#live.delete(member);
+      } else if (this.#live.delete(member)) { // not if it was found to be gone when it was asked
         this.#behind.set(member, { seq: before, fresh: false, feeding: false });
       }
     }

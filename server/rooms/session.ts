@@ -104,11 +104,11 @@ export class Session implements Subscriber {
     try {
       const cost = this.#source.costOfText(text);
       const value = this.#parse(text, cost);
-      if (!Array.isArray(value) || !this.#batched) return this.#take(value, cost);
+      if (!Array.isArray(value) || !this.#batched) return this.#take(value, costOf(value) + cost);
       if (value.length === 0) throw new Refusal("bad_command", "An array of no commands.");
-      for (const item of value) this.#take(item, cost / value.length);
+      if (this.#pay(value, cost)) { for (const item of value) this.#take(item, 0); }
     } catch (thrown) {
-      this.#complain(thrown, undefined);
+      this.#complain(thrown, [undefined]);
     }
   }
 
@@ -118,7 +118,7 @@ export class Session implements Subscriber {
       if (name !== undefined) this.#person.rename(name);
       this.#join(room);
     } catch (thrown) {
-      this.#complain(thrown, undefined);
+      this.#complain(thrown, [undefined]);
     }
   }
 
@@ -177,12 +177,30 @@ export class Session implements Subscriber {
     }
   }
 
-  /** @param cost what the command costs its address for its length. */
+  /**
+   * Takes what an array of commands costs its address, in one piece. If it cannot, it refuses the array:
+   * each command that has a `ref`, and all others together. Nobody pays for a refusal, so it must cost
+   * little, and an array may hold thousands.
+   *
+   * @param cost what its text costs.
+   */
+  #pay(commands: readonly unknown[], cost: number): boolean {
+    for (const command of commands) cost += costOf(command);
+    try {
+      this.#source.spend(cost);
+      return true;
+    } catch (thrown) {
+      this.#complain(thrown, new Set(commands.map(refOf)), commands.length);
+      return false;
+    }
+  }
+
+  /** @param cost what the command still costs its address. */
   #take(value: unknown, cost: number): void {
     if (this.#ended) return;
     let ref: string | undefined;
     try {
-      this.#source.spend(costOf(value) + cost);
+      if (cost > 0) this.#source.spend(cost);
       const command = parseCommand(value);
       ref = command.ref;
       const wait = this.#hub.allowances.take(this.#person.id);
@@ -191,7 +209,7 @@ export class Session implements Subscriber {
       }
       this.#carryOut(command);
     } catch (thrown) {
-      this.#complain(thrown, ref ?? refOf(value));
+      this.#complain(thrown, [ref ?? refOf(value)]);
     }
   }
 
@@ -294,8 +312,8 @@ export class Session implements Subscriber {
     });
   }
 
-  /** Tells the client what went wrong, and ends it when it has gone wrong too often. */
-  #complain(thrown: unknown, ref: string | undefined): void {
+  /** Tells the client what went wrong with so many commands, and ends it when that is too often. */
+  #complain(thrown: unknown, refs: Iterable<string | undefined>, count = 1): void {
     let refusal: Refusal;
     if (thrown instanceof Refusal) {
       refusal = thrown;
@@ -303,10 +321,12 @@ export class Session implements Subscriber {
       this.#hub.context.log.error("command failed", { reason: reason(thrown) });
       refusal = new Refusal("unavailable", "The server failed to do that.");
     }
-    this.#answer(refusal.event(ref));
+    for (const ref of refs) this.#answer(refusal.event(ref));
     const { options, now } = this.#hub.context;
     this.#patience ??= new Patience(options.badCommands, now);
-    if (this.#patience.endsWith(refusal)) this.#line.close(1008);
+    if (this.#patience.endsWith(refusal, count)) return this.#line.close(1008);
+    // Whoever shares an address with the one who is to blame may come back.
+    if (this.#source.isRefusedTooOften(count)) this.#line.close(1013);
   }
 
   #answer(event: Event): void {
