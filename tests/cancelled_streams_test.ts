@@ -174,7 +174,7 @@ Deno.test("a connection that is found to be gone while a message is delivered le
     hostile.send(Batch.of("x".repeat(300_000)));
     hostile.throwing.add("queued");
     room.deliver({ ...page, first: 2, last: 2 });
-    assertEquals([hostile.ready, room.memberCount], [false, 2]);
+    assertEquals([hostile.ready, room.subscriberCount], [false, 2]);
   });
 });
 
