@@ -15,8 +15,8 @@ import {
   variableOf,
 } from "../server/options.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "./support/assert.ts";
+import { Paper, ROOT, unpadded } from "./support/paper.ts";
 
-const ROOT = new URL("../", import.meta.url);
 const NAMES = Object.keys(SPECS);
 
 function read(args: string, env: Record<string, string> = {}): Options {
@@ -153,17 +153,10 @@ Deno.test("helpText() names every flag with its default, in lines that fit", () 
   for (const line of lines) assert(line.length <= 110, line);
 });
 
-Deno.test("README.md has exactly the options that there are", async () => {
-  const readme = await Deno.readTextFile(new URL("README.md", ROOT)).catch(() => "");
-  if (readme === "") return; // the test of the README's presence is elsewhere
-  const rows = readme.split("\n").filter((line) => line.startsWith("| `--"));
-  assertEquals(rows.map(squeeze), tableRows().map(squeeze));
+Deno.test("OPERATIONS.md has exactly the options that there are", async () => {
+  const paper = await Paper.read("server/OPERATIONS.md");
+  assertEquals(paper.tableLines("Options").map(unpadded), tableRows().map(unpadded));
 });
-
-/** `deno fmt` pads tables. */
-function squeeze(row: string): string {
-  return row.replace(/\s+/g, " ");
-}
 
 Deno.test("the start and dev tasks may read the variable of every option, and no other", async () => {
   const config = await Deno.readTextFile(new URL("deno.json", ROOT));
