@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Server } from "../server/mod.ts";
 import { assert, assertEquals, assertNotEquals } from "./support/assert.ts";
 import { type Client, connect, member, serve } from "./support/harness.ts";
 import { ask, bearer, MESSAGES } from "./support/http.ts";
@@ -12,6 +13,7 @@ import { RoundRobin } from "./support/round_robin.ts";
 import { Stream } from "./support/stream.ts";
 
 interface World {
+  readonly nodes: readonly Server[];
   readonly proxy: RoundRobin;
   /** A client on the one node … */
   readonly alice: Client;
@@ -31,7 +33,7 @@ function test(behaviour: string, act: (world: World) => Promise<void>): void {
       await using alice = await member(a, { name: "Alice" });
       await using stream = await Stream.open(b);
       await stream.next("joined");
-      await act({ proxy, alice, stream });
+      await act({ nodes: [a, b], proxy, alice, stream });
     },
   });
 }
@@ -157,20 +159,12 @@ test("whoever says much through all nodes, and all of it twice, says it once", a
   assert(proxy.turns.filter((turn) => turn === 1).length >= COUNT);
 });
 
-Deno.test({
-  name: "anywhere: two plain sockets on two nodes and curl through the proxy are in one room",
-  ignore: WITHOUT_REDIS,
-  fn: async () => {
-    await using redis = await RedisProcess.start();
-    await using a = await serve({ redis: redis.url });
-    await using b = await serve({ redis: redis.url });
-    await using proxy = new RoundRobin([a, b]);
-    const clients = [await connect(a), await connect(b)];
-    for (const client of clients) await client.next("joined");
-    await twice(proxy, () => ask(proxy, MESSAGES, { method: "POST", body: { payload: "hi" } }));
-    for (const client of clients) {
-      assertEquals((await client.take("chat", 2)).map(({ seq }) => seq), [1, 2]);
-      await client.close();
-    }
-  },
+test("two plain sockets on two nodes and curl through the proxy are in one room", async ({ nodes, proxy }) => {
+  const clients = await Promise.all(nodes.map((node) => connect(node)));
+  for (const client of clients) await client.next("joined");
+  await twice(proxy, () => ask(proxy, MESSAGES, { method: "POST", body: { payload: "hi" } }));
+  for (const client of clients) {
+    assertEquals((await client.take("chat", 2)).map(({ seq }) => seq), [1, 2]);
+    await client.close();
+  }
 });

@@ -143,17 +143,7 @@ Deno.test("a mark vouches for nothing that was stored after its start, also wher
 
 Deno.test("a cursor from before version 3, which carries no mark", async () => {
   await using at = new Directory();
-  at.sql(`PRAGMA application_id = ${0x50726c79}; PRAGMA user_version = 2;
-    CREATE TABLE log (epoch TEXT NOT NULL, secret BLOB NOT NULL) STRICT;
-    CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
-      head INTEGER NOT NULL DEFAULT 0) STRICT;
-    CREATE TABLE batches (id INTEGER PRIMARY KEY, place INTEGER NOT NULL UNIQUE,
-      count INTEGER NOT NULL, at INTEGER NOT NULL, events TEXT NOT NULL) STRICT;
-    INSERT INTO log VALUES ('epoch', randomblob(32));
-    INSERT INTO rooms VALUES (1, 'lobby', 0);
-    INSERT INTO batches VALUES (1, (1 << 32) + 1, 1, ${Date.now()}, '[{"type":"chat",
-"room":"lobby","seq":1,"at":1,"from":{"id":"u1","name":"N"},"payload":"old","ref":"r"}]');`
-    .replace(',\n"room"', ',"room"'));
+  at.makeVersion2();
   const epoch = epochOf({ epoch: "epoch", head: 0 }, "lobby");
   await life(at, 2, async (server) => {
     assertEquals(await recovers(server, { epoch, seq: 1 }), true);

@@ -20,7 +20,7 @@ import { assert, assertEquals } from "./support/assert.ts";
 import { FaultyBroker } from "./support/faulty_broker.ts";
 import { member, serve, until } from "./support/harness.ts";
 import { fill } from "./support/http.ts";
-import { seeded } from "./support/proxy.ts";
+import { seeded } from "./support/random.ts";
 
 const seed = Math.floor(Math.random() * 2 ** 32);
 

@@ -20,7 +20,8 @@ import {
 } from "../static/client/client.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { patiently, serve, until } from "./support/harness.ts";
-import { faultProxy, seeded } from "./support/proxy.ts";
+import { faultProxy } from "./support/proxy.ts";
+import { seeded } from "./support/random.ts";
 import {
   chat,
   fakeTransport,

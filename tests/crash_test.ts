@@ -9,11 +9,10 @@ import { assert, assertEquals } from "./support/assert.ts";
 import { Checker, readLog } from "./support/checker.ts";
 import { Crowd } from "./support/crowd.ts";
 import { connect, until } from "./support/harness.ts";
-import { seeded } from "./support/proxy.ts";
+import { SEED, seeded } from "./support/random.ts";
 import { ServerProcess } from "./support/server_process.ts";
 
 const KILLS = Deno.env.get("CRASH") === undefined ? 12 : 50;
-const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const OPTIONS = {
   RATE: "0",
   ADDRESS_RATE: "0",

@@ -8,7 +8,7 @@ import { NAME } from "../server/protocol/names.ts";
 import { assert, assertEquals, assertGreater } from "./support/assert.ts";
 import { member, serve, until } from "./support/harness.ts";
 import { ask, JSON_TYPE } from "./support/http.ts";
-import { seeded } from "./support/proxy.ts";
+import { seeded } from "./support/random.ts";
 import { Stream } from "./support/stream.ts";
 
 const EVENT_STREAM = { accept: "text/event-stream" };

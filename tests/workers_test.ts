@@ -11,6 +11,8 @@ import { type Client, connect, patiently, serve, until } from "./support/harness
 import { Program } from "./support/program.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
+const TROUBLED = new URL("./support/troubled_worker.ts", import.meta.url);
+
 function test(behaviour: string, act: (redis: RedisProcess) => Promise<void>): void {
   Deno.test({
     name: `workers: ${behaviour}`,
@@ -32,7 +34,7 @@ async function nodes(redis: RedisProcess): Promise<number> {
 async function everywhere(redis: RedisProcess, url: string, most: number): Promise<Client[]> {
   const clients: Client[] = [];
   await until(async () => {
-    const client = await connect({ url });
+    const client = await again(() => connect({ url })); // a thread that dies resets what waits
     clients.push(client);
     await client.next("joined");
     return await nodes(redis) === most;
@@ -72,11 +74,11 @@ async function first(redis: RedisProcess) {
 test("one that dies is logged and replaced, and the others go on", async (redis) => {
   const { server, url, options, failures, log } = await first(redis);
   await using _ = server;
-  const workers = new Workers(options, log, new URL("./support/dying_worker.ts", import.meta.url));
+  const workers = new Workers(options, log, TROUBLED);
   await workers.start();
   const clients = await everywhere(redis, url, 2);
-  const channel = new BroadcastChannel("parley: dying worker");
-  channel.postMessage("now");
+  const channel = new BroadcastChannel("parley: troubled worker");
+  channel.postMessage("die");
   channel.close();
   await until(async () => await nodes(redis) === 1, "the node to be gone");
   const [failure = ""] = failures;
@@ -99,16 +101,12 @@ test("one that dies is logged and replaced, and the others go on", async (redis)
 test("one in which something unforeseen happens goes on, with its clients", async (redis) => {
   const { server, url, options, failures, log } = await first(redis);
   await using _ = server;
-  const workers = new Workers(
-    options,
-    log,
-    new URL("./support/troubled_worker.ts", import.meta.url),
-  );
+  const workers = new Workers(options, log, TROUBLED);
   await workers.start();
   const clients = await everywhere(redis, url, 2);
   const channel = new BroadcastChannel("parley: troubled worker");
   const done = new Promise((resolve) => channel.onmessage = resolve);
-  channel.postMessage("now");
+  channel.postMessage("reject");
   await patiently(done, "the trouble");
   channel.close();
   clients[0]?.send({ type: "chat", payload: "still here" });

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Child } from "./child.ts";
+import { Child, isMissing } from "./child.ts";
 import { Paper } from "./paper.ts";
 
 export class NginxProcess extends Child {
@@ -56,13 +56,5 @@ export class NginxProcess extends Child {
   }
 }
 
-function isInstalled(): boolean {
-  try {
-    return new Deno.Command("nginx", { args: ["-v"] }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
-/** Whether tests that need nginx are passed over. */
-export const WITHOUT_NGINX = Deno.env.get("CI") === undefined && !isInstalled();
+/** Whether tests that need nginx are skipped. */
+export const WITHOUT_NGINX = isMissing("nginx", "-v");
