@@ -49,7 +49,7 @@ async function twice<T>(proxy: RoundRobin, request: () => Promise<T>): Promise<[
 const post = (proxy: RoundRobin, path: string, body: unknown, token: string) =>
   ask(proxy, path, { method: "POST", body, headers: bearer(token) });
 
-test("a token from either node is good on both", async ({ proxy }) => {
+test("a token of either node is valid on both", async ({ proxy }) => {
   const hellos = await twice(
     proxy,
     () => ask(proxy, "/hello", { method: "POST", body: { name: "Grace" } }),
@@ -64,7 +64,7 @@ test("a token from either node is good on both", async ({ proxy }) => {
   }
 });
 
-test("a message is stored once wherever it is said again, and heard on all nodes", async ({ proxy, alice, stream }) => {
+test("a message that is retried on another node is stored once, and reaches the members of both", async ({ proxy, alice, stream }) => {
   const { token } = (await ask(proxy, "/hello", { method: "POST", body: {} })).json;
   const body = { payload: "hi", ref: "r", name: "Grace" };
   const [first, second] = await twice(proxy, () => post(proxy, MESSAGES, body, token));
@@ -92,7 +92,7 @@ test("pages of history are the same from all nodes", async ({ proxy, alice }) =>
   }
 });
 
-test("typing is heard on all nodes, wherever it was said", async ({ proxy, alice, stream }) => {
+test("typing reaches the members of all nodes", async ({ proxy, alice, stream }) => {
   for (const name of ["Grace", "Ada"]) {
     const { status } = await ask(proxy, "/rooms/lobby/typing", {
       method: "POST",
@@ -136,7 +136,7 @@ test("a stream goes on at another node where it left off", async ({ proxy, alice
   assertEquals(proxy.turns, [0, 1, 0, 1]);
 });
 
-test("whoever says much through all nodes, and all of it twice, says it once", async ({ proxy, alice, stream }) => {
+test("many messages, each sent twice through all nodes, are each stored once", async ({ proxy, alice, stream }) => {
   const COUNT = 60;
   const tokens = await Promise.all([1, 2, 3].map(async () => {
     const { json } = await ask(proxy, "/hello", { method: "POST", body: {} });
@@ -159,7 +159,7 @@ test("whoever says much through all nodes, and all of it twice, says it once", a
   assert(proxy.turns.filter((turn) => turn === 1).length >= COUNT);
 });
 
-test("two plain sockets on two nodes and curl through the proxy are in one room", async ({ nodes, proxy }) => {
+test("two plain clients on two nodes and curl through the proxy are in one room", async ({ nodes, proxy }) => {
   const clients = await Promise.all(nodes.map((node) => connect(node)));
   for (const client of clients) await client.next("joined");
   await twice(proxy, () => ask(proxy, MESSAGES, { method: "POST", body: { payload: "hi" } }));

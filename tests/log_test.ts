@@ -101,7 +101,7 @@ Deno.test("LineLog waits for a stuck sink with little, and flush() does not wait
   assertEquals(counts.reduce((sum, count) => sum + count, 0), 200 * 40);
 });
 
-Deno.test("harmless() keeps the throw of another's log", () => {
+Deno.test("harmless() catches what an embedding program's log throws", () => {
   const thrown: string[] = [];
   const log = harmless({
     info: (event) => void thrown.push(event),

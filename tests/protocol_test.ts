@@ -143,7 +143,7 @@ Deno.test("parseCommand() counts a name in characters, not in UTF-16 units", () 
   assertThrows(() => rename("😀".repeat(65)), Refusal);
 });
 
-Deno.test("parseCommand() repeats no more than a little of what it refuses", () => {
+Deno.test("parseCommand() quotes only a little of what it refuses", () => {
   const long = "\u202e<script>".repeat(1000);
   for (const value of [{ type: long }, { type: "chat", payload: "x", [long]: 1 }]) {
     const event = encode(assertThrows(() => parseCommand(value), Refusal).event());
@@ -252,7 +252,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ type: fc.constant("rename"), name: good }, { noNullPrototype: true }),
 );
 
-Deno.test(`parseCommand() hands on an accepted command as it was said, seed ${SEED}`, () => {
+Deno.test(`parseCommand() returns an accepted command unchanged, seed ${SEED}`, () => {
   fc.assert(
     fc.property(command, ref, (command, ref) => {
       const said = ref === undefined ? command : { ...command, ref };

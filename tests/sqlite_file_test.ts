@@ -156,7 +156,7 @@ Deno.test("sqlite: the same file opened twice in one process is refused, and sta
   await using _again = await at.open();
 });
 
-Deno.test("sqlite: whoever was killed while it made the file does not keep the next from it", async () => {
+Deno.test("sqlite: a file that was left half made by a killed process can be opened", async () => {
   await using at = new Directory();
   // The system kills it when it writes the second page.
   const limit = 'new Deno.Command("prlimit", {args: ["--pid", `${Deno.pid}`, "--fsize=4096"]})';

@@ -28,7 +28,7 @@ const OPTIONS = {
 };
 
 Deno.test({
-  name: `storm: nodes and Redis fail in turn, and the checker is content, seed ${SEED}`,
+  name: `storm: nodes and Redis fail in turn, and every guarantee is kept, seed ${SEED}`,
   ignore: WITHOUT_REDIS,
   fn: storm,
 });

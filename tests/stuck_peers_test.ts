@@ -115,7 +115,7 @@ function show(what: string, { rssBytes, queuedBytes, mostQueuedBytes }: Sample):
 }
 
 for (const count of IS_LONG ? [1, 100, 500] : [1, 100]) {
-  Deno.test(`${count} stuck: memory stays bounded, and who reads again misses nothing`, async () => {
+  Deno.test(`${count} stuck peers: memory stays bounded, and a peer that reads again misses nothing`, async () => {
     await using server = await WatchedProcess.start({ stallSeconds: 3600, recentMessages: 0 });
     await using pair = await Pair.in(server);
     await speak(pair, "alone"); // SQLite's cache is full now
@@ -151,7 +151,7 @@ for (const count of IS_LONG ? [1, 100, 500] : [1, 100]) {
     }
   });
 
-  Deno.test(`${count} stuck for good: the room forgets them, and their place is kept till they go`, async () => {
+  Deno.test(`${count} peers stuck for good: the room drops them, and they count as connections until they go`, async () => {
     const patience = IS_LONG ? {} : { stallSeconds: 0.5, graceSeconds: 0.1 };
     await using server = await WatchedProcess.start({ ...patience, recentMessages: 0 });
     await using pair = await Pair.in(server);

@@ -42,7 +42,7 @@ async function everywhere(redis: RedisProcess, url: string, most: number): Promi
   return clients;
 }
 
-test("clients of one port are on all of them and in one room, and SIGTERM ends all", async (redis) => {
+test("clients of one port are spread over all workers, share one room, and all get bye at SIGTERM", async (redis) => {
   await using program = await Program.start(["--redis", redis.url, "--workers", "3"]);
   const clients = await everywhere(redis, program.url, 3);
   for (const [index, client] of clients.entries()) {
@@ -71,7 +71,7 @@ async function first(redis: RedisProcess) {
   return { server, url, options, failures, log: { ...silentLog, error } };
 }
 
-test("one that dies is logged and replaced, and the others go on", async (redis) => {
+test("a worker that dies is logged and replaced, and the others go on", async (redis) => {
   const { server, url, options, failures, log } = await first(redis);
   await using _ = server;
   const workers = new Workers(options, log, TROUBLED);
@@ -98,7 +98,7 @@ test("one that dies is logged and replaced, and the others go on", async (redis)
   for (const client of more) await client.close();
 });
 
-test("one in which something unforeseen happens goes on, with its clients", async (redis) => {
+test("a worker goes on with its clients when something unforeseen is thrown", async (redis) => {
   const { server, url, options, failures, log } = await first(redis);
   await using _ = server;
   const workers = new Workers(options, log, TROUBLED);
@@ -118,7 +118,7 @@ test("one in which something unforeseen happens goes on, with its clients", asyn
   for (const client of clients) await client.close();
 });
 
-test("one that cannot start is tried again", async (redis) => {
+test("a worker that cannot start is tried again", async (redis) => {
   const { server, url, options, failures, log } = await first(redis);
   await server.stop();
   const inTheWay = Deno.listen({ hostname: "127.0.0.1", port: options.port });
