@@ -143,7 +143,7 @@ Deno.test("send() keeps within the largest frame that the server reads", async (
   assertEquals(ada.states.map(({ status }) => status), ["open"]);
 });
 
-Deno.test("send() succeeds when another client of the user has used up the rate", async () => {
+Deno.test("send() succeeds when the rate is lower than the client believes", async () => {
   let limits = 0;
   await using server = await serve({ rate: 20, burst: 4 });
   await using ada = new Talker(server.url);

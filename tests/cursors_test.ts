@@ -81,7 +81,7 @@ function swapped(text: string): string {
 }
 
 for (const when of ["while it runs", "after a restart"]) {
-  Deno.test(`a cursor of another log is not recovered, ${when}, over any door`, async () => {
+  Deno.test(`a cursor that does not fit the log is not recovered, ${when}, over any door`, async () => {
     await using at = new Directory();
     let server = await full(at);
     if (when === "after a restart") {

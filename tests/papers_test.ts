@@ -129,6 +129,16 @@ Deno.test("OPERATIONS.md has exactly the lines that the code logs, with their le
   assertEquals(rows.sort(), [...logged].sort());
 });
 
+Deno.test("tests/README.md has a place for every test file", async () => {
+  const paper = await Paper.read("tests/README.md");
+  const patterns = paper.table("What is where").flatMap(([files = ""]) => files.split(", "))
+    .map((name) => new RegExp(`^${name.replaceAll("*", ".*")}\\.ts$`));
+  for await (const { name } of Deno.readDir(new URL("tests/", ROOT))) {
+    if (!name.endsWith("_test.ts")) continue;
+    assert(patterns.some((pattern) => pattern.test(name)), `${name} is missing`);
+  }
+});
+
 Deno.test("README.md is within 150 lines", async () => {
   const { text } = await Paper.read("README.md");
   assert(text.split("\n").length <= 151);
