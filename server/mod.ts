@@ -16,7 +16,7 @@ import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
 import { consoleLog, type Log } from "./log.ts";
 import { completeOptions, type Options } from "./options.ts";
-import type { Authorize } from "./rooms/hub.ts";
+import type { Authorize } from "./access/rights.ts";
 import { Server } from "./server.ts";
 
 export { BrokerError } from "./broker/broker.ts";

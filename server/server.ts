@@ -4,6 +4,7 @@
  * @module
  */
 import { COSTS } from "./access/allowances.ts";
+import type { Authorize } from "./access/rights.ts";
 import type { Source } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import { Batch } from "./broker/page.ts";
@@ -25,7 +26,7 @@ import { harmless, type Log, reason } from "./log.ts";
 import type { Options } from "./options.ts";
 import { encode } from "./protocol/encode.ts";
 import { Refusal } from "./protocol/refusal.ts";
-import { type Authorize, Hub } from "./rooms/hub.ts";
+import { Hub } from "./rooms/hub.ts";
 import { within } from "./within.ts";
 
 /** What a server is made of. */

@@ -13,6 +13,7 @@ import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { guestName, NAME } from "../protocol/names.ts";
 import type { User } from "../protocol/messages.ts";
+import { Refusal } from "../protocol/refusal.ts";
 
 export class Identity {
   readonly #secret: Uint8Array;
@@ -59,6 +60,19 @@ export class Identity {
     const [id = "", encoded = ""] = claim.split(".");
     const name = Buffer.from(encoded, "base64url").toString();
     return { id, name: NAME.accepts(name) ? name : guestName(id) };
+  }
+
+  /**
+   * Returns the user whom a token identifies.
+   *
+   * @throws {Refusal} `unauthorized`
+   */
+  userOf(token: string): User {
+    const user = this.verify(token);
+    if (user !== undefined) return user;
+    throw new Refusal("unauthorized", "The token was not issued by this server.", {
+      field: "token",
+    });
   }
 
   #sign(use: "token" | "guest", text: string) {

@@ -7,6 +7,7 @@
  */
 import { setImmediate } from "node:timers";
 import { type Clock, TokenBuckets } from "../access/allowances.ts";
+import { type Authorize, Rights } from "../access/rights.ts";
 import { RoomLimits } from "../access/room_limits.ts";
 import type { Source } from "../access/source.ts";
 import { type Broker, FullError, type RoomSummary, type Signal } from "../broker/broker.ts";
@@ -16,7 +17,6 @@ import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
 import { DEFAULT_ROOM } from "../protocol/tables.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import type { User } from "../protocol/messages.ts";
 import { ConnectedUsers } from "./user.ts";
 import type { Pending } from "./pending.ts";
 import { Room } from "./room.ts";
@@ -28,9 +28,6 @@ export interface Outbox {
   /** Writes what it gathered, or a piece of that. Never throws. @returns whether there is another piece. */
   flush(): boolean;
 }
-
-/** What an embedding program may decide: whether this person may do this in that room. */
-export type Authorize = (user: User, action: "join" | "speak", room: string) => boolean;
 
 export interface HubContext {
   readonly broker: Broker;
@@ -67,6 +64,7 @@ const SLOW_COMMIT_MS = 1000;
 export class Hub {
   readonly users = new ConnectedUsers();
   readonly context: HubContext;
+  readonly rights: Rights;
   /** How much each user may do, on whichever connection to this node. */
   readonly allowances: TokenBuckets;
   readonly #roomLimits: RoomLimits;
@@ -89,6 +87,7 @@ export class Hub {
     this.context = context;
     const { options, broker, now } = context;
     this.allowances = new TokenBuckets(options.rate, options.burst, now, MAX_ALLOWANCES);
+    this.rights = new Rights(context.authorize);
     this.#roomLimits = new RoomLimits(options);
     this.typing = new Typing(context);
     this.#tickChars = Math.min(TICK_CHARS, options.highWaterBytes / 2);

@@ -217,15 +217,8 @@ export class Session implements Subscriber {
   }
 
   #hello({ name, token }: HelloCommand): void {
-    const { identity } = this.#hub.context;
     if (token !== undefined) {
-      const user = identity.verify(token);
-      if (user === undefined) {
-        throw new Refusal("unauthorized", "That token is not one of this server's.", {
-          field: "token",
-        });
-      }
-      this.#become(user);
+      this.#become(this.#hub.context.identity.userOf(token));
     }
     if (name !== undefined) this.#person.rename(name);
     this.#answer(welcome(this.#hub.context, this.#person.user));
@@ -242,9 +235,8 @@ export class Session implements Subscriber {
   }
 
   #join(name: string, since?: Cursor, ref?: string): void {
-    const { options, authorize } = this.#hub.context;
-    if (!authorize(this.#person.user, "join", name)) throw forbidden("join", name);
-    const most = options.maxRoomsPerConnection;
+    this.#hub.rights.assertCanJoin(this.#person.user, name);
+    const most = this.#hub.context.options.maxRoomsPerConnection;
     if (most > 0 && this.#rooms.size >= most && !this.#rooms.has(name)) {
       throw new Refusal("too_many_rooms", `One connection may be in ${most} rooms.`, {
         field: "room",
@@ -280,9 +272,7 @@ export class Session implements Subscriber {
 
   #roomToSpeakIn(name: string): Room {
     const room = this.#roomOf(name);
-    if (!this.#hub.context.authorize(this.#person.user, "speak", name)) {
-      throw forbidden("speak in", name);
-    }
+    this.#hub.rights.assertCanSpeak(this.#person.user, name);
     return room;
   }
 
@@ -312,10 +302,4 @@ export class Session implements Subscriber {
   #answer(event: Event): void {
     this.#line.reply(Batch.of(encode(event)));
   }
-}
-
-function forbidden(action: string, room: string): Refusal {
-  return new Refusal("forbidden", `You may not ${action} ${JSON.stringify(room)}.`, {
-    field: "room",
-  });
 }
