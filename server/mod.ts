@@ -58,7 +58,7 @@ export type {
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
-export type { Authorize } from "./rooms/hub.ts";
+export type { Authorize } from "./access/rights.ts";
 export type { Server } from "./server.ts";
 
 /** What an embedding program may bring besides options. */

@@ -14,7 +14,7 @@ import { Identity } from "../server/access/identity.ts";
 import { type Log, silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
 import { Hub } from "../server/rooms/hub.ts";
-import { post } from "../server/rooms/poster.ts";
+import { post } from "../server/rooms/post.ts";
 import { Session } from "../server/rooms/session.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { FaultyBroker } from "./support/faulty_broker.ts";
@@ -118,7 +118,7 @@ async function withThree(
 
 function say(hub: Hub, payload: string): Promise<unknown> {
   const person = hub.users.hold("ann");
-  return post(hub, { person, room: "lobby", payload, ref: undefined });
+  return post(hub, { user: person, room: "lobby", payload, ref: undefined });
 }
 
 for (const door of ["write", "queued"] as const) {

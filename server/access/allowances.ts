@@ -87,12 +87,12 @@ export class TokenBucket {
   }
 
   /** Gives back what was taken. */
-  give(cost: number): void {
+  giveBack(cost: number): void {
     this.#tokens = Math.min(this.#burst, this.#tokens + this.#cap(cost));
   }
 
   /** Lowers this bucket to what the other holds, if that is less. */
-  follow(other: TokenBucket): void {
+  lowerTo(other: TokenBucket): void {
     this.#fill();
     other.#fill();
     this.#tokens = Math.min(this.#tokens, other.#tokens);
@@ -136,8 +136,8 @@ export class TokenBuckets {
   }
 
   /** Whoever went by that other key goes on under this one, and has no more for it. */
-  follow(key: string, other: string): void {
-    if (this.#burst > 0) this.#of(key).follow(this.#of(other));
+  inherit(key: string, other: string): void {
+    if (this.#burst > 0) this.#of(key).lowerTo(this.#of(other));
   }
 
   #of(key: string): TokenBucket {

@@ -138,7 +138,7 @@ export class Source {
       if (wait === 0) continue;
       for (const taken of this.usages) {
         if (taken === usage) break;
-        taken.bucket.give(units);
+        taken.bucket.giveBack(units);
       }
       throw this.refusal("rate_limited", usage, "--address-rate", "asks for too much", wait);
     }

@@ -48,5 +48,5 @@ async function rooms(call: Call, hub: Hub): Promise<Response> {
   call.source.spend(COSTS.page);
   const user = readerOf(call, hub);
   const mayJoin = (room: string) => hub.context.authorize(user, "join", room);
-  return json(200, JSON.stringify({ rooms: await hub.occupied(MOST_ROOMS, mayJoin) }));
+  return json(200, JSON.stringify({ rooms: await hub.occupiedRooms(MOST_ROOMS, mayJoin) }));
 }

@@ -111,7 +111,7 @@ export class Hub {
   }
 
   /** The fullest of the rooms that somebody is in, on whichever node, and that may be told of. */
-  async occupied(most: number, mayBeTold: (room: string) => boolean): Promise<RoomSummary[]> {
+  async occupiedRooms(most: number, mayBeTold: (room: string) => boolean): Promise<RoomSummary[]> {
     const shared = await this.context.broker.members?.rooms(most);
     const rooms = shared ??
       [...this.#rooms.values()].map(({ name, memberCount }) => ({

@@ -33,7 +33,7 @@ export interface Subscriber extends Sender {
   /** An answer to what it asked: not dropped, however much is queued. */
   reply(frame: Batch): void;
   /** It could not be let in after all. */
-  expelled(room: Room, ref: string | undefined): void;
+  joinFailed(room: Room, ref: string | undefined): void;
 }
 
 /** What a room needs of the hub. */
@@ -249,7 +249,7 @@ export class Room {
       const { held } = place;
       place.held = undefined;
       this.leave(member, true);
-      member.expelled(this, ref);
+      member.joinFailed(this, ref);
       held?.refuse();
       return;
     }

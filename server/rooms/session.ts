@@ -25,7 +25,7 @@ import type { CloseCode } from "../protocol/tables.ts";
 import { parseCommand, parseJson, refOf } from "../protocol/parse.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "./hub.ts";
-import { Patience } from "./patience.ts";
+import { BadCommandAllowance } from "../access/bad_command_allowance.ts";
 import type { ConnectedUser } from "./user.ts";
 import type { Room, Subscriber } from "./room.ts";
 import { welcome } from "./welcome.ts";
@@ -48,7 +48,7 @@ export class Session implements Subscriber {
   readonly #batched: boolean;
   readonly #rooms = new Map<string, Room>();
   /** Made when it is needed: most connections listen. */
-  #patience: Patience | undefined;
+  #badCommands: BadCommandAllowance | undefined;
   #person: ConnectedUser;
   #ended = false;
 
@@ -88,7 +88,7 @@ export class Session implements Subscriber {
     this.#rooms.get(room)?.repeat(this, seq, event);
   }
 
-  expelled(room: Room, ref: string | undefined): void {
+  joinFailed(room: Room, ref: string | undefined): void {
     this.#rooms.delete(room.name);
     const refusal = new Refusal("unavailable", `Cannot join ${JSON.stringify(room.name)} now.`, {
       field: "room",
@@ -229,7 +229,7 @@ export class Session implements Subscriber {
     const old = this.#person;
     if (id === old.id) return;
     this.#person = this.#hub.users.hold(id, name);
-    this.#hub.allowances.follow(id, old.id); // being many people in turn is no way around it
+    this.#hub.allowances.inherit(id, old.id); // being many people in turn is no way around it
     for (const room of this.#rooms.values()) room.changeUser(this, old);
     this.#hub.users.release(old);
   }
@@ -267,7 +267,7 @@ export class Session implements Subscriber {
 
   #typing({ room, payload }: TypingCommand): void {
     this.#roomToSpeakIn(room);
-    this.#hub.typing.tell(room, this.#person.user, payload);
+    this.#hub.typing.set(room, this.#person.user, payload);
   }
 
   #roomToSpeakIn(name: string): Room {
@@ -295,8 +295,8 @@ export class Session implements Subscriber {
     }
     this.#answer(refusal.event(ref));
     const { options, now } = this.#hub.context;
-    this.#patience ??= new Patience(options.badCommands, now);
-    if (this.#patience.endsWith(refusal)) this.#line.close(1008);
+    this.#badCommands ??= new BadCommandAllowance(options.badCommands, now);
+    if (this.#badCommands.charge(refusal)) this.#line.close(1008);
   }
 
   #answer(event: Event): void {

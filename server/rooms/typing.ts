@@ -41,7 +41,7 @@ export class Typing {
    * An end is passed over only if the last that they heard was an end. With other nodes that cannot be
    * known here: a start may have been told there, so every end is passed on.
    */
-  tell(room: string, user: User, isTyping: boolean): void {
+  set(room: string, user: User, isTyping: boolean): void {
     const key = keyOf(room, user);
     const state = this.#states.get(key);
     const now = this.#context.now();
@@ -63,7 +63,7 @@ export class Typing {
   end(room: string, user: User): void {
     if (!this.#states.get(keyOf(room, user))?.isTyping) return;
     try {
-      this.tell(room, user, false);
+      this.set(room, user, false);
     } catch (thrown) {
       this.#context.log.warn("signal failed", { room, reason: reason(thrown) });
     }

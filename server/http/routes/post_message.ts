@@ -7,7 +7,7 @@
 import { COSTS } from "../../access/allowances.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
-import { post } from "../../rooms/poster.ts";
+import { post } from "../../rooms/post.ts";
 import { readJson } from "../body.ts";
 import { json } from "../json.ts";
 import type { Call } from "../router.ts";
@@ -22,7 +22,7 @@ export async function postMessage(call: Call, hub: Hub, writers: Writers): Promi
   const { seq, event, repeated } = await writers.as(
     call,
     writer,
-    (person) => post(hub, { person, room: call.room, payload, ref }),
+    (person) => post(hub, { user: person, room: call.room, payload, ref }),
   );
   // Relative to the request (RFC 9110 §10.2.2), so that it is right behind a proxy that adds a prefix.
   const location = `messages?after=${seq - 1}&limit=1`;

@@ -21,7 +21,7 @@ export async function postTyping(call: Call, hub: Hub, writers: Writers): Promis
     call,
     // A guest who is the same next time, for the end must be by the one who began.
     { user: user ?? writers.guest(call, "typing"), name },
-    (person) => hub.typing.tell(room, person.user, payload),
+    (person) => hub.typing.set(room, person.user, payload),
   );
   return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });
 }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Clock, TokenBucket } from "../access/allowances.ts";
+import { type Clock, TokenBucket } from "./allowances.ts";
 import { type ErrorCode, ERRORS } from "../protocol/tables.ts";
 import type { Refusal } from "../protocol/refusal.ts";
 
@@ -17,7 +17,7 @@ const FORGIVEN_SECONDS = 10;
 /** How long a command may be under way, at most; and never more than half of the wait. */
 const UNDER_WAY_MS = 1000;
 
-export class Patience {
+export class BadCommandAllowance {
   readonly #bucket: TokenBucket;
   readonly #now: Clock;
   #toldAt = -Infinity;
@@ -29,7 +29,7 @@ export class Patience {
   }
 
   /** Counts a refusal, and says whether it was one too many. */
-  endsWith(refusal: Refusal): boolean {
+  charge(refusal: Refusal): boolean {
     if (refusal.code === "rate_limited" && this.#isUnderWay(refusal.retryAfterMs ?? 0)) {
       return false;
     }

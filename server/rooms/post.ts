@@ -11,7 +11,7 @@ import type { ConnectedUser } from "./user.ts";
 import type { Sender } from "./pending.ts";
 
 export interface Posting {
-  readonly person: ConnectedUser;
+  readonly user: ConnectedUser;
   readonly room: string;
   readonly payload: string;
   readonly ref: string | undefined;
@@ -31,19 +31,19 @@ export interface Posted {
  *
  * @throws {Refusal} `unavailable` if it was not stored, as far as we know.
  */
-export function post(hub: Hub, { person, room, payload, ref }: Posting): Promise<Posted> {
+export function post(hub: Hub, { user, room, payload, ref }: Posting): Promise<Posted> {
   const { promise, resolve, reject } = Promise.withResolvers<Posted>();
   const sender: Sender = {
-    user: person,
+    user: user,
     stored: (_room, seq, event, repeated) => resolve({ seq, event, repeated }),
     refuse: (refusal: Refusal) => reject(refusal),
   };
   hub.queue({
     room,
-    userId: person.id,
+    userId: user.id,
     ref,
     head: messageHead("chat", room),
-    rest: chatRest(person.json, payload, ref),
+    rest: chatRest(user.json, payload, ref),
     sender,
     receipt: true,
   });
