@@ -149,7 +149,7 @@ export class Server implements AsyncDisposable {
    */
   async check(): Promise<void> {
     let ticked = false;
-    await within(TICK_MS, this.#hub.ticked().then(() => ticked = true));
+    await within(TICK_MS, this.#hub.tick.next().then(() => ticked = true));
     if (!ticked) throw new Error("The tick has stopped.");
     await this.#parts.broker.check();
   }
@@ -239,7 +239,7 @@ export class Server implements AsyncDisposable {
     this.#gate.close();
     const failed = (thrown: unknown) =>
       this.#parts.log.error("stop failed", { reason: reason(thrown) });
-    await within(COMMIT_MS, this.#hub.drain()).catch(failed);
+    await within(COMMIT_MS, this.#hub.tick.drain()).catch(failed);
     const { returnSeconds } = this.#parts.options;
     for (const connection of [...this.#connections]) {
       // Each its own moment, so that they do not all come back in the same one.

@@ -183,7 +183,7 @@ Deno.test("a tick survives a broker and a sender that throw", async () => {
     };
     const rest = `"from":${person.json},"payload":"x"`;
     const head = '{"type":"chat","room":"lobby","seq":';
-    hub.queue({ room: "lobby", userId: "bob", ref: undefined, head, rest, sender, receipt: true });
+    hub.tick.queue({ room: "lobby", userId: "bob", ref: undefined, head, rest, sender, receipt: true });
     await say(hub, "after that");
     await until(() => first.written.some((event) => event.includes("after that")), "the message");
     assert(!first.written.some((event) => event.includes("lost")));

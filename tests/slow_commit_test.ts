@@ -29,11 +29,11 @@ for (const [tookMs, logged] of [[1500, 1], [900, 0]] as const) {
     const posted = ["one", "two"].map((payload) =>
       post(hub, { user: person, room: "lobby", payload, ref: undefined })
     );
-    await hub.ticked(); // it has begun
+    await hub.tick.next(); // it has begun
     now += tookMs;
     go();
     await Promise.all(posted);
-    await hub.drain();
+    await hub.tick.drain();
     const line: [string, Facts] = ["slow commit", { messages: 2, milliseconds: tookMs }];
     assertEquals(lines, Array.from({ length: logged }, () => line));
     hub.close();

@@ -38,7 +38,7 @@ export function post(hub: Hub, { user, room, payload, ref }: Posting): Promise<P
     stored: (_room, seq, event, repeated) => resolve({ seq, event, repeated }),
     refuse: (refusal: Refusal) => reject(refusal),
   };
-  hub.queue({
+  hub.tick.queue({
     room,
     userId: user.id,
     ref,

@@ -1,8 +1,9 @@
 /**
- * One client's conversation: its person, its rooms, its patience; every command is carried out here, by
- * one switch. It speaks in typed commands and encoded events, and leaves bytes to its connection.
+ * A session is one connection's conversation: its user, its rooms and its commands. It takes text from
+ * the connection and gives it encoded events.
  *
- * Nothing thrown leaves a session: what a client provoked costs that client an `error`.
+ * Nothing is thrown out of {@linkcode Session.receive}: what a client provokes is answered to that
+ * client with an `error`.
  *
  * @module
  */
@@ -16,158 +17,140 @@ import type {
   Cursor,
   CustomCommand,
   Event,
-  HelloCommand,
   TypingCommand,
   User,
 } from "../protocol/messages.ts";
 import { chatRest, encode, refTail } from "../protocol/encode.ts";
-import type { CloseCode } from "../protocol/tables.ts";
 import { parseCommand, parseJson, refOf } from "../protocol/parse.ts";
 import { Refusal } from "../protocol/refusal.ts";
+import type { ClientConnection, Subscriber } from "./feed.ts";
 import type { Hub } from "./hub.ts";
 import { BadCommandAllowance } from "../access/bad_command_allowance.ts";
 import type { ConnectedUser } from "./user.ts";
-import type { Room, Subscriber } from "./room.ts";
+import type { Room } from "./room.ts";
 import { welcome } from "./welcome.ts";
 
-/** What a session needs of its connection. */
-export interface SessionConnection {
-  /** Whether it takes more now. If not, the session hears {@linkcode Session.drained} later. */
-  readonly ready: boolean;
-  /** Queues a frame, to be written at the end of this turn. */
-  send(frame: Batch): void;
-  /** The same for an answer, which goes out even if much is queued; a connection that is far over is dropped. */
-  reply(frame: Batch): void;
-  close(code: CloseCode): void;
-}
+/** When a client may try to join a room again whose log could not be read. */
+const RETRY_MS = 1000;
 
 export class Session implements Subscriber {
+  readonly connection: ClientConnection;
   readonly #hub: Hub;
-  readonly #line: SessionConnection;
   readonly #source: Source;
-  readonly #batched: boolean;
+  readonly #isBatched: boolean;
   readonly #rooms = new Map<string, Room>();
-  /** Made when it is needed: most connections listen. */
+  /** Made at the first refusal: most connections never meet one. */
   #badCommands: BadCommandAllowance | undefined;
-  #person: ConnectedUser;
-  #ended = false;
+  #user: ConnectedUser;
+  #hasEnded = false;
 
-  /** @param batched whether a frame may hold an array of commands. */
-  constructor(hub: Hub, line: SessionConnection, source: Source, batched: boolean) {
-    const { identity } = hub.context;
+  /** @param isBatched whether a frame may hold an array of commands. */
+  constructor(hub: Hub, connection: ClientConnection, source: Source, isBatched: boolean) {
+    this.connection = connection;
     this.#hub = hub;
-    this.#line = line;
     this.#source = source;
-    this.#batched = batched;
-    this.#person = hub.users.hold(identity.newId());
+    this.#isBatched = isBatched;
+    this.#user = hub.users.hold(hub.context.identity.newId());
   }
 
   get user(): ConnectedUser {
-    return this.#person;
+    return this.#user;
   }
 
-  get ready(): boolean {
-    return this.#line.ready;
+  /** Carries out one frame from the client. */
+  receive(text: string): void {
+    if (this.#hasEnded) return;
+    if (this.#isBatched) this.#hub.tick.countFrame();
+    try {
+      const cost = this.#source.costOfText(text);
+      const value = this.#parse(text, cost);
+      if (!Array.isArray(value) || !this.#isBatched) return this.#take(value, cost);
+      if (value.length === 0) {
+        throw new Refusal("bad_command", "A frame must hold at least one command.");
+      }
+      for (const item of value) this.#take(item, cost / value.length);
+    } catch (thrown) {
+      this.#answerFailure(thrown, undefined);
+    }
   }
 
-  send(frame: Batch): void {
-    this.#line.send(frame);
+  /** Joins a plain client to the room that its URL names. */
+  enter(room: string, name: string | undefined): void {
+    try {
+      if (name !== undefined) this.#user.rename(name);
+      this.join(room);
+    } catch (thrown) {
+      this.#answerFailure(thrown, undefined);
+    }
   }
 
-  reply(frame: Batch): void {
-    this.#line.reply(frame);
+  /**
+   * Continues as the user of the token, takes the name, and sends `welcome`.
+   *
+   * @throws {Refusal} `unauthorized`
+   */
+  hello(token: string | undefined, name: string | undefined): void {
+    if (token !== undefined) this.#become(this.#hub.context.identity.userOf(token));
+    if (name !== undefined) this.#user.rename(name);
+    this.#answer(welcome(this.#hub.context, this.#user.user));
   }
 
-  /** @param room that was refused, where no `ref` tells. */
+  /**
+   * Joins a room.
+   *
+   * @param ref of the `join`, for an error that comes later.
+   * @throws {Refusal} `forbidden`, `too_many_rooms`, `room_full`
+   */
+  join(name: string, since?: Cursor, ref?: string): void {
+    this.#hub.rights.assertCanJoin(this.#user.user, name);
+    const max = this.#hub.context.options.maxRoomsPerConnection;
+    if (max > 0 && this.#rooms.size >= max && !this.#rooms.has(name)) {
+      const sentence = `Cannot join ${JSON.stringify(name)}: a connection may be in ${max} rooms.`;
+      throw new Refusal("too_many_rooms", sentence, { field: "room" });
+    }
+    const room = this.#hub.room(name, this.#source);
+    room.join(this, since, ref);
+    this.#rooms.set(name, room);
+  }
+
+  /** @param room the room that was refused, where no `ref` says it. */
   refuse(refusal: Refusal, ref?: string, room?: string): void {
-    if (this.#ended) return;
+    if (this.#hasEnded) return;
     this.#answer({ ...refusal.event(ref), ...(room !== undefined && { room }) });
   }
 
   stored(room: string, seq: number, event: string): void {
-    this.#rooms.get(room)?.repeat(this, seq, event);
+    this.#rooms.get(room)?.feed.repeat(this, seq, event);
   }
 
-  joinFailed(room: Room, ref: string | undefined): void {
-    this.#rooms.delete(room.name);
-    const refusal = new Refusal("unavailable", `Cannot join ${JSON.stringify(room.name)} now.`, {
-      field: "room",
-      retryAfterMs: 1000,
-    });
-    this.refuse(refusal, ref, room.name);
+  joinFailed(room: string, ref: string | undefined): void {
+    this.#rooms.delete(room);
+    const sentence = `Cannot join ${JSON.stringify(room)}: its log cannot be read now.`;
+    const more = { field: "room", retryAfterMs: RETRY_MS };
+    this.refuse(new Refusal("unavailable", sentence, more), ref, room);
   }
 
-  /** One frame from the client. */
-  receive(text: string): void {
-    if (this.#ended) return;
-    if (this.#batched) this.#hub.countFrame();
-    try {
-      const cost = this.#source.costOfText(text);
-      const value = this.#parse(text, cost);
-      if (!Array.isArray(value) || !this.#batched) return this.#take(value, cost);
-      if (value.length === 0) throw new Refusal("bad_command", "An array of no commands.");
-      for (const item of value) this.#take(item, cost / value.length);
-    } catch (thrown) {
-      this.#complain(thrown, undefined);
-    }
-  }
-
-  /** Says for a plain client what its address says: who it is and where it goes. */
-  enter(room: string, name: string | undefined): void {
-    try {
-      if (name !== undefined) this.#person.rename(name);
-      this.#join(room);
-    } catch (thrown) {
-      this.#complain(thrown, undefined);
-    }
-  }
-
-  /**
-   * Says for a client that can only listen who it is.
-   *
-   * @throws {Refusal} `unauthorized`, or if that name may not be taken.
-   */
-  introduce(token: string | undefined, name: string | undefined): void {
-    this.#hello({
-      type: "hello",
-      ...(token !== undefined && { token }),
-      ...(name !== undefined && { name }),
-    });
-  }
-
-  /**
-   * Enters a room for a client that can only listen.
-   *
-   * @throws {Refusal} if it may not.
-   */
-  follow(room: string, since: Cursor | undefined): void {
-    this.#join(room, since);
-  }
-
-  /** The connection takes more again. */
+  /** Goes on with all rooms: the connection takes more again. */
   drained(): void {
-    for (const room of this.#rooms.values()) room.drained(this);
+    for (const room of this.#rooms.values()) room.feed.drained(this);
   }
 
-  /** The connection is gone. May be called more than once. */
+  /** Leaves all rooms: the connection is gone. May be called more than once. */
   end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    for (const room of this.#rooms.values()) this.#leaveForGood(room);
-    this.#rooms.clear();
-    this.#hub.users.release(this.#person);
-  }
-
-  /** Leaves a room because the connection is gone. What fails there must not keep it in the others. */
-  #leaveForGood(room: Room): void {
-    try {
-      room.leave(this, false);
-    } catch (thrown) {
-      this.#hub.context.log.error("leave failed", { room: room.name, reason: reason(thrown) });
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    for (const room of this.#rooms.values()) {
+      try {
+        room.leave(this, false);
+      } catch (thrown) { // must not keep it in the other rooms
+        this.#hub.context.log.error("leave failed", { room: room.name, reason: reason(thrown) });
+      }
     }
+    this.#rooms.clear();
+    this.#hub.users.release(this.#user);
   }
 
-  /** @param cost what the text costs its address: what is no JSON costs as much as a command. */
+  /** @param cost of the text for its address. What is no JSON costs a command besides. */
   #parse(text: string, cost: number): unknown {
     try {
       return parseJson(text);
@@ -177,21 +160,21 @@ export class Session implements Subscriber {
     }
   }
 
-  /** @param cost what the command costs its address for its length. */
+  /** @param cost of the command's length for its address. */
   #take(value: unknown, cost: number): void {
-    if (this.#ended) return;
+    if (this.#hasEnded) return;
     let ref: string | undefined;
     try {
       this.#source.spend(costOf(value) + cost);
       const command = parseCommand(value);
       ref = command.ref;
-      const wait = this.#hub.allowances.take(this.#person.id);
+      const wait = this.#hub.allowances.take(this.#user.id);
       if (wait > 0) {
         throw new Refusal("rate_limited", "Too many messages. Slow down.", { retryAfterMs: wait });
       }
       this.#carryOut(command);
     } catch (thrown) {
-      this.#complain(thrown, ref ?? refOf(value));
+      this.#answerFailure(thrown, ref ?? refOf(value));
     }
   }
 
@@ -204,47 +187,28 @@ export class Session implements Subscriber {
       case "typing":
         return this.#typing(command);
       case "join":
-        return this.#join(command.room, command.since, command.ref);
+        return this.join(command.room, command.since, command.ref);
       case "leave":
         return this.#leave(command.room);
       case "hello":
-        return this.#hello(command);
+        return this.hello(command.token, command.name);
       case "rename":
-        return this.#person.rename(command.name);
+        return this.#user.rename(command.name);
       case "pong":
         return;
+      default:
+        command satisfies never;
     }
-  }
-
-  #hello({ name, token }: HelloCommand): void {
-    if (token !== undefined) {
-      this.#become(this.#hub.context.identity.userOf(token));
-    }
-    if (name !== undefined) this.#person.rename(name);
-    this.#answer(welcome(this.#hub.context, this.#person.user));
   }
 
   /** Continues as that user, in all rooms. */
   #become({ id, name }: User): void {
-    const old = this.#person;
-    if (id === old.id) return;
-    this.#person = this.#hub.users.hold(id, name);
-    this.#hub.allowances.inherit(id, old.id); // being many people in turn is no way around it
-    for (const room of this.#rooms.values()) room.changeUser(this, old);
-    this.#hub.users.release(old);
-  }
-
-  #join(name: string, since?: Cursor, ref?: string): void {
-    this.#hub.rights.assertCanJoin(this.#person.user, name);
-    const most = this.#hub.context.options.maxRoomsPerConnection;
-    if (most > 0 && this.#rooms.size >= most && !this.#rooms.has(name)) {
-      throw new Refusal("too_many_rooms", `One connection may be in ${most} rooms.`, {
-        field: "room",
-      });
-    }
-    const room = this.#hub.room(name, this.#source);
-    room.join(this, since, ref);
-    this.#rooms.set(name, room);
+    const previous = this.#user;
+    if (id === previous.id) return;
+    this.#user = this.#hub.users.hold(id, name);
+    this.#hub.allowances.inherit(id, previous.id); // a change of user is no way to a new allowance
+    for (const room of this.#rooms.values()) room.changeUser(this, previous);
+    this.#hub.users.release(previous);
   }
 
   #leave(name: string): void {
@@ -253,39 +217,39 @@ export class Session implements Subscriber {
   }
 
   #chat({ room, payload, ref }: ChatCommand): void {
-    const rest = chatRest(this.#person.json, payload, ref);
+    const rest = chatRest(this.#user.json, payload, ref);
     this.#roomToSpeakIn(room).publish(this, "chat", rest, ref);
   }
 
   #custom({ room, name, payload, ref, durable }: CustomCommand): void {
     const target = this.#roomToSpeakIn(room);
-    const rest = `"name":${JSON.stringify(name)},"from":${this.#person.json},` +
+    const rest = `"name":${JSON.stringify(name)},"from":${this.#user.json},` +
       `"payload":${JSON.stringify(payload)}${refTail(ref)}`;
     if (durable) return target.publish(this, "custom", rest, ref);
-    this.#hub.signal(room, { event: `{"type":"custom","room":${JSON.stringify(room)},${rest}` });
+    const event = `{"type":"custom","room":${JSON.stringify(room)},${rest}`;
+    this.#hub.context.broker.signal(room, { event });
   }
 
   #typing({ room, payload }: TypingCommand): void {
     this.#roomToSpeakIn(room);
-    this.#hub.typing.set(room, this.#person.user, payload);
+    this.#hub.typing.set(room, this.#user.user, payload);
   }
 
   #roomToSpeakIn(name: string): Room {
     const room = this.#roomOf(name);
-    this.#hub.rights.assertCanSpeak(this.#person.user, name);
+    this.#hub.rights.assertCanSpeak(this.#user.user, name);
     return room;
   }
 
   #roomOf(name: string): Room {
     const room = this.#rooms.get(name);
     if (room !== undefined) return room;
-    throw new Refusal("not_in_room", `You are not in ${JSON.stringify(name)}; join it first.`, {
-      field: "room",
-    });
+    const sentence = `You are not in ${JSON.stringify(name)}. Join it first.`;
+    throw new Refusal("not_in_room", sentence, { field: "room" });
   }
 
-  /** Tells the client what went wrong, and ends it when it has gone wrong too often. */
-  #complain(thrown: unknown, ref: string | undefined): void {
+  /** Tells the client why its command failed, and closes it when too many have. */
+  #answerFailure(thrown: unknown, ref: string | undefined): void {
     let refusal: Refusal;
     if (thrown instanceof Refusal) {
       refusal = thrown;
@@ -296,10 +260,10 @@ export class Session implements Subscriber {
     this.#answer(refusal.event(ref));
     const { options, now } = this.#hub.context;
     this.#badCommands ??= new BadCommandAllowance(options.badCommands, now);
-    if (this.#badCommands.charge(refusal)) this.#line.close(1008);
+    if (this.#badCommands.charge(refusal)) this.connection.close(1008);
   }
 
   #answer(event: Event): void {
-    this.#line.reply(Batch.of(encode(event)));
+    this.connection.reply(Batch.of(encode(event)));
   }
 }

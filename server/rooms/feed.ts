@@ -1,0 +1,313 @@
+/**
+ * The feed brings each subscriber of a room to the head of the log and keeps it there. A subscriber is
+ * live, and is written to as messages are committed; or behind, and is sent the log page by page until
+ * it has reached the head. Joining, resuming and catching up after a slow network are the same act, and
+ * `#catchUp` is the one piece of code for it.
+ *
+ * @module
+ */
+import type { Broker, LogState, Signal } from "../broker/broker.ts";
+import { epochOf, markOf } from "../broker/epoch.ts";
+import { Batch, cut, type Page } from "../broker/page.ts";
+import { type Log, reason } from "../log.ts";
+import type { Options } from "../options.ts";
+import type { Cursor } from "../protocol/messages.ts";
+import { type CloseCode, MAX_LISTED } from "../protocol/tables.ts";
+import { HeldMessages, type Pending, type Sender } from "./pending.ts";
+import type { Presence } from "./presence.ts";
+import { Tail } from "./tail.ts";
+
+/** The part of a connection that rooms and sessions use. */
+export interface ClientConnection {
+  /** Whether it takes more now. If not, it tells its session when it does again. */
+  readonly ready: boolean;
+  /** Queues a batch, to be written at the end of this turn. */
+  send(batch: Batch): void;
+  /**
+   * Queues an answer to what the client asked. It goes out even if much is queued, but a client that
+   * asks and asks without reading is closed.
+   */
+  reply(batch: Batch): void;
+  close(code: CloseCode): void;
+}
+
+/** What a room needs of a session. */
+export interface Subscriber extends Sender {
+  readonly connection: ClientConnection;
+  /** Tells the client that the join which it sent with that `ref` failed. */
+  joinFailed(room: string, ref: string | undefined): void;
+}
+
+/** What a feed needs of its room. */
+export interface FeedContext {
+  readonly broker: Broker;
+  readonly options: Options;
+  readonly log: Log;
+  readonly presence: Presence;
+  queue(pending: Pending): void;
+  /** Makes a subscriber leave that could not be let in, and tells it. */
+  joinFailed(subscriber: Subscriber, ref: string | undefined): void;
+}
+
+/** How far a subscriber is that is behind. */
+interface Progress {
+  /** The last `seq` that it was sent. */
+  seq: number;
+  /** True until its first page: it had no cursor, so that page may start at any `seq`. */
+  isFresh: boolean;
+  /** A page is being read for it, or it is not let in yet. */
+  isBusy: boolean;
+  /** What it said before it was let in; `undefined` from then on. */
+  held?: HeldMessages | undefined;
+}
+
+/** The size of a page, in characters and in messages. */
+const PAGE_CHARS = 65_536;
+const PAGE_MESSAGES = 256;
+/** How long to wait when the log could not be read. */
+const RETRY_MS = 1000;
+
+export class Feed {
+  readonly #room: string;
+  readonly #context: FeedContext;
+  readonly #live = new Set<Subscriber>();
+  readonly #behind = new Map<Subscriber, Progress>();
+  readonly #tail: Tail;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #epoch = "";
+  #head = 0;
+  /** Settles when the broker has said where the log stands. */
+  #opened: Promise<void> | undefined;
+
+  constructor(room: string, context: FeedContext) {
+    this.#room = room;
+    this.#context = context;
+    this.#tail = new Tail(context.options.tailBytes);
+  }
+
+  /** The number of subscribers. */
+  get size(): number {
+    return this.#live.size + this.#behind.size;
+  }
+
+  has(subscriber: Subscriber): boolean {
+    return this.#live.has(subscriber) || this.#behind.has(subscriber);
+  }
+
+  /**
+   * Sends a subscriber `joined`, then what it missed or the recent messages, then each new message. One
+   * that has joined already starts again from the cursor.
+   */
+  add(subscriber: Subscriber, since: Cursor | undefined, ref: string | undefined): void {
+    const { held = new HeldMessages() } = this.#behind.get(subscriber) ?? {};
+    const progress: Progress = { seq: 0, isFresh: true, isBusy: true, held };
+    this.#live.delete(subscriber);
+    this.#behind.set(subscriber, progress);
+    void this.#admit(subscriber, progress, since, ref);
+  }
+
+  /**
+   * Removes a subscriber. What it said before it was let in is still stored.
+   *
+   * @returns whether it was there.
+   */
+  delete(subscriber: Subscriber): boolean {
+    const progress = this.#behind.get(subscriber);
+    const wasThere = this.#live.delete(subscriber) || this.#behind.delete(subscriber);
+    if (progress !== undefined) this.#release(progress);
+    return wasThere;
+  }
+
+  /** Returns what collects a subscriber's messages while it is not let in yet. */
+  heldFor(subscriber: Subscriber): HeldMessages | undefined {
+    return this.#behind.get(subscriber)?.held;
+  }
+
+  /** Sends new messages to all who are live. */
+  deliver(page: Page): void {
+    const before = this.#head;
+    if (page.last <= before) return;
+    this.#head = page.last;
+    this.#tail.push(page);
+    for (const subscriber of this.#live) {
+      const { connection } = subscriber;
+      if (connection.ready) {
+        connection.send(page.batch);
+      } else {
+        this.#live.delete(subscriber);
+        this.#behind.set(subscriber, { seq: before, isFresh: false, isBusy: false });
+      }
+    }
+  }
+
+  /** Starts all subscribers afresh: the log was lost, or goes on elsewhere. */
+  replaceLog(state: LogState): void {
+    this.#epoch = epochOf(state, this.#room);
+    this.#head = state.head;
+    this.#tail.clear();
+    for (const subscriber of [...this.#live, ...this.#behind.keys()]) {
+      this.#live.delete(subscriber);
+      const { held } = this.#behind.get(subscriber) ?? {};
+      const progress: Progress = { seq: 0, isFresh: true, isBusy: false, held };
+      this.#behind.set(subscriber, progress);
+      this.#start(subscriber, progress, undefined);
+      void this.#catchUp(subscriber, progress);
+    }
+  }
+
+  /** Sends an ephemeral event to all who can take it. */
+  relay({ event, exceptUserId }: Signal): void {
+    this.sendToReady(Batch.of(event), exceptUserId);
+  }
+
+  /** Sends a batch to all who were sent `joined` and are ready, also while they catch up. */
+  sendToReady(batch: Batch, exceptUserId?: string): void {
+    const send = ({ user, connection }: Subscriber) => {
+      if (user.id !== exceptUserId && connection.ready) connection.send(batch);
+    };
+    this.#live.forEach(send);
+    for (const [subscriber, { held }] of this.#behind) if (held === undefined) send(subscriber);
+  }
+
+  /** Goes on with a subscriber whose connection takes more again. */
+  drained(subscriber: Subscriber): void {
+    const progress = this.#behind.get(subscriber);
+    if (progress !== undefined) void this.#catchUp(subscriber, progress);
+  }
+
+  /**
+   * Answers a subscriber that sent a message again with the original. One that is behind the original
+   * gets it in its turn.
+   */
+  repeat(subscriber: Subscriber, seq: number, event: string): void {
+    const progress = this.#behind.get(subscriber);
+    if (progress === undefined || progress.seq >= seq) {
+      subscriber.connection.reply(Batch.of(event));
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#retryTimer);
+  }
+
+  async #admit(
+    subscriber: Subscriber,
+    progress: Progress,
+    since: Cursor | undefined,
+    ref: string | undefined,
+  ): Promise<void> {
+    try {
+      await (this.#opened ??= this.#open());
+      const recovered = since !== undefined && await this.#holdsAllSince(since);
+      if (this.#behind.get(subscriber) !== progress) return;
+      this.#start(subscriber, progress, recovered ? since : undefined);
+    } catch (thrown) {
+      this.#context.log.warn("join failed", { room: this.#room, reason: reason(thrown) });
+      if (this.#behind.get(subscriber) !== progress) return;
+      const { held } = progress;
+      progress.held = undefined;
+      this.#context.joinFailed(subscriber, ref);
+      held?.refuse();
+      return;
+    }
+    progress.isBusy = false;
+    await this.#catchUp(subscriber, progress);
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const state = await this.#context.broker.open(this.#room);
+      this.#epoch = epochOf(state, this.#room);
+      // What was committed while the answer was on its way has been delivered already.
+      this.#head = Math.max(this.#head, state.head);
+    } catch (thrown) {
+      this.#opened = undefined;
+      throw thrown;
+    }
+  }
+
+  /** Says whether the log still holds everything after a cursor. */
+  async #holdsAllSince({ epoch, seq }: Cursor): Promise<boolean> {
+    if (seq > this.#head) await this.#context.broker.catchUpTo?.(this.#room, seq);
+    if (seq > this.#head || !await this.#isSameLog(epoch, seq)) return false;
+    return seq === this.#head || (await this.#read(seq))?.first === seq + 1;
+  }
+
+  /** Says whether what a client was sent up to `seq` under that epoch is what the log holds now. */
+  async #isSameLog(epoch: string, seq: number): Promise<boolean> {
+    if (epoch === this.#epoch) return true;
+    const mark = markOf(epoch, this.#epoch);
+    if (mark === undefined) return false;
+    return await this.#context.broker.vouches?.(this.#room, mark, seq) ?? false;
+  }
+
+  /** Sends `joined`, and sets the subscriber to its cursor or before the recent messages. */
+  #start(subscriber: Subscriber, progress: Progress, since: Cursor | undefined): void {
+    const { presence, options } = this.#context;
+    progress.seq = since?.seq ?? Math.max(0, this.#head - options.recentMessages);
+    progress.isFresh = since === undefined;
+    subscriber.connection.reply(Batch.of(
+      `{"type":"joined","room":${JSON.stringify(this.#room)},"epoch":${
+        JSON.stringify(this.#epoch)
+      },` +
+        `"seq":${this.#head},"recovered":${since !== undefined},` +
+        `"members":${presence.list(MAX_LISTED)},"memberCount":${presence.count}}`,
+    ));
+    this.#release(progress);
+  }
+
+  /** Queues what a subscriber said before it was let in. */
+  #release(progress: Progress): void {
+    const { held } = progress;
+    progress.held = undefined;
+    held?.release((pending) => this.#context.queue(pending));
+  }
+
+  /** Sends page after page to a subscriber that is behind, until it is live or takes no more for now. */
+  async #catchUp(subscriber: Subscriber, progress: Progress): Promise<void> {
+    if (progress.isBusy) return;
+    progress.isBusy = true;
+    try {
+      while (this.#behind.get(subscriber) === progress && subscriber.connection.ready) {
+        if (progress.seq >= this.#head) {
+          this.#behind.delete(subscriber);
+          this.#live.add(subscriber);
+          return;
+        }
+        const head = this.#head;
+        const page = await this.#read(progress.seq);
+        if (this.#behind.get(subscriber) !== progress) return;
+        if (!progress.isFresh && page?.first !== progress.seq + 1) {
+          this.#start(subscriber, progress, undefined); // the log was pruned past its cursor
+          continue;
+        }
+        if (page !== undefined) subscriber.connection.send(page.batch);
+        // No page: there is nothing up to where the head was when it was read. It may have moved since.
+        progress.seq = page?.last ?? head;
+        progress.isFresh = false;
+      }
+    } catch (thrown) {
+      this.#context.log.warn("history unreadable", { room: this.#room, reason: reason(thrown) });
+      // If the subscriber left meanwhile, or the server is stopping, nothing waits for another try.
+      if (this.#behind.get(subscriber) !== progress) return;
+      this.#retryTimer ??= setTimeout(() => this.#retry(), RETRY_MS);
+    } finally {
+      progress.isBusy = false;
+    }
+  }
+
+  #retry(): void {
+    this.#retryTimer = undefined;
+    for (const [subscriber, progress] of this.#behind) void this.#catchUp(subscriber, progress);
+  }
+
+  async #read(after: number): Promise<Page | undefined> {
+    const page = this.#tail.after(after, PAGE_CHARS) ??
+      await this.#context.broker.read(this.#room, {
+        after,
+        limit: PAGE_MESSAGES,
+        chars: PAGE_CHARS,
+      });
+    return page && cut(page, after, this.#head);
+  }
+}
