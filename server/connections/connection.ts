@@ -12,9 +12,9 @@
 import { Batch } from "../broker/page.ts";
 import { reason as reasonOf } from "../log.ts";
 import type { CloseCode } from "../protocol/tables.ts";
-import type { ClientConnection } from "../rooms/feed.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { Session } from "../rooms/session.ts";
+import type { ClientConnection } from "../rooms/subscriber.ts";
 import type { Outbox } from "../rooms/tick.ts";
 import type { Drainable, DrainMonitor } from "./drain_monitor.ts";
 

@@ -7,36 +7,15 @@
  * @module
  */
 import type { Broker, LogState, Signal } from "../broker/broker.ts";
-import { epochOf, markOf } from "../broker/epoch.ts";
-import { Batch, cut, type Page } from "../broker/page.ts";
+import { Batch, type Page } from "../broker/page.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
 import type { Cursor } from "../protocol/messages.ts";
-import { type CloseCode, MAX_LISTED } from "../protocol/tables.ts";
-import { HeldMessages, type Pending, type Sender } from "./pending.ts";
+import { MAX_LISTED } from "../protocol/tables.ts";
+import { HeldMessages, type Pending } from "./pending.ts";
 import type { Presence } from "./presence.ts";
-import { Tail } from "./tail.ts";
-
-/** The part of a connection that rooms and sessions use. */
-export interface ClientConnection {
-  /** Whether it takes more now. If not, it tells its session when it does again. */
-  readonly ready: boolean;
-  /** Queues a batch, to be written at the end of this turn. */
-  send(batch: Batch): void;
-  /**
-   * Queues an answer to what the client asked. It goes out even if much is queued, but a client that
-   * asks and asks without reading is closed.
-   */
-  reply(batch: Batch): void;
-  close(code: CloseCode): void;
-}
-
-/** What a room needs of a session. */
-export interface Subscriber extends Sender {
-  readonly connection: ClientConnection;
-  /** Tells the client that the join which it sent with that `ref` failed. */
-  joinFailed(room: string, ref: string | undefined): void;
-}
+import { RoomLog } from "./room_log.ts";
+import type { Subscriber } from "./subscriber.ts";
 
 /** What a feed needs of its room. */
 export interface FeedContext {
@@ -45,7 +24,7 @@ export interface FeedContext {
   readonly log: Log;
   readonly presence: Presence;
   queue(pending: Pending): void;
-  /** Makes a subscriber leave that could not be let in, and tells it. */
+  /** Removes a subscriber that could not be let in, and tells it. */
   joinFailed(subscriber: Subscriber, ref: string | undefined): void;
 }
 
@@ -61,9 +40,6 @@ interface Progress {
   held?: HeldMessages | undefined;
 }
 
-/** The size of a page, in characters and in messages. */
-const PAGE_CHARS = 65_536;
-const PAGE_MESSAGES = 256;
 /** How long to wait when the log could not be read. */
 const RETRY_MS = 1000;
 
@@ -72,17 +48,13 @@ export class Feed {
   readonly #context: FeedContext;
   readonly #live = new Set<Subscriber>();
   readonly #behind = new Map<Subscriber, Progress>();
-  readonly #tail: Tail;
+  readonly #log: RoomLog;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
-  #epoch = "";
-  #head = 0;
-  /** Settles when the broker has said where the log stands. */
-  #opened: Promise<void> | undefined;
 
   constructor(room: string, context: FeedContext) {
     this.#room = room;
     this.#context = context;
-    this.#tail = new Tail(context.options.tailBytes);
+    this.#log = new RoomLog(room, context.broker, context.options.tailBytes);
   }
 
   /** The number of subscribers. */
@@ -125,10 +97,9 @@ export class Feed {
 
   /** Sends new messages to all who are live. */
   deliver(page: Page): void {
-    const before = this.#head;
+    const before = this.#log.head;
     if (page.last <= before) return;
-    this.#head = page.last;
-    this.#tail.push(page);
+    this.#log.push(page);
     for (const subscriber of this.#live) {
       const { connection } = subscriber;
       if (connection.ready) {
@@ -142,9 +113,7 @@ export class Feed {
 
   /** Starts all subscribers afresh: the log was lost, or goes on elsewhere. */
   replaceLog(state: LogState): void {
-    this.#epoch = epochOf(state, this.#room);
-    this.#head = state.head;
-    this.#tail.clear();
+    this.#log.replace(state);
     for (const subscriber of [...this.#live, ...this.#behind.keys()]) {
       this.#live.delete(subscriber);
       const { held } = this.#behind.get(subscriber) ?? {};
@@ -197,8 +166,8 @@ export class Feed {
     ref: string | undefined,
   ): Promise<void> {
     try {
-      await (this.#opened ??= this.#open());
-      const recovered = since !== undefined && await this.#holdsAllSince(since);
+      await this.#log.open();
+      const recovered = since !== undefined && await this.#log.holdsAllSince(since);
       if (this.#behind.get(subscriber) !== progress) return;
       this.#start(subscriber, progress, recovered ? since : undefined);
     } catch (thrown) {
@@ -214,43 +183,16 @@ export class Feed {
     await this.#catchUp(subscriber, progress);
   }
 
-  async #open(): Promise<void> {
-    try {
-      const state = await this.#context.broker.open(this.#room);
-      this.#epoch = epochOf(state, this.#room);
-      // What was committed while the answer was on its way has been delivered already.
-      this.#head = Math.max(this.#head, state.head);
-    } catch (thrown) {
-      this.#opened = undefined;
-      throw thrown;
-    }
-  }
-
-  /** Says whether the log still holds everything after a cursor. */
-  async #holdsAllSince({ epoch, seq }: Cursor): Promise<boolean> {
-    if (seq > this.#head) await this.#context.broker.catchUpTo?.(this.#room, seq);
-    if (seq > this.#head || !await this.#isSameLog(epoch, seq)) return false;
-    return seq === this.#head || (await this.#read(seq))?.first === seq + 1;
-  }
-
-  /** Says whether what a client was sent up to `seq` under that epoch is what the log holds now. */
-  async #isSameLog(epoch: string, seq: number): Promise<boolean> {
-    if (epoch === this.#epoch) return true;
-    const mark = markOf(epoch, this.#epoch);
-    if (mark === undefined) return false;
-    return await this.#context.broker.vouches?.(this.#room, mark, seq) ?? false;
-  }
-
   /** Sends `joined`, and sets the subscriber to its cursor or before the recent messages. */
   #start(subscriber: Subscriber, progress: Progress, since: Cursor | undefined): void {
     const { presence, options } = this.#context;
-    progress.seq = since?.seq ?? Math.max(0, this.#head - options.recentMessages);
+    progress.seq = since?.seq ?? Math.max(0, this.#log.head - options.recentMessages);
     progress.isFresh = since === undefined;
     subscriber.connection.reply(Batch.of(
       `{"type":"joined","room":${JSON.stringify(this.#room)},"epoch":${
-        JSON.stringify(this.#epoch)
+        JSON.stringify(this.#log.epoch)
       },` +
-        `"seq":${this.#head},"recovered":${since !== undefined},` +
+        `"seq":${this.#log.head},"recovered":${since !== undefined},` +
         `"members":${presence.list(MAX_LISTED)},"memberCount":${presence.count}}`,
     ));
     this.#release(progress);
@@ -269,13 +211,13 @@ export class Feed {
     progress.isBusy = true;
     try {
       while (this.#behind.get(subscriber) === progress && subscriber.connection.ready) {
-        if (progress.seq >= this.#head) {
+        if (progress.seq >= this.#log.head) {
           this.#behind.delete(subscriber);
           this.#live.add(subscriber);
           return;
         }
-        const head = this.#head;
-        const page = await this.#read(progress.seq);
+        const head = this.#log.head;
+        const page = await this.#log.read(progress.seq);
         if (this.#behind.get(subscriber) !== progress) return;
         if (!progress.isFresh && page?.first !== progress.seq + 1) {
           this.#start(subscriber, progress, undefined); // the log was pruned past its cursor
@@ -299,15 +241,5 @@ export class Feed {
   #retry(): void {
     this.#retryTimer = undefined;
     for (const [subscriber, progress] of this.#behind) void this.#catchUp(subscriber, progress);
-  }
-
-  async #read(after: number): Promise<Page | undefined> {
-    const page = this.#tail.after(after, PAGE_CHARS) ??
-      await this.#context.broker.read(this.#room, {
-        after,
-        limit: PAGE_MESSAGES,
-        chars: PAGE_CHARS,
-      });
-    return page && cut(page, after, this.#head);
   }
 }

@@ -13,8 +13,9 @@ import type { Broker, RoomSummary } from "../broker/broker.ts";
 import type { Log } from "../log.ts";
 import type { Options } from "../options.ts";
 import { DEFAULT_ROOM } from "../protocol/tables.ts";
+import { logThrown } from "./log_thrown.ts";
 import { Room } from "./room.ts";
-import { logThrown, Tick } from "./tick.ts";
+import { Tick } from "./tick.ts";
 import { Typing } from "./typing.ts";
 import { ConnectedUsers } from "./user.ts";
 
@@ -109,7 +110,7 @@ export class Hub {
   /** Passes on a call of the broker to an open room. The broker goes on with its other rooms in any case. */
   #pass(name: string, act: (room: Room) => void): void {
     const room = this.#rooms.get(name);
-    if (room !== undefined) logThrown(this.context.log, () => act(room));
+    if (room !== undefined) logThrown(this.context.log, "delivery failed", () => act(room));
   }
 
   #remove(room: Room, source: Source): void {
@@ -117,6 +118,6 @@ export class Hub {
     room.close();
     this.#rooms.delete(room.name);
     this.#roomLimits.leave(source);
-    logThrown(this.context.log, () => this.context.broker.close(room.name));
+    logThrown(this.context.log, "delivery failed", () => this.context.broker.close(room.name));
   }
 }

@@ -1,14 +1,14 @@
 /**
- * A message from somebody who is not in the room, such as an HTTP request: through the same queue and
- * the same tick as everybody's, with a receipt, since such a sender sees no echo.
+ * `post` sends a message for a user who is not in the room, such as the sender of an HTTP request. It
+ * goes through the same queue and tick as all others, and returns a receipt, because such a sender sees
+ * no echo.
  *
  * @module
  */
 import { chatRest, messageHead } from "../protocol/encode.ts";
-import type { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "./hub.ts";
-import type { ConnectedUser } from "./user.ts";
 import type { Sender } from "./pending.ts";
+import type { ConnectedUser } from "./user.ts";
 
 export interface Posting {
   readonly user: ConnectedUser;
@@ -17,26 +17,27 @@ export interface Posting {
   readonly ref: string | undefined;
 }
 
-/** Where the message is. */
+/** Where the message is in the log. */
 export interface Posted {
   readonly seq: number;
   /** The event's text. */
   readonly event: string;
-  /** It had been there already. */
+  /** Whether it had been stored before. */
   readonly repeated: boolean;
 }
 
 /**
- * Says something in a room, whether or not anybody is there to hear it.
+ * Stores a message in a room, whether or not the room has members.
  *
- * @throws {Refusal} `unavailable` if it was not stored, as far as we know.
+ * @throws {Refusal} `unavailable` if it was not stored, as far as is known; `conflict` if its `ref`
+ * belongs to another message.
  */
 export function post(hub: Hub, { user, room, payload, ref }: Posting): Promise<Posted> {
   const { promise, resolve, reject } = Promise.withResolvers<Posted>();
   const sender: Sender = {
-    user: user,
+    user,
     stored: (_room, seq, event, repeated) => resolve({ seq, event, repeated }),
-    refuse: (refusal: Refusal) => reject(refusal),
+    refuse: reject,
   };
   hub.tick.queue({
     room,

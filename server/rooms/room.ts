@@ -9,8 +9,9 @@ import { Batch } from "../broker/page.ts";
 import { encode, messageHead } from "../protocol/encode.ts";
 import type { Cursor, Message } from "../protocol/messages.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import { Feed, type FeedContext, type Subscriber } from "./feed.ts";
+import { Feed, type FeedContext } from "./feed.ts";
 import { Presence, type PresenceContext } from "./presence.ts";
+import type { Subscriber } from "./subscriber.ts";
 import type { Typing } from "./typing.ts";
 import type { ConnectedUser, ConnectedUsers } from "./user.ts";
 
@@ -23,8 +24,9 @@ export interface RoomContext
   emptied(room: Room): void;
 }
 
-/** When a client may try to join a full room again. */
-const RETRY_MS = 5000;
+/** When a client may try again to join a full room, or one whose log could not be read. */
+const FULL_MS = 5000;
+const UNREADABLE_MS = 1000;
 
 export class Room {
   readonly name: string;
@@ -53,7 +55,8 @@ export class Room {
       presence: this.presence,
       joinFailed: (subscriber, ref) => {
         this.leave(subscriber, true);
-        subscriber.joinFailed(name, ref);
+        const refusal = this.#refusal("unavailable", "its log cannot be read now", UNREADABLE_MS);
+        subscriber.joinFailed(name, refusal, ref);
       },
     });
   }
@@ -67,10 +70,7 @@ export class Room {
     if (!this.feed.has(subscriber)) {
       const max = this.#context.options.maxMembersPerRoom;
       if (max > 0 && this.feed.size >= max) {
-        throw new Refusal("room_full", `Cannot join ${JSON.stringify(this.name)}: it is full.`, {
-          field: "room",
-          retryAfterMs: RETRY_MS,
-        });
+        throw this.#refusal("room_full", "the room is full", FULL_MS);
       }
       this.presence.enter(subscriber.user);
     }
@@ -115,6 +115,11 @@ export class Room {
   close(): void {
     this.feed.close();
     this.presence.close();
+  }
+
+  #refusal(code: "room_full" | "unavailable", why: string, retryAfterMs: number): Refusal {
+    const sentence = `Cannot join ${JSON.stringify(this.name)}: ${why}.`;
+    return new Refusal(code, sentence, { field: "room", retryAfterMs });
   }
 
   #closeIfEmpty(): void {

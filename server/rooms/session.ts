@@ -8,6 +8,7 @@
  * @module
  */
 import { costOf, COSTS } from "../access/allowances.ts";
+import { BadCommandAllowance } from "../access/bad_command_allowance.ts";
 import type { Source } from "../access/source.ts";
 import { Batch } from "../broker/page.ts";
 import { reason } from "../log.ts";
@@ -17,21 +18,17 @@ import type {
   Cursor,
   CustomCommand,
   Event,
-  TypingCommand,
   User,
 } from "../protocol/messages.ts";
 import { chatRest, encode, refTail } from "../protocol/encode.ts";
 import { parseCommand, parseJson, refOf } from "../protocol/parse.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import type { ClientConnection, Subscriber } from "./feed.ts";
 import type { Hub } from "./hub.ts";
-import { BadCommandAllowance } from "../access/bad_command_allowance.ts";
-import type { ConnectedUser } from "./user.ts";
+import { logThrown } from "./log_thrown.ts";
 import type { Room } from "./room.ts";
+import type { ClientConnection, Subscriber } from "./subscriber.ts";
+import type { ConnectedUser } from "./user.ts";
 import { welcome } from "./welcome.ts";
-
-/** When a client may try to join a room again whose log could not be read. */
-const RETRY_MS = 1000;
 
 export class Session implements Subscriber {
   readonly connection: ClientConnection;
@@ -123,11 +120,9 @@ export class Session implements Subscriber {
     this.#rooms.get(room)?.feed.repeat(this, seq, event);
   }
 
-  joinFailed(room: string, ref: string | undefined): void {
+  joinFailed(room: string, refusal: Refusal, ref: string | undefined): void {
     this.#rooms.delete(room);
-    const sentence = `Cannot join ${JSON.stringify(room)}: its log cannot be read now.`;
-    const more = { field: "room", retryAfterMs: RETRY_MS };
-    this.refuse(new Refusal("unavailable", sentence, more), ref, room);
+    this.refuse(refusal, ref, room);
   }
 
   /** Goes on with all rooms: the connection takes more again. */
@@ -140,11 +135,8 @@ export class Session implements Subscriber {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     for (const room of this.#rooms.values()) {
-      try {
-        room.leave(this, false);
-      } catch (thrown) { // must not keep it in the other rooms
-        this.#hub.context.log.error("leave failed", { room: room.name, reason: reason(thrown) });
-      }
+      const facts = { room: room.name };
+      logThrown(this.#hub.context.log, "leave failed", () => room.leave(this, false), facts);
     }
     this.#rooms.clear();
     this.#hub.users.release(this.#user);
@@ -170,7 +162,7 @@ export class Session implements Subscriber {
       ref = command.ref;
       const wait = this.#hub.allowances.take(this.#user.id);
       if (wait > 0) {
-        throw new Refusal("rate_limited", "Too many messages. Slow down.", { retryAfterMs: wait });
+        throw new Refusal("rate_limited", "Too many commands. Slow down.", { retryAfterMs: wait });
       }
       this.#carryOut(command);
     } catch (thrown) {
@@ -185,11 +177,14 @@ export class Session implements Subscriber {
       case "custom":
         return this.#custom(command);
       case "typing":
-        return this.#typing(command);
+        this.#roomToSpeakIn(command.room);
+        return this.#hub.typing.set(command.room, this.#user.user, command.payload);
       case "join":
         return this.join(command.room, command.since, command.ref);
       case "leave":
-        return this.#leave(command.room);
+        this.#roomOf(command.room).leave(this, true);
+        this.#rooms.delete(command.room);
+        return;
       case "hello":
         return this.hello(command.token, command.name);
       case "rename":
@@ -211,14 +206,8 @@ export class Session implements Subscriber {
     this.#hub.users.release(previous);
   }
 
-  #leave(name: string): void {
-    this.#roomOf(name).leave(this, true);
-    this.#rooms.delete(name);
-  }
-
   #chat({ room, payload, ref }: ChatCommand): void {
-    const rest = chatRest(this.#user.json, payload, ref);
-    this.#roomToSpeakIn(room).publish(this, "chat", rest, ref);
+    this.#roomToSpeakIn(room).publish(this, "chat", chatRest(this.#user.json, payload, ref), ref);
   }
 
   #custom({ room, name, payload, ref, durable }: CustomCommand): void {
@@ -228,11 +217,6 @@ export class Session implements Subscriber {
     if (durable) return target.publish(this, "custom", rest, ref);
     const event = `{"type":"custom","room":${JSON.stringify(room)},${rest}`;
     this.#hub.context.broker.signal(room, { event });
-  }
-
-  #typing({ room, payload }: TypingCommand): void {
-    this.#roomToSpeakIn(room);
-    this.#hub.typing.set(room, this.#user.user, payload);
   }
 
   #roomToSpeakIn(name: string): Room {
@@ -250,15 +234,13 @@ export class Session implements Subscriber {
 
   /** Tells the client why its command failed, and closes it when too many have. */
   #answerFailure(thrown: unknown, ref: string | undefined): void {
-    let refusal: Refusal;
-    if (thrown instanceof Refusal) {
-      refusal = thrown;
-    } else {
-      this.#hub.context.log.error("command failed", { reason: reason(thrown) });
-      refusal = new Refusal("unavailable", "The server failed to do that.");
-    }
+    const { options, log, now } = this.#hub.context;
+    const isRefusal = thrown instanceof Refusal;
+    if (!isRefusal) log.error("command failed", { reason: reason(thrown) });
+    const refusal = isRefusal
+      ? thrown
+      : new Refusal("unavailable", "The server failed to carry out the command.");
     this.#answer(refusal.event(ref));
-    const { options, now } = this.#hub.context;
     this.#badCommands ??= new BadCommandAllowance(options.badCommands, now);
     if (this.#badCommands.charge(refusal)) this.connection.close(1008);
   }

@@ -12,6 +12,7 @@ import { isRepeat } from "../broker/repeat.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
 import { Refusal } from "../protocol/refusal.ts";
+import { logThrown } from "./log_thrown.ts";
 import type { Pending } from "./pending.ts";
 import { charsOf, Unprepared } from "./unprepared.ts";
 
@@ -175,7 +176,7 @@ export class Tick {
       // The broker has called `committed` for the whole batch when this settles.
       const receipts = await broker.publish(batch, (draft) => this.#refuse(draft));
       for (const { draft, seq, event, repeated } of receipts) {
-        logThrown(log, () => {
+        logThrown(log, "delivery failed", () => {
           if (repeated && !isRepeat(event, draft)) draft.sender.refuse(conflict(), draft.ref);
           else draft.sender.stored(draft.room, seq, event, repeated);
         });
@@ -219,7 +220,8 @@ export class Tick {
   }
 
   #refuse({ sender, ref }: Pending, sentence?: string): void {
-    logThrown(this.#context.log, () => sender.refuse(unavailable(sentence), ref));
+    const refusal = unavailable(sentence);
+    logThrown(this.#context.log, "delivery failed", () => sender.refuse(refusal, ref));
   }
 
   /**
@@ -231,15 +233,6 @@ export class Tick {
     let outboxes = this.#outboxes;
     this.#outboxes = [];
     while (outboxes.length > 0) outboxes = outboxes.filter((outbox) => outbox.flush());
-  }
-}
-
-/** Calls `act` for one room or one sender. What it throws is logged, and disturbs nobody else. */
-export function logThrown(log: Log, act: () => void): void {
-  try {
-    act();
-  } catch (thrown) {
-    log.error("delivery failed", { reason: reason(thrown) });
   }
 }
 
