@@ -32,6 +32,26 @@ Deno.test("BadCommandAllowance ends for a client that does not wait", () => {
   assert(sent < 1000, `${sent}`);
 });
 
+Deno.test("BadCommandAllowance ends for a client that sends more at once than any honest one", () => {
+  const allowance = new BadCommandAllowance(20, () => 0);
+  let sent = 0;
+  while (!allowance.charge(BUSY) && sent < 10_000) sent++;
+  assert(sent < 1000, `${sent}`);
+});
+
+Deno.test("an array that an address cannot pay for is refused whole: each ref, and the rest at once", async () => {
+  await using server = await serve({ addressRate: 0.001, addressBurst: 20 });
+  await using client = await connect(server, { protocol: "parley.v1.batched" });
+  client.send({ type: "join", room: "lobby" });
+  await client.next("joined");
+  const chat = (ref?: string) => ({ type: "chat", payload: "x", ...(ref && { ref }) });
+  client.send([...Array(2000).fill(0), chat("a"), chat("b"), chat()]);
+  client.send({ type: "chat", payload: "x".repeat(15_000), ref: "after" });
+  const errors = await client.take("error", 4);
+  assertEquals(errors.map(({ ref }) => ref), [undefined, "a", "b", "after"]);
+  assertEquals(new Set(errors.map(({ code }) => code)), new Set(["rate_limited"]));
+});
+
 Deno.test("a client of a busy address may have three hundred commands refused at once, and stays", async () => {
   await using server = await serve({ addressRate: 0.001, addressBurst: 5 });
   await using client = await connect(server);

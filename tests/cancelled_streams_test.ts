@@ -6,7 +6,7 @@
  */
 import { LOCAL } from "../server/access/address.ts";
 import { Sources } from "../server/access/source.ts";
-import type { Batch } from "../server/broker/page.ts";
+import { Batch } from "../server/broker/page.ts";
 import { Connection, type ConnectionContext } from "../server/connections/connection.ts";
 import { Heartbeat } from "../server/connections/heartbeat.ts";
 import { DrainMonitor } from "../server/connections/drain_monitor.ts";
@@ -61,8 +61,8 @@ class HostileConnection extends Connection {
   constructor(context: ConnectionContext) {
     super(context);
     const { options, log, now } = context.hub.context;
-    this.session = new Session(context.hub, this, new Sources(options, log, now).of(LOCAL), false);
-    this.session.enter("lobby", undefined);
+    this.session = new Session(context.hub, this, new Sources(options, log, now).of(LOCAL));
+    this.session.join("lobby");
   }
 
   protected override readQueuedBytes(): number {
@@ -163,6 +163,21 @@ Deno.test("a connection that throws when it is pinged or looked at leaves the lo
   });
 });
 
+Deno.test("a connection that is found to be gone while a message is delivered leaves its room", async () => {
+  await withThree(async (hub, [first, hostile], _seen, broker) => {
+    await say(hub, "before");
+    const room = hub.rooms.get("lobby");
+    const page = await broker.read("lobby", { after: 0, limit: 1, chars: 1000 });
+    assert(room !== undefined && page !== undefined);
+    await until(() => first.written.some((event) => event.includes("before")), "the message");
+    // Above the high-water mark, so that it is asked how much is queued.
+    hostile.send(Batch.of("x".repeat(300_000)));
+    hostile.throwing.add("queued");
+    room.feed.deliver({ ...page, first: 2, last: 2 });
+    assertEquals([hostile.ready, room.feed.size], [false, 2]);
+  });
+});
+
 Deno.test("a tick survives a broker and a sender that throw", async () => {
   await withThree(async (hub, [first], seen, broker) => {
     const publish = broker.publish.bind(broker);
@@ -173,6 +188,12 @@ Deno.test("a tick survives a broker and a sender that throw", async () => {
     const outcome = await say(hub, "lost").then(() => "stored", () => "refused");
     assertEquals(outcome, "refused");
     broker.publish = publish;
+    const prepare = broker.prepare.bind(broker);
+    broker.prepare = () => {
+      throw new Error("thrown while the room was prepared");
+    };
+    assertEquals(await say(hub, "lost too").then(() => "stored", () => "refused"), "refused");
+    broker.prepare = prepare;
     const person = hub.users.hold("bob");
     const sender = {
       user: person,
@@ -183,10 +204,18 @@ Deno.test("a tick survives a broker and a sender that throw", async () => {
     };
     const rest = `"from":${person.json},"payload":"x"`;
     const head = '{"type":"chat","room":"lobby","seq":';
-    hub.tick.queue({ room: "lobby", userId: "bob", ref: undefined, head, rest, sender, receipt: true });
+    hub.tick.queue({
+      room: "lobby",
+      userId: "bob",
+      ref: undefined,
+      head,
+      rest,
+      sender,
+      receipt: true,
+    });
     await say(hub, "after that");
     await until(() => first.written.some((event) => event.includes("after that")), "the message");
     assert(!first.written.some((event) => event.includes("lost")));
-    assertEquals(seen.logged, ["commit failed", "delivery failed"]);
+    assertEquals(seen.logged, ["commit failed", "commit failed", "delivery failed"]);
   });
 });

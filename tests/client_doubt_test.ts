@@ -92,6 +92,39 @@ Deno.test("a message whose answer a gateway replaced is stored once, by the same
   }
 });
 
+Deno.test("a message whose echo over WebSocket was lost is stored once, though a gateway then refuses hello", async () => {
+  await using server = await serve();
+  await using proxy = new GatewayProxy(server.url);
+  proxy.passesSockets = true;
+  const identity = memory();
+  const ada = connect(`${proxy.url}/ws`, {
+    ...QUICK,
+    identity,
+    name: "Ada",
+    transport: (url, handlers) => withFallback(HURRIED, url, handlers),
+  });
+  try {
+    await patiently(ada.join("lobby"), "the room");
+    const { user } = ada;
+    const refused = proxy.answerOnce("/hello", {
+      status: 503,
+      type: "application/json",
+      body: '{"message":"try later"}',
+    });
+    const swallowed = proxy.swallowEcho();
+    const sent = ada.send("lobby", "once");
+    await patiently(swallowed, "the echo, which is lost");
+    assertEquals((await ask(server, "/rooms/lobby/messages")).json.head, 1);
+    const stored = await patiently(sent, "the message");
+    await refused;
+    assertEquals([stored.seq, stored.from, ada.user], [1, user, user]);
+    assertEquals((await ask(server, "/rooms/lobby/messages")).json.head, 1);
+    assertEquals(JSON.parse(identity.kept["parley.me"] ?? "{}").name, "Ada");
+  } finally {
+    ada.close();
+  }
+});
+
 for (const token of ["of.othertimes", "not a token"]) {
   Deno.test(`a kept token that the server refuses leaves the name: ${token}`, async () => {
     await using server = await serve();

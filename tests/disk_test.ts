@@ -112,6 +112,37 @@ Deno.test(`a full disk, then space again, seed ${SEED}`, async () => {
   }
 });
 
+Deno.test("a full disk takes messages as long as old ones make room for them", async () => {
+  const folder = `${await Deno.makeTempDir()}/disk`;
+  const isMounted = await mount(folder);
+  try {
+    const options = { ...OPTIONS, RETAIN_MESSAGES: "100" };
+    await using server = await ServerProcess.start({ ...options, DB: `${folder}/parley.db` });
+    const post = async (count: number) => {
+      const statuses = new Set<number>();
+      for (let n = 0; n < count; n++) {
+        const body = { payload: "x".repeat(4000) };
+        statuses.add((await ask(server, MESSAGES, { method: "POST", body })).status);
+      }
+      return [...statuses];
+    };
+    await post(250);
+    server.signal("SIGTERM");
+    await server.ended(); // the write-ahead log is in the file, which is as large as it gets
+    await server.restart();
+    await post(50);
+    // Where nothing can be mounted, this sees at least that all goes on.
+    if (isMounted) await fill(`${folder}/ballast`);
+    assertEquals(await post(250), [201]);
+    await server.kill();
+    await server.restart();
+    assertEquals((await ask(server, `${MESSAGES}?limit=1`)).json.head, 550);
+  } finally {
+    if (isMounted) await new Deno.Command("umount", { args: [folder] }).output();
+    await Deno.remove(folder.replace(/disk$/, ""), { recursive: true });
+  }
+});
+
 Deno.test(`a disk that can only be read for a while, seed ${SEED}`, async () => {
   await using server = await ServerProcess.start(OPTIONS);
   const { stored, echoes } = await scene(server, async (crowd) => {

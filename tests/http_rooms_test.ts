@@ -144,15 +144,17 @@ Deno.test("a client chats though responses are held back until they end", async 
 });
 
 browserTest("each refusal has its own sentence, without WebSocket", async (chrome) => {
-  await using server = await serve({ maxConnectionsPerAddress: 1 });
-  await using proxy = new GatewayProxy(server.url);
-  await using _bob = await Stream.open(server);
   for (
-    const [locale, sentence] of [
-      ["en-GB", "too many connections from your network"],
-      ["zh-CN", "来自你所在网络的连接太多"],
+    const [limit, locale, sentence] of [
+      ["maxConnectionsPerAddress", "en-GB", "too many connections from your network"],
+      ["maxConnectionsPerAddress", "zh-CN", "来自你所在网络的连接太多"],
+      ["maxConnections", "en-GB", "The server is full."],
+      ["maxConnections", "zh-CN", "服务器已满"],
     ] as const
   ) {
+    await using server = await serve({ [limit]: 1 });
+    await using proxy = new GatewayProxy(server.url);
+    await using _bob = await Stream.open(server);
     const page = await chrome.open(proxy.url, { locale });
     await page.locator("#toast", { hasText: sentence }).waitFor();
     await page.context().close();

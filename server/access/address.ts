@@ -23,6 +23,8 @@ export interface AddressGroup {
 
 /** How many times the limits of a /64 hold for a /48, which is a site with several networks. */
 const SITE_TIMES = 16;
+/** Longer text is no address: 45 characters of one, with a zone, a port and what stands around it. */
+const MAX_CHARS = 128;
 
 /** The address of a peer without a network address, such as one on a Unix socket. */
 export const LOCAL: Address = { text: "local", groups: [{ key: "local", times: 1 }] };
@@ -35,6 +37,7 @@ export const LOCAL: Address = { text: "local", groups: [{ key: "local", times: 1
  * @returns `undefined` if the text is no address.
  */
 export function parseAddress(text: string): Address | undefined {
+  if (text.length > MAX_CHARS) return undefined; // the patterns below take time by its square
   const bare = text.trim().replace(/^"(.*)"$/, "$1").trim();
   const bracketed = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(bare)?.[1];
   const host = bracketed ?? /^([\d.]+):\d{1,5}$/.exec(bare)?.[1] ?? bare;

@@ -28,6 +28,7 @@ export class ConnectionLimits {
   check(source: Source): void {
     if (this.#max > 0 && this.#count >= this.#max) {
       throw new Refusal("unavailable", "The server is full (--max-connections).", {
+        field: "server", // tells a client that the server has not failed
         retryAfterMs: RETRY_MS,
       });
     }

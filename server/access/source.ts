@@ -17,19 +17,27 @@ export class Usage {
   readonly key: string;
   readonly times: number;
   readonly bucket: TokenBucket;
+  /** How many commands of it may still be refused. */
+  readonly refusals: TokenBucket;
   connections = 0;
   /** The rooms that it opened and that still have members. */
   rooms = 0;
 
-  constructor(key: string, times: number, bucket: TokenBucket) {
+  constructor(key: string, times: number, bucket: TokenBucket, refusals: TokenBucket) {
     this.key = key;
     this.times = times;
     this.bucket = bucket;
+    this.refusals = refusals;
   }
 }
 
 /** How many groups are remembered. Those that use something now are never forgotten. */
 const MAX_GROUPS = 65_536;
+/**
+ * How many commands of an address may be refused a second, and at once. A refusal costs about as much
+ * work as a command, so refusals are bounded too. An office that comes back from sleep meets hundreds.
+ */
+const REFUSALS = { rate: 100, burst: 2000 };
 /**
  * How much longer than necessary a refused client is told to wait: each another time between these two.
  * Otherwise all clients of a busy address would come back in the same moment, and be refused again.
@@ -89,8 +97,14 @@ export class Sources {
   #usageOf(key: string, times: number): Usage {
     const { addressRate, addressBurst } = this.#options;
     const known = this.#groups.get(key);
-    const usage = known ??
-      new Usage(key, times, new TokenBucket(addressRate * times, addressBurst * times, this.#now));
+    const bucketOf = (rate: number, burst: number) =>
+      new TokenBucket(rate * times, burst * times, this.#now);
+    const usage = known ?? new Usage(
+      key,
+      times,
+      bucketOf(addressRate, addressBurst),
+      bucketOf(REFUSALS.rate, REFUSALS.burst),
+    );
     this.#groups.delete(key);
     this.#groups.set(key, usage);
     if (known === undefined && this.#groups.size > MAX_GROUPS) this.#forgetOne();
@@ -153,6 +167,11 @@ export class Source {
         wait,
       );
     }
+  }
+
+  /** Counts commands that were refused, and says whether too many of this address were. */
+  isRefusedTooOften(count: number): boolean {
+    return this.#isLimited && this.usages.some(({ refusals }) => refusals.take(count) > 0);
   }
 
   /** Returns what the length of a text costs, in units. */

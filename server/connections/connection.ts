@@ -94,6 +94,7 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
     const max = this.context.hub.context.options.highWaterBytes;
     if (this.#queuedUpperBound <= max) return true;
     const queued = this.queuedBytes + this.#gatheredChars;
+    if (this.#hasEnded) return false; // the runtime threw
     if (queued <= max) {
       this.#queuedUpperBound = queued;
       return true;

@@ -42,7 +42,7 @@ export class EventStreamConnection extends Connection {
     source: Source,
   ) {
     super(context);
-    this.session = new Session(context.hub, this, source, false);
+    this.session = new Session(context.hub, this, source);
     this.#rooms = rooms;
     this.#writer = new SseWriter(rooms, context.hub.context.options);
     this.body = new ReadableStream<Uint8Array<ArrayBuffer>>({

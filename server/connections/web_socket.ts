@@ -7,6 +7,7 @@
 import type { Source } from "../access/source.ts";
 import type { Batch } from "../broker/page.ts";
 import { CLOSE_CODES, type CloseCode, SUBPROTOCOLS } from "../protocol/tables.ts";
+import { CommandReader } from "../rooms/command_reader.ts";
 import { Session } from "../rooms/session.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
 
@@ -21,14 +22,21 @@ export interface Handshake {
 /** How long a peer must be quiet before the close frame is sent, and the longest wait for that. */
 const QUIET_MS = 20;
 const LINGER_MS = 400;
+/** How much text is ignored meanwhile. For a peer that sends more, the wait ends at once. */
+const MAX_IGNORED_CHARS = 262_144;
+/** What reading a frame costs, in characters. */
+const FRAME_CHARS = 256;
 
 export class WebSocketConnection extends Connection {
   protected override readonly session: Session;
+  readonly #reader: CommandReader;
   readonly #socket: WebSocket;
   readonly #isBatched: boolean;
   readonly #frameBytes: number;
   /** Whether a frame has arrived since this was last looked at. */
   #hasReceived = false;
+  #ignoredChars = 0;
+  #closeNow = () => {};
   #lingerTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #openTimer: ReturnType<typeof setTimeout>;
 
@@ -43,7 +51,8 @@ export class WebSocketConnection extends Connection {
     this.#isBatched = handshake.protocol === SUBPROTOCOLS.batched;
     const { frameBytes, stallSeconds } = context.hub.context.options;
     this.#frameBytes = frameBytes;
-    this.session = new Session(context.hub, this, source, this.#isBatched);
+    this.session = new Session(context.hub, this, source);
+    this.#reader = new CommandReader(this.session, context.hub, source, this.#isBatched);
     // A socket that was upgraded from a copy of its request, as some frameworks do, never opens and
     // never closes. It is released when it has not opened in time: tests/unopened_test.ts.
     this.#openTimer = setTimeout(() => this.release(), stallSeconds * 1000);
@@ -51,7 +60,7 @@ export class WebSocketConnection extends Connection {
       clearTimeout(this.#openTimer);
       if (this.hasEnded) return socket.close();
       if (handshake.protocol !== undefined) return;
-      this.session.enter(handshake.plain.room, handshake.plain.name);
+      this.#reader.enter(handshake.plain.room, handshake.plain.name);
     };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = () => {
@@ -89,6 +98,7 @@ export class WebSocketConnection extends Connection {
   protected override shut(code: CloseCode, reason: string): void {
     const socket = this.#socket;
     if (socket.readyState === WebSocket.CONNECTING) return this.release();
+    this.#closeNow = () => socket.close(code, reason || CLOSE_CODES[code].reason);
     const { now } = this.context.hub.context;
     const until = now() + LINGER_MS;
     const attempt = () => {
@@ -97,19 +107,26 @@ export class WebSocketConnection extends Connection {
         this.#hasReceived = false;
         this.#lingerTimer = setTimeout(attempt, QUIET_MS);
       } else {
-        socket.close(code, reason || CLOSE_CODES[code].reason);
+        this.#closeNow();
       }
     };
     this.#hasReceived = true;
     attempt();
   }
 
+  /** Ignores a frame that comes after the end. A flood of them would keep other clients waiting. */
+  #ignore(data: unknown): void {
+    this.#ignoredChars += FRAME_CHARS + (typeof data === "string" ? data.length : 0);
+    if (this.#ignoredChars >= MAX_IGNORED_CHARS) this.#closeNow();
+  }
+
   /** Must not throw: an exception in this handler would end the process. */
   #receive(data: unknown): void {
     this.#hasReceived = true;
+    if (this.hasEnded) return this.#ignore(data);
     if (typeof data !== "string") return this.close(1003);
     if (isLonger(data, this.#frameBytes)) return this.close(1009);
-    this.session.receive(data);
+    this.#reader.receive(data);
   }
 }
 

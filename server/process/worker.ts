@@ -32,9 +32,12 @@ async function start(options: Options): Promise<void> {
   server = started;
   started.listen();
   const takeNetAway = catchUnforeseen(consoleLog, started, async () => {
-    await stop();
-    takeNetAway();
-    reportError(new Error("unsound")); // which ends this thread, and it is replaced
+    try {
+      await stop();
+    } finally {
+      takeNetAway();
+      reportError(new Error("unsound")); // which ends this thread, and it is replaced
+    }
   });
 }
 

@@ -104,8 +104,7 @@ export class Feed {
       const { connection } = subscriber;
       if (connection.ready) {
         connection.send(page.batch);
-      } else {
-        this.#live.delete(subscriber);
+      } else if (this.#live.delete(subscriber)) { // unless reading `ready` has ended its session
         this.#behind.set(subscriber, { seq: before, isFresh: false, isBusy: false });
       }
     }

@@ -1,17 +1,11 @@
 /**
- * A session is one connection's conversation: its user, its rooms and its commands. It takes text from
- * the connection and gives it encoded events.
- *
- * Nothing is thrown out of {@linkcode Session.receive}: what a client provokes is answered to that
- * client with an `error`.
+ * A session is one connection's conversation: its user and its rooms. It carries out typed commands, and
+ * sends encoded events to the connection.
  *
  * @module
  */
-import { costOf, COSTS } from "../access/allowances.ts";
-import { BadCommandAllowance } from "../access/bad_command_allowance.ts";
 import type { Source } from "../access/source.ts";
 import { Batch } from "../broker/page.ts";
-import { reason } from "../log.ts";
 import type {
   ChatCommand,
   Command,
@@ -21,7 +15,6 @@ import type {
   User,
 } from "../protocol/messages.ts";
 import { chatRest, encode, refTail } from "../protocol/encode.ts";
-import { parseCommand, parseJson, refOf } from "../protocol/parse.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "./hub.ts";
 import { logThrown } from "./log_thrown.ts";
@@ -34,19 +27,14 @@ export class Session implements Subscriber {
   readonly connection: ClientConnection;
   readonly #hub: Hub;
   readonly #source: Source;
-  readonly #isBatched: boolean;
   readonly #rooms = new Map<string, Room>();
-  /** Made at the first refusal: most connections never meet one. */
-  #badCommands: BadCommandAllowance | undefined;
   #user: ConnectedUser;
   #hasEnded = false;
 
-  /** @param isBatched whether a frame may hold an array of commands. */
-  constructor(hub: Hub, connection: ClientConnection, source: Source, isBatched: boolean) {
+  constructor(hub: Hub, connection: ClientConnection, source: Source) {
     this.connection = connection;
     this.#hub = hub;
     this.#source = source;
-    this.#isBatched = isBatched;
     this.#user = hub.users.hold(hub.context.identity.newId());
   }
 
@@ -54,31 +42,8 @@ export class Session implements Subscriber {
     return this.#user;
   }
 
-  /** Carries out one frame from the client. */
-  receive(text: string): void {
-    if (this.#hasEnded) return;
-    if (this.#isBatched) this.#hub.tick.countFrame();
-    try {
-      const cost = this.#source.costOfText(text);
-      const value = this.#parse(text, cost);
-      if (!Array.isArray(value) || !this.#isBatched) return this.#take(value, cost);
-      if (value.length === 0) {
-        throw new Refusal("bad_command", "A frame must hold at least one command.");
-      }
-      for (const item of value) this.#take(item, cost / value.length);
-    } catch (thrown) {
-      this.#answerFailure(thrown, undefined);
-    }
-  }
-
-  /** Joins a plain client to the room that its URL names. */
-  enter(room: string, name: string | undefined): void {
-    try {
-      if (name !== undefined) this.#user.rename(name);
-      this.join(room);
-    } catch (thrown) {
-      this.#answerFailure(thrown, undefined);
-    }
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   /**
@@ -142,35 +107,12 @@ export class Session implements Subscriber {
     this.#hub.users.release(this.#user);
   }
 
-  /** @param cost of the text for its address. What is no JSON costs a command besides. */
-  #parse(text: string, cost: number): unknown {
-    try {
-      return parseJson(text);
-    } catch (thrown) {
-      this.#source.spend(COSTS.command + cost);
-      throw thrown;
-    }
-  }
-
-  /** @param cost of the command's length for its address. */
-  #take(value: unknown, cost: number): void {
-    if (this.#hasEnded) return;
-    let ref: string | undefined;
-    try {
-      this.#source.spend(costOf(value) + cost);
-      const command = parseCommand(value);
-      ref = command.ref;
-      const wait = this.#hub.allowances.take(this.#user.id);
-      if (wait > 0) {
-        throw new Refusal("rate_limited", "Too many commands. Slow down.", { retryAfterMs: wait });
-      }
-      this.#carryOut(command);
-    } catch (thrown) {
-      this.#answerFailure(thrown, ref ?? refOf(value));
-    }
-  }
-
-  #carryOut(command: Command): void {
+  /**
+   * Carries out a command.
+   *
+   * @throws {Refusal}
+   */
+  carryOut(command: Command): void {
     switch (command.type) {
       case "chat":
         return this.#chat(command);
@@ -230,19 +172,6 @@ export class Session implements Subscriber {
     if (room !== undefined) return room;
     const sentence = `You are not in ${JSON.stringify(name)}. Join it first.`;
     throw new Refusal("not_in_room", sentence, { field: "room" });
-  }
-
-  /** Tells the client why its command failed, and closes it when too many have. */
-  #answerFailure(thrown: unknown, ref: string | undefined): void {
-    const { options, log, now } = this.#hub.context;
-    const isRefusal = thrown instanceof Refusal;
-    if (!isRefusal) log.error("command failed", { reason: reason(thrown) });
-    const refusal = isRefusal
-      ? thrown
-      : new Refusal("unavailable", "The server failed to carry out the command.");
-    this.#answer(refusal.event(ref));
-    this.#badCommands ??= new BadCommandAllowance(options.badCommands, now);
-    if (this.#badCommands.charge(refusal)) this.connection.close(1008);
   }
 
   #answer(event: Event): void {

@@ -168,11 +168,12 @@ export class Tick {
   }
 
   async #commit(): Promise<void> {
-    const batch = this.#unprepared.sift(this.#takeBatch());
-    if (batch.length === 0) return;
     const { broker, log, now } = this.#context;
+    let batch = this.#takeBatch();
     const begunAt = now();
     try {
+      batch = this.#unprepared.sift(batch);
+      if (batch.length === 0) return;
       // The broker has called `committed` for the whole batch when this settles.
       const receipts = await broker.publish(batch, (draft) => this.#refuse(draft));
       for (const { draft, seq, event, repeated } of receipts) {

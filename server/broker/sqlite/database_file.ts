@@ -32,6 +32,12 @@ export interface Stored {
    * @throws {BrokerError} if a file was replaced or truncated, or the database was removed.
    */
   mustStillBeThere(): void;
+  /**
+   * Folds the write-ahead log into the file, so that a full disk has the room that the log took.
+   *
+   * @returns whether there may be room now.
+   */
+  foldLog(): boolean;
   /** Expects the file to become that small. */
   mayShrinkTo(bytes: number): void;
   close(): void;
@@ -100,6 +106,7 @@ export function openDatabase(path: string): Stored {
         file?.assertIntact();
         if (file !== undefined) log.assertIntact();
       },
+      foldLog: () => log.fold(),
       mayShrinkTo: (bytes) => file?.mayShrinkTo(bytes),
       close() {
         if (place !== undefined) openFiles.delete(place);

@@ -73,6 +73,22 @@ export class WriteAheadLog {
     if (this.#place === undefined) throw new BrokerError(`${this.#path} cannot be made again.`);
   }
 
+  /**
+   * Folds the log into the database and makes its file empty.
+   *
+   * @returns whether that could be done: the database may have to grow for it.
+   */
+  fold(): boolean {
+    try {
+      const outcome = this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+      if (outcome?.busy !== 0) return false;
+    } catch {
+      return false;
+    }
+    this.#size = 0;
+    return true;
+  }
+
   #begin(): void {
     this.#database.exec("PRAGMA journal_mode = WAL");
     this.#database.exec("SELECT 1 FROM log"); // the first access makes it

@@ -7,7 +7,7 @@
 import type { Stored } from "./database_file.ts";
 import type { Log, Logs } from "./known_logs.ts";
 import { type Prunable, type Removed, Space } from "./space.ts";
-import { type Statements, transact } from "./statements.ts";
+import { isDiskFull, type Statements, transact } from "./statements.ts";
 
 /** What is kept. */
 export interface Retention {
@@ -198,6 +198,8 @@ export class Pruning implements Prunable {
     try {
       transact(this.#stored.database, this.#sql, work);
     } catch (thrown) {
+      // Pruning comes before the commit, which would else never come to fold the log itself.
+      if (isDiskFull(thrown)) this.#stored.foldLog();
       this.#logs.clear();
       this.#forgotten.length = forgotten;
       throw thrown;

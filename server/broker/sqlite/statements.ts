@@ -76,6 +76,14 @@ export function prepare(database: DatabaseSync) {
   };
 }
 
+/** SQLITE_FULL (https://sqlite.org/rescode.html#full). */
+const DISK_FULL = 13;
+
+/** Whether SQLite threw this because the disk is full. */
+export function isDiskFull(thrown: unknown): boolean {
+  return thrown instanceof Error && "errcode" in thrown && thrown.errcode === DISK_FULL;
+}
+
 /** Does something in one transaction: all of it is durable when this returns, or nothing was done. */
 export function transact(database: DatabaseSync, sql: Statements, work: () => void): void {
   sql.begin.run();

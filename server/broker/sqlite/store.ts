@@ -10,7 +10,7 @@ import { openDatabase, type Stored } from "./database_file.ts";
 import { type Log, Logs } from "./known_logs.ts";
 import { readPage } from "./read_page.ts";
 import { Pruning, type Retention } from "./pruning.ts";
-import { prepare, type Statements, transact } from "./statements.ts";
+import { isDiskFull, prepare, type Statements, transact } from "./statements.ts";
 
 /** How to open a store. */
 export interface StoreOptions extends Retention {
@@ -103,6 +103,15 @@ export class SqliteStore {
    */
   append(rows: readonly Row[], at: number): void {
     this.#stored.mustStillBeThere();
+    try {
+      this.#append(rows, at);
+    } catch (thrown) {
+      if (!isDiskFull(thrown) || !this.#stored.foldLog()) throw thrown;
+      this.#append(rows, at);
+    }
+  }
+
+  #append(rows: readonly Row[], at: number): void {
     const before = new Map<Log, Log>();
     try {
       transact(this.#stored.database, this.#sql, () => {

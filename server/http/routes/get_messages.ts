@@ -16,7 +16,7 @@ import type { Call } from "../router.ts";
 export const USUAL = 50;
 export const MOST = 200;
 /** A page ends sooner than asked where it has this much text; whoever asks on misses nothing. */
-const MOST_CHARS = 1_048_576;
+const MOST_CHARS = 65_536;
 
 /** `GET /rooms/{room}/messages?after=&before=&limit=` */
 export async function history(call: Call, hub: Hub): Promise<Response> {
