@@ -7,7 +7,8 @@
 import { descriptorLimit } from "./server/process/descriptor_limit.ts";
 import { consoleLog, reason, writeAll } from "./server/log.ts";
 import { BrokerError, createServer, OptionError, type Server } from "./server/mod.ts";
-import { helpText, type Options, readOptions } from "./server/options.ts";
+import type { Options } from "./server/options.ts";
+import { helpText, readOptions } from "./server/read_options.ts";
 import { catchUnforeseen } from "./server/process/safety_net.ts";
 import { Workers } from "./server/process/workers.ts";
 

@@ -18,6 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/rooms/"],
   ["server/access/"],
   ["server/broker/"],
+  ["server/read_options.ts"],
   ["server/options.ts", "server/listener.ts"],
   ["server/log.ts"],
   ["server/within.ts"],
