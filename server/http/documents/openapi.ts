@@ -4,8 +4,8 @@
  * @module
  */
 import { NAME } from "../../protocol/names.ts";
-import { MOST, USUAL } from "../routes/get_messages.ts";
-import { MOST_ROOMS, MOST_SECONDS } from "../routes/get_events.ts";
+import { DEFAULT_LIMIT, MAX_LIMIT } from "../routes/get_messages.ts";
+import { MAX_ROOMS, MAX_SECONDS } from "../routes/get_events.ts";
 import { ref, type Schema, SCHEMAS } from "./schemas.ts";
 
 export function openApi(): Schema {
@@ -44,7 +44,12 @@ export function openApi(): Schema {
           parameters: [
             query("after", { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
             query("before", { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
-            query("limit", { type: "integer", minimum: 1, maximum: MOST, default: USUAL }),
+            query("limit", {
+              type: "integer",
+              minimum: 1,
+              maximum: MAX_LIMIT,
+              default: DEFAULT_LIMIT,
+            }),
           ],
           responses: { 200: answer("A page", "Page"), ...problems(400, 401, 403, 414, 429, 503) },
         },
@@ -110,7 +115,7 @@ function stream(operationId: string, summary: string, parameters: readonly Schem
       query("name", NAME.schema, "What to be called"),
       query(
         "seconds",
-        { type: "integer", minimum: 1, maximum: MOST_SECONDS },
+        { type: "integer", minimum: 1, maximum: MAX_SECONDS },
         "Ends the stream after so long: for clients behind what holds a body back until its end",
       ),
       { name: "Last-Event-ID", in: "header", schema: { type: "string" } },
@@ -127,7 +132,7 @@ function stream(operationId: string, summary: string, parameters: readonly Schem
 }
 
 function list(items: Schema): Schema {
-  return { type: "array", items, maxItems: MOST_ROOMS };
+  return { type: "array", items, maxItems: MAX_ROOMS };
 }
 
 function room(): Schema {
