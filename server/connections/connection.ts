@@ -11,7 +11,7 @@
  */
 import { Batch } from "../broker/page.ts";
 import { reason as reasonOf } from "../log.ts";
-import type { CloseCode } from "../protocol/tables.ts";
+import { CLOSE, type CloseCode } from "../protocol/tables.ts";
 import type { Hub, Outbox } from "../rooms/hub.ts";
 import type { Session, SessionConnection } from "../rooms/session.ts";
 import type { Pinged } from "./heartbeat.ts";
@@ -114,7 +114,7 @@ export abstract class Connection implements SessionConnection, Outbox, Pinged, D
   reply(frame: Batch): void {
     const most = 2 * this.context.hub.context.options.highWaterBytes;
     // It asks and asks, and does not read the answers.
-    if (this.queuedBytes + this.#pending > most) return this.close(1013);
+    if (this.queuedBytes + this.#pending > most) return this.close(CLOSE.tooSlow);
     this.send(frame);
   }
 
@@ -164,7 +164,7 @@ export abstract class Connection implements SessionConnection, Outbox, Pinged, D
     this.end();
     this.context.hub.context.log.warn("connection failed", { reason: reasonOf(thrown) });
     try {
-      this.shut(1001, "");
+      this.shut(CLOSE.goingAway, "");
     } catch {
       // It was tried: the runtime has nothing left to close.
     }

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Clock } from "../access/allowances.ts";
-import type { CloseCode } from "../protocol/tables.ts";
+import { CLOSE, type CloseCode } from "../protocol/tables.ts";
 
 /** What is watched. */
 export interface Drainable {
@@ -77,7 +77,7 @@ export class DrainMonitor {
       }
       seen.stalledMs = queued < seen.queued ? 0 : seen.stalledMs + passedMs;
       seen.queued = queued;
-      if (seen.stalledMs > this.#stallMs) connection.close(1013);
+      if (seen.stalledMs > this.#stallMs) connection.close(CLOSE.tooSlow);
     }
   }
 }

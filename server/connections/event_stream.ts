@@ -6,7 +6,7 @@
  */
 import type { Source } from "../access/source.ts";
 import type { Batch } from "../broker/page.ts";
-import type { CloseCode } from "../protocol/tables.ts";
+import { CLOSE, type CloseCode } from "../protocol/tables.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { Session } from "../rooms/session.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
@@ -71,7 +71,9 @@ export class EventStreamConnection extends Connection {
         this.session.refuse(thrown, undefined, room);
       }
     }
-    if (seconds !== undefined) this.#timer = setTimeout(() => this.close(1001), seconds * 1000);
+    if (seconds !== undefined) {
+      this.#timer = setTimeout(() => this.close(CLOSE.goingAway), seconds * 1000);
+    }
     const { returnSeconds } = this.context.hub.context.options;
     const retry = retryLine(returnMs(returnSeconds)) + "\n";
     this.#controller?.enqueue(new TextEncoder().encode(retry));
@@ -96,14 +98,14 @@ export class EventStreamConnection extends Connection {
     // not null: the next `enqueue` or `close` throws. So the controller is let go of in `cancel`.
     this.#controller?.enqueue(this.#writer.encode(frame));
     // It was not let in after all. It cannot ask again here: it has to come back.
-    if (this.#writer.over) this.close(1001);
+    if (this.#writer.over) this.close(CLOSE.goingAway);
     return false;
   }
 
   protected override shut(code: CloseCode): void {
     const controller = this.#controller;
     this.#controller = undefined;
-    if (code !== 1013) return controller?.close();
+    if (code !== CLOSE.tooSlow) return controller?.close();
     // Too slow: what it did not take is let go of, rather than kept for as long as it stays.
     controller?.error(new Refusal("unavailable", "The reader is too slow."));
   }

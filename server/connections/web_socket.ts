@@ -6,7 +6,7 @@
  */
 import type { Source } from "../access/source.ts";
 import type { Batch } from "../broker/page.ts";
-import { CLOSE_CODES, type CloseCode, SUBPROTOCOLS } from "../protocol/tables.ts";
+import { CLOSE, CLOSE_CODES, type CloseCode, SUBPROTOCOLS } from "../protocol/tables.ts";
 import { Session } from "../rooms/session.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
 
@@ -105,8 +105,8 @@ export class WebSocketConnection extends Connection {
   /** Sessions throw nothing: a throw out of this handler would end the process. */
   #receive(data: unknown): void {
     this.#heard = true;
-    if (typeof data !== "string") return this.close(1003);
-    if (isLonger(data, this.#frameBytes)) return this.close(1009);
+    if (typeof data !== "string") return this.close(CLOSE.binaryFrame);
+    if (isLonger(data, this.#frameBytes)) return this.close(CLOSE.tooLarge);
     this.session.receive(data);
   }
 }

@@ -30,18 +30,38 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** Close codes (RFC 6455 §7.4): why, and whether a client should come back. */
-export const CLOSE_CODES = {
-  1000: { reason: "done", comeBack: false },
-  1001: { reason: "going away", comeBack: true },
-  1003: { reason: "binary frames are not understood", comeBack: false },
-  1008: { reason: "policy", comeBack: false },
-  1009: { reason: "frame too large", comeBack: false },
-  1012: { reason: "server restart", comeBack: true },
-  1013: { reason: "overloaded, or the reader is too slow", comeBack: true },
+/** The close codes (RFC 6455 §7.4) by name, as in `close(CLOSE.tooSlow)`. */
+export const CLOSE = {
+  done: 1000,
+  goingAway: 1001,
+  binaryFrame: 1003,
+  policy: 1008,
+  tooLarge: 1009,
+  restart: 1012,
+  tooSlow: 1013,
 } as const;
 
-export type CloseCode = keyof typeof CLOSE_CODES;
+/** One of the numbers of {@linkcode CLOSE}. */
+export type CloseCode = (typeof CLOSE)[keyof typeof CLOSE];
+
+/** What a close code means to the client. */
+export interface CloseRow {
+  /** The text of the close frame, at most 123 bytes (RFC 6455 §5.5). */
+  readonly reason: string;
+  /** Whether the client should connect again. */
+  readonly comeBack: boolean;
+}
+
+/** The meaning of every close code, by number. */
+export const CLOSE_CODES: { readonly [C in CloseCode]: CloseRow } = {
+  [CLOSE.done]: { reason: "done", comeBack: false },
+  [CLOSE.goingAway]: { reason: "going away", comeBack: true },
+  [CLOSE.binaryFrame]: { reason: "binary frames are not understood", comeBack: false },
+  [CLOSE.policy]: { reason: "policy", comeBack: false },
+  [CLOSE.tooLarge]: { reason: "frame too large", comeBack: false },
+  [CLOSE.restart]: { reason: "server restart", comeBack: true },
+  [CLOSE.tooSlow]: { reason: "overloaded, or the reader is too slow", comeBack: true },
+};
 
 /** The room of a command that names none. */
 export const DEFAULT_ROOM = "lobby";
