@@ -6,6 +6,7 @@
  * @module
  */
 import type { Batch } from "../broker/page.ts";
+import { MESSAGE_HEAD, typesPattern } from "../protocol/encode.ts";
 import type { Cursor, Event } from "../protocol/messages.ts";
 
 /** A room that a stream follows, and where it left off there. */
@@ -130,7 +131,7 @@ export class SseWriter {
     this.#at = -1;
   }
 
-  #rare(data: string, event: Event): string {
+  #rare(data: string, event: RareEvent): string {
     switch (event.type) {
       case "joined":
         return this.#joined(event) + data;
@@ -142,7 +143,7 @@ export class SseWriter {
       case "bye":
         return retryLine(returnMs(0, LEAST_RETURN_MS + event.retryAfterMs)) + data;
       default:
-        return data;
+        return event satisfies never;
     }
   }
 
@@ -176,7 +177,7 @@ interface Block {
   readonly room?: string;
   readonly seq: number;
   /** An event with more to it than its text. */
-  readonly event?: Event;
+  readonly event?: RareEvent;
 }
 
 /** The blocks of a frame, kept for the other streams of several rooms that it goes to. */
@@ -188,15 +189,15 @@ function blocksOf(frame: Batch): readonly Block[] {
 
 function blockOf(text: string): Block {
   const data = `data: ${text}\n\n`;
-  const [, room, digits] = MESSAGE.exec(text) ?? [];
+  const [, room, digits] = MESSAGE_HEAD.exec(text) ?? [];
   if (room !== undefined) return { data, room, seq: Number(digits) };
   return RARE.test(text) ? { data, seq: 0, event: JSON.parse(text) } : { data, seq: 0 };
 }
 
-/** The beginning of a message in the log: see `messageHead`. */
-const MESSAGE = /^\{"type":"(?:chat|custom)","room":("(?:[^"\\]|\\.)*"),"seq":(\d+)/;
-/** The events with more to them than their text. An event's text begins with its type. */
-const RARE = /^\{"type":"(?:joined|ping|bye|error)"/;
+/** The events for which more than their text is written. */
+const RARE_TYPES = ["joined", "ping", "bye", "error"] as const satisfies readonly Event["type"][];
+type RareEvent = Extract<Event, { type: (typeof RARE_TYPES)[number] }>;
+const RARE = typesPattern(RARE_TYPES);
 const ENCODER = new TextEncoder();
 const ENCODED = new WeakMap<Batch, { epoch: string; bytes: Uint8Array<ArrayBuffer> }>();
 const BLOCKS = new WeakMap<Batch, readonly Block[]>();

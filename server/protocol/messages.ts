@@ -235,23 +235,10 @@ export type Event =
   | ErrorEvent
   | ByeEvent;
 
-/** The events that are in a room's log. */
-export type Message = ChatEvent | (CustomEvent & { readonly seq: number; readonly at: number });
+/** An event as it is in a room's log: those events that have both `seq` and `at`. */
+type StoredFormOf<E extends Event> = E extends Event
+  ? "seq" | "at" extends keyof E ? E & { readonly seq: number; readonly at: number } : never
+  : never;
 
-/** The body of `POST /hello`: the token is said as in every request. */
-export interface HelloRequest {
-  readonly name?: string;
-}
-
-/** The body of `POST /rooms/{room}/messages`. */
-export interface MessageRequest {
-  readonly payload: string;
-  readonly ref?: string;
-  readonly name?: string;
-}
-
-/** The body of `POST /rooms/{room}/typing`. */
-export interface TypingRequest {
-  readonly payload: boolean;
-  readonly name?: string;
-}
+/** What is in a room's log. */
+export type Message = StoredFormOf<Event>;

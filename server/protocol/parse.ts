@@ -3,27 +3,30 @@
  *
  * @module
  */
-import { COMMANDS, type Field, REQUESTS, type Requests } from "./commands.ts";
+import { COMMANDS } from "./commands.ts";
 import { badField, quote, Refusal } from "./refusal.ts";
 import type { Command } from "./messages.ts";
-import { isRecord, REF } from "./rules.ts";
+import { REQUESTS, type Requests } from "./requests.ts";
+import { type Field, isRecord, REF, type Rule } from "./rules.ts";
 import { DEFAULT_ROOM } from "./tables.ts";
 
 /** Fields as the parser walks them. */
 interface Fields {
   /** Whose they are, as the beginning of a sentence. */
   readonly of: string;
-  readonly byName: ReadonlyMap<string, Field>;
+  readonly byName: ReadonlyMap<string, Field<Rule>>;
   readonly required: readonly string[];
 }
 
-function fieldsOf(of: string, fields: Readonly<Record<string, Field>>): Fields {
+function fieldsOf(of: string, fields: Readonly<Record<string, Field<Rule>>>): Fields {
   const required = Object.keys(fields).filter((name) => fields[name]?.required);
   return { of, byName: new Map(Object.entries(fields)), required };
 }
 
 const COMMAND_FIELDS = new Map(
-  Object.entries(COMMANDS).map(([type, fields]) => [type, fieldsOf(`Command "${type}"`, fields)]),
+  Object.entries(COMMANDS).map((
+    [type, { fields }],
+  ) => [type, fieldsOf(`Command "${type}"`, fields)]),
 );
 
 const REQUEST_FIELDS: { readonly [R in keyof Requests]: Fields } = {

@@ -5,13 +5,41 @@
  */
 import { MAX_DEPTH } from "./tables.ts";
 
-/** What a field must be: for the parser, for people, and for the published schemas. */
-export interface Rule {
+/** A JSON Schema (2020-12). */
+export type Schema = Readonly<Record<string, unknown>>;
+
+/** What a field of an event holds: the server writes events, so only the schema is needed. */
+export interface Shape {
+  readonly schema: Schema;
+}
+
+/** What a field of a command must be: for the parser, for people, and for the published schemas. */
+export interface Rule extends Shape {
   readonly accepts: (value: unknown) => boolean;
   /** Completes the sentence "Field "x" must be …". */
   readonly expects: string;
-  /** JSON Schema 2020-12 of the same. */
-  readonly schema: Readonly<Record<string, unknown>>;
+}
+
+/** A field that must be there. */
+export type Required<S extends Shape> = S & { readonly required: true };
+
+/** A field that may be left out. */
+export type Optional<S extends Shape> = S & { readonly required: false };
+
+/** A field of a command or an event. */
+export type Field<S extends Shape> = Required<S> | Optional<S>;
+
+export function required<S extends Shape>(shape: S): Required<S> {
+  return { ...shape, required: true };
+}
+
+export function optional<S extends Shape>(shape: S): Optional<S> {
+  return { ...shape, required: false };
+}
+
+/** Refers to a named schema of the published documents. */
+export function reference(name: string): Schema {
+  return { $ref: `#/components/schemas/${name}` };
 }
 
 export function pattern(source: string, expects: string): Rule {
@@ -53,7 +81,7 @@ export const TOKEN: Rule = pattern("^[\\w.-]{1,4096}$", "a token that this serve
 export const ANY_JSON: Rule = {
   accepts: (value) => value !== undefined && isStorable(value, 0),
   expects: `JSON of well-formed text and finite numbers, nested at most ${MAX_DEPTH} deep`,
-  schema: { $ref: "#/components/schemas/Json" },
+  schema: reference("Json"),
 };
 
 export const SINCE: Rule = {

@@ -67,8 +67,8 @@ export class Presence {
     return [...this.#entries.values()].map(({ person }) => person.user);
   }
 
-  /** Up to `most` of all, as a JSON array of users. */
-  list(most: number): string {
+  /** Up to `most` of all, each as JSON. */
+  list(most: number): string[] {
     const users: string[] = [];
     const all = this.#roster?.users().map((user) => JSON.stringify(user)) ??
       this.#entries.values().map(({ person }) => person.json);
@@ -76,7 +76,7 @@ export class Presence {
       if (users.length >= most) break;
       users.push(user);
     }
-    return `[${users.join(",")}]`;
+    return users;
   }
 
   /** One more connection of this person is in the room. */

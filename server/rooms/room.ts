@@ -16,7 +16,7 @@ import type { Clock } from "../access/allowances.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
 import type { Cursor, Message, SystemEvent, User } from "../protocol/messages.ts";
-import { encode, messageHead } from "../protocol/encode.ts";
+import { encode, joinedText, type MessageHeads, messageHeads } from "../protocol/encode.ts";
 import { MAX_LISTED } from "../protocol/tables.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { HeldMessages, type Pending, type Sender } from "./pending.ts";
@@ -73,7 +73,7 @@ export class Room {
   readonly #behind = new Map<Subscriber, CatchUp>();
   readonly #presence: Presence;
   readonly #tail: Tail;
-  readonly #heads: Record<Message["type"], string>;
+  readonly #heads: MessageHeads;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #epoch = "";
   #head = 0;
@@ -84,7 +84,7 @@ export class Room {
     this.name = name;
     this.#context = context;
     this.#tail = new Tail(context.options.tailBytes);
-    this.#heads = { chat: messageHead("chat", name), custom: messageHead("custom", name) };
+    this.#heads = messageHeads(name);
     this.#presence = new Presence({
       room: name,
       people: context.connectedUsers,
@@ -288,13 +288,14 @@ export class Room {
     place.seq = since?.seq ?? Math.max(0, this.#head - this.#context.options.recentMessages);
     place.fresh = since === undefined;
     place.feeding = false;
-    member.reply(Batch.of(
-      `{"type":"joined","room":${JSON.stringify(this.name)},"epoch":${
-        JSON.stringify(this.#epoch)
-      },` +
-        `"seq":${this.#head},"recovered":${since !== undefined},` +
-        `"members":${this.#presence.list(MAX_LISTED)},"memberCount":${this.#presence.count}}`,
-    ));
+    const joined = {
+      room: this.name,
+      epoch: this.#epoch,
+      seq: this.#head,
+      recovered: since !== undefined,
+      memberCount: this.#presence.count,
+    };
+    member.reply(Batch.of(joinedText(joined, this.#presence.list(MAX_LISTED))));
     this.#release(place);
   }
 

@@ -20,8 +20,8 @@ import type {
   TypingCommand,
   User,
 } from "../protocol/messages.ts";
-import { chatRest, encode, refTail } from "../protocol/encode.ts";
-import type { CloseCode } from "../protocol/tables.ts";
+import { chatRest, encode, messageRest, unnumbered } from "../protocol/encode.ts";
+import { CLOSE, type CloseCode } from "../protocol/tables.ts";
 import { parseCommand, parseJson, refOf } from "../protocol/parse.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "./hub.ts";
@@ -213,6 +213,8 @@ export class Session implements Subscriber {
         return this.#person.rename(command.name);
       case "pong":
         return;
+      default:
+        command satisfies never;
     }
   }
 
@@ -267,10 +269,9 @@ export class Session implements Subscriber {
 
   #custom({ room, name, payload, ref, durable }: CustomCommand): void {
     const target = this.#roomToSpeakIn(room);
-    const rest = `"name":${JSON.stringify(name)},"from":${this.#person.json},` +
-      `"payload":${JSON.stringify(payload)}${refTail(ref)}`;
+    const rest = messageRest<"custom">({ name, from: this.#person.user, payload }, ref);
     if (durable) return target.publish(this, "custom", rest, ref);
-    this.#hub.signal(room, { event: `{"type":"custom","room":${JSON.stringify(room)},${rest}` });
+    this.#hub.signal(room, { event: unnumbered("custom", room, rest) });
   }
 
   #typing({ room, payload }: TypingCommand): void {
@@ -306,7 +307,7 @@ export class Session implements Subscriber {
     this.#answer(refusal.event(ref));
     const { options, now } = this.#hub.context;
     this.#patience ??= new Patience(options.badCommands, now);
-    if (this.#patience.endsWith(refusal)) this.#line.close(1008);
+    if (this.#patience.endsWith(refusal)) this.#line.close(CLOSE.policy);
   }
 
   #answer(event: Event): void {
