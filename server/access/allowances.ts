@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type CommandCost, COMMANDS } from "../protocol/commands.ts";
+import { type CommandRow, COMMANDS } from "../protocol/commands.ts";
 import type { Command } from "../protocol/messages.ts";
 import { isRecord } from "../protocol/rules.ts";
 
@@ -42,16 +42,14 @@ export const COSTS = {
   stream: 5,
   /** A page of history, or the list of rooms. */
   page: 5,
-} as const satisfies Readonly<Record<CommandCost, number>> & Readonly<Record<string, number>>;
+} as const;
 
-const COMMAND_ROWS: ReadonlyMap<unknown, (typeof COMMANDS)[Command["type"]]> = new Map(
-  Object.entries(COMMANDS),
-);
+const ROWS: ReadonlyMap<unknown, CommandRow<Command["type"]>> = new Map(Object.entries(COMMANDS));
 
-/** What a command costs without its length: known before it is parsed. */
+/** Says what a command costs besides its length. It is asked before the command is parsed. */
 export function costOf(command: unknown): number {
   if (!isRecord(command)) return COSTS.command;
-  const row = COMMAND_ROWS.get(command.type);
+  const row = ROWS.get(command.type);
   if (row === undefined) return COSTS.command;
   const isStored = typeof row.stored === "string" && command[row.stored] === true;
   return isStored ? COSTS.command : COSTS[row.cost];

@@ -1,7 +1,7 @@
 /**
- * The table of commands: one row says all that the server has to know of a command before it carries it
- * out. The parser, the costs and the published schemas are derived from this table, and the compiler
- * holds it against the interfaces in `messages.ts`.
+ * The table of commands. A row says all that has to be known of a command before it is carried out.
+ * The parser, the costs and the published schemas are derived from it, and the compiler checks it
+ * against `messages.ts`.
  *
  * @module
  */
@@ -10,11 +10,10 @@ import { NAME } from "./names.ts";
 import {
   ANY_JSON,
   BOOLEAN,
+  type FieldsOf,
   NUMBER,
-  type Optional,
   optional,
   REF,
-  type Required,
   required,
   type Rule,
   SINCE,
@@ -22,40 +21,34 @@ import {
   TOKEN,
 } from "./rules.ts";
 
-/** What a command costs its address, besides its length: the keys of access's `COSTS`. */
+/** What a command costs the address that it comes from: a key of the table `COSTS` in `access/`. */
 export type CommandCost = "signal" | "command" | "join" | "hello";
 
-/** A rule for each field, required where the interface says so; `room` may always be left out. */
-type RulesOf<C> = {
-  readonly [F in Exclude<keyof C, "type">]-?: F extends "room" ? Optional<Rule>
-    : C extends Readonly<Record<F, unknown>> ? Required<Rule>
-    : Optional<Rule>;
-};
+type CommandOf<T extends Command["type"]> = Extract<Command, { type: T }>;
 
-/** The names of the fields that hold a boolean. */
-type FlagOf<C> = {
-  [F in keyof C]-?: [NonNullable<C[F]>] extends [boolean] ? F : never;
-}[keyof C];
+/** The fields of a command that hold true or false. */
+type FlagOf<C> = { [F in keyof C]-?: [C[F]] extends [boolean | undefined] ? F : never }[keyof C];
 
-/** A stored command becomes the event of the same type: whether that is always stored decides. */
-type StoredOf<C extends Command> = C["type"] extends Message["type"]
-  ? Extract<Event, { type: C["type"] }> extends { readonly seq: number } ? true : FlagOf<C>
+/** What the row of a command must say of storing. Its event shows it, which has the same type. */
+type StoredOf<T extends Command["type"]> = T extends Message["type"]
+  ? Extract<Event, { type: T }> extends { readonly seq: number } ? true : FlagOf<CommandOf<T>>
   : false;
 
 /** A row of the table of commands. */
-export interface CommandRow<C extends Command> {
-  /** A field that is not here is refused by name. */
-  readonly fields: RulesOf<C>;
-  /** Whether the command goes into the room's log; or the name of the field that decides it. */
-  readonly stored: StoredOf<C>;
-  /** What it costs. Where a field decides whether it is stored, a stored one costs `command`. */
+export interface CommandRow<T extends Command["type"]> {
+  /** The rules for its fields. A field that is not here is refused by name. */
+  readonly fields: FieldsOf<CommandOf<T>, Rule, "room">;
+  /**
+   * Whether the command is stored. If a field decides it, the name of that field. A command that is
+   * stored becomes the event of the same type.
+   */
+  readonly stored: StoredOf<T>;
+  /** What it costs. If a field decides whether the command is stored, a stored one costs `command`. */
   readonly cost: CommandCost;
 }
 
 /** Every command. */
-export const COMMANDS: {
-  readonly [T in Command["type"]]: CommandRow<Extract<Command, { type: T }>>;
-} = {
+export const COMMANDS: { readonly [T in Command["type"]]: CommandRow<T> } = {
   hello: {
     fields: { name: optional(NAME), token: optional(TOKEN), ref: optional(REF) },
     stored: false,

@@ -1,5 +1,5 @@
 /**
- * The only writer of wire text. Members of a room share the text of an event, so it is put together once.
+ * The only writer of wire text. All members of a room are sent the same text, so it is written once.
  *
  * @module
  */
@@ -17,10 +17,10 @@ export function encode(event: Event): string {
  */
 export interface Draft {
   readonly room: string;
-  /** The sender's id: a `ref` is unique for a user in a room. */
+  /** The sender's id. A user uses a `ref` for one message of a room only. */
   readonly userId: string;
   readonly ref: string | undefined;
-  /** Whether the sender, not being in the room, has to be told where its message is. */
+  /** True if the sender is not in the room, so that it must be told the message's `seq`. */
   readonly receipt?: boolean;
   /** `{"type":…,"room":…,"seq":` */
   readonly head: string;
@@ -28,7 +28,11 @@ export interface Draft {
   readonly rest: string;
 }
 
-/** Writes a draft's event, with its `seq` and the time of its commit. */
+/**
+ * Writes the event of a draft that was committed.
+ *
+ * @param at when, in milliseconds since 1970.
+ */
 export function numbered(draft: Draft, seq: number, at: number): string {
   return `${draft.head}${seq},"at":${at},${draft.rest}`;
 }

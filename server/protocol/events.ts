@@ -1,7 +1,6 @@
 /**
- * The table of events: every field with its JSON Schema. The published schemas and the list of what may
- * be in a room's log are derived from this table, and the compiler holds it against the interfaces in
- * `messages.ts`.
+ * The table of events: every field with its JSON Schema. The published schemas and the list of the
+ * types in a room's log are derived from it, and the compiler checks it against `messages.ts`.
  *
  * @module
  */
@@ -9,81 +8,50 @@ import type { Event, Message } from "./messages.ts";
 import { NAME } from "./names.ts";
 import {
   BOOLEAN,
-  type Optional,
+  type FieldsOf,
   optional,
   REF,
   reference,
-  type Required,
   required,
-  type Schema,
   type Shape,
   TEXT,
 } from "./rules.ts";
 import { ERRORS, MAX_LISTED } from "./tables.ts";
 
-/** A shape for each field, required where the interface says so. */
-export type ShapesOf<T> = {
-  readonly [F in Exclude<keyof T, "type">]-?: T extends Readonly<Record<F, unknown>>
-    ? Required<Shape>
-    : Optional<Shape>;
+export const COUNT: Shape = {
+  schema: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
 };
+export const STRING: Shape = { schema: { type: "string" } };
+export const SENTENCE: Shape = described(STRING, "For people.");
+export const ROOM: Shape = described(NAME, "A room's name.");
+/** The newest `seq` of a room. */
+export const HEAD: Shape = described(COUNT, "The room's newest message.");
+export const CODE: Shape = { schema: { type: "string", enum: Object.keys(ERRORS) } };
+export const DELAY: Shape = described(COUNT, "Milliseconds after which it is worth trying again.");
 
-/** A field with that schema. */
-export function shape(schema: Schema): Shape {
-  return { schema };
-}
+const SEQ = described(
+  { schema: { ...COUNT.schema, minimum: 1 } },
+  "Its place in the room: 1, 2, 3, no holes.",
+);
+const AT = described(COUNT, "Milliseconds since 1970 by the server's clock.");
+const USER: Shape = { schema: reference("User") };
 
-/** A whole number from 0. */
-export const COUNT: Shape = shape({
-  type: "integer",
-  minimum: 0,
-  maximum: Number.MAX_SAFE_INTEGER,
-});
-/** A sentence for people. */
-export const SENTENCE: Shape = shape({ type: "string", description: "For people." });
-/** The name of a room. */
-export const ROOM: Shape = shape({ ...NAME.schema, description: "A room's name." });
-/** The code of a refusal. */
-export const CODE: Shape = shape({ type: "string", enum: Object.keys(ERRORS) });
-/** How long to wait before the next try. */
-export const DELAY: Shape = shape({
-  ...COUNT.schema,
-  description: "Milliseconds after which it is worth trying again.",
-});
-
-const SEQ = shape({
-  ...COUNT.schema,
-  minimum: 1,
-  description: "Its place in the room: 1, 2, 3, no holes.",
-});
-const AT = shape({
-  ...COUNT.schema,
-  description: "Milliseconds since 1970 by the server's clock.",
-});
-const USER = shape(reference("User"));
-
-/** Every event. What has both `seq` and `at` is stored in the room's log. */
+/** Every event. An event that has both `seq` and `at` is stored. */
 export const EVENTS: {
-  readonly [T in Event["type"]]: ShapesOf<Extract<Event, { type: T }>>;
+  readonly [T in Event["type"]]: FieldsOf<Extract<Event, { type: T }>, Shape>;
 } = {
   welcome: {
     user: required(USER),
-    token: required(shape({
-      type: "string",
-      description: "A secret: proves next time who one is.",
-    })),
-    heartbeatSeconds: required(shape({ type: "number", exclusiveMinimum: 0 })),
-    limits: required(shape(reference("Limits"))),
+    token: required(described(STRING, "A secret: proves next time who one is.")),
+    heartbeatSeconds: required({ schema: { type: "number", exclusiveMinimum: 0 } }),
+    limits: required({ schema: reference("Limits") }),
   },
   joined: {
     room: required(ROOM),
     epoch: required(REF),
-    seq: required(shape({ ...COUNT.schema, description: "The room's newest message." })),
-    recovered: required(shape({
-      ...BOOLEAN.schema,
-      description: "False: forget the room, what follows is all.",
-    })),
-    members: required(shape({ type: "array", items: USER.schema, maxItems: MAX_LISTED })),
+    seq: required(HEAD),
+    recovered: required(described(BOOLEAN, "False: forget the room, what follows is all.")),
+    members: required({ schema: { type: "array", items: USER.schema, maxItems: MAX_LISTED } }),
     memberCount: required(COUNT),
   },
   chat: {
@@ -100,13 +68,13 @@ export const EVENTS: {
     at: optional(AT),
     name: required(NAME),
     from: required(USER),
-    payload: required(shape(reference("Json"))),
+    payload: required({ schema: reference("Json") }),
     ref: optional(REF),
   },
   system: {
     room: required(ROOM),
     payload: required(SENTENCE),
-    kind: required(shape({ type: "string", enum: ["joined", "left", "renamed", "count"] })),
+    kind: required({ schema: { type: "string", enum: ["joined", "left", "renamed", "count"] } }),
     user: optional(USER),
     memberCount: required(COUNT),
   },
@@ -115,7 +83,7 @@ export const EVENTS: {
   error: {
     code: required(CODE),
     payload: required(SENTENCE),
-    field: optional(shape({ type: "string" })),
+    field: optional(STRING),
     ref: optional(REF),
     room: optional(ROOM),
     retryAfterMs: optional(DELAY),
@@ -127,6 +95,11 @@ export const EVENTS: {
 export const MESSAGE_TYPES: readonly Message["type"][] = Object.keys(EVENTS).filter(isMessageType);
 
 function isMessageType(type: string): type is Message["type"] {
-  const fields = EVENTS[type as Event["type"]]; // a cast: the type is one of its keys
+  const fields = EVENTS[type as Event["type"]]; // a cast: the type is a key of the table
   return "seq" in fields && "at" in fields;
+}
+
+/** Adds a description to a shape. */
+function described({ schema }: Shape, description: string): Shape {
+  return { schema: { ...schema, description } };
 }

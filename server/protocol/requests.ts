@@ -1,11 +1,11 @@
 /**
- * The bodies of HTTP requests: their types, and a rule for each field. The room is in the path and the
- * token in a header.
+ * The bodies of HTTP requests: their types, and a rule for each field. The room of a request is in its
+ * path, and the token in a header.
  *
  * @module
  */
 import { NAME } from "./names.ts";
-import { BOOLEAN, type Field, optional, REF, required, type Rule, TEXT } from "./rules.ts";
+import { BOOLEAN, type FieldsOf, optional, REF, required, type Rule, TEXT } from "./rules.ts";
 
 /** The body of `POST /hello`. */
 export interface HelloRequest {
@@ -34,7 +34,7 @@ export interface Requests {
 
 /** The rules for every body. A field that is not here is refused by name. */
 export const REQUESTS: {
-  readonly [R in keyof Requests]: { readonly [F in keyof Requests[R]]-?: Field<Rule> };
+  readonly [R in keyof Requests]: FieldsOf<Requests[R], Rule>;
 } = {
   hello: { name: optional(NAME) },
   message: { payload: required(TEXT), ref: optional(REF), name: optional(NAME) },

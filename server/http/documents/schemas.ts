@@ -13,17 +13,18 @@ import {
   COUNT,
   DELAY,
   EVENTS,
+  HEAD,
   MESSAGE_TYPES,
   ROOM,
   SENTENCE,
-  shape,
-  type ShapesOf,
+  STRING,
 } from "../../protocol/events.ts";
 import type { AnnouncedLimits, Cursor, User } from "../../protocol/messages.ts";
 import { NAME } from "../../protocol/names.ts";
 import { REQUESTS } from "../../protocol/requests.ts";
 import {
   type Field,
+  type FieldsOf,
   optional,
   REF,
   reference,
@@ -34,16 +35,16 @@ import {
 } from "../../protocol/rules.ts";
 import { MAX_DEPTH } from "../../protocol/tables.ts";
 
-const USER: ShapesOf<User> = {
-  id: required(shape({ type: "string", minLength: 1 })),
+const USER: FieldsOf<User, Shape> = {
+  id: required({ schema: { type: "string", minLength: 1 } }),
   name: required(NAME),
 };
 
-const CURSOR: ShapesOf<Cursor> = { epoch: required(REF), seq: required(COUNT) };
+const CURSOR: FieldsOf<Cursor, Shape> = { epoch: required(REF), seq: required(COUNT) };
 
-const LIMITS: ShapesOf<AnnouncedLimits> = {
+const LIMITS: FieldsOf<AnnouncedLimits, Shape> = {
   frameBytes: required(COUNT),
-  rate: required(shape({ type: "number", minimum: 0 })),
+  rate: required({ schema: { type: "number", minimum: 0 } }),
   burst: required(COUNT),
   roomsPerConnection: required(COUNT),
 };
@@ -70,40 +71,44 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   ...Object.fromEntries(
     Object.entries(COMMANDS).map(([type, { fields }]) => [
       nameOf(type, "Command"),
-      closed({ type: required(shape({ const: type })), ...fields }),
+      closed({ type: required({ schema: { const: type } }), ...fields }),
     ]),
   ),
   ...Object.fromEntries(
     Object.entries(EVENTS).map(([type, fields]) => [
       nameOf(type, "Event"),
-      object({ type: required(shape({ const: type })), ...fields }),
+      object({ type: required({ schema: { const: type } }), ...fields }),
     ]),
   ),
   HelloRequest: closed(REQUESTS.hello),
   MessageRequest: closed(REQUESTS.message),
   TypingRequest: closed(REQUESTS.typing),
   RoomList: object({
-    rooms: required(shape({
-      type: "array",
-      items: object({ name: required(ROOM), memberCount: required(COUNT) }),
-    })),
+    rooms: required({
+      schema: {
+        type: "array",
+        items: object({ name: required(ROOM), memberCount: required(COUNT) }),
+      },
+    }),
   }),
   Page: object({
     room: required(ROOM),
     epoch: required(REF),
-    head: required(shape({ ...COUNT.schema, description: "The room's newest message." })),
-    messages: required(shape({
-      type: "array",
-      description: "In the order of their seq.",
-      items: { oneOf: MESSAGE_TYPES.map((type) => reference(nameOf(type, "Event"))) },
-    })),
+    head: required(HEAD),
+    messages: required({
+      schema: {
+        type: "array",
+        description: "In the order of their seq.",
+        items: { oneOf: MESSAGE_TYPES.map((type) => reference(nameOf(type, "Event"))) },
+      },
+    }),
   }),
   Problem: object({
-    title: required(shape({ type: "string" })),
-    status: required(shape({ type: "integer" })),
+    title: required(STRING),
+    status: required({ schema: { type: "integer" } }),
     detail: required(SENTENCE),
     code: optional(CODE),
-    field: optional(shape({ type: "string" })),
+    field: optional(STRING),
     retryAfterMs: optional(DELAY),
   }),
 };
