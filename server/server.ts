@@ -26,6 +26,7 @@ import { harmless, type Log, reason } from "./log.ts";
 import type { Options } from "./options.ts";
 import { encode } from "./protocol/encode.ts";
 import { Refusal } from "./protocol/refusal.ts";
+import { CLOSE } from "./protocol/tables.ts";
 import { Hub } from "./rooms/hub.ts";
 import { within } from "./within.ts";
 
@@ -246,7 +247,7 @@ export class Server implements AsyncDisposable {
       const retryAfterMs = Math.round(500 + Math.random() * returnSeconds * 1000);
       const bye = encode({ type: "bye", payload: "The server is restarting.", retryAfterMs });
       connection.reply(Batch.of(bye));
-      connection.close(1012);
+      connection.close(CLOSE.restart);
     }
     if (this.#sockets.size > 0) {
       await within(GOODBYE_MS, new Promise<void>((resolve) => this.#vacated = resolve));

@@ -6,6 +6,7 @@
 import { COSTS } from "../../access/allowances.ts";
 import { cut } from "../../broker/page.ts";
 import { epochOf } from "../../broker/epoch.ts";
+import { pageText } from "../../protocol/encode.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { readerOf } from "../caller.ts";
@@ -38,11 +39,7 @@ export async function history(call: Call, hub: Hub): Promise<Response> {
     : { after };
   const page = await broker.read(room, { ...range, limit, chars: MOST_CHARS });
   const shown = page && cut(page, 0, head);
-  return json(
-    200,
-    `{"room":${JSON.stringify(room)},"epoch":"${epochOf(state, room)}","head":${head},` +
-      `"messages":${shown?.batch.array ?? "[]"}}`,
-  );
+  return json(200, pageText(room, epochOf(state, room), head, shown?.batch.array ?? "[]"));
 }
 
 function wholeNumber(
