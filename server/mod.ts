@@ -23,8 +23,10 @@ export { BrokerError } from "./broker/broker.ts";
 export { consoleLog, type Facts, type Log, silentLog } from "./log.ts";
 export { OptionError, type Options } from "./options.ts";
 export {
+  CLOSE,
   CLOSE_CODES,
   type CloseCode,
+  type CloseRow,
   DEFAULT_ROOM,
   type ErrorCode,
   ERRORS,

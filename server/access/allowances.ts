@@ -4,6 +4,9 @@
  *
  * @module
  */
+import { type CommandRow, COMMANDS } from "../protocol/commands.ts";
+import type { Command } from "../protocol/messages.ts";
+import { isRecord } from "../protocol/rules.ts";
 
 /** Milliseconds that only ever grow, such as `performance.now()`. */
 export type Clock = () => number;
@@ -20,7 +23,7 @@ export type Clock = () => number;
  * was refused one of its 28 files would stay broken.
  */
 export const COSTS = {
-  /** An event that is not stored: `typing`, `pong`, and `custom` unless it is durable. */
+  /** A command that is not stored: `typing`, `pong`, and `custom` unless it is durable. */
   signal: 0.1,
   /** Any other command, and a message that is posted. */
   command: 1,
@@ -41,22 +44,15 @@ export const COSTS = {
   page: 5,
 } as const;
 
-/** What a command costs without its length: known before it is parsed. */
+const ROWS: ReadonlyMap<unknown, CommandRow<Command["type"]>> = new Map(Object.entries(COMMANDS));
+
+/** Says what a command costs besides its length. It is asked before the command is parsed. */
 export function costOf(command: unknown): number {
-  if (typeof command !== "object" || command === null || !("type" in command)) return COSTS.command;
-  switch (command.type) {
-    case "typing":
-    case "pong":
-      return COSTS.signal;
-    case "custom":
-      return "durable" in command && command.durable === true ? COSTS.command : COSTS.signal;
-    case "join":
-      return COSTS.join;
-    case "hello":
-      return COSTS.hello;
-    default:
-      return COSTS.command;
-  }
+  if (!isRecord(command)) return COSTS.command;
+  const row = ROWS.get(command.type);
+  if (row === undefined) return COSTS.command;
+  const isStored = typeof row.stored === "string" && command[row.stored] === true;
+  return isStored ? COSTS.command : COSTS[row.cost];
 }
 
 /** A token bucket lets `burst` through at once and `rate` a second after that. */

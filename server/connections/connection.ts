@@ -11,7 +11,7 @@
  */
 import { Batch } from "../broker/page.ts";
 import { reason as reasonOf } from "../log.ts";
-import type { CloseCode } from "../protocol/tables.ts";
+import { CLOSE, type CloseCode } from "../protocol/tables.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { Session } from "../rooms/session.ts";
 import type { ClientConnection } from "../rooms/subscriber.ts";
@@ -118,7 +118,7 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
 
   reply(batch: Batch): void {
     const max = 2 * this.context.hub.context.options.highWaterBytes;
-    if (this.queuedBytes + this.#gatheredChars > max) return this.close(1013);
+    if (this.queuedBytes + this.#gatheredChars > max) return this.close(CLOSE.tooSlow);
     this.send(batch);
   }
 
@@ -169,7 +169,7 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
     this.end();
     this.context.hub.context.log.warn("connection failed", { reason: reasonOf(thrown) });
     try {
-      this.shut(1001, "");
+      this.shut(CLOSE.goingAway, "");
     } catch {
       // The runtime has nothing left to close.
     }

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Clock } from "../access/allowances.ts";
-import type { CloseCode } from "../protocol/tables.ts";
+import { CLOSE, type CloseCode } from "../protocol/tables.ts";
 
 /** A connection, as far as it is watched. */
 export interface Drainable {
@@ -78,7 +78,7 @@ export class DrainMonitor {
       }
       state.stalledMs = queued < state.queued ? 0 : state.stalledMs + passedMs;
       state.queued = queued;
-      if (state.stalledMs > this.#stallMs) connection.close(1013);
+      if (state.stalledMs > this.#stallMs) connection.close(CLOSE.tooSlow);
     }
   }
 }

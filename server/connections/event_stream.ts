@@ -7,7 +7,7 @@
  */
 import type { Source } from "../access/source.ts";
 import type { Batch } from "../broker/page.ts";
-import type { CloseCode } from "../protocol/tables.ts";
+import { CLOSE, type CloseCode } from "../protocol/tables.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { Session } from "../rooms/session.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
@@ -73,7 +73,9 @@ export class EventStreamConnection extends Connection {
         this.session.refuse(thrown, undefined, room);
       }
     }
-    if (seconds !== undefined) this.#timer = setTimeout(() => this.close(1001), seconds * 1000);
+    if (seconds !== undefined) {
+      this.#timer = setTimeout(() => this.close(CLOSE.goingAway), seconds * 1000);
+    }
     const { returnSeconds } = this.context.hub.context.options;
     const retry = retryLine(returnMs(returnSeconds)) + "\n";
     this.#controller?.enqueue(new TextEncoder().encode(retry));
@@ -98,14 +100,14 @@ export class EventStreamConnection extends Connection {
     // `enqueue`, and `desiredSize` is 0, not null. So `cancel` forgets the controller.
     this.#controller?.enqueue(this.#writer.encode(batch));
     // All rooms were refused in the end. The client cannot ask again here, so it has to come back.
-    if (this.#writer.isOver) this.close(1001);
+    if (this.#writer.isOver) this.close(CLOSE.goingAway);
     return false;
   }
 
   protected override shut(code: CloseCode): void {
     const controller = this.#controller;
     this.#controller = undefined;
-    if (code !== 1013) return controller?.close();
+    if (code !== CLOSE.tooSlow) return controller?.close();
     // `close` would keep what the client has not taken for as long as it stays; `error` drops it.
     controller?.error(new Refusal("unavailable", "The client reads too slowly."));
   }

@@ -11,6 +11,7 @@ import { settleWithin } from "../deadline.ts";
 import type { Options } from "../options.ts";
 import { encode } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
+import { CLOSE } from "../protocol/tables.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { Connection, ConnectionContext } from "./connection.ts";
 import { DrainMonitor } from "./drain_monitor.ts";
@@ -96,7 +97,7 @@ export class OpenConnections {
       const retryAfterMs = Math.round(delayMs);
       const bye = encode({ type: "bye", payload: "The server is restarting.", retryAfterMs });
       connection.reply(Batch.of(bye));
-      connection.close(1012);
+      connection.close(CLOSE.restart);
     }
     if (this.#held.size > 0) {
       await settleWithin(maxMs, new Promise<void>((resolve) => this.#onEmpty = resolve));

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Batch } from "../broker/page.ts";
+import { MESSAGE_HEAD, typesPattern } from "../protocol/encode.ts";
 import type { Cursor, Event } from "../protocol/messages.ts";
 
 /** A room that a stream follows, and the cursor where it goes on. */
@@ -132,7 +133,7 @@ export class SseWriter {
     this.#current = -1;
   }
 
-  #special(data: string, event: Event): string {
+  #special(data: string, event: SpecialEvent): string {
     switch (event.type) {
       case "joined":
         return this.#joined(event) + data;
@@ -144,7 +145,7 @@ export class SseWriter {
       case "bye":
         return retryLine(returnMs(0, MIN_RETURN_MS + event.retryAfterMs)) + data;
       default:
-        return data;
+        return event satisfies never;
     }
   }
 
@@ -178,7 +179,7 @@ interface Block {
   readonly room?: string;
   readonly seq: number;
   /** The event, if the stream has to look into it. */
-  readonly event?: Event;
+  readonly event?: SpecialEvent;
 }
 
 /** Prepares the blocks of a batch once, for all streams of several rooms that it goes to. */
@@ -190,15 +191,20 @@ function blocksOf(batch: Batch): readonly Block[] {
 
 function blockOf(text: string): Block {
   const data = `data: ${text}\n\n`;
-  const [, room, digits] = MESSAGE.exec(text) ?? [];
+  const [, room, digits] = MESSAGE_HEAD.exec(text) ?? [];
   if (room !== undefined) return { data, room, seq: Number(digits) };
   return SPECIAL.test(text) ? { data, seq: 0, event: JSON.parse(text) } : { data, seq: 0 };
 }
 
-/** Matches the beginning of a message in the log: see `messageHead`. */
-const MESSAGE = /^\{"type":"(?:chat|custom)","room":("(?:[^"\\]|\\.)*"),"seq":(\d+)/;
-/** Matches the events that the stream has to look into. The text of an event begins with its type. */
-const SPECIAL = /^\{"type":"(?:joined|ping|bye|error)"/;
+/** The events that the stream has to look into. */
+const SPECIAL_TYPES = [
+  "joined",
+  "ping",
+  "bye",
+  "error",
+] as const satisfies readonly Event["type"][];
+type SpecialEvent = Extract<Event, { type: (typeof SPECIAL_TYPES)[number] }>;
+const SPECIAL = typesPattern(SPECIAL_TYPES);
 const ENCODER = new TextEncoder();
 const ENCODED = new WeakMap<Batch, { epoch: string; bytes: Uint8Array<ArrayBuffer> }>();
 const BLOCKS = new WeakMap<Batch, readonly Block[]>();

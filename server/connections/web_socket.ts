@@ -6,7 +6,7 @@
  */
 import type { Source } from "../access/source.ts";
 import type { Batch } from "../broker/page.ts";
-import { CLOSE_CODES, type CloseCode, SUBPROTOCOLS } from "../protocol/tables.ts";
+import { CLOSE, CLOSE_CODES, type CloseCode, SUBPROTOCOLS } from "../protocol/tables.ts";
 import { CommandReader } from "../rooms/command_reader.ts";
 import { Session } from "../rooms/session.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
@@ -124,8 +124,8 @@ export class WebSocketConnection extends Connection {
   #receive(data: unknown): void {
     this.#hasReceived = true;
     if (this.hasEnded) return this.#ignore(data);
-    if (typeof data !== "string") return this.close(1003);
-    if (isLonger(data, this.#frameBytes)) return this.close(1009);
+    if (typeof data !== "string") return this.close(CLOSE.binaryFrame);
+    if (isLonger(data, this.#frameBytes)) return this.close(CLOSE.tooLarge);
     this.#reader.receive(data);
   }
 }

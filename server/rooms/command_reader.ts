@@ -11,6 +11,7 @@ import type { Source } from "../access/source.ts";
 import { reason } from "../log.ts";
 import { parseCommand, parseJson, refOf } from "../protocol/parse.ts";
 import { Refusal } from "../protocol/refusal.ts";
+import { CLOSE } from "../protocol/tables.ts";
 import type { Hub } from "./hub.ts";
 import type { Session } from "./session.ts";
 
@@ -114,8 +115,8 @@ export class CommandReader {
     for (const ref of refs) this.#session.refuse(refusal, ref);
     this.#badCommands ??= new BadCommandAllowance(options.badCommands, now);
     const { connection } = this.#session;
-    if (this.#badCommands.charge(refusal, count)) return connection.close(1008);
+    if (this.#badCommands.charge(refusal, count)) return connection.close(CLOSE.policy);
     // Other users may share the address with the one who is to blame. They may come back.
-    if (this.#source.isRefusedTooOften(count)) connection.close(1013);
+    if (this.#source.isRefusedTooOften(count)) connection.close(CLOSE.tooSlow);
   }
 }

@@ -11,6 +11,7 @@ import { Batch, type Page } from "../broker/page.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
 import type { Cursor } from "../protocol/messages.ts";
+import { joinedText } from "../protocol/encode.ts";
 import { MAX_LISTED } from "../protocol/tables.ts";
 import { HeldMessages, type Pending } from "./pending.ts";
 import type { Presence } from "./presence.ts";
@@ -187,13 +188,14 @@ export class Feed {
     const { presence, options } = this.#context;
     progress.seq = since?.seq ?? Math.max(0, this.#log.head - options.recentMessages);
     progress.isFresh = since === undefined;
-    subscriber.connection.reply(Batch.of(
-      `{"type":"joined","room":${JSON.stringify(this.#room)},"epoch":${
-        JSON.stringify(this.#log.epoch)
-      },` +
-        `"seq":${this.#log.head},"recovered":${since !== undefined},` +
-        `"members":${presence.list(MAX_LISTED)},"memberCount":${presence.count}}`,
-    ));
+    const joined = {
+      room: this.#room,
+      epoch: this.#log.epoch,
+      seq: this.#log.head,
+      recovered: since !== undefined,
+      memberCount: presence.count,
+    };
+    subscriber.connection.reply(Batch.of(joinedText(joined, presence.list(MAX_LISTED))));
     this.#release(progress);
   }
 

@@ -71,11 +71,11 @@ export class Presence {
     return [...this.#local.values()].map(({ user }) => user.user);
   }
 
-  /** Lists up to `max` members of all nodes, as a JSON array of users. */
-  list(max: number): string {
+  /** Lists up to `max` members of all nodes, each as JSON. */
+  list(max: number): string[] {
     const users = this.#roster?.users().map((user) => JSON.stringify(user)) ??
       this.#local.values().map(({ user }) => user.json);
-    return `[${[...users.take(max)].join(",")}]`;
+    return [...users.take(max)];
   }
 
   /** Counts one more connection of a user in the room. */

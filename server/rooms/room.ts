@@ -6,7 +6,7 @@
  * @module
  */
 import { Batch } from "../broker/page.ts";
-import { encode, messageHead } from "../protocol/encode.ts";
+import { encode, type MessageHeads, messageHeads } from "../protocol/encode.ts";
 import type { Cursor, Message } from "../protocol/messages.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { Feed, type FeedContext } from "./feed.ts";
@@ -33,12 +33,12 @@ export class Room {
   readonly presence: Presence;
   readonly feed: Feed;
   readonly #context: RoomContext;
-  readonly #heads: Record<Message["type"], string>;
+  readonly #heads: MessageHeads;
 
   constructor(name: string, context: RoomContext) {
     this.name = name;
     this.#context = context;
-    this.#heads = { chat: messageHead("chat", name), custom: messageHead("custom", name) };
+    this.#heads = messageHeads(name);
     this.presence = new Presence({
       room: name,
       users: context.users,

@@ -14,7 +14,7 @@ import type {
   Event,
   User,
 } from "../protocol/messages.ts";
-import { chatRest, encode, refTail } from "../protocol/encode.ts";
+import { chatRest, encode, messageRest, unnumbered } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "./hub.ts";
 import { logThrown } from "./log_thrown.ts";
@@ -154,11 +154,9 @@ export class Session implements Subscriber {
 
   #custom({ room, name, payload, ref, durable }: CustomCommand): void {
     const target = this.#roomToSpeakIn(room);
-    const rest = `"name":${JSON.stringify(name)},"from":${this.#user.json},` +
-      `"payload":${JSON.stringify(payload)}${refTail(ref)}`;
+    const rest = messageRest<"custom">({ name, from: this.#user.user, payload }, ref);
     if (durable) return target.publish(this, "custom", rest, ref);
-    const event = `{"type":"custom","room":${JSON.stringify(room)},${rest}`;
-    this.#hub.context.broker.signal(room, { event });
+    this.#hub.context.broker.signal(room, { event: unnumbered("custom", room, rest) });
   }
 
   #roomToSpeakIn(name: string): Room {

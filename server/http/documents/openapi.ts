@@ -4,9 +4,10 @@
  * @module
  */
 import { NAME } from "../../protocol/names.ts";
+import { reference, type Schema } from "../../protocol/rules.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT } from "../routes/get_messages.ts";
 import { MAX_ROOMS, MAX_SECONDS } from "../routes/get_events.ts";
-import { ref, type Schema, SCHEMAS } from "./schemas.ts";
+import { SCHEMAS } from "./schemas.ts";
 
 export function openApi(): Schema {
   return {
@@ -144,16 +145,16 @@ function query(name: string, schema: Schema, description?: string): Schema {
 }
 
 function body(name: string): Schema {
-  return { required: true, content: { "application/json": { schema: ref(name) } } };
+  return { required: true, content: { "application/json": { schema: reference(name) } } };
 }
 
 function answer(description: string, name: string): Schema {
-  return { description, content: { "application/json": { schema: ref(name) } } };
+  return { description, content: { "application/json": { schema: reference(name) } } };
 }
 
 /** These refusals; and those of the Host, which every request may meet. */
 function problems(...statuses: readonly number[]): Readonly<Record<number, Schema>> {
-  const content = { "application/problem+json": { schema: ref("Problem") } };
+  const content = { "application/problem+json": { schema: reference("Problem") } };
   return Object.fromEntries(
     [400, 421, ...statuses].map((status) => [status, { description: "Refused", content }]),
   );

@@ -7,6 +7,7 @@
 import { COSTS } from "../../access/allowances.ts";
 import { epochOf } from "../../broker/epoch.ts";
 import { cut } from "../../broker/page.ts";
+import { pageText } from "../../protocol/encode.ts";
 import { badField } from "../../protocol/refusal.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { wholeNumber } from "../query.ts";
@@ -39,9 +40,5 @@ export async function getMessages(call: Call, hub: Hub): Promise<Response> {
     : { after };
   const page = await broker.read(room, { ...range, limit, chars: MAX_CHARS });
   const messages = (page && cut(page, 0, head))?.batch.array ?? "[]";
-  return json(
-    200,
-    `{"room":${JSON.stringify(room)},"epoch":"${epochOf(state, room)}","head":${head},` +
-      `"messages":${messages}}`,
-  );
+  return json(200, pageText(room, epochOf(state, room), head, messages));
 }
