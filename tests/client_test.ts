@@ -6,7 +6,7 @@
  */
 import { build, stop } from "npm:esbuild@0.28.2";
 import type { Event as WireEvent, Message } from "../server/protocol/messages.ts";
-import { CLOSE_CODES, ERRORS } from "../server/protocol/tables.ts";
+import { CLOSE, CLOSE_CODES, ERRORS } from "../server/protocol/tables.ts";
 import {
   type Client,
   ClientError,
@@ -18,6 +18,7 @@ import {
   RETRIABLE_ERRORS,
   webSocket,
 } from "../static/client/client.ts";
+import { CLOSE_DONE, CLOSE_GOING_AWAY, CLOSE_RESTART } from "../static/client/transport.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { patiently, serve, until } from "./support/harness.ts";
 import { faultProxy } from "./support/proxy.ts";
@@ -109,6 +110,8 @@ Deno.test("the client library is under 7 KB, minified and gzipped", async () => 
 });
 
 Deno.test("the client's tables are the protocol's", () => {
+  const { done, goingAway, restart } = CLOSE;
+  assertEquals([CLOSE_DONE, CLOSE_GOING_AWAY, CLOSE_RESTART], [done, goingAway, restart]);
   const final = Object.entries(CLOSE_CODES).filter(([, { comeBack }]) => !comeBack);
   assertEquals(FINAL_CLOSE_CODES, final.map(([code]) => Number(code)));
   const retriable = Object.entries(ERRORS).filter(([, { retry }]) => retry).map(([code]) => code);

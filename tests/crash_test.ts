@@ -14,12 +14,12 @@ import { ServerProcess } from "./support/server_process.ts";
 
 const KILLS = Deno.env.get("CRASH") === undefined ? 12 : 50;
 const OPTIONS = {
-  RATE: "0",
-  ADDRESS_RATE: "0",
-  RETAIN_MESSAGES: "0",
-  RECENT_MESSAGES: "0",
-  DEDUPE_MESSAGES: "1000000",
-  GRACE_SECONDS: "0.1",
+  PARLEY_RATE: "0",
+  PARLEY_ADDRESS_RATE: "0",
+  PARLEY_RETAIN_MESSAGES: "0",
+  PARLEY_RECENT_MESSAGES: "0",
+  PARLEY_DEDUPE_MESSAGES: "1000000",
+  PARLEY_GRACE_SECONDS: "0.1",
 };
 
 /** Lets everybody come to an end, and has the last word. */

@@ -14,7 +14,10 @@ Deno.test({
   fn: async () => {
     await using redis = await RedisProcess.start();
     await using a = await serve({ redis: redis.url, graceSeconds: 0 });
-    await using b = await ServerProcess.start({ REDIS_URL: redis.url, GRACE_SECONDS: "0" });
+    await using b = await ServerProcess.start({
+      PARLEY_REDIS: redis.url,
+      PARLEY_GRACE_SECONDS: "0",
+    });
     await using c = await serve({ redis: redis.url, graceSeconds: 0 });
     await using ann = await member(a, { name: "Ann" });
     await using cy = await member(c, { name: "Cy" });

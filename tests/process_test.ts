@@ -34,7 +34,12 @@ Deno.test("the program prints its URL and its database, and nothing else", async
 });
 
 Deno.test("the program reads its environment, and flags win", async () => {
-  const env = { DB: ":memory:", HOST: "localhost", FRAME_BYTES: "300", BURST: "1" };
+  const env = {
+    PARLEY_DB: ":memory:",
+    HOST: "localhost",
+    PARLEY_FRAME_BYTES: "300",
+    PARLEY_BURST: "1",
+  };
   await using program = await Program.start(["--frame-bytes", "400"], env);
   assertStringIncludes(program.out, "memory");
   await using client = await connect(program, { protocol: "parley.v1" });

@@ -186,7 +186,7 @@ const parameters = { seed: SEED, numRuns: 2000 };
 const words = fc.constantFrom(
   "type",
   ...Object.keys(COMMANDS),
-  ...new Set(Object.values(COMMANDS).flatMap((fields) => Object.keys(fields))),
+  ...new Set(Object.values(COMMANDS).flatMap(({ fields }) => Object.keys(fields))),
   "lobby",
   "__proto__",
   "constructor",

@@ -155,8 +155,8 @@ for (const how of ["quiet", "busy"] as const) {
 
 Deno.test("clients notice a server that is stopped, and resume once when it goes on", async () => {
   await using server = await ServerProcess.start({
-    HEARTBEAT_SECONDS: String(HEARTBEAT_SECONDS),
-    GRACE_SECONDS: "0",
+    PARLEY_HEARTBEAT_SECONDS: String(HEARTBEAT_SECONDS),
+    PARLEY_GRACE_SECONDS: "0",
   });
   using alice = new Here(server.url);
   using bob = new Here(server.url);

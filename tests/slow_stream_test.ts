@@ -13,7 +13,7 @@ import { silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
 import { Refusal } from "../server/protocol/refusal.ts";
 import { Hub } from "../server/rooms/hub.ts";
-import { post } from "../server/rooms/poster.ts";
+import { post } from "../server/rooms/post.ts";
 import {
   assertEquals,
   assertGreater,
@@ -90,7 +90,7 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
   const person = hub.users.hold("ann");
   let most = 0;
   for (let n = 0; n < 200; n++) {
-    await post(hub, { person, room: "lobby", payload: LONG, ref: undefined });
+    await post(hub, { user: person, room: "lobby", payload: LONG, ref: undefined });
     most = Math.max(most, connection.queuedBytes);
   }
   assertGreater(most, options.highWaterBytes - LONG.length - 1000);

@@ -43,8 +43,8 @@ Deno.test("TokenBucket lets through what costs more than it can hold, for all th
 Deno.test("TokenBuckets follow() gives a key no more than the other key had, and no less", () => {
   const buckets = new TokenBuckets(1, 3, () => 0);
   for (let n = 0; n < 3; n++) buckets.take("poor");
-  buckets.follow("new", "poor");
+  buckets.inherit("new", "poor");
   assertEquals(buckets.take("new"), 1000);
-  buckets.follow("poor", "rich");
+  buckets.inherit("poor", "rich");
   assertEquals([buckets.take("poor"), buckets.take("rich", 3)], [1000, 0]);
 });

@@ -1,5 +1,5 @@
 /** The servers that are compared: how each is started, told apart and stopped. */
-import { flagOf, SPECS } from "../../server/options.ts";
+import { flagOf, OPTIONS } from "../../server/options.ts";
 import { eachLine } from "./lines.ts";
 import type { Dialect } from "./load/job.ts";
 
@@ -20,8 +20,8 @@ const LIMITS = [
 ];
 
 /** Flags that set those back to what they are by default. */
-export const DEFAULT_LIMITS: readonly string[] = Object.entries(SPECS).flatMap(([name, spec]) =>
-  LIMITS.includes(flagOf(name)) ? [`--${flagOf(name)}`, String(spec.value)] : []
+export const DEFAULT_LIMITS: readonly string[] = Object.entries(OPTIONS).flatMap(([name, spec]) =>
+  LIMITS.includes(flagOf(name)) ? [`--${flagOf(name)}`, String(spec.default)] : []
 );
 
 /** The `start` task: what it sets, and what it gives to `deno`. */

@@ -9,7 +9,9 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { Ajv2020 } from "npm:ajv@8.20.0/dist/2020.js";
-import { EVENTS, nameOf, ref, SCHEMAS } from "../../server/http/documents/schemas.ts";
+import { nameOf, SCHEMAS } from "../../server/http/documents/schemas.ts";
+import { EVENTS } from "../../server/protocol/events.ts";
+import { reference } from "../../server/protocol/rules.ts";
 import {
   createServer,
   type Event,
@@ -46,7 +48,7 @@ const isDocumented = (() => {
   );
   const ajv = new Ajv2020({ allErrors: true, strictTypes: false });
   ajv.addKeyword("components");
-  const anyOf = Object.keys(EVENTS).map((type) => ref(nameOf(type, "Event")));
+  const anyOf = Object.keys(EVENTS).map((type) => reference(nameOf(type, "Event")));
   return ajv.compile({ anyOf, components: { schemas } });
 })();
 
