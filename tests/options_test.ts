@@ -154,6 +154,14 @@ Deno.test("OPERATIONS.md has exactly the options that there are", async () => {
   assertEquals(paper.tableLines("Options").map(unpadded), tableRows().map(unpadded));
 });
 
+Deno.test("CHANGELOG.md gives the present variable of each that was renamed", async () => {
+  const paper = await Paper.read(".github/CHANGELOG.md");
+  const variables: readonly string[] = OPTION_NAMES.map(variableOf);
+  for (const [, variable = ""] of paper.table("For operators")) {
+    assert(variables.includes(variable), variable);
+  }
+});
+
 Deno.test("the start and dev tasks may read the variable of every option, by one wildcard", async () => {
   const config = await Deno.readTextFile(new URL("deno.json", ROOT));
   const { tasks }: { tasks: Record<string, string> } = JSON.parse(config);

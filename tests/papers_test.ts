@@ -122,8 +122,10 @@ Deno.test("OPERATIONS.md has exactly the lines that the code logs, with their le
   const logged = new Set<string>();
   for (const code of await codeIn("server/", "main.ts")) {
     const calls = code.matchAll(/\.(info|warn|error)\(\s*"([^"]+)"/g);
+    const thrown = code.matchAll(/\blogThrown\([^"]*"([^"]+)"/g);
     const literals = code.matchAll(/level: "(\w+)", event: "([^"]+)"/g);
     for (const [, level, event] of [...calls, ...literals]) logged.add(`${level} ${event}`);
+    for (const [, event] of thrown) logged.add(`error ${event}`);
   }
   const rows = OPERATIONS.table("The log").map(([level, event]) => `${level} ${event}`);
   assertEquals(rows.sort(), [...logged].sort());
