@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";
-import { connect, until } from "./support/harness.ts";
+import { type Client, connect, until } from "./support/harness.ts";
 import { Program } from "./support/program.ts";
 
 /** The program with a door through which a test lets in what nobody thought of. */
@@ -24,23 +24,33 @@ async function withTroubled(
   }
 }
 
+/** Lets that trouble in. */
+async function trouble({ url }: Program, what: string): Promise<void> {
+  await (await fetch(`${url}/trouble/${what}`)).body?.cancel();
+}
+
+/** Sees that the program stores a message, and then stops in order. */
+async function assertSound(program: Program, client: Client): Promise<void> {
+  client.send({ type: "chat", payload: "still here" });
+  await client.next("chat");
+  program.signal("SIGTERM");
+  await client.next("bye");
+  assertEquals((await program.ended()).code, 0);
+}
+
 for (const what of ["rejection", "throw", "timer"] as const) {
   Deno.test(`the program logs an unforeseen ${what} with its stack, and goes on`, async () => {
     await withTroubled(async (program) => {
       await using client = await connect(program);
       await client.next("joined");
-      await fetch(`${program.url}/trouble/${what}`).then((response) => response.body?.cancel());
+      await trouble(program, what);
       await until(() => program.err.includes("unforeseen"), "the trouble to be logged");
       assertMatch(
         program.err,
         /^\S+ error unforeseen reason="[^\n]*as it was told to" stack=[^\n]+\n/,
       );
       assertStringIncludes(program.err, "troubled_program.ts");
-      client.send({ type: "chat", payload: "still here" });
-      await client.next("chat");
-      program.signal("SIGTERM");
-      await client.next("bye");
-      assertEquals((await program.ended()).code, 0);
+      await assertSound(program, client);
     });
   });
 }
@@ -48,7 +58,7 @@ for (const what of ["rejection", "throw", "timer"] as const) {
 Deno.test("many unforeseen rejections are logged in one line a second", async () => {
   await withTroubled(async (program) => {
     for (let n = 0; n < 50; n++) {
-      await fetch(`${program.url}/trouble/rejection`).then((response) => response.body?.cancel());
+      await trouble(program, "rejection");
     }
     program.signal("SIGTERM");
     const { code, err } = await program.ended();
@@ -65,7 +75,7 @@ Deno.test("an unforeseen rejection while the database is gone stops the program 
     await using client = await connect(program);
     await client.next("joined");
     await Deno.remove(db);
-    await fetch(`${program.url}/trouble/rejection`).then((response) => response.body?.cancel());
+    await trouble(program, "rejection");
     await client.next("bye");
     assertEquals((await client.closed).code, 1012);
     const { code, err } = await program.ended();
@@ -104,13 +114,9 @@ Deno.test("the program loses only log lines when the log's disk is full", async 
   await using program = await Program.start(["--db", ":memory:"], {}, toFull, SCRIPT);
   await using client = await connect(program);
   for (let n = 0; n < 20; n++) {
-    await fetch(`${program.url}/trouble/rejection`).then((response) => response.body?.cancel());
+    await trouble(program, "rejection");
   }
-  client.send({ type: "chat", payload: "still here" });
-  await client.next("chat");
-  program.signal("SIGTERM");
-  await client.next("bye");
-  assertEquals((await program.ended()).code, 0);
+  await assertSound(program, client);
 });
 
 Deno.test("the program runs and ends in time when the log's reader is stuck", async () => {
@@ -122,12 +128,8 @@ Deno.test("the program runs and ends in time when the log's reader is stuck", as
   try {
     await using program = await Program.start(["--db", ":memory:"], {}, toPipe, SCRIPT);
     await using client = await connect(program);
-    await fetch(`${program.url}/trouble/flood`).then((response) => response.body?.cancel());
-    client.send({ type: "chat", payload: "still here" });
-    await client.next("chat");
-    program.signal("SIGTERM");
-    await client.next("bye");
-    assertEquals((await program.ended()).code, 0);
+    await trouble(program, "flood");
+    await assertSound(program, client);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -8,8 +8,9 @@ import { COSTS } from "../server/access/allowances.ts";
 import { openApi } from "../server/http/documents/openapi.ts";
 import { SCHEMAS } from "../server/http/documents/schemas.ts";
 import { CLOSE_CODES, ERRORS } from "../server/mod.ts";
+import { Client } from "../static/client/client.ts";
 import { assert, assertEquals } from "./support/assert.ts";
-import { type Client, connect, serve } from "./support/harness.ts";
+import { type Client as TestClient, connect, serve } from "./support/harness.ts";
 import { Paper, PAPERS, ROOT } from "./support/paper.ts";
 
 const PROTOCOL = await Paper.read("server/PROTOCOL.md");
@@ -107,7 +108,7 @@ Deno.test("PROTOCOL.md's conversation takes place word for word", async () => {
   }
 });
 
-async function anyNext(client: Client): Promise<unknown> {
+async function anyNext(client: TestClient): Promise<unknown> {
   while (client.pending.length === 0) await client.arrival();
   return await client.next(client.pending[0]?.type ?? "error");
 }
@@ -139,6 +140,14 @@ Deno.test("tests/README.md has a place for every test file", async () => {
     if (!name.endsWith("_test.ts")) continue;
     assert(patterns.some((pattern) => pattern.test(name)), `${name} is missing`);
   }
+});
+
+Deno.test("static/README.md has exactly the methods of the client", async () => {
+  const paper = await Paper.read("static/README.md");
+  const rows = paper.table("Methods").map(([call = ""]) => call.replace(/\(.*/, ""));
+  const methods = Object.entries(Object.getOwnPropertyDescriptors(Client.prototype))
+    .filter(([name, { value }]) => name !== "constructor" && typeof value === "function");
+  assertEquals(rows.sort(), ["connect", ...methods.map(([name]) => name)].sort());
 });
 
 Deno.test("README.md is within 150 lines", async () => {

@@ -68,13 +68,14 @@ async function first(redis: RedisProcess) {
   const options = completeOptions({ redis: redis.url, workers: 2, port, rate: 0, addressRate: 0 });
   const failures: string[] = [];
   const error: Log["error"] = (_, { reason } = {}) => void failures.push(String(reason));
-  return { server, url, options, failures, log: { ...silentLog, error } };
+  const log = { ...silentLog, error };
+  return { url, options, failures, log, [Symbol.asyncDispose]: () => server.stop() };
 }
 
 test("a worker that dies is logged and replaced, and the others go on", async (redis) => {
-  const { server, url, options, failures, log } = await first(redis);
-  await using _ = server;
-  const workers = new Workers(options, log, TROUBLED);
+  await using node = await first(redis);
+  const { url, failures } = node;
+  const workers = new Workers(node.options, node.log, TROUBLED);
   await workers.start();
   const clients = await everywhere(redis, url, 2);
   const channel = new BroadcastChannel("parley: troubled worker");
@@ -99,9 +100,9 @@ test("a worker that dies is logged and replaced, and the others go on", async (r
 });
 
 test("a worker goes on with its clients when something unforeseen is thrown", async (redis) => {
-  const { server, url, options, failures, log } = await first(redis);
-  await using _ = server;
-  const workers = new Workers(options, log, TROUBLED);
+  await using node = await first(redis);
+  const { url, failures } = node;
+  const workers = new Workers(node.options, node.log, TROUBLED);
   await workers.start();
   const clients = await everywhere(redis, url, 2);
   const channel = new BroadcastChannel("parley: troubled worker");
@@ -119,8 +120,8 @@ test("a worker goes on with its clients when something unforeseen is thrown", as
 });
 
 test("a worker that cannot start is tried again", async (redis) => {
-  const { server, url, options, failures, log } = await first(redis);
-  await server.stop();
+  const { url, options, failures, log, ...node } = await first(redis);
+  await node[Symbol.asyncDispose]();
   const inTheWay = Deno.listen({ hostname: "127.0.0.1", port: options.port });
   const workers = new Workers(options, log);
   await workers.start();
