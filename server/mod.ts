@@ -58,6 +58,7 @@ export type {
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
+export type { CommandOf, EventOf, InRoom } from "./protocol/common_fields.ts";
 export type { Authorize } from "./access/rights.ts";
 export type { Server } from "./server.ts";
 

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { CommandOf, EventOf, InRoom } from "./common_fields.ts";
 import type { ErrorCode } from "./tables.ts";
 
 /** A `User` is a person as the others in a room see them. */
@@ -24,47 +25,34 @@ export interface Cursor {
 }
 
 /** `hello` says who the client is, and is answered by `welcome`. Without it the client is a guest. */
-export interface HelloCommand {
-  readonly type: "hello";
+export interface HelloCommand extends CommandOf<"hello"> {
+  /** The name that the user wants: 1 to 64 visible characters. */
   readonly name?: string;
   /** The token of an earlier `welcome`: it makes the client the same user again. */
   readonly token?: string;
-  readonly ref?: string;
 }
 
 /** `join` enters a room. `joined` answers it, then the missed or recent messages, then live ones. */
-export interface JoinCommand {
-  readonly type: "join";
-  readonly room: string;
+export interface JoinCommand extends CommandOf<"join">, InRoom {
   /** The client's cursor. Without it, the client gets the room's recent messages. */
   readonly since?: Cursor;
-  readonly ref?: string;
 }
 
 /** `leave` leaves a room. */
-export interface LeaveCommand {
-  readonly type: "leave";
-  readonly room: string;
-  readonly ref?: string;
-}
+export type LeaveCommand = CommandOf<"leave"> & InRoom;
 
 /** `chat` says something: it is stored, numbered, and sent to all members, the sender included. */
-export interface ChatCommand {
-  readonly type: "chat";
-  readonly room: string;
+export interface ChatCommand extends CommandOf<"chat">, InRoom {
+  /** The text of the message. */
   readonly payload: string;
-  readonly ref?: string;
 }
 
 /** `custom` sends an application's own event to all members, the sender included. */
-export interface CustomCommand {
-  readonly type: "custom";
-  readonly room: string;
+export interface CustomCommand extends CommandOf<"custom">, InRoom {
   /** 1 to 64 visible characters. */
   readonly name: string;
   /** Any JSON value, nested at most {@linkcode MAX_DEPTH} deep. */
   readonly payload: Json;
-  readonly ref?: string;
   /**
    * Whether the event is stored and numbered like a `chat`.
    * @default {false}
@@ -73,25 +61,21 @@ export interface CustomCommand {
 }
 
 /** `typing` tells the other members that the user began (`true`) or stopped (`false`) typing. */
-export interface TypingCommand {
-  readonly type: "typing";
-  readonly room: string;
+export interface TypingCommand extends CommandOf<"typing">, InRoom {
+  /** True when the user began typing. */
   readonly payload: boolean;
-  readonly ref?: string;
 }
 
 /** `rename` gives the user a new name, in all rooms and on all of the user's connections. */
-export interface RenameCommand {
-  readonly type: "rename";
+export interface RenameCommand extends CommandOf<"rename"> {
+  /** The new name: 1 to 64 visible characters. */
   readonly name: string;
-  readonly ref?: string;
 }
 
 /** `pong` answers a `ping`. No client has to send it. */
-export interface PongCommand {
-  readonly type: "pong";
+export interface PongCommand extends CommandOf<"pong"> {
+  /** The `at` of the `ping`, in milliseconds since 1970. */
   readonly at?: number;
-  readonly ref?: string;
 }
 
 /** Everything that a client may send. */
@@ -123,8 +107,8 @@ export interface AnnouncedLimits {
 }
 
 /** `welcome` answers `hello`. */
-export interface WelcomeEvent {
-  readonly type: "welcome";
+export interface WelcomeEvent extends EventOf<"welcome"> {
+  /** The user of this connection. */
   readonly user: User;
   /**
    * A secret. A client that sends it in its next `hello` is the same user, by the same name. After a
@@ -133,13 +117,13 @@ export interface WelcomeEvent {
   readonly token: string;
   /** Seconds between two `ping` events. When two in a row are missing, the server is dead. */
   readonly heartbeatSeconds: number;
+  /** The limits of this connection. */
   readonly limits: AnnouncedLimits;
 }
 
 /** `joined` answers `join`. The missed or recent messages follow it, then live ones. */
-export interface JoinedEvent {
-  readonly type: "joined";
-  readonly room: string;
+export interface JoinedEvent extends EventOf<"joined">, InRoom {
+  /** The name of the room's log, for the client's cursor. */
   readonly epoch: string;
   /** The room's newest `seq`. */
   readonly seq: number;
@@ -151,63 +135,69 @@ export interface JoinedEvent {
   readonly recovered: boolean;
   /** At most {@linkcode MAX_LISTED} users; `memberCount` says how many members there are. */
   readonly members: readonly User[];
+  /** The number of members. */
   readonly memberCount: number;
 }
 
 /** `chat` is a message. Its text is the same when it is live and when it is replayed. */
-export interface ChatEvent {
-  readonly type: "chat";
-  readonly room: string;
+export interface ChatEvent extends EventOf<"chat">, InRoom {
   /** Its place in the room: 1, 2, 3, without holes. */
   readonly seq: number;
   /** When it was committed, in milliseconds since 1970 by the server's clock. */
   readonly at: number;
+  /** The sender. */
   readonly from: User;
+  /** The text of the message. */
   readonly payload: string;
+  /** The sender's own id for the message. */
   readonly ref?: string;
 }
 
 /** `custom` is an application's own event. It has `seq` and `at` if it is stored. */
-export interface CustomEvent {
-  readonly type: "custom";
-  readonly room: string;
+export interface CustomEvent extends EventOf<"custom">, InRoom {
+  /** Its place in the room, if it is stored. */
   readonly seq?: number;
+  /** When it was committed, in milliseconds since 1970, if it is stored. */
   readonly at?: number;
+  /** The name that the application gave it. */
   readonly name: string;
+  /** The sender. */
   readonly from: User;
+  /** Any JSON value. */
   readonly payload: Json;
+  /** The sender's own id for the event. */
   readonly ref?: string;
 }
 
 /** `system` tells of members. In a room of more than 200 only `count` comes, once a second. */
-export interface SystemEvent {
-  readonly type: "system";
-  readonly room: string;
+export interface SystemEvent extends EventOf<"system">, InRoom {
   /** A sentence for people. */
   readonly payload: string;
+  /** What happened. */
   readonly kind: "joined" | "left" | "renamed" | "count";
   /** The user that the event is about; after `renamed`, with the new name. Missing for `count`. */
   readonly user?: User;
+  /** The number of members now. */
   readonly memberCount: number;
 }
 
 /** `typing` says that a user began or stopped typing. A start comes at most once a second per user. */
-export interface TypingEvent {
-  readonly type: "typing";
-  readonly room: string;
+export interface TypingEvent extends EventOf<"typing">, InRoom {
+  /** The user who types. */
   readonly from: User;
+  /** True when the user began typing. */
   readonly payload: boolean;
 }
 
 /** `ping` is the heartbeat. */
-export interface PingEvent {
-  readonly type: "ping";
+export interface PingEvent extends EventOf<"ping"> {
+  /** The server's time, in milliseconds since 1970. */
   readonly at: number;
 }
 
 /** `error` says that a command was refused. The command changed nothing. */
-export interface ErrorEvent {
-  readonly type: "error";
+export interface ErrorEvent extends EventOf<"error"> {
+  /** The reason, for programs. */
   readonly code: ErrorCode;
   /** A sentence for people. */
   readonly payload: string;
@@ -222,8 +212,8 @@ export interface ErrorEvent {
 }
 
 /** `bye` says that the server is going; a close follows. Each client gets a delay of its own. */
-export interface ByeEvent {
-  readonly type: "bye";
+export interface ByeEvent extends EventOf<"bye"> {
+  /** A sentence for people. */
   readonly payload: string;
   /** Milliseconds after which the client should connect again. */
   readonly retryAfterMs: number;
@@ -241,10 +231,9 @@ export type Event =
   | ErrorEvent
   | ByeEvent;
 
-/** The stored form of an event: only what has both `seq` and `at` can be stored. */
-type StoredForm<E extends Event> = E extends Event
-  ? "seq" | "at" extends keyof E ? E & { readonly seq: number; readonly at: number } : never
+/** A `Message` is an event in a room's log: only what has both `seq` and `at` can be stored. */
+export type Message = Event extends infer E
+  ? E extends Event
+    ? "seq" | "at" extends keyof E ? E & { readonly seq: number; readonly at: number } : never
+  : never
   : never;
-
-/** A `Message` is an event in a room's log. */
-export type Message = StoredForm<Event>;
