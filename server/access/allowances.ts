@@ -145,10 +145,8 @@ export class TokenBuckets {
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
     if (this.#buckets.size > this.#max) {
-      for (const oldest of this.#buckets.keys()) {
-        this.#buckets.delete(oldest);
-        break;
-      }
+      const [oldest = ""] = this.#buckets.keys();
+      this.#buckets.delete(oldest);
     }
     return bucket;
   }
