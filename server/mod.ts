@@ -38,11 +38,13 @@ export type {
   ChatCommand,
   ChatEvent,
   Command,
+  CommandBase,
   Cursor,
   CustomCommand,
   CustomEvent,
   ErrorEvent,
   Event,
+  EventBase,
   HelloCommand,
   JoinCommand,
   JoinedEvent,
@@ -52,13 +54,15 @@ export type {
   PingEvent,
   PongCommand,
   RenameCommand,
+  RoomCommand,
+  RoomEvent,
+  StoredEvent,
   SystemEvent,
   TypingCommand,
   TypingEvent,
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
-export type { CommandOf, EventOf, InRoom } from "./protocol/common_fields.ts";
 export type { Authorize } from "./access/rights.ts";
 export type { Server } from "./server.ts";
 
