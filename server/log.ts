@@ -34,8 +34,9 @@ export interface Sink {
 const GATHER_MS = 1000;
 /** How many kinds of events are written in that time. */
 const MAX_KINDS = 50;
-/** How many characters wait to be written, and how many one fact has, at most. */
+/** How many characters wait to be written, at most. */
 const MAX_QUEUED = 65_536;
+/** How many characters of one fact are written. */
 const MAX_FACT = 2000;
 /** How long a flush waits for a reader that may be stuck. */
 const MAX_FLUSH_MS = 300;
@@ -186,13 +187,13 @@ export const consoleLog: Log & { flush(): Promise<void> } = new LineLog(Deno.std
 /** `silentLog` writes nothing. */
 export const silentLog: Log = { info() {}, warn() {}, error() {} };
 
-/** Returns a log that never throws, although an application's log may. A lost line costs no more than the line. */
+/** Returns a log that never throws. An application's log may, and a lost line must cost no more than that. */
 export function withoutThrowing(log: Log): Log {
   const safely = (write: (event: string, facts?: Facts) => void): Log["info"] => (event, facts) => {
     try {
       write.call(log, event, facts);
     } catch {
-      // See above.
+      // The line is lost, and nothing else.
     }
   };
   return { info: safely(log.info), warn: safely(log.warn), error: safely(log.error) };

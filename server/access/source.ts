@@ -12,23 +12,17 @@ import type { Address } from "./address.ts";
 import { type Clock, COSTS, TokenBucket } from "./allowances.ts";
 
 /** What one group of addresses uses now. */
-export class Usage {
+export interface Usage {
   /** The group in CIDR notation, or the address itself. */
   readonly key: string;
+  /** How many times the limits of a single address hold for the group. */
   readonly times: number;
   readonly bucket: TokenBucket;
   /** How many commands of it may still be refused. */
   readonly refusals: TokenBucket;
-  connections = 0;
+  connections: number;
   /** The rooms that it opened and that still have members. */
-  rooms = 0;
-
-  constructor(key: string, times: number, bucket: TokenBucket, refusals: TokenBucket) {
-    this.key = key;
-    this.times = times;
-    this.bucket = bucket;
-    this.refusals = refusals;
-  }
+  rooms: number;
 }
 
 /** How many groups are remembered. Those that use something now are never forgotten. */
@@ -45,6 +39,8 @@ const REFUSALS = { rate: 100, burst: 2000 };
 const MIN_SPREAD_MS = 2000;
 const MAX_SPREAD_MS = 4000;
 
+type SourceOptions = Pick<Options, "addressRate" | "addressBurst" | "trustProxies">;
+
 /** The limits that an address can reach, by the options that set them. */
 export type AddressLimit = "--address-rate" | "--max-connections-per-address" | "--max-rooms";
 
@@ -57,17 +53,13 @@ const FIELDS: { readonly [L in AddressLimit]: { readonly field?: string } } = {
 
 /** All sources of one node. Each node has limits of its own. */
 export class Sources {
-  readonly #options: Pick<Options, "addressRate" | "addressBurst" | "trustProxies">;
+  readonly #options: SourceOptions;
   readonly #log: Log;
   readonly #now: Clock;
   readonly #groups = new Map<string, Usage>();
   #hasWarned = false;
 
-  constructor(
-    options: Pick<Options, "addressRate" | "addressBurst" | "trustProxies">,
-    log: Log,
-    now: Clock,
-  ) {
+  constructor(options: SourceOptions, log: Log, now: Clock) {
     this.#options = options;
     this.#log = log;
     this.#now = now;
@@ -99,12 +91,14 @@ export class Sources {
     const known = this.#groups.get(key);
     const bucketOf = (rate: number, burst: number) =>
       new TokenBucket(rate * times, burst * times, this.#now);
-    const usage = known ?? new Usage(
+    const usage = known ?? {
       key,
       times,
-      bucketOf(addressRate, addressBurst),
-      bucketOf(REFUSALS.rate, REFUSALS.burst),
-    );
+      bucket: bucketOf(addressRate, addressBurst),
+      refusals: bucketOf(REFUSALS.rate, REFUSALS.burst),
+      connections: 0,
+      rooms: 0,
+    };
     this.#groups.delete(key);
     this.#groups.set(key, usage);
     if (known === undefined && this.#groups.size > MAX_GROUPS) this.#forgetOne();

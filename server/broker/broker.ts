@@ -99,6 +99,7 @@ export interface Signal {
 
 /** The log was found unusable; one line for people, no stack trace needed. */
 export class BrokerError extends Error {
+  /** Always `"BrokerError"`. */
   override readonly name = "BrokerError";
 }
 

@@ -49,18 +49,15 @@ const MAX_PATH = 1024;
 /** How long a browser may remember the answer to a preflight, in seconds. */
 const PREFLIGHT_SECONDS = 600;
 
+type SourceOf = (request: Request, info: Deno.ServeHandlerInfo) => Source;
+
 export class Router {
   readonly #routes: readonly Route[];
-  readonly #sourceOf: (request: Request, info: Deno.ServeHandlerInfo) => Source;
+  readonly #sourceOf: SourceOf;
   readonly #origins: Origins;
   readonly #log: Log;
 
-  constructor(
-    routes: readonly Route[],
-    sourceOf: (request: Request, info: Deno.ServeHandlerInfo) => Source,
-    origins: Origins,
-    log: Log,
-  ) {
+  constructor(routes: readonly Route[], sourceOf: SourceOf, origins: Origins, log: Log) {
     this.#routes = routes;
     this.#sourceOf = sourceOf;
     this.#origins = origins;

@@ -6,23 +6,20 @@
  *
  * @module
  */
-import type { Broker, LogState, Signal } from "../broker/broker.ts";
+import type { LogState } from "../broker/broker.ts";
 import { Batch, type Page } from "../broker/page.ts";
-import { type Log, reason } from "../log.ts";
-import type { Options } from "../options.ts";
+import { reason } from "../log.ts";
 import type { Cursor } from "../protocol/messages.ts";
 import { joinedText } from "../protocol/encode.ts";
 import { MAX_LISTED } from "../protocol/tables.ts";
+import type { NodeContext } from "./context.ts";
 import { HeldMessages, type Pending } from "./pending.ts";
 import type { Presence } from "./presence.ts";
 import { RoomLog } from "./room_log.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** What a feed needs of its room. */
-export interface FeedContext {
-  readonly broker: Broker;
-  readonly options: Options;
-  readonly log: Log;
+export interface FeedContext extends NodeContext {
   readonly presence: Presence;
   queue(pending: Pending): void;
   /** Removes a subscriber that could not be let in, and tells it. */
@@ -124,13 +121,9 @@ export class Feed {
     }
   }
 
-  /** Sends an ephemeral event to all who can take it. */
-  relay({ event, exceptUserId }: Signal): void {
-    this.sendToReady(Batch.of(event), exceptUserId);
-  }
-
-  /** Sends a batch to all who were sent `joined` and are ready, also while they catch up. */
-  sendToReady(batch: Batch, exceptUserId?: string): void {
+  /** Sends an ephemeral event to all who were sent `joined` and are ready, also while they catch up. */
+  relay(event: string, exceptUserId?: string): void {
+    const batch = Batch.of(event);
     const send = ({ user, connection }: Subscriber) => {
       if (user.id !== exceptUserId && connection.ready) connection.send(batch);
     };

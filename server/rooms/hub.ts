@@ -4,27 +4,22 @@
  *
  * @module
  */
-import { type Clock, TokenBuckets } from "../access/allowances.ts";
+import { TokenBuckets } from "../access/allowances.ts";
 import type { Identity } from "../access/identity.ts";
 import { type Authorize, Rights } from "../access/rights.ts";
 import { RoomLimits } from "../access/room_limits.ts";
 import type { Source } from "../access/source.ts";
-import type { Broker, RoomSummary } from "../broker/broker.ts";
-import type { Log } from "../log.ts";
-import type { Options } from "../options.ts";
+import type { RoomSummary } from "../broker/broker.ts";
 import { DEFAULT_ROOM } from "../protocol/tables.ts";
+import type { NodeContext } from "./context.ts";
 import { logThrown } from "./log_thrown.ts";
 import { Room } from "./room.ts";
 import { Tick } from "./tick.ts";
 import { Typing } from "./typing.ts";
 import { ConnectedUsers } from "./user.ts";
 
-export interface HubContext {
-  readonly broker: Broker;
-  readonly options: Options;
+export interface HubContext extends NodeContext {
   readonly identity: Identity;
-  readonly log: Log;
-  readonly now: Clock;
   readonly authorize: Authorize;
 }
 
@@ -48,11 +43,12 @@ export class Hub {
     this.rights = new Rights(context.authorize);
     this.allowances = new TokenBuckets(options.rate, options.burst, now, MAX_ALLOWANCES);
     this.typing = new Typing(context);
-    this.tick = new Tick({ ...context, rooms: this.#rooms });
+    this.tick = new Tick(context, this.#rooms);
     this.#roomLimits = new RoomLimits(options);
     broker.listen({
       committed: (name, page) => this.#pass(name, (room) => room.feed.deliver(page)),
-      signalled: (name, signal) => this.#pass(name, (room) => room.feed.relay(signal)),
+      signalled: (name, { event, exceptUserId }) =>
+        this.#pass(name, (room) => room.feed.relay(event, exceptUserId)),
       logReplaced: (name, state) => this.#pass(name, (room) => room.feed.replaceLog(state)),
       membersChanged: (name, change) => this.#pass(name, (room) => room.presence.apply(change)),
       membersHere: (name) => this.#rooms.get(name)?.presence.users ?? [],

@@ -6,9 +6,9 @@
  *
  * @module
  */
-import type { Clock } from "../access/allowances.ts";
 import type { MemberChange, SharedMembers } from "../broker/broker.ts";
 import type { SystemEvent, User } from "../protocol/messages.ts";
+import type { NodeContext } from "./context.ts";
 import { Roster, type SingleChange } from "./roster.ts";
 import type { ConnectedUser, ConnectedUsers } from "./user.ts";
 
@@ -24,23 +24,21 @@ interface LocalMember {
 }
 
 /** What presence needs of its room. */
-export interface PresenceContext {
-  readonly room: string;
+export interface PresenceContext extends NodeContext {
   readonly users: ConnectedUsers;
-  readonly graceMs: number;
-  readonly now: Clock;
-  /** Set if the room has members on other nodes too. */
-  readonly shared: SharedMembers | undefined;
   /** @param exceptUserId the user who is not sent it, because `joined` said the same. */
   announce(event: SystemEvent, exceptUserId?: string): void;
-  /** Called when the last connection of a user is gone. The room hears of it after the grace period. */
+  /** Called when the last connection of a user is gone. It is announced after the grace period. */
   disconnected(user: ConnectedUser): void;
   /** Called when the last member on this node has left. */
   emptied(): void;
 }
 
 export class Presence {
+  readonly #room: string;
   readonly #context: PresenceContext;
+  /** Set if the room has members on other nodes too. */
+  readonly #shared: SharedMembers | undefined;
   /** The members on this node, by id. */
   readonly #local = new Map<string, LocalMember>();
   /** The members on all nodes, if there are others. */
@@ -51,9 +49,11 @@ export class Presence {
   #countTimer: ReturnType<typeof setTimeout> | undefined;
   #isCountDue = false;
 
-  constructor(context: PresenceContext) {
+  constructor(room: string, context: PresenceContext) {
+    this.#room = room;
     this.#context = context;
-    this.#roster = context.shared && new Roster();
+    this.#shared = context.broker.members;
+    this.#roster = this.#shared && new Roster();
   }
 
   /** The number of members on all nodes. */
@@ -102,7 +102,8 @@ export class Presence {
     if (member === undefined || --member.connections > 0) return;
     this.#context.disconnected(user);
     if (isMeant) return this.#depart(user);
-    const { now, graceMs } = this.#context;
+    const { now, options } = this.#context;
+    const graceMs = options.graceSeconds * 1000;
     this.#graceEnds.set(user.id, now() + graceMs);
     this.#graceTimer ??= setTimeout(() => this.#endGraces(), graceMs);
   }
@@ -128,7 +129,7 @@ export class Presence {
    */
   #contradict(id: string): void {
     const member = this.#local.get(id);
-    if (member !== undefined) this.#context.shared?.enter(this.#context.room, member.user.user);
+    if (member !== undefined) this.#shared?.enter(this.#room, member.user.user);
   }
 
   /** Forgets all members without announcing it. */
@@ -167,13 +168,12 @@ export class Presence {
 
   /** Announces a change; or reports it to the broker, which calls back on all nodes, this one included. */
   #report(change: SingleChange): void {
-    const { room, shared } = this.#context;
-    if (shared === undefined) return this.#announce(change);
     const { kind, user } = change;
-    if (kind === "joined") this.#roster?.expect(user);
-    if (kind === "joined") return shared.enter(room, user);
-    if (kind === "left") return shared.leave(room, user);
-    shared.rename(room, user);
+    if (this.#shared === undefined) return this.#announce(change);
+    if (kind === "renamed") return this.#shared.rename(this.#room, user);
+    if (kind === "left") return this.#shared.leave(this.#room, user);
+    this.#roster?.expect(user);
+    this.#shared.enter(this.#room, user);
   }
 
   /** @param isExpected the user has just come by this node, and was sent `joined`. */
@@ -181,9 +181,8 @@ export class Presence {
     const { kind, user } = change;
     const memberCount = this.#roster?.count ?? this.#local.size;
     if (memberCount > CROWD) return this.#announceCount();
-    const { room } = this.#context;
     this.#context.announce(
-      { type: "system", room, payload: sentence(change), kind, user, memberCount },
+      { type: "system", room: this.#room, payload: sentence(change), kind, user, memberCount },
       isExpected && kind === "joined" ? user.id : undefined,
     );
   }
@@ -194,7 +193,7 @@ export class Presence {
     this.#isCountDue = false;
     this.#context.announce({
       type: "system",
-      room: this.#context.room,
+      room: this.#room,
       payload: `${this.count} people are here.`,
       kind: "count",
       memberCount: this.count,

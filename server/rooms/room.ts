@@ -5,21 +5,22 @@
  *
  * @module
  */
-import { Batch } from "../broker/page.ts";
 import { encode, type MessageHeads, messageHeads } from "../protocol/encode.ts";
 import type { Cursor, Message } from "../protocol/messages.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import { Feed, type FeedContext } from "./feed.ts";
-import { Presence, type PresenceContext } from "./presence.ts";
+import type { NodeContext } from "./context.ts";
+import { Feed } from "./feed.ts";
+import type { Pending } from "./pending.ts";
+import { Presence } from "./presence.ts";
 import type { Subscriber } from "./subscriber.ts";
 import type { Typing } from "./typing.ts";
 import type { ConnectedUser, ConnectedUsers } from "./user.ts";
 
 /** What a room needs of the hub. */
-export interface RoomContext
-  extends Pick<FeedContext, "broker" | "options" | "log" | "queue">, Pick<PresenceContext, "now"> {
+export interface RoomContext extends NodeContext {
   readonly users: ConnectedUsers;
   readonly typing: Typing;
+  queue(pending: Pending): void;
   /** Called when the room has neither members nor subscribers any more. */
   emptied(room: Room): void;
 }
@@ -39,14 +40,9 @@ export class Room {
     this.name = name;
     this.#context = context;
     this.#heads = messageHeads(name);
-    this.presence = new Presence({
-      room: name,
-      users: context.users,
-      graceMs: context.options.graceSeconds * 1000,
-      now: context.now,
-      shared: context.broker.members,
-      announce: (event, exceptUserId) =>
-        this.feed.sendToReady(Batch.of(encode(event)), exceptUserId),
+    this.presence = new Presence(name, {
+      ...context,
+      announce: (event, exceptUserId) => this.feed.relay(encode(event), exceptUserId),
       disconnected: ({ user }) => context.typing.end(name, user),
       emptied: () => this.#closeIfEmpty(),
     });
@@ -84,7 +80,7 @@ export class Room {
     this.#closeIfEmpty();
   }
 
-  /** Puts the present user of a subscriber in the place of the one that it had before. */
+  /** Replaces the user that a subscriber had before by its present one. */
   changeUser(subscriber: Subscriber, previous: ConnectedUser): void {
     this.presence.leave(previous, true);
     this.presence.enter(subscriber.user);

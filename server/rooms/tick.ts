@@ -6,12 +6,11 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import type { Clock } from "../access/allowances.ts";
-import { type Broker, FullError } from "../broker/broker.ts";
+import { FullError } from "../broker/broker.ts";
 import { isRepeat } from "../broker/repeat.ts";
-import { type Log, reason } from "../log.ts";
-import type { Options } from "../options.ts";
+import { reason } from "../log.ts";
 import { Refusal } from "../protocol/refusal.ts";
+import type { NodeContext } from "./context.ts";
 import { logThrown } from "./log_thrown.ts";
 import type { Pending } from "./pending.ts";
 import { charsOf, Unprepared } from "./unprepared.ts";
@@ -24,16 +23,6 @@ export interface Outbox {
    * @returns whether there is another piece.
    */
   flush(): boolean;
-}
-
-/** What the tick needs of the hub. */
-export interface TickContext {
-  readonly broker: Broker;
-  readonly options: Options;
-  readonly log: Log;
-  readonly now: Clock;
-  /** The rooms that are open. */
-  readonly rooms: { readonly size: number };
 }
 
 /**
@@ -58,7 +47,8 @@ const RETRY_MS = 1000;
 const SLOW_COMMIT_MS = 1000;
 
 export class Tick {
-  readonly #context: TickContext;
+  readonly #context: NodeContext;
+  readonly #openRooms: { readonly size: number };
   readonly #unprepared: Unprepared;
   readonly #charsPerRoom: number;
   #queue: Pending[] = [];
@@ -72,8 +62,9 @@ export class Tick {
   #committing: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(context: TickContext) {
+  constructor(context: NodeContext, openRooms: { readonly size: number }) {
     this.#context = context;
+    this.#openRooms = openRooms;
     this.#charsPerRoom = Math.min(TICK_CHARS, context.options.highWaterBytes / 2);
     this.#unprepared = new Unprepared({
       broker: context.broker,
@@ -107,14 +98,14 @@ export class Tick {
 
   /** Settles after the next tick. If the tick has stopped, it never settles. */
   next(): Promise<void> {
-    return new Promise((resolve) =>
-      this.flushSoon({
-        flush() {
-          resolve();
-          return false;
-        },
-      })
-    );
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.flushSoon({
+      flush() {
+        resolve();
+        return false;
+      },
+    });
+    return promise;
   }
 
   /** Takes no more messages, and settles when all that were taken are committed and written. */
@@ -195,7 +186,7 @@ export class Tick {
 
   /** Takes the oldest of what is queued, as much as one tick may commit. */
   #takeBatch(): readonly Pending[] {
-    const rooms = Math.min(MAX_TICK_ROOMS, Math.max(1, this.#context.rooms.size));
+    const rooms = Math.min(MAX_TICK_ROOMS, Math.max(1, this.#openRooms.size));
     const maxChars = this.#charsPerRoom * rooms;
     let chars = 0;
     let count = 0;

@@ -5,11 +5,10 @@
  *
  * @module
  */
-import type { Broker } from "../broker/broker.ts";
-import type { Clock } from "../access/allowances.ts";
-import { type Log, reason } from "../log.ts";
+import { reason } from "../log.ts";
 import { encode } from "../protocol/encode.ts";
 import type { User } from "../protocol/messages.ts";
+import type { NodeContext } from "./context.ts";
 
 /** The shortest time between two starts of a user in a room that are passed on. */
 const START_MS = 1000;
@@ -21,18 +20,11 @@ interface State {
   startedAt: number;
 }
 
-/** What `Typing` needs of the hub. */
-export interface TypingContext {
-  readonly broker: Broker;
-  readonly log: Log;
-  readonly now: Clock;
-}
-
 export class Typing {
-  readonly #context: TypingContext;
+  readonly #context: NodeContext;
   readonly #states = new Map<string, State>();
 
-  constructor(context: TypingContext) {
+  constructor(context: NodeContext) {
     this.#context = context;
   }
 
@@ -53,10 +45,8 @@ export class Typing {
     this.#states.delete(key); // so that the map stays in the order of changes
     this.#states.set(key, { isTyping, startedAt: isTyping ? now : state?.startedAt ?? -Infinity });
     if (this.#states.size > MAX_STATES) {
-      for (const oldest of this.#states.keys()) {
-        this.#states.delete(oldest);
-        break;
-      }
+      const [oldest = ""] = this.#states.keys();
+      this.#states.delete(oldest);
     }
   }
 

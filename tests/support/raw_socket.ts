@@ -62,7 +62,9 @@ export class RawSocket implements Disposable {
   /** A connection that has said nothing yet. */
   static async dial(server: { readonly url: string }): Promise<RawSocket> {
     const { hostname, port } = new URL(server.url);
-    return new RawSocket(await Deno.connect({ hostname, port: Number(port) }));
+    const connection = await Deno.connect({ hostname, port: Number(port) });
+    connection.setNoDelay(); // so that small frames go out one by one, when they are written
+    return new RawSocket(connection);
   }
 
   /** A connection whose handshake was accepted. */

@@ -1,0 +1,16 @@
+/**
+ * `NodeContext` is what all parts of a node's rooms need.
+ *
+ * @module
+ */
+import type { Clock } from "../access/allowances.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Log } from "../log.ts";
+import type { Options } from "../options.ts";
+
+export interface NodeContext {
+  readonly broker: Broker;
+  readonly options: Options;
+  readonly log: Log;
+  readonly now: Clock;
+}
