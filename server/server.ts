@@ -99,7 +99,7 @@ export class Server implements AsyncDisposable {
 
   /** Where the messages are, for people. */
   get place(): string {
-    return this.#parts.broker.place;
+    return this.#parts.broker.location;
   }
 
   /** Connections that are open. */

@@ -133,7 +133,7 @@ Deno.test("sqlite: a new file can be read by its owner only", async () => {
 
 /** What another process is told that opens the file; it ends with it. */
 async function openElsewhere(path: string, before = ""): Promise<string> {
-  const broker = JSON.stringify(import.meta.resolve("../server/broker/sqlite.ts"));
+  const broker = JSON.stringify(import.meta.resolve("../server/broker/sqlite/sqlite_broker.ts"));
   const script = `
     import { SqliteBroker } from ${broker};
     ${before}

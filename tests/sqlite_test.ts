@@ -129,7 +129,7 @@ Deno.test("sqlite: :memory: keeps nothing and says so", async () => {
   await using at = new Directory();
   {
     await using broker = await at.open({ path: ":memory:" });
-    assertEquals(broker.place, "memory");
+    assertEquals(broker.location, "memory");
     await broker.publish([draft("a")]);
     assertEquals(await textsOf(broker), ["a"]);
   }

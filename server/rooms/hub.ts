@@ -9,8 +9,14 @@ import { setImmediate } from "node:timers";
 import { type Clock, TokenBuckets } from "../access/allowances.ts";
 import { RoomLimits } from "../access/room_limits.ts";
 import type { Source } from "../access/source.ts";
-import { type Broker, FullError, type RoomSummary, type Signal } from "../broker/broker.ts";
-import { isRepeat } from "../broker/repeat.ts";
+import {
+  type Broker,
+  FullError,
+  isSameMessage,
+  type RoomSummary,
+  type Signal,
+} from "../broker/broker.ts";
+
 import type { Identity } from "../access/identity.ts";
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
@@ -253,7 +259,7 @@ export class Hub {
       const receipts = await this.context.broker.publish(batch, (draft) => this.#refuse(draft));
       for (const { draft, seq, event, repeated } of receipts) {
         this.#safely(() => {
-          if (repeated && !isRepeat(event, draft)) draft.sender.refuse(conflict(), draft.ref);
+          if (repeated && !isSameMessage(event, draft)) draft.sender.refuse(conflict(), draft.ref);
           else draft.sender.stored(draft.room, seq, event, repeated);
         });
       }

@@ -280,7 +280,7 @@ export class Room {
     if (epoch === this.#epoch) return true;
     const mark = markOf(epoch, this.#epoch);
     if (mark === undefined) return false;
-    return await this.#context.broker.vouches?.(this.name, mark, seq) ?? false;
+    return await this.#context.broker.canResume?.(this.name, mark, seq) ?? false;
   }
 
   /** Tells a member where the room stands, and sets it at its cursor or before the newest messages. */

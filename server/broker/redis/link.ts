@@ -6,7 +6,7 @@
  * @module
  */
 import type { Log } from "../../log.ts";
-import { AgeClock } from "../sqlite/age_clock.ts";
+import { AgeClock } from "../age_clock.ts";
 import { BrokerError } from "../broker.ts";
 import { type Client, type ConnectionListener, RedisConnection } from "./connection.ts";
 import type { RedisNames } from "./names.ts";
@@ -39,7 +39,7 @@ export class RedisLink {
   readonly #ears: RedisConnection;
   readonly #channels = new Map<string, (message: string) => void>();
   #listener: LinkListener = { returned() {} };
-  #life = "";
+  #runId = "";
   /** The servers at the other ends of the two connections, by their run ids. */
   #commandsRunId = "";
   #earsRunId = "";
@@ -96,8 +96,8 @@ export class RedisLink {
   }
 
   /** Names the life of this Redis: what was written in another may have been lost. */
-  get life(): string {
-    return this.#life;
+  get runId(): string {
+    return this.#runId;
   }
 
   /** Whether those who know what there was before this life have had the time to say so. */
@@ -157,7 +157,7 @@ export class RedisLink {
   }
 
   /** Says something on a channel, if it can be said now. */
-  say(channel: string, message: string): void {
+  publish(channel: string, message: string): void {
     this.ask("PUBLISH", channel, message).catch(() => {
       // At most once: it was not heard, then.
     });
@@ -167,13 +167,13 @@ export class RedisLink {
    * Hears a channel from the answer on. Anyone who may use this Redis can publish there, so `heard`
    * must bear any text: what it throws would end the process.
    */
-  async hear(channel: string, heard: (message: string) => void): Promise<void> {
+  async subscribe(channel: string, heard: (message: string) => void): Promise<void> {
     this.#channels.set(channel, heard);
     await this.#ears.ask((client) => client.subscribe(channel, heard));
   }
 
   /** Hears no more of it. */
-  unhear(channel: string, heard: (message: string) => void): void {
+  unsubscribe(channel: string, heard: (message: string) => void): void {
     if (this.#channels.get(channel) === heard) this.#channels.delete(channel);
     this.#ears.ask((client) => client.unsubscribe(channel, heard)).catch(() => {
       // A new connection will not ask for it.
@@ -223,9 +223,9 @@ export class RedisLink {
     this.setNow(now);
     const clocks = { wall: () => this.now, steady: () => performance.now() };
     this.#ageClock ??= new AgeClock(clocks, undefined);
-    if (life === this.#life) return;
+    if (life === this.#runId) return;
     this.#settledAt = performance.now() + this.#settlingMs;
-    this.#life = life;
+    this.#runId = life;
   }
 }
 

@@ -36,7 +36,7 @@ export interface Known extends Standing {
   /** When the newest batch was committed, as text. */
   readonly tip: string;
   /** The life of Redis in which that was last held against the log. */
-  readonly life: string;
+  readonly runId: string;
 }
 
 /** What came of a batch. */
@@ -96,8 +96,8 @@ export class RedisLog {
       const answer = await this.#link.run(LOOK, this.#keysOf(room), this.#about(room, known));
       const [how, epoch, head, tip] = answer;
       if (how === "ok") {
-        const { life } = this.#link;
-        return { epoch: String(epoch), head: Number(head), tip: String(tip), life };
+        const { runId } = this.#link;
+        return { epoch: String(epoch), head: Number(head), tip: String(tip), runId };
       }
       if (performance.now() > until) throw new BrokerError("The log's state is in doubt.");
       await this.#link.pause(PAUSE_MS);
@@ -175,15 +175,15 @@ export class RedisLog {
   }
 
   #about(room: string, known: Known | undefined): string[] {
-    const { life, isSettled, names, trustedNow } = this.#link;
+    const { runId, isSettled, names, trustedNow } = this.#link;
     return [
-      life,
+      runId,
       `${this.node}${(++this.#candidates).toString(36)}`,
       names.channel(room),
       isSettled ? "" : "1",
       known?.epoch ?? "",
       String(known?.head ?? 0),
-      known === undefined || known.life === life ? "" : known.tip,
+      known === undefined || known.runId === runId ? "" : known.tip,
       String(this.#policy.retainMessages),
       String(Math.round(this.#policy.retainDays * 86_400_000)),
       String(trustedNow),

@@ -9,7 +9,7 @@
 import type { User } from "../../protocol/messages.ts";
 import type { BrokerListener, RoomSummary, SharedMembers } from "../broker.ts";
 import type { RedisLink } from "./link.ts";
-import { changeOf, opOf, PEOPLE, usersOf } from "./members_script.ts";
+import { changeOf, MEMBERS, opOf, usersOf } from "./members_script.ts";
 import { newPlace, type Place } from "./member_list.ts";
 
 /**
@@ -25,7 +25,7 @@ const FAR = 10_000;
 /** Changes kept while everybody is being asked for. If one is dropped, the gap is noticed. */
 const MOST_EARLY = 1_024;
 
-export class RedisPeople implements SharedMembers {
+export class RedisMembers implements SharedMembers {
   readonly #link: RedisLink;
   readonly #node: string;
   readonly #leaseMs: number;
@@ -185,7 +185,7 @@ export class RedisPeople implements SharedMembers {
     }
     const { names } = this.#link;
     const keys = ["people", "turn", "nodes", "at"].map((what) => names.key(room, what));
-    const [turn, mine, count, all] = await this.#link.run(PEOPLE, keys, [
+    const [turn, mine, count, all] = await this.#link.run(MEMBERS, keys, [
       this.#node,
       String(this.#leaseMs),
       names.channel(room),

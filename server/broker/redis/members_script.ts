@@ -24,7 +24,7 @@ import { script } from "./scripts.ts";
  *
  * → turn, how many of this node's are there, how many in all, and if asked id, `nodes name`, …
  */
-export const PEOPLE = script(`
+export const MEMBERS = script(`
 local people, turn, nodes, at = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local me, lease, channel, everybody = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
 local time = redis.call('TIME')

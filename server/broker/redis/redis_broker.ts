@@ -18,8 +18,8 @@ import { APPEND } from "./append_script.ts";
 import { RedisLink, unusable } from "./link.ts";
 import { type LogPolicy, RedisLog, stateOf } from "./log.ts";
 import { RedisNames } from "./names.ts";
-import { RedisPeople } from "./members.ts";
-import { PEOPLE } from "./members_script.ts";
+import { RedisMembers } from "./members.ts";
+import { MEMBERS } from "./members_script.ts";
 import { RedisRoom } from "./room.ts";
 import { LOOK, READ } from "./scripts.ts";
 
@@ -52,9 +52,9 @@ const AT_ONCE = 64;
 const UNHEARD_MS = 200;
 
 export class RedisBroker implements Broker {
-  readonly place: string;
+  readonly location: string;
   readonly secret: Uint8Array;
-  readonly members: RedisPeople;
+  readonly members: RedisMembers;
   readonly #link: RedisLink;
   readonly #log: RedisLog;
   /** How often every room is held against the log, and people are vouched for. */
@@ -69,7 +69,7 @@ export class RedisBroker implements Broker {
   static async open(options: RedisOptions): Promise<RedisBroker> {
     const { url, prefix = "parley", log = silentLog, leaseMs = LEASE_MS } = options;
     const names = new RedisNames(prefix, databaseOf(url));
-    const scripts = [LOOK, APPEND, READ, PEOPLE];
+    const scripts = [LOOK, APPEND, READ, MEMBERS];
     const link = await RedisLink.open({ url, scripts, names, log, settlingMs: leaseMs / 6 });
     try {
       await link.ask("SET", names.secret, randomBytes(32).toString("base64url"), "NX");
@@ -83,13 +83,13 @@ export class RedisBroker implements Broker {
 
   private constructor(options: RedisOptions, link: RedisLink, secret: Uint8Array) {
     const { host, pathname } = new URL(options.url);
-    this.place = `Redis at ${host}${pathname === "/" ? "" : pathname}`;
+    this.location = `Redis at ${host}${pathname === "/" ? "" : pathname}`;
     this.secret = secret;
     this.#link = link;
     this.#log = new RedisLog(link, options);
     const { leaseMs = LEASE_MS } = options;
     this.#beatMs = leaseMs / 3;
-    this.members = new RedisPeople(link, this.#log.node, leaseMs);
+    this.members = new RedisMembers(link, this.#log.node, leaseMs);
     link.listen({ returned: () => this.#beatSoon(0) });
     this.#beatSoon(this.#beatMs);
   }
@@ -123,7 +123,7 @@ export class RedisBroker implements Broker {
     return stateOf(await this.#log.state(room));
   }
 
-  vouches(room: string, mark: string, seq: number): Promise<boolean> {
+  canResume(room: string, mark: string, seq: number): Promise<boolean> {
     return this.#log.vouches(room, mark, seq);
   }
 
@@ -165,7 +165,7 @@ export class RedisBroker implements Broker {
   }
 
   signal(room: string, { event, exceptUserId = "" }: Signal): void {
-    this.#link.say(this.#link.names.channel(room), `s${exceptUserId}\n${event}`);
+    this.#link.publish(this.#link.names.channel(room), `s${exceptUserId}\n${event}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -219,7 +219,7 @@ export class RedisBroker implements Broker {
 
   async #askAfter(room: RedisRoom): Promise<void> {
     await this.members.beat(room.name);
-    if (room.known?.life !== this.#link.life) return await room.catchUp();
+    if (room.known?.runId !== this.#link.runId) return await room.catchUp();
     const { epoch, head } = await this.#log.state(room.name);
     room.compare(epoch, head);
   }

@@ -56,7 +56,7 @@ export class RedisRoom {
 
   /** Listens first and looks then: so nothing falls between the two. */
   async open(): Promise<LogState> {
-    await this.#link.hear(this.#link.names.channel(this.name), this.#hear);
+    await this.#link.subscribe(this.#link.names.channel(this.name), this.#hear);
     const known = await this.#log.look(this.name, undefined);
     this.#known = known;
     this.#takeAhead();
@@ -65,7 +65,7 @@ export class RedisRoom {
 
   close(): void {
     this.#closed = true;
-    this.#link.unhear(this.#link.names.channel(this.name), this.#hear);
+    this.#link.unsubscribe(this.#link.names.channel(this.name), this.#hear);
     this.#release(Infinity);
   }
 
@@ -168,7 +168,7 @@ export class RedisRoom {
     }
     const known = this.#known ?? state;
     // Held against the log in this life, as far as it goes.
-    this.#known = known.head === state.head ? state : { ...known, life: state.life };
+    this.#known = known.head === state.head ? state : { ...known, runId: state.runId };
     this.#takeAhead();
   }
 

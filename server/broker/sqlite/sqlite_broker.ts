@@ -12,7 +12,7 @@
 import { type Draft, numbered } from "../../protocol/encode.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
 import type { Page } from "../page.ts";
-import { AgeClock } from "./age_clock.ts";
+import { AgeClock } from "../age_clock.ts";
 import { LogRefs } from "./log_refs.ts";
 import { Hashes } from "./ref_window.ts";
 import { type Addition, charsOf, isOf, type Log, pagesOf } from "./batch_rows.ts";
@@ -32,7 +32,7 @@ const IDLE_LOGS = 256;
 const PRUNE_EVERY_MS = 5_000;
 
 export class SqliteBroker implements Broker {
-  readonly place: string;
+  readonly location: string;
   readonly secret: Uint8Array;
   readonly #store: SqliteStore;
   readonly #now: () => number;
@@ -61,7 +61,7 @@ export class SqliteBroker implements Broker {
   private constructor(options: SqliteOptions) {
     this.#store = new SqliteStore(options, this.#open);
     this.secret = this.#store.secret;
-    this.place = options.path === ":memory:" ? "memory" : options.path;
+    this.location = options.path === ":memory:" ? "memory" : options.path;
     this.#now = options.now ?? Date.now;
     const steady = options.steady ?? (() => performance.now());
     this.#ages = new AgeClock({ wall: this.#now, steady }, this.#store.newestAt);
@@ -93,7 +93,7 @@ export class SqliteBroker implements Broker {
   }
 
   // deno-lint-ignore require-await
-  async vouches(room: string, mark: string, seq: number): Promise<boolean> {
+  async canResume(room: string, mark: string, seq: number): Promise<boolean> {
     return this.#store.vouches(room, mark, seq);
   }
 
