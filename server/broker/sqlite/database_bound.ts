@@ -1,155 +1,141 @@
 /**
- * The bound for the database: how much of the file is in use, and the pruning that makes room. The
- * oldest messages of rooms without members go first, then those of the largest rooms. Each step
- * takes a few milliseconds at most.
+ * The bound for the database's size, and the pruning that makes room below it. The oldest messages of
+ * rooms without members go first, then those of the largest rooms. A step takes a few milliseconds.
  *
  * @module
  */
 import { FullError } from "../broker.ts";
-import type { Stored } from "./database_file.ts";
-import type { Statements } from "./statements.ts";
-
-/** What a room lost. */
-export interface Removed {
-  readonly rows: number;
-  readonly bytes: number;
-}
-
-/** What the pruning needs of the store. */
-export interface Prunable {
-  /** The numbers of the rooms that have members. */
-  openIds(): ReadonlySet<number>;
-  /** The room with members that holds the most text, and more than its newest row. */
-  largestOpen(): number | undefined;
-  /**
-   * Removes the oldest rows of a room, at most so many and not much more than so much text.
-   *
-   * @returns how much was removed.
-   */
-  removeOldest(room: number, maxRows: number, maxBytes: number): Removed;
-  /** Runs a step in one transaction. */
-  transaction(step: () => void): void;
-}
+import type { OpenDatabase } from "./database_file.ts";
+import type { Log } from "./log_cache.ts";
+import type { Pruning } from "./pruning.ts";
+import { pragma, type Statements } from "./statements.ts";
 
 /** Pruning begins when less than this part of the bound is free. */
 const MARGIN = 1 / 16;
 /** What one step removes at most. */
 const STEP_ROWS = 256;
 const STEP_BYTES = 524_288;
-/** A room costs a step as much as so many rows. */
+/** Each room counts as this many rows of a step. */
 const ROOM_ROWS = 4;
 /** Rows of rooms with members that one step passes over. */
 const STEP_PASSED = 1000;
-/** How long one commit prunes before it gives up; the next goes on from there. */
-const PATIENCE_MS = 15;
-/** Free pages that are kept for what comes next; the others go back to the file system. */
+/** A commit prunes for this long at most; the next one goes on from there. */
+const MAX_PRUNING_MS = 15;
+/** Free pages that are kept for new rows; the others go back to the file system. */
 const FREE_PAGES = 256;
 /** Pages that one step gives back. */
-const MAX_GIVEN_BACK = 512;
+const MAX_PAGES_BACK = 512;
 
-export class Space {
-  readonly #stored: Stored;
+export class DatabaseBound {
+  readonly #database: OpenDatabase;
   readonly #sql: Statements;
-  readonly #bound: number;
+  readonly #pruning: Pruning;
+  readonly #maxBytes: number;
   readonly #pageSize: number;
-  readonly #givesBack: boolean;
-  /** Bytes in use, by the last look and what was added since. */
+  readonly #canShrink: boolean;
+  /** Bytes in use: as last measured, and what was added since. */
   #used: number;
-  /** Up to here, in the order of writing, there are rows of rooms with members only. */
+  /** All rows up to this id belong to rooms with members. */
   #passedUpTo = 0;
 
-  /** @param bound bytes; 0 for none. */
-  constructor(stored: Stored, sql: Statements, bound: number) {
-    const pragma = (name: string) =>
-      Number(stored.database.prepare(`PRAGMA ${name}`).get()?.[name]);
-    this.#stored = stored;
+  /** @param maxBytes the bound; 0 for none. */
+  constructor(database: OpenDatabase, sql: Statements, pruning: Pruning, maxBytes: number) {
+    this.#database = database;
     this.#sql = sql;
-    this.#bound = bound;
-    this.#pageSize = pragma("page_size");
-    this.#givesBack = pragma("auto_vacuum") === 2;
-    this.#used = this.#look();
-  }
-
-  /** The bytes that are in use. */
-  #look(): number {
-    const pages = Number(this.#sql.pageCount.get()?.page_count);
-    return this.#used = (pages - this.#free()) * this.#pageSize;
-  }
-
-  #free(): number {
-    return Number(this.#sql.freePages.get()?.freelist_count);
-  }
-
-  /** Whether that much more text may need pruning first. It is called before each commit. */
-  isTight(chars: number): boolean {
-    if (this.#bound === 0) return false;
-    this.#used += 2 * chars + 512; // UTF-8, and the index
-    return this.#used > this.#bound * (1 - MARGIN) && this.#look() > this.#bound * (1 - MARGIN);
+    this.#pruning = pruning;
+    this.#maxBytes = maxBytes;
+    this.#pageSize = Number(pragma(database.database, "page_size"));
+    this.#canShrink = pragma(database.database, "auto_vacuum") === 2;
+    this.#used = this.#measure();
   }
 
   /**
-   * Prunes a little, and when the bound is reached, until there is room for so much text.
+   * Prunes a little when a commit comes near the bound, and at the bound until there is room.
    *
-   * @throws {FullError} if there is none.
+   * @param chars how many characters the commit will add.
+   * @throws {FullError} if there is no room.
    */
-  makeRoom(rooms: Prunable, chars: number): void {
-    const until = performance.now() + PATIENCE_MS;
+  makeRoom(chars: number): void {
+    if (!this.#isNear(chars)) return;
+    this.#database.assertNotReplaced();
+    const until = performance.now() + MAX_PRUNING_MS;
     for (;;) {
-      const isOver = this.#look() + chars > this.#bound;
-      const goesOn = this.#step(rooms, isOver);
-      if (this.#look() + chars <= this.#bound) return;
-      if (goesOn && performance.now() < until) continue;
+      const isOver = this.#measure() + chars > this.#maxBytes;
+      const canGoOn = this.#step(isOver);
+      if (this.#measure() + chars <= this.#maxBytes) return;
+      if (canGoOn && performance.now() < until) continue;
       throw new FullError(
-        `The database has reached its bound of ${this.#bound / 1_048_576} MB ` +
+        `The database has reached its bound of ${this.#maxBytes / 1_048_576} MB ` +
           "(--max-database-mb). Send it again later.",
       );
     }
   }
 
-  /** Gives free pages back to the file system, a few at a time. */
-  giveBack(): void {
-    const free = this.#givesBack ? this.#free() - FREE_PAGES : 0;
+  /** Gives some free pages back to the file system. */
+  shrink(): void {
+    const free = this.#canShrink ? this.#freePages() - FREE_PAGES : 0;
     if (free <= 0) return;
-    const pages = Math.min(free, MAX_GIVEN_BACK);
-    this.#stored.mustStillBeThere();
-    // A row comes for each page, and `exec` would stop at the first.
-    this.#stored.database.prepare(`PRAGMA incremental_vacuum(${pages})`).all();
-    this.#stored.mayShrinkTo(Number(this.#sql.pageCount.get()?.page_count) * this.#pageSize);
+    const pages = Math.min(free, MAX_PAGES_BACK);
+    // It answers with a row for each page, and `exec` would stop at the first.
+    this.#database.database.prepare(`PRAGMA incremental_vacuum(${pages})`).all();
+    this.#database.expectSize(this.#pageCount() * this.#pageSize);
   }
 
-  /** From that row on there are rows of rooms without members again. */
-  rewind(id: number): void {
-    this.#passedUpTo = Math.min(this.#passedUpTo, id - 1);
+  /** Makes a room's rows the next to be pruned: it has no members any more. */
+  roomClosed({ id }: Log): void {
+    const oldest = this.#sql.oldest.get(id);
+    if (oldest !== undefined) this.#passedUpTo = Math.min(this.#passedUpTo, Number(oldest.id) - 1);
   }
 
-  /** @returns whether it is worth going on. */
-  #step(rooms: Prunable, isOver: boolean): boolean {
+  /** Whether a commit comes near the bound. It is called before each commit. */
+  #isNear(chars: number): boolean {
+    if (this.#maxBytes === 0) return false;
+    this.#used += 2 * chars + 512; // UTF-8, and the index
+    const near = this.#maxBytes * (1 - MARGIN);
+    return this.#used > near && this.#measure() > near;
+  }
+
+  /** Measures the bytes in use. */
+  #measure(): number {
+    return this.#used = (this.#pageCount() - this.#freePages()) * this.#pageSize;
+  }
+
+  #pageCount(): number {
+    return Number(this.#sql.pageCount.get()?.page_count);
+  }
+
+  #freePages(): number {
+    return Number(this.#sql.freePages.get()?.freelist_count);
+  }
+
+  /** Prunes a little. @returns whether another step could prune more. */
+  #step(isOver: boolean): boolean {
     let removed = 0;
-    let [left, bytes] = [STEP_ROWS, STEP_BYTES];
-    const open = rooms.openIds();
+    let [rowsLeft, bytesLeft] = [STEP_ROWS, STEP_BYTES];
+    const openIds = this.#pruning.openIds();
     const passedUpTo = this.#passedUpTo;
-    rooms.transaction(() => {
-      while (left > 0 && bytes > 0) {
-        let victim = this.#oldestUnder(open);
-        if (victim === UNKNOWN) return;
-        if (victim === undefined && isOver) victim = rooms.largestOpen();
-        if (victim === undefined) return;
-        const lost = rooms.removeOldest(victim, left, bytes);
-        if (lost.rows === 0) return;
-        removed += lost.rows;
-        left -= lost.rows + ROOM_ROWS;
-        bytes -= lost.bytes;
+    this.#pruning.transaction(() => {
+      while (rowsLeft > 0 && bytesLeft > 0) {
+        let room = this.#roomOfOldest(openIds);
+        if (room === UNKNOWN) return;
+        if (room === undefined && isOver) room = this.#pruning.largestOpen();
+        if (room === undefined) return;
+        const { rows, bytes } = this.#pruning.oldestOf(room, rowsLeft, bytesLeft);
+        if (rows === 0) return;
+        removed += rows;
+        rowsLeft -= rows + ROOM_ROWS;
+        bytesLeft -= bytes;
       }
     });
     return removed > 0 || this.#passedUpTo > passedUpTo;
   }
 
-  /** The room of the oldest row that belongs to no room with members. */
-  #oldestUnder(open: ReadonlySet<number>): number | undefined {
+  /** Finds the room of the oldest row that belongs to a room without members. */
+  #roomOfOldest(openIds: ReadonlySet<number>): number | undefined {
     let passed = 0;
     for (const row of this.#sql.inOrder.iterate(this.#passedUpTo)) {
       const room = Number(row.room);
-      if (!open.has(room)) return room;
+      if (!openIds.has(room)) return room;
       this.#passedUpTo = Number(row.id);
       if (++passed >= STEP_PASSED) return UNKNOWN;
     }
@@ -157,5 +143,5 @@ export class Space {
   }
 }
 
-/** Of a room: it takes more steps to find it. No room has that number. */
+/** Stands for a room that takes more steps to find. No room has this id. */
 const UNKNOWN = 0;

@@ -1,66 +1,134 @@
 /**
- * Rebuilds the window of a room's `ref`s from the end of its log, some rows at a time: a log may hold
- * more text than a turn can bear, and more than fits into one string.
+ * The windows of recent `ref`s, one for each room that messages with a `ref` are written to. They are
+ * rebuilt from the end of the log, some rows at a time: a log may hold more text than one turn of the
+ * event loop can read.
  *
  * @module
  */
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers";
+import type { Draft } from "../../protocol/encode.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { Hashes, RefWindow } from "./ref_window.ts";
 import type { SqliteStore, StoredRefs } from "./store.ts";
 
-/**
- * Text that is read for the `ref`s of rows from before version 3 of the file, which have no hashes:
- * the newest of a room.
- */
-const OLD_CHARS = 1_048_576;
+/** Windows of rooms without members that are kept, so that a member who returns costs no rebuild. */
+const MAX_IDLE = 256;
+/** Characters that are read for rows from before version 3 of the file, which have no hashes. */
+const MAX_OLD_CHARS = 1_048_576;
 
-export class LogRefs {
+export class RefWindows {
   readonly #store: SqliteStore;
   readonly #size: number;
   readonly #seeds: Uint32Array;
+  readonly #open: ReadonlySet<string>;
+  /** Windows of rooms that have members. */
+  readonly #active = new Map<string, RefWindow>();
+  /** Windows of other rooms, the least recently used first. */
+  readonly #idle = new Map<string, RefWindow>();
+  /** Rooms whose `ref`s are being read, one after the other. */
+  readonly #preparing = new Map<string, Promise<void>>();
+  #lastPrepared: Promise<unknown> = Promise.resolve();
 
-  /** @param size how many messages a window remembers at the least. */
-  constructor(store: SqliteStore, size: number) {
+  /**
+   * @param size how many messages a window remembers at least.
+   * @param open the rooms that have members. Their windows are kept.
+   */
+  constructor(store: SqliteStore, size: number, open: ReadonlySet<string>) {
     this.#store = store;
     this.#size = size;
-    // From the secret of the file: the same for all hashes in it, and nobody can know them.
+    this.#open = open;
+    // From the file's secret: the same for all hashes in the file, and known to nobody else.
     const digest = createHash("sha256").update("refs").update(store.secret).digest();
     this.#seeds = Uint32Array.from({ length: 2 }, (_, index) => digest.readUInt32LE(4 * index));
   }
 
-  /** The window of a log without messages. */
-  none(): RefWindow {
-    return new RefWindow(this.#size, this.#seeds);
+  /** Returns a room's window, if it is in memory. */
+  get(room: string): RefWindow | undefined {
+    const active = this.#active.get(room);
+    if (active !== undefined || this.#idle.size === 0) return active;
+    const idle = this.#idle.get(room);
+    if (idle !== undefined) this.#set(room, idle);
+    return idle;
   }
 
-  /** The window of a log that is read in one step; `undefined` if it takes more. */
-  begin(room: string): RefWindow | undefined {
-    const steps = this.#steps(room);
-    steps.next();
-    const { done, value } = steps.next();
-    return done ? value : undefined;
+  /**
+   * Starts to read the windows that a batch needs. Each promise settles when its room's window is there.
+   *
+   * @returns `undefined` if all windows are there.
+   */
+  prepare(batch: readonly Draft[]): ReadonlyMap<string, Promise<void>> | undefined {
+    let unprepared: Map<string, Promise<void>> | undefined;
+    let last: string | undefined;
+    for (const { room, ref } of batch) {
+      if (ref === undefined || room === last || unprepared?.has(room)) continue;
+      last = room;
+      if (this.get(room) !== undefined || this.#readAtOnce(room)) continue;
+      unprepared ??= new Map();
+      unprepared.set(room, this.#prepare(room));
+    }
+    return unprepared;
   }
 
-  /** The window of a log of any length. */
+  /** Reads a room's window, some rows in each turn of the event loop. */
   async read(room: string): Promise<RefWindow> {
     for (const steps = this.#steps(room);;) {
       const { done, value } = steps.next();
-      if (done) return value;
+      if (done) return this.get(room) ?? this.#set(room, value);
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
   }
 
+  /** Keeps the window of a room that has members now. */
+  opened(room: string): void {
+    const window = this.#idle.get(room);
+    if (window !== undefined) this.#set(room, window);
+  }
+
+  /** Keeps the window of a room without members, until others push it out. */
+  closed(room: string): void {
+    const window = this.#active.get(room);
+    this.#active.delete(room);
+    if (window !== undefined) this.#set(room, window);
+  }
+
+  #set(room: string, window: RefWindow): RefWindow {
+    this.#idle.delete(room);
+    (this.#open.has(room) ? this.#active : this.#idle).set(room, window);
+    if (this.#idle.size > MAX_IDLE) this.#idle.delete(this.#idle.keys().next().value ?? "");
+    return window;
+  }
+
+  /** Reads a room's window if one step is enough, and none is reading it already. */
+  #readAtOnce(room: string): boolean {
+    if (this.#preparing.has(room)) return false;
+    const steps = this.#steps(room);
+    steps.next();
+    const { done, value } = steps.next();
+    if (done) this.#set(room, value);
+    return done === true;
+  }
+
+  #prepare(room: string): Promise<void> {
+    const known = this.#preparing.get(room);
+    if (known !== undefined) return known;
+    const reading = this.#lastPrepared.then(async () => {
+      await this.read(room);
+    }).finally(() => this.#preparing.delete(room));
+    this.#lastPrepared = reading.catch(() => {});
+    this.#preparing.set(room, reading);
+    return reading;
+  }
+
   *#steps(room: string): Generator<undefined, RefWindow> {
-    const window = this.none();
-    let from = Math.max(1, this.#store.head(room) - this.#size + 1);
+    const window = new RefWindow(this.#size, this.#seeds);
+    let from = Math.max(1, this.#store.log(room).head - this.#size + 1);
     let old = 0;
     for (;;) {
       const rows = this.#store.refs(room, from);
       for (const row of rows) {
-        if (row.refs === undefined) old = row.last;
-        else restore(window, row, row.refs);
+        if (row.hashes === undefined) old = row.last;
+        else restore(window, row, row.hashes);
       }
       const last = rows.at(-1)?.last;
       if (last === undefined) break;
@@ -71,8 +139,9 @@ export class LogRefs {
     return window;
   }
 
+  /** Reads the `ref`s of rows without hashes from their text. */
   #readOld(window: RefWindow, room: string, upTo: number): void {
-    const range = { before: upTo + 1, limit: this.#size, chars: OLD_CHARS };
+    const range = { before: upTo + 1, limit: this.#size, chars: MAX_OLD_CHARS };
     const page = this.#store.read(room, range);
     page?.batch.events.forEach((event, index) => {
       const { from, ref }: Message = JSON.parse(event);
@@ -81,9 +150,9 @@ export class LogRefs {
   }
 }
 
-function restore(window: RefWindow, { first, last }: StoredRefs, refs: Uint8Array): void {
-  if (refs.length < 8 * (last - first + 1)) return; // none of them has a `ref`
-  const halves = new DataView(refs.buffer, refs.byteOffset, refs.byteLength);
+function restore(window: RefWindow, { first, last }: StoredRefs, hashes: Uint8Array): void {
+  if (hashes.length < 8 * (last - first + 1)) return; // no event of the row has a `ref`
+  const halves = new DataView(hashes.buffer, hashes.byteOffset, hashes.byteLength);
   for (let seq = first; seq <= last; seq++) {
     const at = 8 * (seq - first);
     const [low, high] = [halves.getUint32(at, true), halves.getUint32(at + 4, true)];
