@@ -57,7 +57,7 @@ export class DatabaseBound {
    */
   makeRoom(chars: number): void {
     if (!this.#isNear(chars)) return;
-    this.#database.assertNotReplaced();
+    this.#database.files?.assertNotReplaced();
     const until = performance.now() + MAX_PRUNING_MS;
     for (;;) {
       const isOver = this.#measure() + chars > this.#maxBytes;
@@ -78,7 +78,7 @@ export class DatabaseBound {
     const pages = Math.min(free, MAX_PAGES_BACK);
     // It answers with a row for each page, and `exec` would stop at the first.
     this.#database.database.prepare(`PRAGMA incremental_vacuum(${pages})`).all();
-    this.#database.expectSize(this.#pageCount() * this.#pageSize);
+    this.#database.files?.expectSize(this.#pageCount() * this.#pageSize);
   }
 
   /** Makes a room's rows the next to be pruned: it has no members any more. */

@@ -26,15 +26,8 @@ export interface OpenDatabase {
   readonly mark: string;
   /** The highest id that a row had before this start. */
   readonly lastRowId: number;
-  /**
-   * Checks the files. Call it before each commit: writing to a deleted file succeeds, and the data is
-   * lost. If only the write-ahead log was removed, it is made again and its content saved.
-   *
-   * @throws {BrokerError} if a file was replaced or truncated, or the database was removed.
-   */
-  assertNotReplaced(): void;
-  /** Expects SQLite to make the file that small. */
-  expectSize(bytes: number): void;
+  /** Undefined in memory. */
+  readonly files: WatchedFiles | undefined;
   close(): void;
 }
 
@@ -96,8 +89,7 @@ export function openDatabase(path: string): OpenDatabase {
       epoch: String(row.epoch),
       secret: row.secret,
       ...start,
-      assertNotReplaced: () => files?.assertNotReplaced(),
-      expectSize: (bytes) => files?.expectSize(bytes),
+      files,
       close() {
         if (identity !== undefined) openFiles.delete(identity);
         opened.close();

@@ -4,9 +4,8 @@
  *
  * @module
  */
-import type { OpenDatabase } from "./database_file.ts";
 import type { Log, LogCache } from "./log_cache.ts";
-import { type Statements, transact } from "./statements.ts";
+import type { Statements } from "./statements.ts";
 
 /** Which messages are kept. */
 export interface Retention {
@@ -25,7 +24,6 @@ const SAVE_CHARS = 1_048_576;
 
 export class Pruning {
   readonly #retention: Retention;
-  readonly #database: OpenDatabase;
   readonly #sql: Statements;
   readonly #logs: LogCache;
   readonly #open: ReadonlySet<string>;
@@ -35,13 +33,11 @@ export class Pruning {
   /** @param open the rooms that have members. They lose messages last, and keep their rows. */
   constructor(
     retention: Retention,
-    database: OpenDatabase,
     sql: Statements,
     logs: LogCache,
     open: ReadonlySet<string>,
   ) {
     this.#retention = retention;
-    this.#database = database;
     this.#sql = sql;
     this.#logs = logs;
     this.#open = open;
@@ -121,7 +117,7 @@ export class Pruning {
   /** Runs `work` in one transaction. If it fails, all logs are read again. */
   transaction(work: () => void): void {
     try {
-      transact(this.#database.database, this.#sql, work);
+      this.#sql.transact(work);
     } catch (thrown) {
       this.#logs.clear();
       throw thrown;
@@ -149,7 +145,7 @@ export class Pruning {
       .filter(({ size, savedSize }) => Math.abs(size - savedSize) > SAVE_CHARS)
       .slice(0, ROOMS_PER_STEP);
     if (changed.length === 0) return;
-    transact(this.#database.database, this.#sql, () => {
+    this.#sql.transact(() => {
       for (const { size, id } of changed) this.#sql.saveSize.run(id, Math.round(size));
     });
     for (const log of changed) log.savedSize = log.size;

@@ -22,10 +22,8 @@ export class RefWindows {
   readonly #size: number;
   readonly #seeds: Uint32Array;
   readonly #open: ReadonlySet<string>;
-  /** Windows of rooms that have members. */
-  readonly #active = new Map<string, RefWindow>();
-  /** Windows of other rooms, the least recently used first. */
-  readonly #idle = new Map<string, RefWindow>();
+  /** The least recently used first, as far as rooms without members are concerned. */
+  readonly #windows = new Map<string, RefWindow>();
   /** Rooms whose `ref`s are being read, one after the other. */
   readonly #preparing = new Map<string, Promise<void>>();
   #lastPrepared: Promise<unknown> = Promise.resolve();
@@ -45,11 +43,9 @@ export class RefWindows {
 
   /** Returns a room's window, if it is in memory. */
   get(room: string): RefWindow | undefined {
-    const active = this.#active.get(room);
-    if (active !== undefined || this.#idle.size === 0) return active;
-    const idle = this.#idle.get(room);
-    if (idle !== undefined) this.#set(room, idle);
-    return idle;
+    const window = this.#windows.get(room);
+    if (window !== undefined && !this.#open.has(room)) this.#set(room, window);
+    return window;
   }
 
   /**
@@ -79,23 +75,18 @@ export class RefWindows {
     }
   }
 
-  /** Keeps the window of a room that has members now. */
-  opened(room: string): void {
-    const window = this.#idle.get(room);
-    if (window !== undefined) this.#set(room, window);
-  }
-
-  /** Keeps the window of a room without members, until others push it out. */
-  closed(room: string): void {
-    const window = this.#active.get(room);
-    this.#active.delete(room);
-    if (window !== undefined) this.#set(room, window);
+  /** Drops windows of rooms without members, if there are too many. */
+  trim(): void {
+    for (const room of this.#windows.keys()) {
+      if (this.#windows.size <= MAX_IDLE + this.#open.size) return;
+      if (!this.#open.has(room)) this.#windows.delete(room);
+    }
   }
 
   #set(room: string, window: RefWindow): RefWindow {
-    this.#idle.delete(room);
-    (this.#open.has(room) ? this.#active : this.#idle).set(room, window);
-    if (this.#idle.size > MAX_IDLE) this.#idle.delete(this.#idle.keys().next().value ?? "");
+    this.#windows.delete(room);
+    this.#windows.set(room, window);
+    this.trim();
     return window;
   }
 

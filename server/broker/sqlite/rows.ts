@@ -24,72 +24,45 @@ const PAGE_CHARS = 65_536;
 
 /** Makes pages of new events: one page, unless they are long. */
 export function pagesOf(first: number, events: readonly string[]): Page[] {
-  if (events.length === 0) return [];
-  const whole = { first, last: first + events.length - 1, batch: Batch.fromEvents(events) };
-  if (whole.batch.size <= PAGE_CHARS) return [whole];
   const pages: Page[] = [];
   let chars = 0;
   let start = 0;
-  events.forEach((event, index) => {
-    chars += event.length;
-    if (chars < PAGE_CHARS && index < events.length - 1) return;
+  for (let index = 0; index < events.length; index++) {
+    chars += events[index]?.length ?? 0;
+    if (chars < PAGE_CHARS && index < events.length - 1) continue;
     const batch = Batch.fromEvents(events.slice(start, index + 1));
     pages.push({ first: first + start, last: first + index, batch });
     start = index + 1;
     chars = 0;
-  });
+  }
   return pages;
 }
 
 /** Reads a part of a log; `undefined` where there is nothing. */
-export function readPage(sql: Statements, log: Log, range: Range): Page | undefined {
-  if (log.id === 0 || range.limit < 1) return undefined;
-  return range.after === undefined
-    ? readBefore(sql, log, Math.min(range.before ?? Infinity, log.head + 1), range)
-    : readAfter(sql, log, range.after, range);
-}
-
-function readAfter(
+export function readPage(
   sql: Statements,
   { id, head }: Log,
-  after: number,
-  { limit, chars = Infinity }: Range,
+  { after, before = Infinity, limit, chars = Infinity }: Range,
 ): Page | undefined {
-  if (after >= head) return undefined; // far above it lie the rows of other rooms
+  // Far above the head lie the rows of other rooms.
+  if (id === 0 || limit < 1 || (after ?? 0) >= head) return undefined;
+  let [from, upTo] = [after ?? 0, Math.min(before - 1, head)];
+  const rows = after === undefined
+    ? sql.before.iterate(id, upTo + 1)
+    : sql.after.iterate(id, Number(sql.rowAt.get(id, after + 1)?.first ?? after + 1));
   const pages: Page[] = [];
-  let upTo = 0;
   let size = 0;
-  for (
-    const row of sql.after.iterate(id, Number(sql.rowAt.get(id, after + 1)?.first ?? after + 1))
-  ) {
+  for (const row of rows) {
     const page = pageOf(row);
-    upTo ||= Math.max(after, page.first - 1) + limit;
+    if (pages.length === 0 && after === undefined) from = Math.min(upTo, page.last) - limit;
+    if (pages.length === 0 && after !== undefined) upTo = Math.max(after, page.first - 1) + limit;
     pages.push(page);
     size += page.batch.size;
-    if (page.last >= upTo || size >= chars) break;
+    const isEnough = after === undefined ? page.first <= from + 1 : page.last >= upTo;
+    if (isEnough || size >= chars) break;
   }
-  const whole = concat(pages);
-  return whole && cut(whole, after, upTo);
-}
-
-function readBefore(
-  sql: Statements,
-  { id }: Log,
-  before: number,
-  { limit, chars = Infinity }: Range,
-): Page | undefined {
-  const pages: Page[] = [];
-  let after = 0;
-  let size = 0;
-  for (const row of sql.before.iterate(id, before)) {
-    const page = pageOf(row);
-    if (pages.length === 0) after = Math.min(before - 1, page.last) - limit;
-    pages.unshift(page);
-    size += page.batch.size;
-    if (page.first <= after + 1 || size >= chars) break;
-  }
-  const whole = concat(pages);
-  return whole && cut(whole, after, before - 1);
+  const whole = concat(after === undefined ? pages.reverse() : pages);
+  return whole && cut(whole, from, upTo);
 }
 
 function pageOf(row: Record<string, unknown>): Page {

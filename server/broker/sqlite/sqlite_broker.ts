@@ -88,7 +88,6 @@ export class SqliteBroker implements Broker {
   // deno-lint-ignore require-await -- as above, and so below
   async open(room: string): Promise<LogState> {
     this.#open.add(room);
-    this.#refs.opened(room);
     return this.#store.state(room);
   }
 
@@ -99,7 +98,7 @@ export class SqliteBroker implements Broker {
 
   close(room: string): void {
     this.#open.delete(room);
-    this.#refs.closed(room);
+    this.#refs.trim();
     this.#store.roomClosed(room);
   }
 

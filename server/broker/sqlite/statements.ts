@@ -20,9 +20,20 @@ export function prepare(database: DatabaseSync) {
     `FROM batches WHERE place >= (?1 << 32) + ${from} AND place < (?1 << 32) + ${to}`;
   const END = "0x100000000";
   const ALL = within("0", END);
+  const [begin, commit] = [sql("BEGIN IMMEDIATE"), sql("COMMIT")];
   return {
-    begin: sql("BEGIN IMMEDIATE"),
-    commit: sql("COMMIT"),
+    /** Runs `work` in one transaction: it is durable when this returns, and undone if it throws. */
+    transact(work: () => void): void {
+      begin.run();
+      try {
+        work();
+        commit.run();
+      } catch (thrown) {
+        // A full disk has rolled back already. A second ROLLBACK would throw and hide the reason.
+        if (database.isTransaction) database.exec("ROLLBACK");
+        throw thrown;
+      }
+    },
     era: sql("SELECT era FROM log"),
     newEra: sql("UPDATE log SET era = era + 1"),
     startOf: sql("SELECT id FROM starts WHERE mark = ? ORDER BY id DESC LIMIT 1"),
@@ -61,19 +72,6 @@ export function prepare(database: DatabaseSync) {
     pageCount: sql("PRAGMA page_count"),
     freePages: sql("PRAGMA freelist_count"),
   };
-}
-
-/** Runs `work` in one transaction: it is durable when this returns, and undone if it throws. */
-export function transact(database: DatabaseSync, sql: Statements, work: () => void): void {
-  sql.begin.run();
-  try {
-    work();
-    sql.commit.run();
-  } catch (thrown) {
-    // A full disk has rolled back already. A second ROLLBACK would throw and hide the reason.
-    if (database.isTransaction) database.exec("ROLLBACK");
-    throw thrown;
-  }
 }
 
 /** Reads the value of a PRAGMA. */

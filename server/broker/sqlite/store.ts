@@ -11,7 +11,7 @@ import { type OpenDatabase, openDatabase } from "./database_file.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import { Pruning, type Retention } from "./pruning.ts";
 import { type NewRow, readPage } from "./rows.ts";
-import { prepare, type Statements, transact } from "./statements.ts";
+import { prepare, type Statements } from "./statements.ts";
 
 export interface StoreOptions extends Retention {
   /** Path of the file, or `:memory:`. */
@@ -56,7 +56,7 @@ export class SqliteStore {
     this.#database = database;
     this.#sql = sql;
     this.#logs = new LogCache(sql, open);
-    this.#pruning = new Pruning(options, database, sql, this.#logs, open);
+    this.#pruning = new Pruning(options, sql, this.#logs, open);
     const maxBytes = (options.maxDatabaseMb ?? 0) * 1_048_576;
     this.#bound = new DatabaseBound(database, sql, this.#pruning, maxBytes);
     this.#lastRowId = database.lastRowId;
@@ -103,10 +103,10 @@ export class SqliteStore {
    * @param at milliseconds since 1970.
    */
   append(rows: readonly NewRow[], at: number): void {
-    this.#database.assertNotReplaced();
+    this.#database.files?.assertNotReplaced();
     const before = new Map<Log, Log>();
     try {
-      transact(this.#database.database, this.#sql, () => {
+      this.#sql.transact(() => {
         for (const { log, page, refs } of rows) {
           if (!before.has(log)) before.set(log, { ...log });
           if (log.id === 0) {
@@ -154,7 +154,7 @@ export class SqliteStore {
 
   /** Removes some old messages and empty rooms, and gives freed space back. */
   prune(now: number): void {
-    this.#database.assertNotReplaced();
+    this.#database.files?.assertNotReplaced();
     this.#pruning.byAge(now);
     this.#bound.shrink();
   }
@@ -166,8 +166,8 @@ export class SqliteStore {
 
   /** @throws {BrokerError} if writes would be lost, or nothing can be written. */
   check(): void {
-    this.#database.assertNotReplaced();
-    transact(this.#database.database, this.#sql, () => {});
+    this.#database.files?.assertNotReplaced();
+    this.#sql.transact(() => {});
   }
 
   close(): void {

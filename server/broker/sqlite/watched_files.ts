@@ -24,7 +24,8 @@ export class WatchedFiles {
   }
 
   /**
-   * Checks both files. A removed write-ahead log is made again, and its content saved.
+   * Checks both files. Call it before each commit: writing to a deleted file succeeds, and the data is
+   * lost. A removed write-ahead log is made again, and its content saved.
    *
    * @throws {BrokerError} if a file was replaced or truncated, or the database was removed.
    */
