@@ -110,6 +110,27 @@ Deno.test("chunks that lie about their length are refused", async () => {
   });
 });
 
+for (const length of ["much", "-1000000"]) {
+  Deno.test(`a content-length of ${length} makes no allowance endless`, async () => {
+    await using server = await serve({ addressRate: 1, addressBurst: 20 });
+    const remoteAddr: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
+    const info = { remoteAddr, completed: Promise.resolve() };
+    const { host } = new URL(server.url);
+    const statuses: number[] = [];
+    for (let n = 0; n < 25; n++) {
+      // As from a program that makes requests anew: the runtime itself lets such a length in from nobody.
+      const headers = { "content-type": "application/json", "content-length": length, host };
+      const request = new Request(server.url + MESSAGES, {
+        method: "POST",
+        headers,
+        body: '{"payload":"x"}',
+      });
+      statuses.push((await server.fetch(request, info)).status);
+    }
+    assertEquals([statuses[0], statuses.at(-1)], [201, 429]);
+  });
+}
+
 Deno.test("a body that breaks off stores nothing", async () => {
   await using server = await serve();
   const { hostname, port } = new URL(server.url);
@@ -120,7 +141,7 @@ Deno.test("a body that breaks off stores nothing", async () => {
   assertEquals((await ask(server, MESSAGES)).json.head, 0);
 });
 
-Deno.test("a body that stalls is given up on", async () => {
+Deno.test("a body that stalls is refused after stallSeconds", async () => {
   await whileChatting({ stallSeconds: 0.2 }, async (server) => {
     const stalled = Array.from(
       { length: 20 },

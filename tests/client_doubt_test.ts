@@ -44,7 +44,7 @@ const ANSWERS: readonly (readonly [what: string, status: number, type: string, b
 ];
 
 for (const [what, status, type, body] of ANSWERS) {
-  Deno.test(`a gateway that answers hello with ${what} costs neither token, name nor message`, async () => {
+  Deno.test(`a client keeps its token, name and messages when a gateway answers hello with ${what}`, async () => {
     await using server = await serve();
     await using proxy = new GatewayProxy(server.url);
     const { id, token } = await tokenOf(server, "Ada");
@@ -70,7 +70,7 @@ for (const [what, status, type, body] of ANSWERS) {
   });
 }
 
-Deno.test("a message whose answer a gateway replaced is stored once, by the same person", async () => {
+Deno.test("a message is stored once, from the same user, when a gateway replaces the answer to it", async () => {
   await using server = await serve();
   await using proxy = new GatewayProxy(server.url);
   const ada = connect(`${proxy.url}/ws`, {
@@ -87,6 +87,39 @@ Deno.test("a message whose answer a gateway replaced is stored once, by the same
     const stored = await patiently(ada.send("lobby", "once"), "the message");
     assertEquals([stored.seq, stored.from, ada.user], [1, user, user]);
     assertEquals((await ask(server, "/rooms/lobby/messages")).json.head, 1);
+  } finally {
+    ada.close();
+  }
+});
+
+Deno.test("a message whose echo is lost is stored once, even if a gateway then refuses hello", async () => {
+  await using server = await serve();
+  await using proxy = new GatewayProxy(server.url);
+  proxy.passesSockets = true;
+  const identity = memory();
+  const ada = connect(`${proxy.url}/ws`, {
+    ...QUICK,
+    identity,
+    name: "Ada",
+    transport: (url, handlers) => withFallback(HURRIED, url, handlers),
+  });
+  try {
+    await patiently(ada.join("lobby"), "the room");
+    const { user } = ada;
+    const refused = proxy.answerOnce("/hello", {
+      status: 503,
+      type: "application/json",
+      body: '{"message":"try later"}',
+    });
+    const swallowed = proxy.swallowEcho();
+    const sent = ada.send("lobby", "once");
+    await patiently(swallowed, "the echo, which is lost");
+    assertEquals((await ask(server, "/rooms/lobby/messages")).json.head, 1);
+    const stored = await patiently(sent, "the message");
+    await refused;
+    assertEquals([stored.seq, stored.from, ada.user], [1, user, user]);
+    assertEquals((await ask(server, "/rooms/lobby/messages")).json.head, 1);
+    assertEquals(JSON.parse(identity.kept["parley.me"] ?? "{}").name, "Ada");
   } finally {
     ada.close();
   }
@@ -151,7 +184,7 @@ function unknown(seq: number, more: Record<string, unknown> = {}): WireEvent {
   return { ...chat(seq), type: "poll", ...more } as unknown as WireEvent; // no type of this version's
 }
 
-Deno.test("a stored event of an unknown type moves the cursor and is passed over", async () => {
+Deno.test("a stored event of an unknown type moves the client's cursor and is not dispatched", async () => {
   using it = scripted();
   it.received(joined(1), chat(1));
   it.received(unknown(2));
@@ -168,7 +201,7 @@ Deno.test("a stored event of an unknown type moves the cursor and is passed over
   assertEquals(Object(join).since, { epoch: "e", seq: 3 });
 });
 
-Deno.test("a message of one's own that comes back as an unknown type is acknowledged", async () => {
+Deno.test("a client's own message that comes back as an unknown type is acknowledged", async () => {
   using it = scripted();
   it.received(joined(0));
   const sent = it.client.send(room, "hm", "mine");
@@ -188,7 +221,7 @@ Deno.test("an event of an unknown type is not taken for one of the client's own"
 
 // --- emit() ------------------------------------------------------------------------------------------
 
-Deno.test("emit() says of each event whether it was sent, and error tells of those over the rate", async () => {
+Deno.test("emit() returns whether the event was sent, and dispatches error when it is over the rate", async () => {
   await using server = await serve({ rate: 20, burst: 10 });
   await using bob = await member(server, { name: "Bob" });
   const ada = new Client(`${server.url}/ws`, QUICK);

@@ -8,11 +8,14 @@ import { descriptorLimit } from "../server/process/descriptor_limit.ts";
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "./support/assert.ts";
 import { type Client, connect, until } from "./support/harness.ts";
 import { Program } from "./support/program.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 const LIMIT = 64;
 const MANY = 130;
 /** The limit of descriptors holds for the program, and for nothing else. */
 const LIMITED = ["bash", "-c", `ulimit -n ${LIMIT}; exec "$@"`, "bash"];
+/** What each worker listens to while it has members in the lobby. */
+const CHANNEL = "parley:{lobby}:heard:0";
 const ARGS = ["--db", ":memory:", "--max-connections-per-address", "0"];
 
 /** Connects so many at once; what is refused is passed over. */
@@ -96,6 +99,38 @@ Deno.test(`a room full of members at ${LIMIT} descriptors: they stay and hear ea
   for (const member of members) await member.next("chat", ({ payload }) => payload === "full");
   for (const member of members.splice(-3)) await member.close();
   await goesOn(program, members);
+});
+
+Deno.test({
+  name:
+    `${MANY} silent connections at ${LIMIT} descriptors, with two workers: both let others in again`,
+  ignore: WITHOUT_REDIS,
+  async fn() {
+    await using redis = await RedisProcess.start();
+    const args = [...ARGS, "--redis", redis.url, "--workers", "2"];
+    await using program = await Program.start(args, {}, LIMITED);
+    /** Lets clients in until both workers have one: the kernel deals them out. */
+    const everywhere = async () => {
+      const clients: Client[] = [];
+      await until(async () => {
+        clients.push(await letIn(program));
+        return (await redis.ask("PUBSUB", "NUMSUB", CHANNEL)).endsWith("\n2");
+      }, "a client at each worker");
+      return clients;
+    };
+    const members = await everywhere();
+    const connections = await crowd(MANY, () => silent(program));
+    await until(() => program.err.includes("listener lost"), "a listener to be lost");
+    members[0]?.send({ type: "chat", payload: "meanwhile" });
+    for (const member of members) await member.next("chat");
+    for (const connection of connections) connection.close();
+    for (const member of members) await member.close();
+    await until(
+      async () => (await redis.ask("PUBSUB", "NUMSUB", CHANNEL)).endsWith("\n0"),
+      "the members to be gone",
+    );
+    await goesOn(program, await everywhere());
+  },
 });
 
 Deno.test("the program warns at start when it may have fewer descriptors than connections", async () => {

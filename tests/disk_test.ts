@@ -11,17 +11,16 @@ import { Checker } from "./support/checker.ts";
 import { Crowd } from "./support/crowd.ts";
 import { type Client, member, until } from "./support/harness.ts";
 import { ask, MESSAGES } from "./support/http.ts";
-import { seeded } from "./support/proxy.ts";
+import { SEED, seeded } from "./support/random.ts";
 import { ServerProcess } from "./support/server_process.ts";
 
-const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const OPTIONS = {
-  RATE: "0",
-  ADDRESS_RATE: "0",
-  RETAIN_MESSAGES: "0",
-  RECENT_MESSAGES: "0",
-  GRACE_SECONDS: "0.1",
-  HEARTBEAT_SECONDS: "0.5",
+  PARLEY_RATE: "0",
+  PARLEY_ADDRESS_RATE: "0",
+  PARLEY_RETAIN_MESSAGES: "0",
+  PARLEY_RECENT_MESSAGES: "0",
+  PARLEY_GRACE_SECONDS: "0.1",
+  PARLEY_HEARTBEAT_SECONDS: "0.5",
 };
 /** Breaks the disk under people who talk, and mends it. @returns the messages in the end. */
 async function scene(
@@ -93,7 +92,7 @@ Deno.test(`a full disk, then space again, seed ${SEED}`, async () => {
   const folder = `${await Deno.makeTempDir()}/disk`;
   const isMounted = await mount(folder);
   try {
-    const env = { ...OPTIONS, DB: `${folder}/parley.db` };
+    const env = { ...OPTIONS, PARLEY_DB: `${folder}/parley.db` };
     await using server = await ServerProcess.start(env);
     const { stored, echoes } = await scene(server, async (crowd) => {
       for (let time = 0; time < 2; time++) {
@@ -106,6 +105,37 @@ Deno.test(`a full disk, then space again, seed ${SEED}`, async () => {
       }
     });
     assertEquals(stored, echoes);
+  } finally {
+    if (isMounted) await new Deno.Command("umount", { args: [folder] }).output();
+    await Deno.remove(folder.replace(/disk$/, ""), { recursive: true });
+  }
+});
+
+Deno.test("a full disk takes messages as long as old ones make room for them", async () => {
+  const folder = `${await Deno.makeTempDir()}/disk`;
+  const isMounted = await mount(folder);
+  try {
+    const options = { ...OPTIONS, RETAIN_MESSAGES: "100" };
+    await using server = await ServerProcess.start({ ...options, DB: `${folder}/parley.db` });
+    const post = async (count: number) => {
+      const statuses = new Set<number>();
+      for (let n = 0; n < count; n++) {
+        const body = { payload: "x".repeat(4000) };
+        statuses.add((await ask(server, MESSAGES, { method: "POST", body })).status);
+      }
+      return [...statuses];
+    };
+    await post(250);
+    server.signal("SIGTERM");
+    await server.ended(); // the write-ahead log is in the file, which is as large as it gets
+    await server.restart();
+    await post(50);
+    // Where nothing can be mounted, this sees at least that all goes on.
+    if (isMounted) await fill(`${folder}/ballast`);
+    assertEquals(await post(250), [201]);
+    await server.kill();
+    await server.restart();
+    assertEquals((await ask(server, `${MESSAGES}?limit=1`)).json.head, 550);
   } finally {
     if (isMounted) await new Deno.Command("umount", { args: [folder] }).output();
     await Deno.remove(folder.replace(/disk$/, ""), { recursive: true });

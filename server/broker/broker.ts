@@ -52,8 +52,8 @@ export interface Receipt<D extends Draft> {
 }
 
 /**
- * Tells whether a draft has the same type, name and payload as the event that its `ref` was given to.
- * The sender's name is not compared: it may have changed since.
+ * Tells whether a draft is the same message as the event that its `ref` was given to. The sender's name
+ * is not compared: it may have changed since.
  */
 export function isSameMessage(event: string, draft: Draft): boolean {
   if (event.startsWith(draft.head) && event.endsWith(draft.rest)) return true;
@@ -62,8 +62,7 @@ export function isSameMessage(event: string, draft: Draft): boolean {
 
 function contentOf(event: string): string {
   const message: Message = JSON.parse(event);
-  const name = message.type === "custom" ? message.name : undefined;
-  return JSON.stringify([message.type, message.payload, name]);
+  return JSON.stringify({ ...message, seq: 0, at: 0, from: message.from.id });
 }
 
 /** The callbacks of a broker. None of them may throw. */

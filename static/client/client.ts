@@ -36,6 +36,7 @@ import { newRef } from "./ref.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
 import { browserStorage } from "./storage.ts";
+import { CLOSE_DONE } from "./transport.ts";
 
 export { ClientError } from "./client_error.ts";
 export { FINAL_CLOSE_CODES, RETRIABLE_ERRORS } from "./client_types.ts";
@@ -214,7 +215,7 @@ export class Client extends ClientTarget {
    * when it is the server that closes for good, it stays in the outbox for the next client.
    */
   close(): void {
-    if (this.state.status !== "closed") this.#connection.end(1000, "", true);
+    if (this.state.status !== "closed") this.#connection.end(CLOSE_DONE, "", true);
   }
 
   #ended(reason: string, forget: boolean): void {

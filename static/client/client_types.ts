@@ -5,10 +5,10 @@
  */
 import type {
   ByeEvent,
-  ChatEvent,
-  CustomEvent as AppEvent,
   ErrorEvent,
+  Event,
   JoinedEvent,
+  Message,
   SystemEvent,
   TypingEvent,
   WelcomeEvent,
@@ -61,8 +61,13 @@ export type ClientState =
   /** For good: by `close`, or by the server with a final close code. */
   | { readonly status: "closed"; readonly code: number; readonly reason: string };
 
+/** The events of a room that have the type of a message, whether they are stored or not. */
+type RoomEvents = {
+  [T in Message["type"]]: Extract<Event, { type: T }>;
+};
+
 /** What a client dispatches, each as the `detail` of a `CustomEvent`. */
-export interface ClientEvents {
+export interface ClientEvents extends RoomEvents {
   state: ClientState;
   /**
    * True when the server does not answer on an open connection, which may be dead; false when something
@@ -72,8 +77,6 @@ export interface ClientEvents {
   welcome: WelcomeEvent;
   /** `recovered: false`: forget what is shown of the room, the messages that follow are all. */
   joined: JoinedEvent;
-  chat: ChatEvent;
-  custom: AppEvent;
   system: SystemEvent;
   /** Also when it has not been said again for 5 seconds, or a message came: then `false`. */
   typing: TypingEvent;

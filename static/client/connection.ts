@@ -16,7 +16,7 @@ import { FINAL_CLOSE_CODES } from "./client_types.ts";
 import { now } from "./clock.ts";
 import { automatic } from "./fallback.ts";
 import { HELLO, type Identity } from "./identity.ts";
-import type { Transport } from "./transport.ts";
+import { CLOSE_LOST, type Transport } from "./transport.ts";
 
 /** How long a connection may take until it is welcomed, in milliseconds. */
 const WELCOME_MS = 10_000;
@@ -82,7 +82,7 @@ export class Connection {
     // The network changed, or the device slept: the connection may be dead without a word.
     addEventListener("online", () => this.check(), { signal });
     addEventListener("visibilitychange", () => this.check(), { signal });
-    addEventListener("offline", () => this.lost(1006, ""), { signal });
+    addEventListener("offline", () => this.lost(CLOSE_LOST, ""), { signal });
   }
 
   get state(): ClientState {
@@ -105,7 +105,7 @@ export class Connection {
       },
       closed: (code, reason) => this.lost(code, reason),
     });
-    this.#timer = setTimeout(() => this.lost(1006, "no welcome"), WELCOME_MS);
+    this.#timer = setTimeout(() => this.lost(CLOSE_LOST, "no welcome"), WELCOME_MS);
   }
 
   /** Sends commands, if the connection is open. */
@@ -182,7 +182,7 @@ export class Connection {
   /** Says hello without what was refused. What was not refused for itself is tried again later. */
   #refused(event: ErrorEvent): void {
     if (this.#hello && this.#identity.refused(event, this.#hello)) this.#greet();
-    else this.lost(1006, event.payload, event.retryAfterMs);
+    else this.lost(CLOSE_LOST, event.payload, event.retryAfterMs);
   }
 
   #welcomed(event: WelcomeEvent): void {
@@ -220,7 +220,7 @@ export class Connection {
       this.#probedAt + probeMs,
     );
     const time = now();
-    if (lostAt <= time) return this.lost(1006, "silence");
+    if (lostAt <= time) return this.lost(CLOSE_LOST, "silence");
     if (showAt <= time) {
       this.#isInDoubt = true;
       this.#handlers.doubt(true);

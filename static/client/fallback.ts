@@ -8,6 +8,7 @@
  */
 import { overHttp } from "./http_transport.ts";
 import {
+  CLOSE_GOING_AWAY,
   type OpenTransport,
   type Transport,
   type TransportHandlers,
@@ -61,7 +62,7 @@ export function withFallback(
     timer = setTimeout(tryAgain, againMs);
     probe = webSocket(url, {
       opened: () => probe?.send([{ type: "hello" }]),
-      received: () => handlers.closed(1001, "WebSocket works"),
+      received: () => handlers.closed(CLOSE_GOING_AWAY, "WebSocket works"),
       closed() {},
     });
   }

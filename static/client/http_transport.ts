@@ -5,10 +5,10 @@
  *
  * @module
  */
-import type { Command, ErrorEvent, Event } from "../../server/protocol/messages.ts";
+import type { Command, Event, PongCommand } from "../../server/protocol/messages.ts";
 import { refusalOf } from "./problem.ts";
 import { type Listener, RoomStreams } from "./room_streams.ts";
-import type { Transport, TransportHandlers } from "./transport.ts";
+import { CLOSE_LOST, type Transport, type TransportHandlers } from "./transport.ts";
 
 const TIMEOUT_MS = 10_000;
 const HELLO = "hello";
@@ -58,7 +58,7 @@ export function overHttp(
       if (response.status === 401 && path !== HELLO) throw new Error("a token of other times");
       hear(refusal);
     } catch {
-      listener.closed(1006, "no answer");
+      listener.closed(CLOSE_LOST, "no answer");
     }
     return undefined;
   }
@@ -96,8 +96,14 @@ export function overHttp(
         await post(pathOf(command.room, "typing"), { payload: command.payload });
         return;
       case "custom":
-        return hear({ ...NOT_OVER_HTTP, ...(command.ref && { ref: command.ref }) });
+        return hear({
+          type: "error",
+          code: "bad_command",
+          payload: "Not without WebSocket.",
+          ...(command.ref && { ref: command.ref }),
+        });
     }
+    command satisfies PongCommand; // not required of anyone
   }
 
   queueMicrotask(() => ended || opened());
@@ -111,9 +117,3 @@ export function overHttp(
     },
   };
 }
-
-const NOT_OVER_HTTP: ErrorEvent = {
-  type: "error",
-  code: "bad_command",
-  payload: "Not without WebSocket.",
-};

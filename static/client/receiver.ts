@@ -5,12 +5,13 @@
  * @module
  */
 import type {
-  ChatEvent,
   CustomEvent as AppEvent,
   ErrorEvent,
   Event as WireEvent,
   JoinedEvent,
   Message,
+  PingEvent,
+  WelcomeEvent,
 } from "../../server/protocol/messages.ts";
 import { ClientError } from "./client_error.ts";
 import { type ClientEvents, RETRIABLE_ERRORS } from "./client_types.ts";
@@ -53,7 +54,9 @@ export class Receiver {
       case "bye":
         return this.#dispatch("bye", event);
     }
-    // A type that is not known here is passed over, and so is a ping: that it came is all it says.
+    // The connection has taken `welcome`; of a `ping` it is enough that it came. A type that is not known
+    // here is passed over.
+    event satisfies WelcomeEvent | PingEvent;
   }
 
   #joined(event: JoinedEvent): void {
@@ -81,10 +84,11 @@ export class Receiver {
     if (own || membership?.caughtUp) this.#sender.flush();
   }
 
-  #tell(event: ChatEvent | AppEvent): void {
+  #tell(event: Message | AppEvent): void {
     if (event.from) this.#from.rooms.get(event.room)?.notTyping(event.from);
     if (event.type === "chat") this.#dispatch("chat", event);
     else if (event.type === "custom") this.#dispatch("custom", event);
+    else event satisfies never; // a type that is not known here is passed over
   }
 
   #refused(event: ErrorEvent): void {

@@ -10,6 +10,7 @@
 import type { Event, JoinCommand } from "../../server/protocol/messages.ts";
 import { refusalOf } from "./problem.ts";
 import { readBlocks } from "./sse.ts";
+import { CLOSE_LOST, CLOSE_RESTART } from "./transport.ts";
 
 /** The most rooms that a stream may carry. */
 const MAX_ROOMS = 20;
@@ -110,7 +111,7 @@ class RoomStream {
     else if (isLate && !wasHeldBack) {
       this.#isHeldBack = true;
       this.openSoon();
-    } else closed(1006, "the stream cannot be read");
+    } else closed(CLOSE_LOST, "the stream cannot be read");
   }
 
   /** Reads until the end. @throws if it is cut, or cannot be reached. */
@@ -152,7 +153,7 @@ class RoomStream {
     // The client knows who it is: a stream says it every time that it is opened.
     received(events.filter(({ type }) => type !== "welcome").map((event) => this.#named(event)));
     const bye = events.find(({ type }) => type === "bye");
-    if (bye) closed(1012, "the server is restarting");
+    if (bye) closed(CLOSE_RESTART, "the server is restarting");
   }
 
   /** An error about a room, as the answer to its `join`: the room is followed no more. */

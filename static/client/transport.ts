@@ -5,6 +5,13 @@
  */
 import type { Command, Event } from "../../server/protocol/messages.ts";
 
+/** Close codes (`CLOSE` of the protocol). They are single constants, so that bundlers inline them. */
+export const CLOSE_DONE = 1000;
+export const CLOSE_GOING_AWAY = 1001;
+export const CLOSE_RESTART = 1012;
+/** The connection ended without a close frame. This code is never sent (RFC 6455 §7.4.1). */
+export const CLOSE_LOST = 1006;
+
 /** A connection that is being opened, or open. */
 export interface Transport {
   /** Sends commands together, in order. Only called after `opened`. */
@@ -34,7 +41,7 @@ export const webSocket: OpenTransport = (url, { opened, received, closed }) => {
     close() {
       // A dead peer's close event may be minutes away: nobody waits for it.
       socket.onopen = socket.onmessage = socket.onclose = null;
-      socket.close(1000);
+      socket.close(CLOSE_DONE);
     },
   };
 };

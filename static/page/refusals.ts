@@ -19,7 +19,7 @@ export function sentenceOf({ code, field, room = "" }: Reason): string | undefin
     case "rate_limited":
       return field === "address" ? strings.tooManyConnections : strings.tooFast;
     case "unavailable":
-      return strings.unavailable;
+      return field === "server" ? strings.serverFull : strings.unavailable;
     case "forbidden":
       return strings.forbidden(isolated(room));
     default:

@@ -25,6 +25,10 @@ export class GatewayProxy implements AsyncDisposable {
   target: string;
   /** Whether responses are passed on only when they are complete. */
   holdsBack = false;
+  /** Whether WebSockets are let through, until the first is cut. */
+  passesSockets = false;
+  readonly #sockets = new Set<WebSocket>();
+  #swallowed: (() => void) | undefined;
   /** What was asked so far, as method and path. */
   readonly asked: string[] = [];
 
@@ -47,15 +51,55 @@ export class GatewayProxy implements AsyncDisposable {
     return promise;
   }
 
+  /**
+   * Cuts the WebSockets when the next message comes back, which is stored then and nobody is told of,
+   * and lets none through from then on. Settles when it has.
+   */
+  swallowEcho(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#swallowed = resolve;
+    return promise;
+  }
+
+  #relay(request: Request): Response {
+    const offered = request.headers.get("sec-websocket-protocol") ?? "";
+    const { pathname, search } = new URL(request.url);
+    const [protocol = ""] = offered.split(",").map((name) => name.trim()).toReversed();
+    const inner = new WebSocket(this.target + pathname + search, protocol);
+    const { socket: outer, response } = Deno.upgradeWebSocket(request, { protocol });
+    const opened = new Promise((resolve) => inner.onopen = resolve);
+    outer.onmessage = async ({ data }) => {
+      await opened;
+      inner.send(data);
+    };
+    inner.onmessage = ({ data }) => {
+      if (this.#swallowed !== undefined && String(data).includes('"type":"chat"')) {
+        this.passesSockets = false;
+        this.#swallowed();
+        this.#swallowed = undefined;
+        for (const socket of this.#sockets) socket.close();
+      } else if (outer.readyState === WebSocket.OPEN) {
+        outer.send(data);
+      }
+    };
+    this.#sockets.add(inner).add(outer);
+    outer.onclose = () => inner.close();
+    inner.onclose = () => outer.close();
+    return response;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end.abort();
+    for (const socket of this.#sockets) socket.close();
     await this.#server.shutdown();
   }
 
   async #answer(request: Request): Promise<Response> {
     const { pathname, search } = new URL(request.url);
     this.asked.push(`${request.method} ${pathname}${search}`);
-    if (request.headers.has("upgrade")) return new Response(null, { status: 403 });
+    if (request.headers.has("upgrade")) {
+      return this.passesSockets ? this.#relay(request) : new Response(null, { status: 403 });
+    }
     const planned = this.#planned.find(({ path }) => pathname.endsWith(path));
     if (planned) this.#planned.splice(this.#planned.indexOf(planned), 1);
     if (planned && !planned.passOn) return answered(planned);

@@ -4,8 +4,9 @@
  *
  * @module
  */
+import type { OpenDatabase } from "./database_file.ts";
 import type { Log, LogCache } from "./log_cache.ts";
-import type { Statements } from "./statements.ts";
+import { isDiskFull, type Statements } from "./statements.ts";
 
 /** Which messages are kept. */
 export interface Retention {
@@ -24,6 +25,7 @@ const SAVE_CHARS = 1_048_576;
 
 export class Pruning {
   readonly #retention: Retention;
+  readonly #database: OpenDatabase;
   readonly #sql: Statements;
   readonly #logs: LogCache;
   readonly #open: ReadonlySet<string>;
@@ -33,11 +35,13 @@ export class Pruning {
   /** @param open the rooms that have members. They lose messages last, and keep their rows. */
   constructor(
     retention: Retention,
+    database: OpenDatabase,
     sql: Statements,
     logs: LogCache,
     open: ReadonlySet<string>,
   ) {
     this.#retention = retention;
+    this.#database = database;
     this.#sql = sql;
     this.#logs = logs;
     this.#open = open;
@@ -119,6 +123,8 @@ export class Pruning {
     try {
       this.#sql.transact(work);
     } catch (thrown) {
+      // Pruning comes before the commit, which would otherwise never get to empty the write-ahead log.
+      if (isDiskFull(thrown)) this.#database.files?.emptyLog();
       this.#logs.clear();
       throw thrown;
     }

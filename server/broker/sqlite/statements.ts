@@ -74,6 +74,14 @@ export function prepare(database: DatabaseSync) {
   };
 }
 
+/** SQLITE_FULL (https://sqlite.org/rescode.html#full). */
+const DISK_FULL = 13;
+
+/** Whether SQLite has thrown this because the disk is full. */
+export function isDiskFull(thrown: unknown): boolean {
+  return thrown instanceof Error && "errcode" in thrown && thrown.errcode === DISK_FULL;
+}
+
 /** Reads the value of a PRAGMA. */
 export function pragma(database: DatabaseSync, name: string): SQLOutputValue | undefined {
   return Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];

@@ -11,7 +11,7 @@ import { type OpenDatabase, openDatabase } from "./database_file.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import { Pruning, type Retention } from "./pruning.ts";
 import { type NewRow, readPage } from "./rows.ts";
-import { prepare, type Statements } from "./statements.ts";
+import { isDiskFull, prepare, type Statements } from "./statements.ts";
 
 export interface StoreOptions extends Retention {
   /** Path of the file, or `:memory:`. */
@@ -56,7 +56,7 @@ export class SqliteStore {
     this.#database = database;
     this.#sql = sql;
     this.#logs = new LogCache(sql, open);
-    this.#pruning = new Pruning(options, sql, this.#logs, open);
+    this.#pruning = new Pruning(options, database, sql, this.#logs, open);
     const maxBytes = (options.maxDatabaseMb ?? 0) * 1_048_576;
     this.#bound = new DatabaseBound(database, sql, this.#pruning, maxBytes);
     this.#lastRowId = database.lastRowId;
@@ -104,6 +104,15 @@ export class SqliteStore {
    */
   append(rows: readonly NewRow[], at: number): void {
     this.#database.files?.assertNotReplaced();
+    try {
+      this.#append(rows, at);
+    } catch (thrown) {
+      if (!isDiskFull(thrown) || !this.#database.files?.emptyLog()) throw thrown;
+      this.#append(rows, at);
+    }
+  }
+
+  #append(rows: readonly NewRow[], at: number): void {
     const before = new Map<Log, Log>();
     try {
       this.#sql.transact(() => {

@@ -6,6 +6,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { BrokerError } from "../broker.ts";
+import { pragma } from "./statements.ts";
 
 /** The database file and its write-ahead log. */
 export class WatchedFiles {
@@ -34,6 +35,22 @@ export class WatchedFiles {
     if (!this.#log.exists()) this.#restoreLog();
   }
 
+  /**
+   * Copies the write-ahead log into the database and empties it. On a full disk this frees the space
+   * that the log took.
+   *
+   * @returns false if it failed: the database may have to grow for it.
+   */
+  emptyLog(): boolean {
+    try {
+      if (pragma(this.#database, "wal_checkpoint(TRUNCATE)") !== 0) return false;
+    } catch {
+      return false;
+    }
+    this.#log.maxSize = 0;
+    return true;
+  }
+
   /** Expects SQLite to make the database file smaller. */
   expectSize(bytes: number): void {
     this.#file.maxSize = Math.min(this.#file.maxSize, bytes);
@@ -42,8 +59,8 @@ export class WatchedFiles {
   /** SQLite still has the removed file open: its content goes into the database before it is closed. */
   #restoreLog(): void {
     const { name } = this.#log;
-    const outcome = this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
-    if (outcome?.busy !== 0) throw new BrokerError(`${name} was removed.`);
+    const isBusy = pragma(this.#database, "wal_checkpoint(TRUNCATE)") !== 0;
+    if (isBusy) throw new BrokerError(`${name} was removed.`);
     this.#database.exec("PRAGMA journal_mode = DELETE");
     startWriteAheadLog(this.#database);
     this.#log.identify();
