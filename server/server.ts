@@ -98,7 +98,7 @@ export class Server implements AsyncDisposable {
 
   /** Where the messages are stored, as text for people: a path, `memory`, or a Redis and its address. */
   get location(): string {
-    return this.#broker.place;
+    return this.#broker.location;
   }
 
   /** The number of WebSockets and event streams that are open on this node. */

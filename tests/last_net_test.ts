@@ -81,7 +81,7 @@ Deno.test("an unforeseen rejection while the database is gone stops the program 
     const { code, err } = await program.ended();
     assertEquals(code, 1);
     assertStringIncludes(err, "error unsound reason=");
-    assertStringIncludes(err, "removed or replaced");
+    assertStringIncludes(err, "was removed");
   });
 });
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Server } from "../server/mod.ts";
-import { LOOK } from "../server/broker/redis/scripts.ts";
+import { POSITION } from "../server/broker/redis/log_scripts.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { serveHasty } from "./support/hasty_node.ts";
 import { connect, member, until } from "./support/harness.ts";
@@ -107,7 +107,7 @@ test("only the latest marks are kept", async () => {
   await using redis = await RedisProcess.start();
   const look = (life: string) =>
     redis.ask(
-      ...["EVAL", LOOK.source, "4", "log", "entries", "young", "old", life, `candidate${life}`],
+      ...["EVAL", POSITION.source, "4", "log", "entries", "young", "old", life, `candidate${life}`],
       ...["channel", "", "", "0", "", "0", "0", String(Date.now())],
     );
   for (let life = 0; life < 40; life++) await look(String(life));
@@ -123,7 +123,7 @@ test("a clock that is ahead for a moment deletes nothing by age", async () => {
   const now = Date.now();
   const look = (trusted: number) =>
     redis.ask(
-      ...["EVAL", LOOK.source, "4", "log", "entries", "young", "old", "life", "candidate"],
+      ...["EVAL", POSITION.source, "4", "log", "entries", "young", "old", "life", "candidate"],
       ...["channel", "", "candidate", "1", "", "0", String(30 * DAY), String(trusted)],
     );
   await redis.ask("XADD", "entries", "2-0", "n", "1", "a", String(now - 35 * DAY), "e", "{}");

@@ -45,9 +45,9 @@ Deno.test("sqlite: publish() rejects when the file was deleted or replaced under
     await using broker = await at.open();
     await broker.publish([draft("a")]);
     await Deno.remove(at.file);
-    await assertRejects(() => broker.publish([draft("b")]), BrokerError, "removed or replaced");
+    await assertRejects(() => broker.publish([draft("b")]), BrokerError, "was removed");
     at.write("something else");
-    await assertRejects(() => broker.publish([draft("c")]), BrokerError, "removed or replaced");
+    await assertRejects(() => broker.publish([draft("c")]), BrokerError, "was replaced");
   }
   assertEquals(new TextDecoder().decode(at.bytes()), "something else");
 });
@@ -129,7 +129,7 @@ Deno.test("sqlite: :memory: keeps nothing and says so", async () => {
   await using at = new Directory();
   {
     await using broker = await at.open({ path: ":memory:" });
-    assertEquals(broker.place, "memory");
+    assertEquals(broker.location, "memory");
     await broker.publish([draft("a")]);
     assertEquals(await textsOf(broker), ["a"]);
   }

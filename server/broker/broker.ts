@@ -1,172 +1,191 @@
 /**
- * What stores, numbers and carries messages: the only thing that differs between one machine and many. A
- * broker knows rooms as names and events as text. It knows nothing of members, sessions or sockets, and
- * calls back with what was committed, in `seq` order for each room.
+ * The interface of a broker, which stores, numbers and carries messages. It is the only thing that
+ * differs between one machine and many. A broker knows rooms as names and events as text, and nothing
+ * of members, sessions or sockets. It calls back with what was committed, in `seq` order for each room.
  *
  * @module
  */
-import type { Draft } from "../protocol/encode.ts";
-import type { User } from "../protocol/messages.ts";
+import { type Draft, numbered } from "../protocol/encode.ts";
+import type { Message, User } from "../protocol/messages.ts";
 import type { Page } from "./page.ts";
 
-/** A room's log, as one finds it. */
+/** The state of a room's log. */
 export interface LogState {
-  /** Names the log, and may be the same for all rooms: clients are told {@linkcode epochOf}. */
+  /** Names the log. It may be the same for all rooms: clients get `epochOf(state, room)` instead. */
   readonly epoch: string;
   /** The newest `seq`; 0 if there is no message yet. */
   readonly head: number;
   /**
    * Names the present start of the log: letters, digits, "-" and "_", at most 40. A cursor carries it,
-   * so that {@linkcode Broker.vouches} can tell whether what the client saw is what the log holds.
+   * so that {@linkcode Broker.canResume} can tell whether what the client saw is what the log holds.
    */
   readonly mark?: string;
 }
 
-/** Which stretch to read. */
+/** A part of a room's log to read. */
 export interface Range {
   /** The oldest messages above this `seq` … */
   readonly after?: number;
   /** … or the newest below this one. */
   readonly before?: number;
-  /** At most so many. */
+  /** How many messages at most. */
   readonly limit: number;
-  /** And not much more text than this. @default {Infinity} */
+  /**
+   * About how many characters at most. A page has at least one row, however long it is.
+   *
+   * @default {Infinity}
+   */
   readonly chars?: number;
 }
 
-/** Where a draft is in the log: told of those that were there already, and of those that ask. */
+/** The place of a draft in the log. Only repeated drafts and those with `receipt: true` get one. */
 export interface Receipt<D extends Draft> {
   readonly draft: D;
   readonly seq: number;
-  /** The event's text; if it was there already, the original's. */
+  /** The event's text; for a repeated draft, the text of the original. */
   readonly event: string;
   /**
-   * Not stored now: the same person's `ref` was in the room's log already. {@linkcode isRepeat} says
-   * whether it is the same message.
+   * True if nothing was stored, because the room's log already has a message with the same user's
+   * `ref`. {@linkcode isSameMessage} tells whether it is the same message.
    */
   readonly repeated: boolean;
 }
 
-/** What a broker tells the hub. None of it may throw. */
+/**
+ * Tells whether a draft is the same message as the event that its `ref` was given to. The sender's name
+ * is not compared: it may have changed since.
+ */
+export function isSameMessage(event: string, draft: Draft): boolean {
+  if (event.startsWith(draft.head) && event.endsWith(draft.rest)) return true;
+  return contentOf(event) === contentOf(numbered(draft, 0, 0));
+}
+
+function contentOf(event: string): string {
+  const message: Message = JSON.parse(event);
+  return JSON.stringify({ ...message, seq: 0, at: 0, from: message.from.id });
+}
+
+/** The callbacks of a broker. None of them may throw. */
 export interface BrokerListener {
-  /** These are in the log now. */
+  /** The page is in the log now. */
   committed(room: string, page: Page): void;
-  /** Something ephemeral happened. */
+  /** An ephemeral event arrived. */
   signalled(room: string, signal: Signal): void;
   /**
-   * The room goes on from here, and not from where it was: its log was lost and begun anew, or
-   * pruned past what was heard. What comes next is `head + 1`.
+   * The log was lost and begun anew, or pruned past what this node has received. The next message is
+   * `head + 1` of this state.
    */
   logReplaced?(room: string, state: LogState): void;
-  /** Somebody came, went or took another name, on any node. Only from a broker with `people`. */
+  /** A user came, left or was renamed on any node. Only a broker with `members` calls this. */
   membersChanged?(room: string, change: MemberChange): void;
-  /** The people who are in that room on this node. */
+  /** Returns the users who are in the room on this node. */
   membersHere?(room: string): readonly User[];
 }
 
-/** What happened to the people of a room: the same, in the same order, on every node. */
+/** A change of a room's members. Every node gets the same changes in the same order. */
 export type MemberChange =
   | { readonly kind: "joined" | "left"; readonly user: User }
   | { readonly kind: "renamed"; readonly user: User; readonly old: string }
-  /** Changes were missed: this is how it is now. */
+  /** Changes were missed: these are all members now. */
   | { readonly kind: "everyone"; readonly users: readonly User[] };
 
-/** A room that somebody is in. */
+/** A room that has members. */
 export interface RoomSummary {
   readonly name: string;
   readonly memberCount: number;
 }
 
 /**
- * Who is in which room, over all nodes: people, so one who is on two nodes is there once. Each call
- * is told once by each node, about its own people; what comes of it is called back everywhere.
+ * The members of all rooms over all nodes. A user who is on two nodes counts once. Each node reports
+ * its own users once; the resulting changes are called back on every node.
  */
 export interface SharedMembers {
   enter(room: string, user: User): void;
   leave(room: string, user: User): void;
   rename(room: string, user: User): void;
-  /** The fullest rooms. */
-  rooms(most: number): Promise<readonly RoomSummary[]>;
+  /** Returns the rooms with the most members. */
+  rooms(max: number): Promise<readonly RoomSummary[]>;
 }
 
-/** Something ephemeral on its way to a room's members, on this node and on others. */
+/** An ephemeral event on its way to a room's members, on all nodes. */
 export interface Signal {
   /** The event's text. */
   readonly event: string;
-  /** The person who is not told, being its origin. */
+  /** The user who sent it, and does not get it. */
   readonly exceptUserId?: string;
 }
 
-/** The log was found unusable; one line for people, no stack trace needed. */
+/** The storage cannot be used. The message is one line, and needs no stack trace. */
 export class BrokerError extends Error {
   /** Always `"BrokerError"`. */
   override readonly name = "BrokerError";
 }
 
-/** Nothing more can be stored for now. Clients are told the message. */
+/** Nothing more can be stored for now. Clients are shown the message. */
 export class FullError extends BrokerError {}
 
 /**
  * Stores batches, numbers them, reads them back and carries signals.
  *
- * All that is asynchronous may reject when the storage is away; nothing was then shown, and the
- * same call may be made again later.
+ * Every asynchronous method may reject when the storage is away. Nothing was shown to anyone then,
+ * and the call may be repeated later.
  */
 export interface Broker extends AsyncDisposable {
-  /** Where the data is, for people. */
-  readonly place: string;
-  /** The secret that tokens are signed with, kept with the log. */
+  /** Says where the data is, for an operator to read. */
+  readonly location: string;
+  /** The secret that tokens are signed with. It is kept with the log. */
   readonly secret: Uint8Array;
-  /** Set if rooms have members on other nodes too; without it a node's own people are all. */
+  /** Set if rooms have members on other nodes too. Without it, the members are those of this node. */
   readonly members?: SharedMembers;
-  /** Sets who is told. To be called once, before anything else. */
+  /** Sets the listener. Call it once, before anything else. */
   listen(listener: BrokerListener): void;
   /**
-   * From here on this room's messages and signals are called back, from any node: the first page
-   * that is `committed` after the answer begins at `head + 1`.
+   * Begins to call back this room's messages and signals, from all nodes. The first page that is
+   * `committed` after the answer begins at `head + 1`.
    */
   open(room: string): Promise<LogState>;
-  /** Where a room's log stands, without opening it. */
+  /** Reads the state of a room's log without opening it. */
   state(room: string): Promise<LogState>;
-  /** The opposite of `open`. */
+  /** Undoes `open`. */
   close(room: string): void;
   /**
-   * Finds the rooms of a batch that have to be prepared before it is published, and begins that: each
-   * promise settles when its room is ready. A broker that needs none does without.
+   * Starts to prepare the rooms of a batch that cannot be published to yet. Each promise settles when
+   * its room is ready. A broker that prepares nothing leaves this method out.
    *
-   * @returns `undefined` if all are ready, as they mostly are.
+   * @returns `undefined` if all rooms are ready, which is the usual case.
    */
   prepare?(batch: readonly Draft[]): ReadonlyMap<string, Promise<void>> | undefined;
   /**
-   * Commits a batch and calls `committed` before it answers. If it rejects, nothing is stored.
-   * One call at a time: the hub gathers the next batch meanwhile.
+   * Commits a batch, and calls `committed` before it answers. If it rejects, nothing is stored.
+   * Only one call runs at a time: the hub gathers the next batch meanwhile.
    *
-   * @param unstored told of those that could not be stored while other rooms' were.
+   * @param unstored is called for each draft of a room that failed while other rooms did not.
    */
   publish<D extends Draft>(
     batch: readonly D[],
     unstored?: (draft: D) => void,
   ): Promise<readonly Receipt<D>[]>;
   /**
-   * Whether the log still holds what a client was shown up to `seq` under an earlier mark of the same
-   * log. When it cannot be sure, it says no: then the client starts the room afresh. A backup that is
-   * put back forgets marks and messages that clients remember. Without this method only cursors that
-   * carry the present mark are good.
+   * Tells whether the log still holds what a client saw up to `seq` under an earlier mark of the same
+   * log. It must answer false in doubt: the client then starts the room afresh. A restored backup
+   * lacks marks and messages that clients remember. Without this method, only cursors with the present
+   * mark can be resumed.
    */
-  vouches?(room: string, mark: string, seq: number): Promise<boolean>;
-  /** A page of history; `undefined` where there is nothing. It may be shorter than `limit`. */
+  canResume?(room: string, mark: string, seq: number): Promise<boolean>;
+  /** Reads a page of history; `undefined` where there is nothing. It may be shorter than `limit`. */
   read(room: string, range: Range): Promise<Page | undefined>;
   /**
-   * Hears of an open room up to that `seq`, if there is so much: somebody who comes from another node
-   * may be ahead of this one. A broker whose node hears everything at once does without.
+   * Waits until this node has received an open room's messages up to `seq`, as far as they exist. A
+   * client that comes from another node may be ahead of this one. A broker for a single node leaves
+   * this method out.
    */
   catchUpTo?(room: string, seq: number): Promise<void>;
-  /** Carries something that is not stored: at most once. */
+  /** Sends an event that is not stored. It arrives at most once. */
   signal(room: string, signal: Signal): void;
   /**
-   * Looks whether what is committed from now on is kept. Storage that is away for now is no fault.
+   * Checks that what is committed from now on will be kept. Storage that is only away passes.
    *
-   * @throws {BrokerError} if it would be lost, for example because the file was deleted.
+   * @throws {BrokerError} if commits would be lost, for example because the file was deleted.
    */
   check(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /**
- * The epoch of one room, as cursors carry it.
+ * The epoch of a room as cursors carry it.
  *
  * @module
  */
@@ -7,9 +7,9 @@ import { createHash } from "node:crypto";
 import type { LogState } from "./broker.ts";
 
 /**
- * The epoch of one room, as cursors have it: a digest that names the room's log, a dot, and the mark.
- * Each room's digest is its own, so that a cursor from another room is not taken for a place in this
- * one: what lies before it would silently never be shown.
+ * `epochOf` returns the epoch for cursors of one room: a digest of the log's epoch and the room's name,
+ * a dot, and the mark. Each room has its own digest, so that a cursor of another room is not mistaken
+ * for one of this room: the messages before it would silently be skipped.
  */
 export function epochOf({ epoch, mark }: LogState, room: string): string {
   const digest = createHash("sha256").update(JSON.stringify([epoch, room])).digest("base64url");
@@ -17,7 +17,7 @@ export function epochOf({ epoch, mark }: LogState, room: string): string {
 }
 
 /**
- * The mark within a cursor's epoch; empty if it has none.
+ * `markOf` returns the mark in a cursor's epoch; an empty string if it has none.
  *
  * @param own the room's epoch now.
  * @returns `undefined` if the cursor's epoch names another log.

@@ -1,10 +1,10 @@
 /**
- * Stretches of a room's log, encoded once for many readers.
+ * Pages of a room's log. Their events are encoded once for many readers.
  *
  * @module
  */
 
-/** The events of a stretch of a log, without holes: `first`, `first + 1`, … `last`. */
+/** A page holds consecutive events of a log: `first`, `first + 1`, … `last`. */
 export interface Page {
   readonly first: number;
   readonly last: number;
@@ -12,9 +12,10 @@ export interface Page {
 }
 
 /**
- * Several events encoded once, for many readers: as the JSON array that a batched client is sent and
- * that the log stores, and one by one for all others. Between events stands a line feed, which
- * cannot occur inside JSON text (RFC 8259 §7), so either form is made from the other by cutting.
+ * A batch is several events, encoded once for many readers. It has two forms: the JSON array that
+ * batched clients get and the log stores, and the single events that all others get. A comma and a
+ * line feed separate the events. A line feed cannot occur inside JSON text (RFC 8259 §7), so each form
+ * is made from the other by splitting or joining.
  */
 export class Batch {
   #array: string | undefined;
@@ -25,7 +26,7 @@ export class Batch {
     this.#events = events;
   }
 
-  /** @param array what {@linkcode Batch.array} once was. */
+  /** @param array an earlier value of {@linkcode Batch.array}. */
   static fromArray(array: string): Batch {
     return new Batch(array, undefined);
   }
@@ -38,11 +39,11 @@ export class Batch {
     return new Batch(`[${event}]`, [event]);
   }
 
-  /** Several frames as one. */
-  static join(frames: readonly Batch[]): Batch {
-    const first = frames[0];
-    if (frames.length === 1 && first !== undefined) return first;
-    return Batch.fromArray(`[${frames.map((frame) => frame.array.slice(1, -1)).join(SEPARATOR)}]`);
+  /** Joins several batches into one. */
+  static join(batches: readonly Batch[]): Batch {
+    const first = batches[0];
+    if (batches.length === 1 && first !== undefined) return first;
+    return Batch.fromArray(`[${batches.map(({ array }) => array.slice(1, -1)).join(SEPARATOR)}]`);
   }
 
   /** `[event,⏎event]` */
@@ -54,7 +55,7 @@ export class Batch {
     return this.#events ??= this.array.slice(1, -1).split(SEPARATOR);
   }
 
-  /** About how many bytes: exact for ASCII, at least a third of the truth for anything. */
+  /** The length in characters. In bytes it is the same for ASCII, and at most three times as much. */
   get size(): number {
     return this.array.length;
   }
@@ -62,7 +63,7 @@ export class Batch {
 
 const SEPARATOR = ",\n";
 
-/** The part of a page that lies above `after` and not above `upTo`. */
+/** Returns the part of a page with `after < seq <= upTo`. */
 export function cut(page: Page, after: number, upTo = Infinity): Page | undefined {
   if (page.first > after && page.last <= upTo) return page;
   const first = Math.max(page.first, after + 1);
@@ -72,7 +73,7 @@ export function cut(page: Page, after: number, upTo = Infinity): Page | undefine
   return { first, last, batch: Batch.fromEvents(events) };
 }
 
-/** Pages that follow each other, as one. */
+/** Joins pages that follow each other into one. */
 export function concat(pages: readonly Page[]): Page | undefined {
   const [first, last] = [pages[0], pages.at(-1)];
   if (first === undefined || last === undefined) return undefined;

@@ -80,7 +80,7 @@ export class RoomLog {
     if (epoch === this.#epoch) return true;
     const mark = markOf(epoch, this.#epoch);
     if (mark === undefined) return false;
-    return await this.#broker.vouches?.(this.#room, mark, seq) ?? false;
+    return await this.#broker.canResume?.(this.#room, mark, seq) ?? false;
   }
 
   /**

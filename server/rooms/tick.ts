@@ -6,8 +6,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { FullError } from "../broker/broker.ts";
-import { isRepeat } from "../broker/repeat.ts";
+import { FullError, isSameMessage } from "../broker/broker.ts";
 import { reason } from "../log.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { NodeContext } from "./context.ts";
@@ -169,7 +168,7 @@ export class Tick {
       const receipts = await broker.publish(batch, (draft) => this.#refuse(draft));
       for (const { draft, seq, event, repeated } of receipts) {
         logThrown(log, "delivery failed", () => {
-          if (repeated && !isRepeat(event, draft)) draft.sender.refuse(conflict(), draft.ref);
+          if (repeated && !isSameMessage(event, draft)) draft.sender.refuse(conflict(), draft.ref);
           else draft.sender.stored(draft.room, seq, event, repeated);
         });
       }

@@ -5,8 +5,7 @@
  * @module
  */
 import fc from "npm:fast-check@4.10.2";
-import type { Broker, Range } from "../../server/broker/broker.ts";
-import { isRepeat } from "../../server/broker/repeat.ts";
+import { type Broker, isSameMessage, type Range } from "../../server/broker/broker.ts";
 import type { Page } from "../../server/broker/page.ts";
 import { type Draft, messageHead } from "../../server/protocol/encode.ts";
 import { assert, assertEquals } from "./assert.ts";
@@ -151,9 +150,9 @@ export function testBroker({ name, make, ignore = false }: Factory): void {
     assert(again !== undefined);
     assertEquals([again.seq, again.draft.text, again.repeated], [1, "second", true]);
     assertEquals(JSON.parse(again.event).payload, "first");
-    assertEquals(isRepeat(again.event, again.draft), false); // the hub refuses it
+    assertEquals(isSameMessage(again.event, again.draft), false); // the hub refuses it
     const [same] = await broker.publish([draft("first", { ref: "r" })]);
-    assertEquals(same && isRepeat(same.event, same.draft), true);
+    assertEquals(same && isSameMessage(same.event, same.draft), true);
     assertEquals(await textsOf(broker), ["first", "between"]);
   });
 
@@ -223,7 +222,7 @@ export function testBroker({ name, make, ignore = false }: Factory): void {
     assertEquals((await broker.publish([draft("again", { ref: "old" })])).length, 0);
   });
 
-  test("vouches() after a restart for what was stored before it, and for nothing else", async (store) => {
+  test("canResume() after a restart is true for what was stored before it, and for nothing else", async (store) => {
     const marks: string[] = [];
     for (const text of ["a", "b", "c"]) {
       await using broker = await store.open();
@@ -233,13 +232,13 @@ export function testBroker({ name, make, ignore = false }: Factory): void {
     }
     await using broker = await store.open();
     // Over Redis it is Redis's starts that leave marks: see redis_put_back_test.ts.
-    if (broker.vouches === undefined || new Set(marks).size < marks.length) return;
+    if (broker.canResume === undefined || new Set(marks).size < marks.length) return;
     const [first = "", second = ""] = marks;
     const answers = await Promise.all([
-      ...[broker.vouches("lobby", first, 0), broker.vouches("lobby", first, 1)],
-      ...[broker.vouches("lobby", second, 1), broker.vouches("lobby", second, 2)],
-      ...[broker.vouches("lobby", first, 2), broker.vouches("lobby", second, 3)],
-      ...[broker.vouches("lobby", "another", 1), broker.vouches("lobby", "", 0)],
+      ...[broker.canResume("lobby", first, 0), broker.canResume("lobby", first, 1)],
+      ...[broker.canResume("lobby", second, 1), broker.canResume("lobby", second, 2)],
+      ...[broker.canResume("lobby", first, 2), broker.canResume("lobby", second, 3)],
+      ...[broker.canResume("lobby", "another", 1), broker.canResume("lobby", "", 0)],
     ]);
     assertEquals(answers, [true, true, true, true, false, false, false, false]);
   });

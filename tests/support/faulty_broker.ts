@@ -45,7 +45,7 @@ export class FaultyBroker implements Broker {
     return new FaultyBroker(await SqliteBroker.open(options));
   }
 
-  readonly place = "nowhere";
+  readonly location = "nowhere";
   readonly secret: Uint8Array;
 
   listen(listener: BrokerListener): void {

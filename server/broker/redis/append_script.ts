@@ -1,26 +1,26 @@
 /**
- * What Redis is told to do with a batch, in one piece: to know it again, dedupe, number, append and
- * say it to all nodes. Redis does nothing else meanwhile, so what costs time here costs everybody.
+ * The script that appends a batch: it recognises a repeated batch, finds repeated `ref`s, numbers,
+ * appends and publishes. Redis does nothing else meanwhile, so its time is every node's time.
  *
  * @module
  */
-import { LOG, script } from "./scripts.ts";
+import { LOG, script } from "./log_scripts.ts";
 
 /**
- * Further arguments: not after (Redis's time), batch, dedupeMessages, count, text, the log's field for
- * this node; and if there is any `ref`, for each draft its field or nothing.
+ * Further arguments: the latest time to append (by Redis's clock), the batch's number, dedupeMessages,
+ * count, text, the node's field in the log; and if there is any `ref`, for each draft `user\\0ref` or "".
  *
- * → `ok` epoch first last at, and for each repeated draft: draft, seq, at, event; or `late` now; or
+ * → `ok` epoch first last at, and for each repeated draft: its index, seq, at, event; or `late` now; or
  * `doubt`
  */
 export const APPEND = script(`${LOG}
 local batch, dedupe, count, text = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14]), ARGV[15]
 local by = ARGV[16]
-local EVENT = '([^\\n]*}),?' -- one of a batch's text
-local REFS = 16 -- arguments before the fields
-local MOST = 4000 -- arguments that unpack() can take, with room to spare
+local EVENT = '([^\\n]*}),?' -- one event in the text of a batch
+local REFS = 16 -- arguments before the refs
+local MAX = 4000 -- unpack() can take few more arguments
 
--- The event of that seq as it is stored, if it still is, and its at.
+-- Returns the stored event of a seq and its at, if it is still kept.
 local events, ats = {}, {}
 local function event_of(seq)
   if not events[seq] then
@@ -37,13 +37,13 @@ end
 local function answer(epoch, first, last, at, repeats)
   local list = { 'ok', epoch, first, last, at }
   for _, one in ipairs(repeats) do
-    local event, came = event_of(one[2])
-    for _, value in ipairs({ one[1], one[2], came or 0, event or '' }) do list[#list + 1] = value end
+    local event, event_at = event_of(one[2])
+    for _, value in ipairs({ one[1], one[2], event_at or 0, event or '' }) do list[#list + 1] = value end
   end
   return list
 end
 
--- This very batch is here already: only its answer was lost.
+-- This batch was appended already, and only the answer was lost.
 local done = redis.call('HGET', log, by)
 if done then
   local words = {}
@@ -56,20 +56,20 @@ if done then
     return answer(words[2], tonumber(words[3]), tonumber(words[4]), tonumber(words[5]), repeats)
   end
 end
--- Whoever sent this was told by now that it could not be stored.
+-- The sender has been told by now that it could not be stored.
 if now > tonumber(ARGV[11]) then return { 'late', now } end
 local epoch, head, _, refs = find()
 if not epoch then return { 'doubt' } end
 
 local function each(command, key, list, from, answered)
-  for i = from, #list, MOST do
-    local answer = redis.call(command, key, unpack(list, i, math.min(i + MOST - 1, #list)))
+  for i = from, #list, MAX do
+    local answer = redis.call(command, key, unpack(list, i, math.min(i + MAX - 1, #list)))
     if answered then answered(answer) end
   end
 end
 
 local function seqs_of(key)
-  if #ARGV - REFS <= MOST then return redis.call('HMGET', key, unpack(ARGV, REFS + 1)) end
+  if #ARGV - REFS <= MAX then return redis.call('HMGET', key, unpack(ARGV, REFS + 1)) end
   local values = {}
   each('HMGET', key, ARGV, REFS + 1, function(some)
     for _, value in ipairs(some) do values[#values + 1] = value end
@@ -77,18 +77,18 @@ local function seqs_of(key)
   return values
 end
 
--- Which drafts are repeats, of a seq or of an earlier draft of this batch, and which seq they have.
+-- Finds the drafts that repeat a stored message or an earlier draft of this batch, and their seq.
 local repeats, is_repeat, last = {}, {}, head + count
 local added, size = {}, 0
 if #ARGV > REFS then
-  local was_young, was_old, given = seqs_of(young), seqs_of(old), {}
+  local in_young, in_old, given = seqs_of(young), seqs_of(old), {}
   last = head
   for draft = 1, count do
     local field = ARGV[REFS + draft]
     local seq = given[field]
     if not seq then
-      local was = tonumber(was_young[draft] or was_old[draft] or nil)
-      if was and was <= head and event_of(was) then seq = was end
+      local found = tonumber(in_young[draft] or in_old[draft] or nil)
+      if found and found <= head and event_of(found) then seq = found end
     end
     if seq then
       repeats[#repeats + 1] = { draft, seq }

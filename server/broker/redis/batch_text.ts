@@ -1,32 +1,33 @@
 /**
- * The text of a batch as Redis keeps it and says it: its events without their `seq` and `at`, which
- * only Redis knows, and which every node puts in by itself. Redis is one for all nodes: what can be
- * done elsewhere is.
+ * The text of a batch as Redis stores and publishes it: events without `seq` and `at`, which only Redis
+ * knows. Each node fills them in, because all nodes share the one Redis: it should do as little as
+ * possible.
  *
  * @module
  */
 import { atText, type Draft } from "../../protocol/encode.ts";
 import { Batch } from "../page.ts";
 
-/** Stands where an event's `seq` and `at` belong. JSON text cannot hold it (RFC 8259 §7). */
-const PLACE = "\x01";
+/** Stands for an event's `seq` and `at`. JSON text cannot contain it (RFC 8259 §7). */
+const PLACEHOLDER = "\x01";
 
-/** The text of a batch that has no place yet. */
-export function drafted(drafts: readonly Draft[]): string {
-  return drafts.map(({ head, rest }) => head + PLACE + rest).join(",\n");
-}
-
-/** The same of its events, or of one of them, once it has its place. @param first their first `seq`. */
-export function placed(text: string, first: number, at: string): string {
-  return fill(text.split(PLACE), first, at);
+/** Encodes a batch without `seq` and `at`. */
+export function textOf(drafts: readonly Draft[]): string {
+  return drafts.map(({ head, rest }) => head + PLACEHOLDER + rest).join(",\n");
 }
 
 /**
- * A batch for those who read it; `undefined` if it does not hold the events from `first` to `last`, as
- * when it was not a node that published it.
+ * Fills `seq` and `at` into the text of one or more events.
+ *
+ * @param first the `seq` of the first event.
  */
-export function frameOf(text: string, first: number, last: number, at: string): Batch | undefined {
-  const parts = text.split(PLACE);
+export function filled(text: string, first: number, at: string): string {
+  return fill(text.split(PLACEHOLDER), first, at);
+}
+
+/** Makes a batch; `undefined` if the text does not hold the events from `first` to `last`. */
+export function batchOf(text: string, first: number, last: number, at: string): Batch | undefined {
+  const parts = text.split(PLACEHOLDER);
   if (parts.length !== last - first + 2) return undefined;
   return Batch.fromArray(`[${fill(parts, first, at)}]`);
 }

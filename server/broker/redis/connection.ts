@@ -1,40 +1,39 @@
 /**
- * One connection to Redis that comes back by itself. It owns the deadline of every command: a server
- * that hangs looks to its client like one that thinks. Who missed a deadline is hung up on, because
- * nothing tells a hung server from a dead line.
+ * One connection to Redis, which reconnects by itself and gives every command a deadline. To a client,
+ * a server that hangs looks like one that is busy, so the connection is closed at a missed deadline.
  *
- * A command whose answer did not come may have been carried out. Nothing here is sent twice; whoever
- * asks again sees to it that this does no harm.
+ * A command without an answer may have been carried out. No command is sent twice here: a caller that
+ * tries again must make sure that this does no harm.
  *
  * @module
  */
 import { reason } from "../../log.ts";
 import { BrokerError } from "../broker.ts";
 
-/** The official client, as it is before anything is added to it. */
+/** The official client, without modules. */
 export type Client = ReturnType<typeof import("npm:redis@6.3.1").createClient>;
 
-/** A command without an answer after this long is given up, and the connection with it. */
+/** A command without an answer after this time fails, and its connection is closed. */
 const DEADLINE_MS = 2_000;
-/** Between two attempts to connect, at first and at most. */
+/** The pause between two attempts to connect: at first, and at most. */
 const PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 1_000;
+const MAX_PAUSE_MS = 1_000;
 
 /**
- * Errors by which Redis says that it is not the one to talk to: it is a replica now, has lost its
- * master, is still reading its data, or does not hold these slots. If the connection were kept, each
- * of them could be the answer for ever, so it is hung up and made anew: by then the address may lead
- * to the new master. Redis before 7 puts a script's error behind its own words.
+ * Errors of a server that can no longer be used: it is a replica now, has lost its master, is still
+ * loading its data, or does not hold these slots. On the same connection each could be the answer for
+ * ever, so it is made anew: the address may lead to the new master by then. Redis before 7 puts its
+ * own words in front of a script's error.
  *
- * Other errors say nothing against the connection. A script that runs too long (BUSY) and a cluster
- * that is electing (CLUSTERDOWN, TRYAGAIN) are only waited for; the rest is {@linkcode isFinal}.
+ * Other errors do not concern the connection. A script that runs too long (BUSY) and a cluster that
+ * elects a master (CLUSTERDOWN, TRYAGAIN) are waited for. For the rest see {@linkcode isFinal}.
  */
-const UNFIT = /(?:^|: -)(?:READONLY|MASTERDOWN|LOADING|MOVED)\b/;
+const UNUSABLE = /(?:^|: -)(?:READONLY|MASTERDOWN|LOADING|MOVED)\b/;
 const FINAL = /^(?:ERR|OOM|MISCONF|NOPERM|NOAUTH|WRONGTYPE|NOREPLICAS)\b/;
 
-/** Whether Redis understood and will not do it; anything else may be otherwise in a moment. */
+/** Whether Redis has refused a command for good, so that trying again is of no use. */
 export function isFinal(thrown: unknown): boolean {
-  return thrown instanceof Error && FINAL.test(thrown.message) && !UNFIT.test(thrown.message);
+  return thrown instanceof Error && FINAL.test(thrown.message) && !UNUSABLE.test(thrown.message);
 }
 
 /** Whether Redis has reached its `maxmemory`. */
@@ -42,34 +41,33 @@ export function isFull(thrown: unknown): boolean {
   return thrown instanceof Error && /(?:^|: -)OOM\b/.test(thrown.message);
 }
 
-/** What a connection tells of itself. */
 export interface ConnectionListener {
-  /** It was lost, and is being made anew. */
+  /** The connection was lost, and is being made anew. */
   lost(why: string): void;
-  /** It is there, for the first time or again. */
+  /** The connection was made, for the first time or again. */
   ready(): void;
 }
 
 export class RedisConnection {
-  readonly #make: () => Client;
-  readonly #greet: (client: Client) => Promise<void>;
+  readonly #createClient: () => Client;
+  readonly #prepare: (client: Client) => Promise<void>;
   readonly #listener: ConnectionListener;
-  /** Set while it is connected and greeted. */
+  /** Set while it is connected and prepared. */
   #client: Client | undefined;
   #ready = Promise.withResolvers<void>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #connecting: Promise<void> | undefined;
   readonly #closing = Promise.withResolvers<void>();
-  #closed = false;
+  #isClosed = false;
 
-  /** @param greet what is said first on every new connection; if it fails, that one is of no use. */
+  /** @param prepare runs first on every new connection. If it fails, the connection is closed. */
   constructor(
-    make: () => Client,
-    greet: (client: Client) => Promise<void>,
+    createClient: () => Client,
+    prepare: (client: Client) => Promise<void>,
     listener: ConnectionListener,
   ) {
-    this.#make = make;
-    this.#greet = greet;
+    this.#createClient = createClient;
+    this.#prepare = prepare;
     this.#listener = listener;
   }
 
@@ -77,18 +75,18 @@ export class RedisConnection {
     return this.#client !== undefined;
   }
 
-  /** Connects once. From then on it comes back by itself. */
+  /** Connects once, and rejects if that fails. Afterwards a lost connection is made anew by itself. */
   async open(): Promise<void> {
-    const client = this.#make();
-    // Without a listener an error would end the process; what matters of it comes as a rejection.
+    const client = this.#createClient();
+    // Without a listener, an error would end the process.
     client.on("error", (thrown: unknown) => this.#lost(client, reason(thrown)));
     client.on("end", () => this.#lost(client, "The connection ended."));
     try {
       await within(DEADLINE_MS, client.connect());
-      await within(DEADLINE_MS, this.#greet(client));
-      if (!client.isReady || this.#closed) throw new BrokerError("The connection ended.");
+      await within(DEADLINE_MS, this.#prepare(client));
+      if (!client.isReady || this.#isClosed) throw new BrokerError("The connection ended.");
     } catch (thrown) {
-      hangUp(client);
+      destroy(client);
       throw thrown;
     }
     this.#client = client;
@@ -96,46 +94,46 @@ export class RedisConnection {
     this.#listener.ready();
   }
 
-  /** Hangs up, if it is connected, and connects anew. */
+  /** Closes the connection, if there is one, and makes it anew. */
   renew(why: string): void {
     if (this.#client !== undefined) this.#lost(this.#client, why);
   }
 
-  /** Asks something, and waits so long for the answer. */
-  async ask<T>(question: (client: Client) => Promise<T>): Promise<T> {
+  /** Sends commands, and rejects if the answer does not come in time. */
+  async ask<T>(send: (client: Client) => Promise<T>): Promise<T> {
     const client = this.#client;
-    if (client === undefined) throw away();
+    if (client === undefined) throw notConnected();
     try {
-      return await within(DEADLINE_MS, question(client));
+      return await within(DEADLINE_MS, send(client));
     } catch (thrown) {
-      const isUnfit = thrown instanceof Late ||
-        thrown instanceof Error && UNFIT.test(thrown.message);
-      if (isUnfit) this.#lost(client, reason(thrown));
+      const isUnusable = thrown instanceof DeadlineError ||
+        thrown instanceof Error && UNUSABLE.test(thrown.message);
+      if (isUnusable) this.#lost(client, reason(thrown));
       throw thrown;
     }
   }
 
-  /** Settles when the connection is there, or fails after so long. */
-  async ready(milliseconds: number): Promise<void> {
+  /** Waits until it is connected, and rejects after a timeout. */
+  async ready(timeoutMs: number): Promise<void> {
     if (this.isReady) return;
-    if (this.#closed) throw away();
-    await within(milliseconds, this.#ready.promise).catch(() => {
-      throw away();
+    if (this.#isClosed) throw notConnected();
+    await within(timeoutMs, this.#ready.promise).catch(() => {
+      throw notConnected();
     });
   }
 
-  /** Waits so long, or until this is closed. */
+  /** Waits for this time, or until the connection is closed for good. */
   async pause(milliseconds: number): Promise<void> {
     await within(milliseconds, this.#closing.promise).catch(() => {
-      // It was not closed.
+      // The time is over.
     });
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
     this.#closing.resolve();
     clearTimeout(this.#timer);
-    if (this.#client !== undefined) hangUp(this.#client);
+    if (this.#client !== undefined) destroy(this.#client);
     this.#client = undefined;
     await this.#connecting;
   }
@@ -144,32 +142,32 @@ export class RedisConnection {
     if (this.#client !== client) return;
     this.#client = undefined;
     this.#ready = Promise.withResolvers();
-    hangUp(client);
-    this.#again(PAUSE_MS);
+    destroy(client);
+    this.#reconnect(PAUSE_MS);
     this.#listener.lost(why);
   }
 
-  #again(pause: number): void {
-    if (this.#closed) return;
-    // Not all nodes in the same moment.
+  #reconnect(pauseMs: number): void {
+    if (this.#isClosed) return;
+    // At a random moment, so that not all nodes connect at once.
     this.#timer = setTimeout(() => {
       this.#connecting = this.open().catch(() => {
-        this.#again(Math.min(LONGEST_PAUSE_MS, pause * 2));
+        this.#reconnect(Math.min(MAX_PAUSE_MS, pauseMs * 2));
       });
-    }, pause * (0.5 + Math.random() / 2));
+    }, pauseMs * (0.5 + Math.random() / 2));
   }
 }
 
-/** The deadline went by. */
-class Late extends BrokerError {}
+class DeadlineError extends BrokerError {}
 
-function away(): BrokerError {
+function notConnected(): BrokerError {
   return new BrokerError("Redis is away.");
 }
 
 async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Late("Redis does not answer.")), milliseconds);
+  const expire = () => late.reject(new DeadlineError("Redis does not answer."));
+  const timer = setTimeout(expire, milliseconds);
   try {
     return await Promise.race([answer, late.promise]);
   } finally {
@@ -177,7 +175,7 @@ async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
   }
 }
 
-function hangUp(client: Client): void {
+function destroy(client: Client): void {
   try {
     client.destroy();
   } catch {

@@ -1,33 +1,26 @@
 /**
- * A node's link to Redis: one connection for commands and one that listens, both to one master. It
- * knows which life of Redis it talks to and what time it is there, and says when it is back after
- * having been away.
+ * A node's link to Redis: one connection for commands and one for Pub/Sub, both to the same master. It
+ * knows the server's run and its time, and tells when it is connected again.
  *
  * @module
  */
 import type { Log } from "../../log.ts";
-import { AgeClock } from "../sqlite/age_clock.ts";
+import { AgeClock } from "../age_clock.ts";
 import { BrokerError } from "../broker.ts";
 import { type Client, type ConnectionListener, RedisConnection } from "./connection.ts";
 import type { RedisNames } from "./names.ts";
-import type { Script } from "./scripts.ts";
-import { meet, refuseShards, runIdOf } from "./server.ts";
+import type { Script } from "./log_scripts.ts";
+import { assertSingleShard, readServerInfo, serverIdOf } from "./server_info.ts";
 
-export interface LinkListener {
-  /** One of the connections is new: what was said meanwhile was not heard. */
-  returned(): void;
-}
+/** Redis's clock is set again when an answer differs from it by more than this. */
+const MAX_CLOCK_ERROR_MS = 60_000;
 
-/** Redis's clock is taken over anew when it is found to be this far from our idea of it. */
-const OFF_MS = 60_000;
-
-/** What a link is made of. */
-export interface LinkParts {
+export interface LinkOptions {
   readonly url: string;
   readonly scripts: readonly Script[];
   readonly names: RedisNames;
   readonly log: Log;
-  /** For so long after Redis began to live, nodes that were there before have the first word. */
+  /** After a restart of Redis, nodes that know the log from before get this time to report it first. */
   readonly settlingMs: number;
 }
 
@@ -36,71 +29,75 @@ export class RedisLink {
   readonly #log: Log;
   readonly #settlingMs: number;
   readonly #commands: RedisConnection;
-  readonly #ears: RedisConnection;
+  readonly #pubSub: RedisConnection;
   readonly #channels = new Map<string, (message: string) => void>();
-  #listener: LinkListener = { returned() {} };
-  #life = "";
-  /** The servers at the other ends of the two connections, by their run ids. */
-  #commandsRunId = "";
-  #earsRunId = "";
-  /** The connections that are lost, and since when there was one. */
+  #onReconnect = () => {};
+  #runId = "";
+  /** The servers that the two connections lead to. */
+  #commandsServerId = "";
+  #pubSubServerId = "";
+  /** The connections that are lost. */
   readonly #away = new Set<RedisConnection>();
   #awaySince = 0;
   #settledAt = 0;
-  /** Redis's clock less ours, which is one that nobody puts forward or back. */
+  /** Redis's clock minus `performance.now()`, which nobody can change. */
   #offsetMs = 0;
   #ageClock: AgeClock | undefined;
 
-  /** @throws {BrokerError} in one line, if nothing answers there. */
-  static async open(parts: LinkParts): Promise<RedisLink> {
-    const { url } = parts;
-    // Only here, and not as a literal, or Deno would fetch it for those too who need no Redis.
+  /** @throws {BrokerError} with one line, if it cannot connect. */
+  static async open(options: LinkOptions): Promise<RedisLink> {
+    const { url } = options;
+    // Deno would fetch a literal specifier at start, also for those who need no Redis.
     const name: string = "npm:redis@6.3.1";
     const { createClient }: typeof import("npm:redis@6.3.1") = await import(name);
-    const make = () =>
+    const newClient = () =>
       createClient({
         url,
         RESP: 2,
         disableOfflineQueue: true,
         socket: { reconnectStrategy: false, connectTimeout: 2_000 },
-        // The type of a client with no modules, which the general one does not say.
+        // The general type of a client does not say that this one has no modules.
       }) as unknown as Client;
-    const link = new RedisLink(make, parts);
+    const link = new RedisLink(newClient, options);
     try {
       await link.#commands.open();
-      await link.#ears.open();
+      await link.#pubSub.open();
       return link;
     } catch (thrown) {
       await link.close();
-      throw unusable(url, thrown);
+      throw cannotUse(url, thrown);
     }
   }
 
-  private constructor(make: () => Client, { scripts, names, log, settlingMs }: LinkParts) {
+  private constructor(
+    newClient: () => Client,
+    { scripts, names, log, settlingMs }: LinkOptions,
+  ) {
     this.names = names;
     this.#settlingMs = settlingMs;
     this.#log = log;
-    this.#commands = new RedisConnection(make, async (client) => {
-      await refuseShards(client);
-      await this.#meet(client);
+    this.#commands = new RedisConnection(newClient, async (client) => {
+      await assertSingleShard(client);
+      await this.#readServerInfo(client);
       for (const { source } of scripts) await client.sendCommand(["SCRIPT", "LOAD", source]);
-    }, this.#watch(() => [this.#commands, this.#ears]));
-    this.#ears = new RedisConnection(make, async (client) => {
-      this.#earsRunId = await runIdOf(client);
-      await Promise.all([...this.#channels].map(([name, heard]) => client.subscribe(name, heard)));
-    }, this.#watch(() => [this.#ears, this.#commands]));
+    }, this.#watch(() => [this.#commands, this.#pubSub]));
+    this.#pubSub = new RedisConnection(newClient, async (client) => {
+      this.#pubSubServerId = await serverIdOf(client);
+      await Promise.all([...this.#channels].map((channel) => client.subscribe(...channel)));
+    }, this.#watch(() => [this.#pubSub, this.#commands]));
   }
 
-  listen(listener: LinkListener): void {
-    this.#listener = listener;
+  /** Calls back when a connection is new: messages may have been missed. */
+  onReconnect(callback: () => void): void {
+    this.#onReconnect = callback;
   }
 
-  /** Names the life of this Redis: what was written in another may have been lost. */
-  get life(): string {
-    return this.#life;
+  /** Names the present run of Redis. What was written in an earlier run may be lost. */
+  get runId(): string {
+    return this.#runId;
   }
 
-  /** Whether those who know what there was before this life have had the time to say so. */
+  /** Whether the nodes that know the log from before this run have had time to report it. */
   get isSettled(): boolean {
     return performance.now() >= this.#settledAt;
   }
@@ -109,32 +106,32 @@ export class RedisLink {
     return this.#commands.isReady;
   }
 
-  /** Redis's time, as far as we know: milliseconds since 1970. */
+  /** Redis's time as far as it is known: milliseconds since 1970. */
   get now(): number {
     return Math.round(performance.now() + this.#offsetMs);
   }
 
-  /** The same, but a jump ahead is not believed at once: by this time, messages are old. */
+  /** The same time, but a jump ahead is not believed at once. Messages grow old by it. */
   get trustedNow(): number {
     return Math.round(this.#ageClock?.now() ?? this.now);
   }
 
-  /** Redis said what time it is. */
+  /** Sets Redis's time, from an answer that has just come. */
   setNow(now: number): void {
     this.#offsetMs = now - performance.now();
   }
 
-  /** The same, of an answer that may have been on its way for a while. */
+  /** Sets Redis's time from an answer that may be late, if the difference is large. */
   correctNow(now: number): void {
-    if (Math.abs(now - this.now) > OFF_MS) this.setNow(now);
+    if (Math.abs(now - this.now) > MAX_CLOCK_ERROR_MS) this.setNow(now);
   }
 
-  /** Settles when commands can be sent, or fails after so long. */
-  ready(milliseconds: number): Promise<void> {
-    return this.#commands.ready(milliseconds);
+  /** Waits until commands can be sent, and rejects after a timeout. */
+  ready(timeoutMs: number): Promise<void> {
+    return this.#commands.ready(timeoutMs);
   }
 
-  /** Waits so long, or until this is closed. */
+  /** Waits for this time, or until the link is closed. */
   pause(milliseconds: number): Promise<void> {
     return this.#commands.pause(milliseconds);
   }
@@ -143,6 +140,7 @@ export class RedisLink {
     return this.#commands.ask((client) => client.sendCommand(command));
   }
 
+  /** Runs a script. */
   async run({ sha, source }: Script, keys: string[], args: string[]): Promise<readonly unknown[]> {
     const rest = [String(keys.length), ...keys, ...args];
     let answer: unknown;
@@ -152,49 +150,45 @@ export class RedisLink {
       if (!(thrown instanceof Error && thrown.message.startsWith("NOSCRIPT"))) throw thrown;
       answer = await this.ask("EVAL", source, ...rest);
     }
-    if (!Array.isArray(answer)) throw new BrokerError("Redis gave an answer of another kind.");
+    if (!Array.isArray(answer)) throw new BrokerError("Redis gave an unexpected answer.");
     return answer;
   }
 
-  /** Says something on a channel, if it can be said now. */
-  say(channel: string, message: string): void {
+  /** Publishes a message, at most once. */
+  publish(channel: string, message: string): void {
     this.ask("PUBLISH", channel, message).catch(() => {
-      // At most once: it was not heard, then.
+      // The message is lost.
     });
   }
 
   /**
-   * Hears a channel from the answer on. Anyone who may use this Redis can publish there, so `heard`
-   * must bear any text: what it throws would end the process.
+   * Subscribes to a channel. Anyone who may use this Redis can publish there, so `receive` must accept
+   * any text: an error would end the process.
    */
-  async hear(channel: string, heard: (message: string) => void): Promise<void> {
-    this.#channels.set(channel, heard);
-    await this.#ears.ask((client) => client.subscribe(channel, heard));
+  async subscribe(channel: string, receive: (message: string) => void): Promise<void> {
+    this.#channels.set(channel, receive);
+    await this.#pubSub.ask((client) => client.subscribe(channel, receive));
   }
 
-  /** Hears no more of it. */
-  unhear(channel: string, heard: (message: string) => void): void {
-    if (this.#channels.get(channel) === heard) this.#channels.delete(channel);
-    this.#ears.ask((client) => client.unsubscribe(channel, heard)).catch(() => {
-      // A new connection will not ask for it.
+  unsubscribe(channel: string, receive: (message: string) => void): void {
+    if (this.#channels.get(channel) === receive) this.#channels.delete(channel);
+    this.#pubSub.ask((client) => client.unsubscribe(channel, receive)).catch(() => {
+      // The next connection does not subscribe to it.
     });
   }
 
-  /**
-   * Finds out whether the ear still hears, and whether Redis is still the one that it was. If not, the
-   * connection comes back by itself.
-   */
+  /** Checks both connections, and reads the server's run and time. A bad connection is made anew. */
   async check(): Promise<void> {
-    await this.#ears.ask((client) => client.ping());
-    await this.#commands.ask((client) => this.#meet(client));
+    await this.#pubSub.ask((client) => client.ping());
+    await this.#commands.ask((client) => this.#readServerInfo(client));
   }
 
   async close(): Promise<void> {
     await this.#commands.close();
-    await this.#ears.close();
+    await this.#pubSub.close();
   }
 
-  /** Both connections mostly go together, which is worth one line each way. */
+  /** Logs the loss and the return of both connections in one line each: they mostly go together. */
   #watch(pair: () => readonly [RedisConnection, RedisConnection]): ConnectionListener {
     return {
       lost: (why) => {
@@ -206,31 +200,31 @@ export class RedisLink {
       },
       ready: () => {
         const [connection, other] = pair();
-        // The address leads elsewhere by now, and what is said to one server is not heard at another.
-        if (this.#earsRunId !== this.#commandsRunId) other.renew("It is another server.");
+        // The address leads to another server now. What one publishes, the other does not receive.
+        if (this.#pubSubServerId !== this.#commandsServerId) other.renew("It is another server.");
         if (this.#away.delete(connection) && this.#away.size === 0) {
           const awayMs = Math.round(performance.now() - this.#awaySince);
           this.#log.info("redis back", { awayMs });
         }
-        this.#listener.returned();
+        this.#onReconnect();
       },
     };
   }
 
-  async #meet(client: Client): Promise<void> {
-    const { runId, life, now } = await meet(client);
-    this.#commandsRunId = runId;
+  async #readServerInfo(client: Client): Promise<void> {
+    const { serverId, runId, now } = await readServerInfo(client);
+    this.#commandsServerId = serverId;
     this.setNow(now);
     const clocks = { wall: () => this.now, steady: () => performance.now() };
     this.#ageClock ??= new AgeClock(clocks, undefined);
-    if (life === this.#life) return;
+    if (runId === this.#runId) return;
     this.#settledAt = performance.now() + this.#settlingMs;
-    this.#life = life;
+    this.#runId = runId;
   }
 }
 
-/** Says in one line, and without the password, what Redis has against it. */
-export function unusable(url: string, thrown: unknown): BrokerError {
+/** Makes an error into one line with the address, but without the password. */
+export function cannotUse(url: string, thrown: unknown): BrokerError {
   const why = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
   return new BrokerError(`Cannot use Redis at ${url.replace(/\/\/[^@/]*@/, "//")}: ${why}`);
 }

@@ -1,43 +1,70 @@
 /**
- * Who is in which room, over all nodes. Each node vouches for its own people, and its word is good
- * for a lease; what a dead node said runs out, and whoever notices first says so to all. A script
- * decides who came and who left, and numbers what it tells: so all nodes hear the same, in the same
- * order, and one that missed something knows it.
+ * The members of all rooms over all nodes. Each node reports its own users, and holds a lease on them
+ * that it renews. The users of a dead node go when its lease ends: the next script that runs for the
+ * room removes them. The script numbers the changes that it publishes, so all nodes get the same changes
+ * in the same order, and a node that misses one notices.
  *
  * @module
  */
 import type { User } from "../../protocol/messages.ts";
 import type { BrokerListener, RoomSummary, SharedMembers } from "../broker.ts";
 import type { RedisLink } from "./link.ts";
-import { changeOf, opOf, PEOPLE, usersOf } from "./members_script.ts";
-import { newPlace, type Place } from "./member_list.ts";
+import { changeOf, MEMBERS, opOf, usersOf } from "./members_script.ts";
+import { RoomCounts } from "./room_counts.ts";
 
 /**
- * After Redis has lost everybody, it takes this part of a lease until all nodes have named theirs
- * again: longer than the third after which each gives its word.
+ * After Redis has lost the members, all nodes report theirs again within a third of a lease. The list
+ * is read after this part of it.
  */
 const GATHER_SHARE = 5 / 9;
 /**
- * A turn is a time in microseconds at first and then counted on, so one that is this far off is from
- * after such a loss.
+ * A version starts as a time in microseconds and then counts up. A version that differs by more than
+ * this is from after such a loss.
  */
-const FAR = 10_000;
-/** Changes kept while everybody is being asked for. If one is dropped, the gap is noticed. */
-const MOST_EARLY = 1_024;
+const MAX_VERSION_GAP = 10_000;
+/** Changes that are kept while the members are read. A dropped one is noticed as a gap. */
+const MAX_EARLY = 1_024;
 
-export class RedisPeople implements SharedMembers {
+/** What this node knows of a room's members. */
+class MemberList {
+  readonly room: string;
+  /** Changes that have yet to be reported, four values each, as the script takes them. */
+  ops: string[] = [];
+  reporting: Promise<void> | undefined;
+  /** Whether Redis knows which users are here. */
+  isReported = true;
+  /** The version that this node has reached; −1 while all members are being read. */
+  version = -1;
+  /** The version before that read; −1 at first. */
+  versionBefore = -1;
+  /** The version that Redis had at the last request. */
+  latestVersion = 0;
+  /** Changes that arrived while all members were being read. */
+  early: string[] = [];
+  count = 0;
+  /** Set while other nodes may not have reported their users again. */
+  gathering: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(room: string) {
+    this.room = room;
+  }
+}
+
+export class RedisMembers implements SharedMembers {
   readonly #link: RedisLink;
   readonly #node: string;
   readonly #leaseMs: number;
-  readonly #places = new Map<string, Place>();
+  readonly #counts: RoomCounts;
+  readonly #lists = new Map<string, MemberList>();
   #listener: BrokerListener = { committed() {}, signalled() {} };
-  #closed = false;
+  #isClosed = false;
 
-  /** @param leaseMs how long a node's word is good. */
+  /** @param leaseMs how long a node's report is good. */
   constructor(link: RedisLink, node: string, leaseMs: number) {
     this.#link = link;
     this.#node = node;
     this.#leaseMs = leaseMs;
+    this.#counts = new RoomCounts(link, leaseMs);
   }
 
   listen(listener: BrokerListener): void {
@@ -45,199 +72,169 @@ export class RedisPeople implements SharedMembers {
   }
 
   enter(room: string, user: User): void {
-    this.#tell(room, "+", user);
+    this.#report(room, "+", user);
   }
 
   leave(room: string, user: User): void {
-    this.#tell(room, "-", user);
+    this.#report(room, "-", user);
   }
 
   rename(room: string, user: User): void {
-    this.#tell(room, "~", user);
+    this.#report(room, "~", user);
   }
 
-  async rooms(most: number): Promise<readonly RoomSummary[]> {
-    const { counts, countsUntil } = this.#link.names;
-    const range = ["-inf", String(this.#link.now), "LIMIT", "0", "1000"];
-    const gone = await this.#link.ask("ZRANGEBYSCORE", countsUntil, ...range);
-    if (Array.isArray(gone) && gone.length > 0) {
-      await Promise.all([counts, countsUntil].map((key) => this.#link.ask("ZREM", key, ...gone)));
-    }
-    const answer = await this.#link.ask("ZREVRANGE", counts, "0", String(most - 1), "WITHSCORES");
-    const rooms: RoomSummary[] = [];
-    for (let index = 0; Array.isArray(answer) && index < answer.length; index += 2) {
-      rooms.push({ name: String(answer[index]), memberCount: Number(answer[index + 1]) });
-    }
-    return rooms;
+  rooms(max: number): Promise<readonly RoomSummary[]> {
+    return this.#counts.list(max);
   }
 
-  /** The room is heard from now on: this asks who is in it, and calls that back before it answers. */
+  /** Reads all members of a room whose channel is subscribed to, and calls back before it answers. */
   async open(room: string): Promise<void> {
-    const place = this.#place(room);
-    await place.telling;
-    // Whoever asks now knows nobody yet, whatever was known before.
-    clearTimeout(place.gathering);
-    place.gathering = undefined;
-    [place.turn, place.turnBefore] = [-1, -1];
-    await this.#ask(place, [], true);
+    const list = this.#list(room);
+    await list.reporting;
+    // The hub knows no member of a room that it has just opened.
+    clearTimeout(list.gathering);
+    list.gathering = undefined;
+    [list.version, list.versionBefore] = [-1, -1];
+    await this.#run(list, [], true);
   }
 
-  /** Nobody is here any more. */
+  /** Drops the list of a room without users on this node. */
   async close(room: string): Promise<void> {
-    const place = this.#places.get(room);
-    if (place === undefined) return;
-    await place.telling;
-    // Somebody may have come again meanwhile.
-    if (this.#places.get(room) !== place || place.ops.length > 0 || this.#here(room) > 0) return;
-    clearTimeout(place.gathering);
-    this.#places.delete(room);
+    const list = this.#lists.get(room);
+    if (list === undefined) return;
+    await list.reporting;
+    // A user may have entered meanwhile.
+    if (this.#lists.get(room) !== list || list.ops.length > 0 || this.#here(room) > 0) return;
+    clearTimeout(list.gathering);
+    this.#lists.delete(room);
   }
 
-  /** A change: turn, kind, line feed, id, line feed, name, and the old name if there was one. */
-  hear(room: string, message: string): void {
-    const place = this.#places.get(room);
-    if (place === undefined) return;
-    if (place.turn < 0) {
-      if (place.early.length < MOST_EARLY) place.early.push(message);
+  /** Takes a published change: version, kind, line feed, id, line feed, name, and the old name if any. */
+  receive(room: string, message: string): void {
+    const list = this.#lists.get(room);
+    if (list === undefined) return;
+    if (list.version < 0) {
+      if (list.early.length < MAX_EARLY) list.early.push(message);
       return;
     }
     const [head = "", id = "", name = "", old] = message.split("\n");
-    if (!/^\d{1,16}[+~-]$/.test(head) || id === "") return; // not said by a node
-    const turn = Number(head.slice(0, -1));
-    if (turn <= place.turn && turn > place.turn - FAR) return;
-    const isNext = turn === place.turn + 1;
-    if (!isNext && Math.abs(turn - place.turn) < FAR) return void this.#askAgain(place);
-    place.turn = turn;
-    if (!isNext) this.#gather(place);
+    if (!/^\d{1,16}[+~-]$/.test(head) || id === "") return; // the script does not publish this
+    const version = Number(head.slice(0, -1));
+    if (version <= list.version && version > list.version - MAX_VERSION_GAP) return;
+    const isNext = version === list.version + 1;
+    if (!isNext && Math.abs(version - list.version) < MAX_VERSION_GAP) return this.#readAll(list);
+    list.version = version;
+    if (!isNext) this.#gather(list);
     this.#listener.membersChanged?.(room, changeOf(head.slice(-1), { id, name }, old));
   }
 
-  /** Vouches for a room's people once more, and finds out whether a change was missed. */
-  async beat(room: string): Promise<void> {
-    const place = this.#places.get(room);
-    if (place === undefined || place.ops.length > 0 || place.telling !== undefined) return;
-    if (!place.isTold) return await this.#tellAll(place);
-    const { turnThen, turn } = place;
-    await this.#ask(place, [], false);
-    if (!place.isTold) return await this.#tellAll(place);
-    // What there was a whole beat ago ought to have been heard.
-    if (turnThen > turn && turn >= 0) this.#askAgain(place);
+  /** Renews the lease for a room's users, and finds out whether a change was missed. */
+  async heartbeat(room: string): Promise<void> {
+    const list = this.#lists.get(room);
+    if (list === undefined || list.ops.length > 0 || list.reporting !== undefined) return;
+    if (!list.isReported) return await this.#reportAll(list);
+    const { latestVersion, version } = list;
+    await this.#run(list, [], false);
+    if (!list.isReported) return await this.#reportAll(list);
+    // A change that Redis knew of at the last heartbeat should have arrived by now.
+    if (latestVersion > version && version >= 0) this.#readAll(list);
   }
 
-  /** Settles when all that was to be told is told, or cannot be. */
+  /** Settles when all changes are reported, or cannot be. */
   async end(): Promise<void> {
-    this.#closed = true;
-    for (const { gathering } of this.#places.values()) clearTimeout(gathering);
-    await Promise.all([...this.#places.values()].map(({ telling }) => telling));
+    this.#isClosed = true;
+    for (const { gathering } of this.#lists.values()) clearTimeout(gathering);
+    await Promise.all([...this.#lists.values()].map(({ reporting }) => reporting));
   }
 
-  #place(room: string): Place {
-    let place = this.#places.get(room);
-    if (place === undefined) {
-      place = newPlace(room);
-      this.#places.set(room, place);
-    }
-    return place;
+  #list(room: string): MemberList {
+    let list = this.#lists.get(room);
+    if (list === undefined) this.#lists.set(room, list = new MemberList(room));
+    return list;
   }
 
+  /** The number of the room's users on this node. */
   #here(room: string): number {
     return this.#listener.membersHere?.(room).length ?? 0;
   }
 
-  #tell(room: string, kind: string, user: User): void {
-    const place = this.#place(room);
-    place.ops.push(...opOf(kind, user));
-    place.telling ??= this.#tellOps(place).finally(() => place.telling = undefined);
+  #report(room: string, kind: string, user: User): void {
+    const list = this.#list(room);
+    list.ops.push(...opOf(kind, user));
+    list.reporting ??= this.#reportChanges(list).finally(() => list.reporting = undefined);
   }
 
-  async #tellOps(place: Place): Promise<void> {
-    await Promise.resolve(); // what one turn of the loop brings goes together
-    while (place.ops.length > 0 && place.isTold) {
-      const ops = place.ops;
-      place.ops = [];
+  async #reportChanges(list: MemberList): Promise<void> {
+    await Promise.resolve(); // the changes of one turn of the event loop go together
+    while (list.ops.length > 0 && list.isReported) {
+      const { ops } = list;
+      list.ops = [];
       try {
-        await this.#ask(place, ops, false);
+        await this.#run(list, ops, false);
       } catch {
-        place.isTold = false; // all of them are told when Redis is back
+        list.isReported = false; // the next heartbeat reports all users
       }
     }
-    if (!place.isTold) place.ops = [];
+    if (!list.isReported) list.ops = [];
   }
 
-  /** Tells Redis who is here, whatever it thinks, and hears who is everywhere. */
-  async #tellAll(place: Place): Promise<void> {
-    const here = this.#listener.membersHere?.(place.room) ?? [];
-    place.isTold = true;
+  /** Reports all users of this node, whatever Redis knows of them, and reads all members. */
+  async #reportAll(list: MemberList): Promise<void> {
+    const here = this.#listener.membersHere?.(list.room) ?? [];
+    list.isReported = true;
     try {
       const all = here.flatMap((user) => opOf("+", user));
-      await this.#ask(place, [...opOf("=", { id: "", name: "" }), ...all], true);
+      await this.#run(list, [...opOf("=", { id: "", name: "" }), ...all], true);
     } catch (thrown) {
-      place.isTold = false;
+      list.isReported = false;
       throw thrown;
     }
   }
 
-  async #ask(place: Place, ops: readonly string[], everybody: boolean): Promise<void> {
-    const { room } = place;
-    if (everybody) {
-      if (place.turn >= 0) place.turnBefore = place.turn;
-      place.turn = -1;
+  /** Runs the script with some changes, and reads all members if asked to. */
+  async #run(list: MemberList, ops: readonly string[], readsAll: boolean): Promise<void> {
+    const { room } = list;
+    if (readsAll) {
+      if (list.version >= 0) list.versionBefore = list.version;
+      list.version = -1;
     }
     const { names } = this.#link;
     const keys = ["people", "turn", "nodes", "at"].map((what) => names.key(room, what));
-    const [turn, mine, count, all] = await this.#link.run(PEOPLE, keys, [
-      this.#node,
-      String(this.#leaseMs),
-      names.channel(room),
-      everybody ? "1" : "",
-      ...ops,
-    ]);
-    place.turnThen = Number(turn);
-    if (place.ops.length === 0 && Number(mine) !== this.#here(room)) place.isTold = false;
-    this.#setCount(place, Number(count), ops.length === 0);
-    if (!everybody || !Array.isArray(all)) return;
-    const { turnBefore } = place;
-    place.turn = Number(turn);
-    if (turnBefore >= 0 && Math.abs(place.turn - turnBefore) >= FAR) this.#gather(place);
-    // Right after a loss they are not all: nobody has left who is only not named again yet.
-    if (place.gathering === undefined) {
+    const args = [this.#node, String(this.#leaseMs), names.channel(room), readsAll ? "1" : ""];
+    const answer = await this.#link.run(MEMBERS, keys, [...args, ...ops]);
+    const [version = 0, here, count = 0] = answer.map(Number);
+    list.latestVersion = version;
+    if (list.ops.length === 0 && here !== this.#here(room)) list.isReported = false;
+    if (count !== list.count || ops.length === 0) this.#counts.set(room, list.count = count);
+    const all = answer[3];
+    if (!readsAll || !Array.isArray(all)) return;
+    list.version = version;
+    const { versionBefore } = list;
+    if (versionBefore >= 0 && Math.abs(version - versionBefore) >= MAX_VERSION_GAP) {
+      this.#gather(list);
+    }
+    // After a loss, members who are not reported again yet are missing, but have not left.
+    if (list.gathering === undefined) {
       this.#listener.membersChanged?.(room, { kind: "everyone", users: usersOf(all) });
     }
-    const early = place.early;
-    place.early = [];
-    for (const message of early) this.hear(room, message);
+    const { early } = list;
+    list.early = [];
+    for (const message of early) this.receive(room, message);
   }
 
-  #askAgain(place: Place): void {
-    this.#ask(place, [], true).catch(() => {
-      place.isTold = false; // and the next beat asks
+  #readAll(list: MemberList): void {
+    this.#run(list, [], true).catch(() => {
+      list.isReported = false; // the next heartbeat reads them
     });
   }
 
-  #gather(place: Place): void {
-    clearTimeout(place.gathering);
-    if (this.#closed) return;
-    place.gathering = setTimeout(() => {
-      place.gathering = undefined;
-      this.#askAgain(place);
+  /** Reads all members later, when all nodes have reported theirs again. */
+  #gather(list: MemberList): void {
+    clearTimeout(list.gathering);
+    if (this.#isClosed) return;
+    list.gathering = setTimeout(() => {
+      list.gathering = undefined;
+      this.#readAll(list);
     }, this.#leaseMs * GATHER_SHARE);
-  }
-
-  /** For those who ask which rooms there are. */
-  #setCount(place: Place, count: number, isBeat: boolean): void {
-    if (count === place.count && !isBeat) return;
-    place.count = count;
-    const { counts, countsUntil } = this.#link.names;
-    const commands = count === 0
-      ? [["ZREM", counts, place.room], ["ZREM", countsUntil, place.room]]
-      : [
-        ["ZADD", counts, String(count), place.room],
-        ["ZADD", countsUntil, String(this.#link.now + this.#leaseMs), place.room],
-      ];
-    for (const command of commands) {
-      this.#link.ask(...command).catch(() => {
-        // The next beat says it again.
-      });
-    }
   }
 }

@@ -1,9 +1,9 @@
 /**
- * The names of everything that one Parley keeps in Redis or says on a channel. Several of them can
- * share a Redis: by their prefixes, or by the numbers of their databases.
+ * The names of keys and channels in Redis. Several Parleys can share a Redis if they differ in their
+ * prefixes or in their databases.
  *
- * No two prefixes lead to the same name. A prefix holds no brace, so it ends where a room begins; and
- * the names that belong to no room differ in their last word.
+ * Different prefixes never lead to the same name. A prefix has no brace, so it ends where a room begins;
+ * and the names that belong to no room differ in their last word.
  *
  * @module
  */
@@ -11,16 +11,16 @@
 export class RedisNames {
   readonly #prefix: string;
   readonly #database: number;
-  /** Holds the secret that tokens are signed with. */
+  /** The secret that tokens are signed with. */
   readonly secret: string;
-  /** Holds how many people are in each room. */
+  /** The number of members of each room. */
   readonly counts: string;
-  /** Holds until when each of the counts is believed. */
+  /** When each of these counts expires. */
   readonly countsUntil: string;
 
   /**
    * @param prefix letters, digits and `_.:-`, as the options check.
-   * @param database the number of the database, as the URL has it.
+   * @param database the number of the database in the URL.
    */
   constructor(prefix: string, database: number) {
     this.#prefix = prefix;
@@ -30,14 +30,14 @@ export class RedisNames {
     this.countsUntil = `${prefix}:rooms:until`;
   }
 
-  /** The key of something of a room's. In a Redis Cluster all keys of a room lie in one slot. */
+  /** Returns a key of a room. The braces put all keys of a room into one slot of a Redis Cluster. */
   key(room: string, what: string): string {
     return `${this.#prefix}:{${room.replace(/[%{}]/g, encodeURIComponent)}}:${what}`;
   }
 
   /**
-   * The channel on which all nodes hear what happens in a room. It names the database because Pub/Sub
-   * does not know of databases: what is published under `/0` is heard under `/1`.
+   * Returns the channel of a room. It names the database, because Pub/Sub does not: a subscriber in
+   * database 1 gets what is published in database 0.
    */
   channel(room: string): string {
     return this.key(room, `heard:${this.#database}`);

@@ -1,10 +1,10 @@
 /**
- * The log on Redis, for many nodes. A batch is one script for each of its rooms, all sent together:
- * one round trip a tick. Every node delivers only what it hears, its own messages too, and hears only
- * the rooms in which it has members.
+ * The broker for several nodes, which keeps the log in Redis. A batch is one script for each of its
+ * rooms, all sent together: one round trip per tick. A node subscribes to the rooms in which it has
+ * members, and delivers only what arrives over their channels, also its own messages.
  *
- * Redis keeps what its `appendonly` and `maxmemory-policy` let it keep; what it lost is noticed, and
- * the room's epoch changes.
+ * Redis keeps what its `appendonly` and `maxmemory-policy` let it keep. When it has lost something, the
+ * room's epoch changes.
  *
  * @module
  */
@@ -14,84 +14,93 @@ import { type Log, silentLog } from "../../log.ts";
 import type { Draft } from "../../protocol/encode.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
 import type { Page } from "../page.ts";
+import { stateOf } from "../replicated_room.ts";
 import { APPEND } from "./append_script.ts";
-import { RedisLink, unusable } from "./link.ts";
-import { type LogPolicy, RedisLog, stateOf } from "./log.ts";
+import { cannotUse, RedisLink } from "./link.ts";
+import { type LogPolicy, RedisLog } from "./log.ts";
+import { POSITION, READ } from "./log_scripts.ts";
 import { RedisNames } from "./names.ts";
-import { RedisPeople } from "./members.ts";
-import { PEOPLE } from "./members_script.ts";
-import { RedisRoom } from "./room.ts";
-import { LOOK, READ } from "./scripts.ts";
+import { RedisMembers } from "./members.ts";
+import { MEMBERS } from "./members_script.ts";
+import { RedisRoom, signalMessage } from "./room.ts";
 
 export interface RedisOptions extends LogPolicy {
   /** `redis://user:password@host:port/database`, or `rediss://` for TLS. */
   readonly url: string;
   /**
-   * Begins every key and channel, so that several Parleys can share a Redis. Letters, digits and
-   * `_.:-`: a brace would hide where the room begins.
+   * Begins every key and channel, so that several Parleys can share a Redis. It may have letters, digits
+   * and `_.:-`, but no braces: those enclose the room's name.
    *
    * @default {"parley"}
    */
   readonly prefix?: string;
-  /** Where it is told that Redis is away, and back. @default {silentLog} */
+  /**
+   * Logs when Redis is away, and when it is back.
+   *
+   * @default {silentLog}
+   */
   readonly log?: Log;
   /**
-   * How long people stay in a room without a word from their node, in milliseconds. Every node gives
-   * its word three times as often.
+   * Milliseconds that users stay in a room when their node no longer renews its lease. A node renews
+   * it three times in this time.
    *
    * @default {18000}
    */
   readonly leaseMs?: number;
 }
 
-/** A dead node's people are gone within a lease and a beat: 24 s. */
+/** The users of a dead node are gone within a lease and a heartbeat: 24 s. */
 const LEASE_MS = 18_000;
-/** Rooms that are asked after at once. */
-const AT_ONCE = 64;
-/** What was stored and is not heard after so long is read instead. */
-const UNHEARD_MS = 200;
+/** Rooms that a heartbeat checks at once. */
+const ROOMS_AT_ONCE = 64;
+/** A stored message that has not arrived after this time is read from the log. */
+const ARRIVAL_MS = 200;
 
 export class RedisBroker implements Broker {
-  readonly place: string;
+  readonly location: string;
   readonly secret: Uint8Array;
-  readonly members: RedisPeople;
+  readonly members: RedisMembers;
   readonly #link: RedisLink;
   readonly #log: RedisLog;
-  /** How often every room is held against the log, and people are vouched for. */
-  readonly #beatMs: number;
+  /** The time between two heartbeats. */
+  readonly #heartbeatMs: number;
   readonly #rooms = new Map<string, RedisRoom>();
   #listener: BrokerListener = { committed() {}, signalled() {} };
-  #beatTimer: ReturnType<typeof setTimeout> | undefined;
-  #beating: Promise<void> = Promise.resolve();
-  #closed = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #lastHeartbeat: Promise<void> = Promise.resolve();
+  #isClosed = false;
 
-  /** @throws {BrokerError} in one line, if Redis cannot be used. */
+  /** @throws {BrokerError} with one line, if Redis cannot be used. */
   static async open(options: RedisOptions): Promise<RedisBroker> {
     const { url, prefix = "parley", log = silentLog, leaseMs = LEASE_MS } = options;
     const names = new RedisNames(prefix, databaseOf(url));
-    const scripts = [LOOK, APPEND, READ, PEOPLE];
+    const scripts = [POSITION, APPEND, READ, MEMBERS];
     const link = await RedisLink.open({ url, scripts, names, log, settlingMs: leaseMs / 6 });
     try {
       await link.ask("SET", names.secret, randomBytes(32).toString("base64url"), "NX");
       const secret = Buffer.from(String(await link.ask("GET", names.secret)), "base64url");
-      return new RedisBroker(options, link, new Uint8Array(secret));
+      return new RedisBroker(options, link, new Uint8Array(secret), leaseMs);
     } catch (thrown) {
       await link.close();
-      throw unusable(options.url, thrown);
+      throw cannotUse(url, thrown);
     }
   }
 
-  private constructor(options: RedisOptions, link: RedisLink, secret: Uint8Array) {
+  private constructor(
+    options: RedisOptions,
+    link: RedisLink,
+    secret: Uint8Array,
+    leaseMs: number,
+  ) {
     const { host, pathname } = new URL(options.url);
-    this.place = `Redis at ${host}${pathname === "/" ? "" : pathname}`;
+    this.location = `Redis at ${host}${pathname === "/" ? "" : pathname}`;
     this.secret = secret;
     this.#link = link;
     this.#log = new RedisLog(link, options);
-    const { leaseMs = LEASE_MS } = options;
-    this.#beatMs = leaseMs / 3;
-    this.members = new RedisPeople(link, this.#log.node, leaseMs);
-    link.listen({ returned: () => this.#beatSoon(0) });
-    this.#beatSoon(this.#beatMs);
+    this.#heartbeatMs = leaseMs / 3;
+    this.members = new RedisMembers(link, this.#log.node, leaseMs);
+    link.onReconnect(() => this.#scheduleHeartbeat(0));
+    this.#scheduleHeartbeat(this.#heartbeatMs);
   }
 
   listen(listener: BrokerListener): void {
@@ -105,7 +114,7 @@ export class RedisBroker implements Broker {
       this.#link,
       this.#log,
       this.#listener,
-      (message) => this.members.hear(room, message),
+      (message) => this.members.receive(room, message),
     );
     this.#rooms.get(room)?.close();
     this.#rooms.set(room, opening);
@@ -123,11 +132,11 @@ export class RedisBroker implements Broker {
     return stateOf(await this.#log.state(room));
   }
 
-  vouches(room: string, mark: string, seq: number): Promise<boolean> {
-    return this.#log.vouches(room, mark, seq);
+  canResume(room: string, mark: string, seq: number): Promise<boolean> {
+    return this.#log.canResume(room, mark, seq);
   }
 
-  /** Redis is elsewhere: it may be away, and whatever ends this process does no harm to it. */
+  /** Nothing to check: Redis may be away, and nothing that happens in this process harms it. */
   async check(): Promise<void> {}
 
   close(room: string): void {
@@ -157,24 +166,24 @@ export class RedisBroker implements Broker {
   }
 
   async catchUpTo(room: string, seq: number): Promise<void> {
-    await this.#rooms.get(room)?.reach(seq);
+    await this.#rooms.get(room)?.catchUpTo(seq);
   }
 
   read(room: string, range: Range): Promise<Page | undefined> {
     return this.#log.read(room, range);
   }
 
-  signal(room: string, { event, exceptUserId = "" }: Signal): void {
-    this.#link.say(this.#link.names.channel(room), `s${exceptUserId}\n${event}`);
+  signal(room: string, signal: Signal): void {
+    this.#link.publish(this.#link.names.channel(room), signalMessage(signal));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#beatTimer);
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
     for (const room of this.#rooms.keys()) this.close(room);
     await this.members.end();
     await this.#link.close();
-    await this.#beating;
+    await this.#lastHeartbeat;
   }
 
   async #publish<D extends Draft>(
@@ -183,49 +192,45 @@ export class RedisBroker implements Broker {
   ): Promise<readonly Receipt<D>[]> {
     const known = () => this.#rooms.get(room)?.known;
     const { epoch, last, receipts } = await this.#log.append(room, drafts, known);
-    await this.#rooms.get(room)?.reached(epoch, last, UNHEARD_MS);
+    await this.#rooms.get(room)?.waitFor(epoch, last, ARRIVAL_MS);
     return receipts;
   }
 
-  #beatSoon(milliseconds: number): void {
-    clearTimeout(this.#beatTimer);
-    if (this.#closed) return;
-    this.#beatTimer = setTimeout(() => {
-      this.#beating = this.#beating.then(() => this.#beat()).catch(() => {
-        // Redis is away: the next beat, or its return, does all of it.
-      }).then(() => this.#beatSoon(this.#beatMs));
+  #scheduleHeartbeat(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      this.#lastHeartbeat = this.#lastHeartbeat.then(() => this.#heartbeat()).catch(() => {
+        // Redis is away. The next heartbeat does all of it, or the one after a reconnect.
+      }).then(() => this.#scheduleHeartbeat(this.#heartbeatMs));
     }, milliseconds);
   }
 
   /**
-   * Every room is asked after, in case something was not heard. One that cannot be, because somebody
-   * put another thing under its key, must not keep the others from being vouched for.
+   * Checks every room for missed messages, and renews the leases of its members. A room that fails,
+   * because its key holds something else, must not keep the others from that.
    */
-  async #beat(): Promise<void> {
+  async #heartbeat(): Promise<void> {
     await this.#link.check();
-    // A Redis that lost everything is told the secret again before a new node makes up another.
-    await this.#link.ask(
-      "SET",
-      this.#link.names.secret,
-      Buffer.from(this.secret).toString("base64url"),
-      "NX",
-    );
+    // A Redis that has lost everything gets the secret again, before a new node makes another.
+    const secret = Buffer.from(this.secret).toString("base64url");
+    await this.#link.ask("SET", this.#link.names.secret, secret, "NX");
     const rooms = [...this.#rooms.values()];
-    for (let index = 0; index < rooms.length && this.#link.isReady; index += AT_ONCE) {
-      const some = rooms.slice(index, index + AT_ONCE);
-      await Promise.allSettled(some.map((room) => this.#askAfter(room)));
+    for (let index = 0; index < rooms.length && this.#link.isReady; index += ROOMS_AT_ONCE) {
+      const some = rooms.slice(index, index + ROOMS_AT_ONCE);
+      await Promise.allSettled(some.map((room) => this.#checkRoom(room)));
     }
   }
 
-  async #askAfter(room: RedisRoom): Promise<void> {
-    await this.members.beat(room.name);
-    if (room.known?.life !== this.#link.life) return await room.catchUp();
+  async #checkRoom(room: RedisRoom): Promise<void> {
+    await this.members.heartbeat(room.name);
+    if (room.known?.runId !== this.#link.runId) return await room.catchUp();
     const { epoch, head } = await this.#log.state(room.name);
-    room.compare(epoch, head);
+    if (epoch !== room.known.epoch || head !== room.known.head) void room.catchUp();
   }
 }
 
-/** The number of the database that a URL names. */
+/** Returns the number of the database that a URL names. */
 function databaseOf(url: string): number {
   return Number(new URL(url).pathname.slice(1));
 }

@@ -1,208 +1,159 @@
 /**
- * What the log loses, and when: by count, by age, and for the database's bound. All of it in small
- * steps, from a room's oldest message on and without holes.
+ * Pruning removes messages from the log: by count, by age, and from rooms that the database's bound
+ * chooses. It works in small steps, from a room's oldest message on, and leaves no holes.
  *
  * @module
  */
-import type { Stored } from "./database_file.ts";
-import type { Log, Logs } from "./known_logs.ts";
-import { type Prunable, type Removed, Space } from "./space.ts";
-import { isDiskFull, type Statements, transact } from "./statements.ts";
+import type { OpenDatabase } from "./database_file.ts";
+import type { Log, LogCache } from "./log_cache.ts";
+import { isDiskFull, type Statements } from "./statements.ts";
 
-/** What is kept. */
+/** Which messages are kept. */
 export interface Retention {
   /** Messages kept in each room; 0 keeps all. */
   readonly retainMessages: number;
-  /** Days that a message is kept; 0 is for ever. */
+  /** Days that a message is kept; 0 keeps it for ever. */
   readonly retainDays: number;
-  /** Megabytes of the file that may be in use; 0 for no bound. @default {0} */
-  readonly maxDatabaseMb?: number;
 }
 
-/** Rows that one step of pruning removes: a few hundred microseconds. */
-const PRUNE_ROWS = 64;
-/** Rooms that one step of pruning by age looks at. */
-const PRUNE_ROOMS = 100;
-/** A change of a room's size that is worth writing down. */
-const RESIZED_CHARS = 1_048_576;
+/** Rows that one step by count or age removes at most. It takes a few hundred microseconds. */
+const MAX_ROWS = 64;
+/** Rooms that one step by age checks. */
+const ROOMS_PER_STEP = 100;
+/** A room's size is saved when it has changed by more characters than this. */
+const SAVE_CHARS = 1_048_576;
 
-export class Pruning implements Prunable {
-  readonly #options: Retention;
-  readonly #stored: Stored;
+export class Pruning {
+  readonly #retention: Retention;
+  readonly #database: OpenDatabase;
   readonly #sql: Statements;
-  readonly #logs: Logs;
+  readonly #logs: LogCache;
   readonly #open: ReadonlySet<string>;
-  readonly #space: Space;
-  /** Rooms that were forgotten, for whoever asks next. */
-  #forgotten: string[] = [];
-  /** The last room looked at for messages that are too old. */
-  #agedUpTo = 0;
+  /** The id of the last room that was checked for old messages. */
+  #checkedUpTo = 0;
 
-  /** @param open the rooms that have members: they lose messages last, and are not forgotten. */
+  /** @param open the rooms that have members. They lose messages last, and keep their rows. */
   constructor(
-    options: Retention,
-    stored: Stored,
+    retention: Retention,
+    database: OpenDatabase,
     sql: Statements,
-    logs: Logs,
+    logs: LogCache,
     open: ReadonlySet<string>,
   ) {
-    this.#options = options;
-    this.#stored = stored;
+    this.#retention = retention;
+    this.#database = database;
     this.#sql = sql;
     this.#logs = logs;
     this.#open = open;
-    this.#space = new Space(stored, sql, (options.maxDatabaseMb ?? 0) * 1_048_576);
   }
 
-  /**
-   * Makes room for that much text, if there is a bound for the database.
-   *
-   * @returns the rooms that were forgotten for it.
-   * @throws {FullError} if there is none.
-   */
-  makeRoom(chars: number): readonly string[] {
-    if (!this.#space.isTight(chars)) return this.#takeForgotten();
-    this.#stored.mustStillBeThere();
-    this.#space.makeRoom(this, chars);
-    return this.#takeForgotten();
-  }
-
-  /**
-   * One small step through the rooms: removes what is older than is kept, forgets rooms that are empty
-   * and have no members, and gives space back.
-   *
-   * @returns the rooms that were forgotten.
-   */
-  prune(now: number): readonly string[] {
-    this.#stored.mustStillBeThere();
-    const days = this.#options.retainDays;
+  /** Checks the next rooms: removes old messages, and the rows of empty rooms without members. */
+  byAge(now: number): void {
+    const days = this.#retention.retainDays;
     const before = days === 0 ? -Infinity : now - days * 86_400_000;
-    const rooms = this.#sql.rooms.all(this.#agedUpTo, PRUNE_ROOMS);
-    this.#agedUpTo = rooms.length < PRUNE_ROOMS ? 0 : Number(rooms.at(-1)?.id);
+    const rooms = this.#sql.rooms.all(this.#checkedUpTo, ROOMS_PER_STEP);
+    this.#checkedUpTo = rooms.length < ROOMS_PER_STEP ? 0 : Number(rooms.at(-1)?.id);
     for (const { id, name } of rooms) {
-      const oldest = this.#sql.oldest.get(id ?? null, id ?? null);
-      const isKept = oldest === undefined
-        ? this.#open.has(String(name))
-        : Number(oldest.at) >= before;
+      const room = String(name);
+      const oldest = this.#sql.oldest.get(Number(id));
+      const isKept = oldest === undefined ? this.#open.has(room) : Number(oldest.at) >= before;
       if (isKept) continue;
-      const log = this.#logs.of(String(name));
+      const log = this.#logs.get(room);
       this.transaction(() => {
-        if (oldest !== undefined) this.#pruneByAge(log, before);
-        if (log.floor > log.head) this.#forget(log);
+        if (oldest !== undefined) {
+          // An open room keeps counting after its last message is gone, so its head is saved.
+          this.#sql.saveHead.run(log.id, log.head);
+          this.#sql.pruneByAge.run(log.id, MAX_ROWS, before);
+        }
+        this.#pruned(log);
       });
     }
-    this.#writeSizes();
-    this.#space.giveBack();
-    return this.#takeForgotten();
+    this.#saveSizes();
   }
 
-  /** A room has no members any more: it loses messages sooner. */
-  closed(room: string): void {
-    const id = this.#logs.of(room).id;
-    const oldest = id === 0 ? undefined : this.#sql.oldest.get(id, id);
-    if (oldest !== undefined) this.#space.rewind(Number(oldest.id));
-  }
-
-  openIds(): ReadonlySet<number> {
-    return new Set([...this.#open].map((room) => this.#logs.of(room).id));
-  }
-
-  /** Removes a little of what is too much, in the transaction that made it too much. */
+  /** Removes some of the messages that are too many. The caller's transaction has added new ones. */
   byCount(log: Log): void {
-    const keep = this.#options.retainMessages;
-    if (keep === 0 || log.head - log.floor < keep * 1.1) return;
-    this.#sql.pruneByCount.run(log.id, log.id, log.head - keep + 1, PRUNE_ROWS);
+    const max = this.#retention.retainMessages;
+    if (max === 0 || log.head - log.floor < max * 1.1) return;
+    this.#sql.pruneByCount.run(log.id, log.head - max + 1, MAX_ROWS);
     this.#pruned(log);
   }
 
-  #pruneByAge(log: Log, before: number): void {
-    // The head outlives the messages: a room that was emptied while it has members goes on counting.
-    this.#sql.keepHead.run(log.head, log.id);
-    this.#sql.pruneByAge.run(log.id, log.id, PRUNE_ROWS, before);
-    this.#pruned(log);
-  }
-
-  /** Removes a room's oldest rows, but for the newest row of a room that has members. */
-  removeOldest(room: number, maxRows: number, maxBytes: number): Removed {
-    const name = this.#sql.nameOf.get(room)?.name;
+  /**
+   * Removes a room's oldest rows, within the caller's transaction. An open room keeps its newest row.
+   *
+   * @returns how many rows and bytes were removed.
+   */
+  oldestOf(id: number, maxRows: number, maxBytes: number): { rows: number; bytes: number } {
+    const name = this.#sql.nameOf.get(id)?.name;
     if (name === undefined) return { rows: 0, bytes: 0 };
-    const log = this.#logs.of(String(name));
-    const isOpen = this.#open.has(log.name);
+    const log = this.#logs.get(String(name));
+    const isOpen = this.#open.has(log.room);
     let [rows, bytes, upTo] = [0, 0, 0];
-    for (const row of this.#sql.sizes.iterate(room, room, maxRows)) {
+    for (const row of this.#sql.sizes.iterate(id, maxRows)) {
       const last = Number(row.first) + Number(row.count) - 1;
       if (bytes >= maxBytes || (isOpen && last >= log.head)) break;
       upTo = last;
       rows++;
       bytes += Number(row.size);
     }
-    if (rows > 0) this.#sql.pruneUpTo.run(room, room, upTo);
+    if (rows > 0) this.#sql.pruneUpTo.run(id, upTo);
     this.#pruned(log);
-    if (log.floor > log.head) this.#forget(log);
     return { rows, bytes };
   }
 
-  /** Which room with members holds the most, of those that have something to lose. */
+  /** Returns the ids of the rooms that have members. */
+  openIds(): ReadonlySet<number> {
+    return new Set([...this.#open].map((room) => this.#logs.get(room).id));
+  }
+
+  /** Returns the id of the largest open room that has more than its newest row. */
   largestOpen(): number | undefined {
     let largest: Log | undefined;
-    for (const name of this.#open) {
-      const log = this.#logs.of(name);
+    for (const room of this.#open) {
+      const log = this.#logs.get(room);
       if (log.floor >= log.head || log.size <= (largest?.size ?? 0)) continue;
-      const newest = this.#sql.newest.get(log.id, log.id);
-      if (Number(newest?.first) > log.floor) largest = log;
+      if (Number(this.#sql.newest.get(log.id)?.first) > log.floor) largest = log;
     }
     return largest?.id;
   }
 
+  /** Runs `work` in one transaction. If it fails, all logs are read again. */
+  transaction(work: () => void): void {
+    try {
+      this.#sql.transact(work);
+    } catch (thrown) {
+      // Pruning comes before the commit, which would otherwise never get to empty the write-ahead log.
+      if (isDiskFull(thrown)) this.#database.files?.emptyLog();
+      this.#logs.clear();
+      throw thrown;
+    }
+  }
+
   /**
-   * Removes the row of an empty room. Its numbers begin at 1 again when somebody speaks there, so the
-   * log is then of another era, and no cursor from before fits it.
+   * Updates a log after rows were removed. The row of an empty room without members goes too. A room
+   * of that name then starts again at 1, in a new era: no cursor from before fits it.
    */
-  #forget(log: Log): void {
-    if (this.#open.has(log.name)) return;
-    this.#sql.removeRoom.run(log.id);
-    this.#sql.newEra.run();
-    this.#logs.era++;
-    this.#logs.remove(log.name);
-    this.#forgotten.push(log.name);
-  }
-
-  #takeForgotten(): readonly string[] {
-    const forgotten = this.#forgotten;
-    if (forgotten.length > 0) this.#forgotten = [];
-    return forgotten;
-  }
-
-  /** Some of a log's oldest rows are gone. */
   #pruned(log: Log): void {
     const before = log.head - log.floor + 1;
     log.floor = this.#logs.floorOf(log.id, log.head);
     if (before > 0) log.size *= (log.head - log.floor + 1) / before;
+    if (log.floor <= log.head || this.#open.has(log.room)) return;
+    this.#sql.removeRoom.run(log.id);
+    this.#sql.newEra.run();
+    this.#logs.era++;
+    this.#logs.remove(log.room);
   }
 
-  /** Writes down what rooms hold, where it has changed much: it is known again after a restart. */
-  #writeSizes(): void {
-    const resized = [...this.#logs.known]
-      .filter(({ size, written }) => Math.abs(size - written) > RESIZED_CHARS)
-      .slice(0, PRUNE_ROOMS);
-    if (resized.length === 0) return;
-    transact(this.#stored.database, this.#sql, () => {
-      for (const { size, id } of resized) this.#sql.keepSize.run(Math.round(size), id);
+  /** Saves the sizes of rooms that have changed much, for the next start. */
+  #saveSizes(): void {
+    const changed = [...this.#logs.logs]
+      .filter(({ size, savedSize }) => Math.abs(size - savedSize) > SAVE_CHARS)
+      .slice(0, ROOMS_PER_STEP);
+    if (changed.length === 0) return;
+    this.#sql.transact(() => {
+      for (const { size, id } of changed) this.#sql.saveSize.run(id, Math.round(size));
     });
-    for (const log of resized) log.written = log.size;
-  }
-
-  /** Prunes in one transaction. If it fails, what was known of all logs is read again. */
-  transaction(work: () => void): void {
-    const forgotten = this.#forgotten.length;
-    try {
-      transact(this.#stored.database, this.#sql, work);
-    } catch (thrown) {
-      // Pruning comes before the commit, which would else never come to fold the log itself.
-      if (isDiskFull(thrown)) this.#stored.foldLog();
-      this.#logs.clear();
-      this.#forgotten.length = forgotten;
-      throw thrown;
-    }
+    for (const log of changed) log.savedSize = log.size;
   }
 }

@@ -1,11 +1,11 @@
 /**
- * The newest messages of one room that carried a `ref`, so that a repeated one is recognised. The
- * window is bounded and lies in memory; it is rebuilt from the hashes that are stored with each batch.
- * An index on disk would cost a random page write for every message.
+ * A window remembers which `seq` the recent `ref`s of one room were given, so that a repeated message
+ * is recognised. It is kept in memory and rebuilt from the hashes that are stored with each row. An
+ * index on disk would cost a random page write for every message.
  *
- * It keeps 64 bits of hash for each, in flat arrays: a map of strings took a tenth of a busy server's
- * time, most of it for the garbage collector. So an answer is a place to look, and the message that
- * is found there has the last word.
+ * It keeps a hash of 64 bits for each `ref`, in flat arrays: a map of strings took a tenth of a busy
+ * server's time, most of it in the garbage collector. So an answer is only a hint, and the caller must
+ * compare the message that it points to.
  *
  * @module
  */
@@ -16,16 +16,16 @@ export class RefWindow {
   #old = new Table(64);
 
   /**
-   * @param size how many messages are remembered at the least; at most twice as many are.
-   * @param seeds two secret numbers, so that nobody can choose `ref`s that collide. The same for as
-   * long as hashes are stored that were made with them.
+   * @param size the least number of messages that are remembered. At most twice as many are.
+   * @param seeds two secret numbers, so that nobody can choose `ref`s that collide. Stored hashes are
+   * only good for the seeds that they were made with.
    */
   constructor(size: number, seeds: Uint32Array) {
     this.#size = size;
     this.#seeds = seeds;
   }
 
-  /** Remembers a message by the hash that {@linkcode RefWindow.claim} gave. */
+  /** Remembers a message by the stored hash of its `ref`. */
   restore(hashLow: number, hashHigh: number, seq: number): void {
     this.#makeRoom();
     low = hashLow;
@@ -34,24 +34,24 @@ export class RefWindow {
   }
 
   /**
-   * The `seq` that this person's `ref` seems to have been given; if none, it is given this one. It may
-   * be a place where nothing was stored after all, or something else.
+   * Looks up the `seq` of a user's `ref`, and gives it this one if it has none. The `seq` that is
+   * found may hold another message, or none if the commit failed.
    *
-   * @param hashes what the hash is appended to, for {@linkcode RefWindow.restore}.
-   * @returns 0 if it was given this one.
+   * @param hashes the hash is added to these, to be stored for {@linkcode RefWindow.restore}.
+   * @returns the `seq` that was found; 0 if there was none.
    */
   claim(userId: string, ref: string, seq: number, hashes: Hashes): number {
     this.#makeRoom();
     hash(userId, ref, this.#seeds);
     hashes.push(low, high);
     const slot = this.#young.find();
-    const had = this.#young.get(slot) || this.#old.get(this.#old.find());
-    if (had === 0) this.#young.set(slot, seq);
-    return had;
+    const found = this.#young.get(slot) || this.#old.get(this.#old.find());
+    if (found === 0) this.#young.set(slot, seq);
+    return found;
   }
 
-  /** Gives it that `seq`, whatever it was given before. */
-  give(userId: string, ref: string, seq: number): void {
+  /** Gives a user's `ref` that `seq`, in place of an earlier one. */
+  set(userId: string, ref: string, seq: number): void {
     hash(userId, ref, this.#seeds);
     this.#young.set(this.#young.find(), seq);
   }
@@ -59,20 +59,20 @@ export class RefWindow {
   #makeRoom(): void {
     if (this.#young.count < this.#size) return;
     this.#old = this.#young;
-    this.#young = new Table(this.#old.slots); // it will hold as many
+    this.#young = new Table(this.#old.slots); // as large, since it will hold as many
   }
 }
 
 /**
- * The hashes of a batch's `ref`s, 8 bytes for each event, all 0 for one without. Numbers of 32 bits in
- * a plain array would be objects.
+ * The hashes of the `ref`s of a batch: 8 bytes for each event, 0 for an event without `ref`. A typed
+ * array, because in a plain array each number above 31 bits would be an object.
  */
 export class Hashes {
   #halves: Uint32Array<ArrayBuffer>;
   #length = 0;
   #any = false;
 
-  /** @param expected how many are likely to come; it grows when more do. */
+  /** @param expected how many to make room for at first. */
   constructor(expected = 16) {
     this.#halves = new Uint32Array(2 * expected);
   }
@@ -88,22 +88,22 @@ export class Hashes {
     this.#any ||= low !== 0;
   }
 
-  /** Takes the last back: its event is not stored. */
+  /** Removes the last hash: its event is not stored. */
   pop(): void {
     this.#length -= 2;
   }
 
-  /** Those of some events as a blob; `undefined` if there is none in the batch. */
+  /** Returns the hashes of some events to be stored; `undefined` if no event of the batch has one. */
   bytes(from: number, to: number): Uint8Array | undefined {
     return this.#any ? new Uint8Array(this.#halves.buffer, 8 * from, 8 * (to - from)) : undefined;
   }
 }
 
-/** The hash of what is asked for, in two halves: here, and not returned, as it is made so often. */
+/** The halves of the present hash. They are variables because returning them would make an object. */
 let low = 0;
 let high = 0;
 
-/** FNV-1a twice, with different seeds and primes. A NUL, which neither may contain, parts the two. */
+/** Hashes with FNV-1a twice, with different seeds and primes. A NUL separates the two texts. */
 function hash(userId: string, ref: string, seeds: Uint32Array): void {
   low = seeds[0] ?? 0;
   high = seeds[1] ?? 0;
@@ -126,10 +126,10 @@ function mix(text: string): void {
   high = h;
 }
 
-/** Numbers in a slot: two halves of a hash, and a `seq`; all 0 in one that is free. */
+/** Numbers in a slot: two halves of a hash, and a `seq`. All are 0 in a free slot. */
 const WIDTH = 3;
 
-/** An open-addressed hash table, at most half full. */
+/** A hash table with open addressing, at most half full. */
 class Table {
   count = 0;
   #slots: Uint32Array;
@@ -143,7 +143,7 @@ class Table {
     return this.#slots.length / WIDTH;
   }
 
-  /** Where the hash is, or the free slot where it would be. */
+  /** Finds the slot of the present hash, or the free slot where it belongs. */
   find(): number {
     const slots = this.#slots;
     const mask = this.slots - 1;
@@ -158,7 +158,7 @@ class Table {
     return this.#slots[at + 2] ?? 0;
   }
 
-  /** @param at where it was found, after which nothing else was set. */
+  /** @param at what `find` returned, with no other `set` in between. */
   set(at: number, seq: number): void {
     if (this.get(at) === 0) this.count++;
     this.#put(at, seq);

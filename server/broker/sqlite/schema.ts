@@ -1,26 +1,27 @@
 /**
- * The tables of the database file: how a new file gets them, how an older one is brought up to date,
- * and the row that each start leaves.
+ * The tables of the database file. A new file gets them, an older file is migrated, and each start
+ * adds a row.
  *
  * @module
  */
 import { randomBytes } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
+import { pragma } from "./statements.ts";
 
-/** "Prly", in the header of every file of ours. */
+/** "Prly", in the header of every Parley database. */
 export const APPLICATION_ID = 0x50726c79;
 export const SCHEMA_VERSION = 3;
-/** Older versions that {@linkcode migrate} brings up to date. */
+/** The oldest version that {@linkcode migrate} can read. */
 export const OLDEST_VERSION = 2;
 
-/** Starts whose cursors can still be recovered. */
+/** Starts that are kept. Cursors from before them cannot be resumed. */
 const MAX_STARTS = 1000;
 
 const STARTS = `
   CREATE TABLE starts (
     id INTEGER PRIMARY KEY,
-    mark TEXT NOT NULL,               -- cursors carry it
-    batches INTEGER NOT NULL          -- the highest id that a batch had before this start
+    mark TEXT NOT NULL,               -- carried by cursors
+    batches INTEGER NOT NULL          -- the highest batches.id before this start
   ) STRICT;
 `;
 
@@ -28,29 +29,29 @@ const SCHEMA = `
   CREATE TABLE log (
     epoch TEXT NOT NULL,
     secret BLOB NOT NULL,
-    era INTEGER NOT NULL DEFAULT 0    -- grows when rooms are forgotten
+    era INTEGER NOT NULL DEFAULT 0    -- grows when rooms are removed
   ) STRICT;
   CREATE TABLE rooms (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    head INTEGER NOT NULL DEFAULT 0,  -- kept when the newest message is pruned by age
-    era INTEGER NOT NULL DEFAULT 0,   -- when the room's log began
-    size INTEGER NOT NULL DEFAULT 0   -- about how much text it holds; 0 where nobody knows
+    head INTEGER NOT NULL DEFAULT 0,  -- saved when the newest message is pruned
+    era INTEGER NOT NULL DEFAULT 0,   -- log.era when the room was added
+    size INTEGER NOT NULL DEFAULT 0   -- about how many characters; 0 if unknown
   ) STRICT;
   CREATE TABLE batches (
-    id INTEGER PRIMARY KEY,           -- in the order of writing
+    id INTEGER PRIMARY KEY,           -- grows with each row
     place INTEGER NOT NULL UNIQUE,    -- room << 32 | seq of the first event
     count INTEGER NOT NULL,
     at INTEGER NOT NULL,
-    refs BLOB,                        -- 8 bytes an event: the hash of its ref; before the long text,
-    events TEXT NOT NULL              -- a JSON array, as it was sent
+    refs BLOB,                        -- the hash of each ref: 8 bytes per event; before the long text
+    events TEXT NOT NULL              -- a JSON array, as members get it
   ) STRICT;
   ${STARTS}
 `;
 
 /**
- * Version 2 had none of these. Columns that are added stand last: slower to read, and correct. Such a
- * file uses again what is freed, but stays as large as it was, until somebody stops the server and runs
+ * Version 2 had none of these. Added columns come last: that is slower to read, but correct. A migrated
+ * file reuses freed space but never shrinks, unless an operator stops the server and runs
  * `PRAGMA auto_vacuum = INCREMENTAL; VACUUM`.
  */
 const FROM_VERSION_2 = `
@@ -59,11 +60,11 @@ const FROM_VERSION_2 = `
   ALTER TABLE rooms ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE batches ADD COLUMN refs BLOB;
   ${STARTS}
-  -- Cursors from then carry no mark.
+  -- Cursors of version 2 carry no mark.
   INSERT INTO starts (mark, batches) VALUES ('', 0);
 `;
 
-/** Makes the tables, within the caller's transaction. */
+/** Creates the tables, within the caller's transaction. */
 export function create(database: DatabaseSync): void {
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
   database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
@@ -72,30 +73,30 @@ export function create(database: DatabaseSync): void {
     .run(randomBytes(9).toString("base64url"), randomBytes(32));
 }
 
-/** Brings the tables up to date, in one transaction; the messages stay where they are. */
+/** Migrates an older file in one transaction. The messages are not rewritten. */
 export function migrate(database: DatabaseSync): void {
-  if (database.prepare("PRAGMA user_version").get()?.user_version === SCHEMA_VERSION) return;
+  if (pragma(database, "user_version") === SCHEMA_VERSION) return;
   database.exec(
     `BEGIN IMMEDIATE; ${FROM_VERSION_2} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`,
   );
 }
 
 /**
- * Adds the row of a start, durable when this returns. It must be in the file before the first cursor
- * that carries its mark is given to a client.
+ * Adds the row of a start, durable when this returns. The row must be in the file before a client gets
+ * the first cursor with its mark.
  *
- * @returns the mark, and the highest id that a batch may have had before.
+ * @returns the mark, and the highest id that a row may have had before.
  */
-export function addStart(database: DatabaseSync): { mark: string; batches: number } {
+export function addStart(database: DatabaseSync): { mark: string; lastRowId: number } {
   const mark = randomBytes(6).toString("base64url");
   const row = database.prepare(
     `SELECT max((SELECT coalesce(max(id), 0) FROM batches),
-       (SELECT coalesce(max(batches), 0) FROM starts)) AS batches`,
+       (SELECT coalesce(max(batches), 0) FROM starts)) AS id`,
   ).get();
-  const batches = Number(row?.batches);
+  const lastRowId = Number(row?.id);
   database.exec("BEGIN IMMEDIATE");
-  database.prepare("INSERT INTO starts (mark, batches) VALUES (?, ?)").run(mark, batches);
+  database.prepare("INSERT INTO starts (mark, batches) VALUES (?, ?)").run(mark, lastRowId);
   database.exec(`DELETE FROM starts WHERE id <= (SELECT max(id) FROM starts) - ${MAX_STARTS}`);
   database.exec("COMMIT");
-  return { mark, batches };
+  return { mark, lastRowId };
 }

@@ -1,59 +1,70 @@
 /**
- * The log on one machine: a SQLite file with one writer, and one commit for each batch. Here is what
- * can be known without the disk: the head of each room, and which `ref`s its newest messages carry.
- * `synchronous=FULL`: what is committed survives a power cut.
+ * The broker for one machine. It keeps the log in a SQLite file with one writer, and makes one commit
+ * for each batch. With `synchronous=FULL`, what is committed survives a power cut.
  *
- * A commit blocks the event loop. It was tried in a thread of its own, and with only the sync left to
- * the runtime's threads: since the senders of one batch wait for it before they send the next, there
- * was little to do meanwhile, and what was done made two small batches of each large one.
+ * A commit blocks the event loop. Two ways around that were tried: a thread for the commits, and only
+ * the sync in another thread. Neither helped. The senders of one batch wait for it before they send
+ * the next, so there was little to do meanwhile, and that little made two small batches of a large one.
  *
  * @module
  */
 import { type Draft, numbered } from "../../protocol/encode.ts";
+import type { Message } from "../../protocol/messages.ts";
+import { AgeClock } from "../age_clock.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
 import type { Page } from "../page.ts";
-import { AgeClock } from "./age_clock.ts";
-import { LogRefs } from "./log_refs.ts";
-import { Hashes } from "./ref_window.ts";
-import { type Addition, charsOf, isOf, type Log, pagesOf } from "./batch_rows.ts";
-import { type Row, SqliteStore, type StoreOptions } from "./store.ts";
+import type { Log } from "./log_cache.ts";
+import { Hashes, type RefWindow } from "./ref_window.ts";
+import { RefWindows } from "./ref_windows.ts";
+import { type NewRow, pagesOf } from "./rows.ts";
+import { SqliteStore, type StoreOptions } from "./store.ts";
 
 export interface SqliteOptions extends StoreOptions {
   /** Newest messages of a room among which a repeated `ref` is recognised. */
   readonly dedupeMessages: number;
-  /** Milliseconds since 1970. @default {Date.now} */
+  /**
+   * The wall clock: milliseconds since 1970.
+   *
+   * @default {Date.now}
+   */
   readonly now?: () => number;
-  /** Milliseconds that only ever grow, whatever is done to the clock. @default {performance.now} */
+  /**
+   * A clock in milliseconds that only ever grows, also when the wall clock is changed.
+   *
+   * @default {performance.now}
+   */
   readonly steady?: () => number;
 }
 
-/** Logs without members that stay known, so that one who comes and goes does not cost a rebuild. */
-const IDLE_LOGS = 256;
+/** The new messages of one room in a batch, until they are committed. */
+interface Addition {
+  readonly log: Log;
+  /** Undefined if none of the messages has a `ref`. */
+  readonly refs: RefWindow | undefined;
+  readonly first: number;
+  readonly events: string[];
+  readonly hashes: Hashes;
+}
+
 const PRUNE_EVERY_MS = 5_000;
 
 export class SqliteBroker implements Broker {
-  readonly place: string;
+  readonly location: string;
   readonly secret: Uint8Array;
   readonly #store: SqliteStore;
   readonly #now: () => number;
   readonly #ages: AgeClock;
-  readonly #refs: LogRefs;
-  /** Logs of rooms that are open or were lately, the longest unused first. */
-  readonly #logs = new Map<string, Log>();
+  readonly #refs: RefWindows;
   readonly #open = new Set<string>();
-  readonly #janitor: ReturnType<typeof setInterval>;
+  readonly #pruneTimer: ReturnType<typeof setInterval>;
   #listener: BrokerListener = { committed() {}, signalled() {} };
-  /** Rooms whose `ref`s are being read, one after the other. */
-  readonly #preparing = new Map<string, Promise<void>>();
-  #prepared: Promise<unknown> = Promise.resolve();
-  #publishing = false;
 
   /**
-   * Opens the file, creating it if there is none.
+   * Opens the file, and creates it if there is none.
    *
-   * @throws {BrokerError} if it is not ours, damaged, of another version, in use, or not writable.
+   * @throws {BrokerError} if it is foreign, damaged, of another version, in use, or not writable.
    */
-  // deno-lint-ignore require-await -- asynchronous for brokers that have to connect
+  // deno-lint-ignore require-await -- asynchronous because other brokers have to connect
   static async open(options: SqliteOptions): Promise<SqliteBroker> {
     return new SqliteBroker(options);
   }
@@ -61,13 +72,13 @@ export class SqliteBroker implements Broker {
   private constructor(options: SqliteOptions) {
     this.#store = new SqliteStore(options, this.#open);
     this.secret = this.#store.secret;
-    this.place = options.path === ":memory:" ? "memory" : options.path;
+    this.location = options.path === ":memory:" ? "memory" : options.path;
     this.#now = options.now ?? Date.now;
     const steady = options.steady ?? (() => performance.now());
     this.#ages = new AgeClock({ wall: this.#now, steady }, this.#store.newestAt);
-    this.#refs = new LogRefs(this.#store, options.dedupeMessages);
-    this.#janitor = setInterval(() => this.prune(), PRUNE_EVERY_MS);
-    Deno.unrefTimer(Number(this.#janitor));
+    this.#refs = new RefWindows(this.#store, options.dedupeMessages, this.#open);
+    this.#pruneTimer = setInterval(() => this.prune(), PRUNE_EVERY_MS);
+    Deno.unrefTimer(Number(this.#pruneTimer));
   }
 
   listen(listener: BrokerListener): void {
@@ -77,7 +88,6 @@ export class SqliteBroker implements Broker {
   // deno-lint-ignore require-await -- as above, and so below
   async open(room: string): Promise<LogState> {
     this.#open.add(room);
-    this.#log(room);
     return this.#store.state(room);
   }
 
@@ -88,41 +98,39 @@ export class SqliteBroker implements Broker {
 
   close(room: string): void {
     this.#open.delete(room);
-    this.#store.pruning.closed(room);
-    this.#forgetIdle();
+    this.#refs.trim();
+    this.#store.roomClosed(room);
   }
 
   // deno-lint-ignore require-await
-  async vouches(room: string, mark: string, seq: number): Promise<boolean> {
-    return this.#store.vouches(room, mark, seq);
+  async canResume(room: string, mark: string, seq: number): Promise<boolean> {
+    return this.#store.canResume(room, mark, seq);
   }
 
   prepare(batch: readonly Draft[]): ReadonlyMap<string, Promise<void>> | undefined {
-    let unprepared: Map<string, Promise<void>> | undefined;
-    for (const log of this.#withoutRefs(batch)) {
-      log.refs = this.#refs.begin(log.room);
-      if (log.refs !== undefined) continue;
-      unprepared ??= new Map();
-      unprepared.set(log.room, this.#prepare(log));
-    }
-    return unprepared;
+    return this.#refs.prepare(batch);
   }
 
   async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]> {
-    this.#publishing = true;
-    try {
-      // The hub has prepared all of them, unless one was forgotten since.
-      for (const log of this.#withoutRefs(batch)) log.refs ??= await this.#refs.read(log.room);
-      this.#forget(this.#store.pruning.makeRoom(charsOf(batch)));
-      const additions = new Map<string, Addition>();
-      const at = this.#now();
-      const receipts = this.#number(batch, at, additions);
-      this.#commit(additions.values(), at);
-      return receipts;
-    } finally {
-      this.#publishing = false;
-      this.#forgetIdle();
+    const windows = new Map<string, RefWindow | undefined>();
+    let chars = 0;
+    let last: string | undefined;
+    for (const { room, ref, head, rest } of batch) {
+      chars += head.length + rest.length;
+      if (ref === undefined || room === last) continue;
+      last = room;
+      windows.set(room, this.#refs.get(room));
     }
+    for (const [room, window] of windows) {
+      // The hub has prepared all windows, but one may have been dropped since.
+      if (window === undefined) windows.set(room, await this.#refs.read(room));
+    }
+    this.#store.makeRoom(chars);
+    const at = this.#now();
+    const additions = new Map<string, Addition>();
+    const receipts = this.#number(batch, at, additions, windows);
+    this.#commit(additions.values(), at);
+    return receipts;
   }
 
   // deno-lint-ignore require-await
@@ -139,52 +147,54 @@ export class SqliteBroker implements Broker {
     this.#store.check();
   }
 
-  /** One small step through the rooms, removing messages that are older than is kept. */
+  /** Removes some of the messages that are older than is kept. A timer calls this. */
   prune(): void {
     try {
-      this.#forget(this.#store.pruning.prune(this.#ages.now()));
+      this.#store.prune(this.#ages.now());
     } catch {
-      // The disk is full or away: what is too old is removed at a later step.
+      // The disk is full or away. A later call removes what is too old.
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#janitor);
+    clearInterval(this.#pruneTimer);
     await Promise.resolve();
     this.#store.close();
   }
 
-  /** Gives each draft its place, or finds the message that it repeats. */
+  /** Numbers each draft, or finds the message that it repeats. */
   #number<D extends Draft>(
     batch: readonly D[],
     at: number,
     additions: Map<string, Addition>,
+    windows: ReadonlyMap<string, RefWindow | undefined>,
   ): Receipt<D>[] {
     const receipts: Receipt<D>[] = [];
-    let expected = batch.length; // all are for one room, as a rule
+    let addition: Addition | undefined;
     for (const draft of batch) {
       const { room, userId, ref } = draft;
-      let addition = additions.get(room);
+      if (addition?.log.room !== room) addition = additions.get(room);
       if (addition === undefined) {
-        const log = this.#log(room);
-        addition = { log, first: log.head + 1, events: [], hashes: new Hashes(expected) };
+        const log = this.#store.log(room);
+        const refs = windows.get(room);
+        // A batch is mostly for one room.
+        const hashes = new Hashes(additions.size === 0 ? batch.length : 16);
+        addition = { log, refs, first: log.head + 1, events: [], hashes };
         additions.set(room, addition);
-        expected = 16;
       }
-      const { log, events, hashes } = addition;
+      const { refs, events, hashes } = addition;
       const seq = addition.first + events.length;
-      if (ref === undefined) {
+      if (ref === undefined || refs === undefined) {
         hashes.push(0, 0);
       } else {
-        log.refs ??= this.#refs.none(); // a room that was just forgotten
-        const known = log.refs.claim(userId, ref, seq, hashes);
+        const known = refs.claim(userId, ref, seq, hashes);
         const event = known === 0 ? undefined : this.#eventAt(known, addition);
-        if (event !== undefined && isOf(event, draft)) {
+        if (event !== undefined && hasRef(event, userId, ref)) {
           hashes.pop();
           receipts.push({ draft, seq: known, event, repeated: true });
           continue;
         }
-        if (known !== 0) log.refs.give(userId, ref, seq);
+        if (known !== 0) refs.set(userId, ref, seq);
       }
       const event = numbered(draft, seq, at);
       events.push(event);
@@ -194,76 +204,28 @@ export class SqliteBroker implements Broker {
   }
 
   #commit(additions: Iterable<Addition>, at: number): void {
-    const rows: (Row & { readonly log: Log })[] = [];
+    const rows: NewRow[] = [];
     for (const { log, first, events, hashes } of additions) {
-      const { room } = log;
       for (const page of pagesOf(first, events)) {
         const refs = hashes.bytes(page.first - first, page.last - first + 1);
-        rows.push({ log, room, page, refs });
+        rows.push({ log, page, refs });
       }
     }
     if (rows.length === 0) return;
     this.#store.append(rows, at);
-    for (const { log, page } of rows) {
-      log.head = page.last;
-      this.#listener.committed(log.room, page);
-    }
+    for (const { log, page } of rows) this.#listener.committed(log.room, page);
   }
 
-  /** The logs of a batch whose `ref`s are needed and not known. */
-  *#withoutRefs(batch: readonly Draft[]): Generator<Log> {
-    let last: string | undefined;
-    for (const { room, ref } of batch) {
-      if (ref === undefined || room === last) continue;
-      last = room;
-      const log = this.#log(room);
-      if (log.refs === undefined) yield log;
-    }
-  }
-
-  /** Reads a room's `ref`s in steps, after those that are being read. */
-  #prepare(log: Log): Promise<void> {
-    const { room } = log;
-    const known = this.#preparing.get(room);
-    if (known !== undefined) return known;
-    const reading = this.#prepared.then(async () => {
-      log.refs = await this.#refs.read(room);
-    }).finally(() => this.#preparing.delete(room));
-    this.#prepared = reading.catch(() => {});
-    this.#preparing.set(room, reading);
-    return reading;
-  }
-
-  /** What was known of rooms that the store has forgotten. */
-  #forget(rooms: readonly string[]): void {
-    for (const room of rooms) this.#logs.delete(room);
-  }
-
-  /** The log of a room that is open or written to: those stay known, those that are only read do not. */
-  #log(room: string): Log {
-    let log = this.#logs.get(room);
-    if (log !== undefined && this.#open.has(room)) return log;
-    log ??= { room, head: this.#store.head(room), refs: undefined };
-    this.#logs.delete(room);
-    this.#logs.set(room, log);
-    return log;
-  }
-
-  #forgetIdle(): void {
-    let idle = this.#logs.size - this.#open.size;
-    if (idle <= IDLE_LOGS || this.#publishing) return;
-    for (const room of this.#logs.keys()) {
-      if (idle <= IDLE_LOGS) return;
-      if (this.#open.has(room) || this.#preparing.has(room)) continue;
-      this.#logs.delete(room);
-      idle--;
-    }
-  }
-
-  /** The event that has that `seq`; `undefined` if it is no longer kept. */
+  /** Returns the event that has that `seq`; `undefined` if it is not stored, or not any more. */
   #eventAt(seq: number, { log, first, events }: Addition): string | undefined {
     if (seq >= first) return events[seq - first];
     const page = this.#store.read(log.room, { after: seq - 1, limit: 1 });
     return page?.first === seq ? page.batch.events[0] : undefined;
   }
+}
+
+/** Whether a message carries that user's `ref`. The windows know only hashes. */
+function hasRef(event: string, userId: string, ref: string): boolean {
+  const message: Message = JSON.parse(event);
+  return message.from.id === userId && message.ref === ref;
 }

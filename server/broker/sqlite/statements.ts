@@ -1,24 +1,39 @@
 /**
- * All the SQL there is. `place` is `room << 32 | first`: an index in the order that is read. The rows
- * themselves lie in the order that is written: to put those of many rooms each into its own place
- * would touch and split pages all over the file.
+ * The SQL statements of the store.
+ *
+ * A row's `place` is `room << 32 | first`, so that its index is in the order of reading. The rows
+ * themselves lie in the order of writing: sorting the rows of many rooms by room would write to pages
+ * all over the file.
  *
  * @module
  */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 
 export type Statements = ReturnType<typeof prepare>;
 
-/** Prepares the statements, once for each open database. */
+/** Prepares the statements, once for each open database. `?1` is always the room's id. */
 export function prepare(database: DatabaseSync) {
   const sql = (text: string): StatementSync => database.prepare(text);
   const SEQ = "place & 0xffffffff AS first";
-  const within = (low: string, high: string) =>
-    `place >= (? << 32) + ${low} AND place < (? << 32) + ${high}`;
-  const ALL = within("0", "0x100000000");
+  const SIZE = "octet_length(events) AS size";
+  const within = (from: string, to: string) =>
+    `FROM batches WHERE place >= (?1 << 32) + ${from} AND place < (?1 << 32) + ${to}`;
+  const END = "0x100000000";
+  const ALL = within("0", END);
+  const [begin, commit] = [sql("BEGIN IMMEDIATE"), sql("COMMIT")];
   return {
-    begin: sql("BEGIN IMMEDIATE"),
-    commit: sql("COMMIT"),
+    /** Runs `work` in one transaction: it is durable when this returns, and undone if it throws. */
+    transact(work: () => void): void {
+      begin.run();
+      try {
+        work();
+        commit.run();
+      } catch (thrown) {
+        // A full disk has rolled back already. A second ROLLBACK would throw and hide the reason.
+        if (database.isTransaction) database.exec("ROLLBACK");
+        throw thrown;
+      }
+    },
     era: sql("SELECT era FROM log"),
     newEra: sql("UPDATE log SET era = era + 1"),
     startOf: sql("SELECT id FROM starts WHERE mark = ? ORDER BY id DESC LIMIT 1"),
@@ -28,48 +43,31 @@ export function prepare(database: DatabaseSync) {
     nameOf: sql("SELECT name FROM rooms WHERE id = ?"),
     addRoom: sql("INSERT INTO rooms (name, era) VALUES (?, ?)"),
     removeRoom: sql("DELETE FROM rooms WHERE id = ?"),
-    keepHead: sql("UPDATE rooms SET head = ? WHERE id = ?"),
-    keepSize: sql("UPDATE rooms SET size = ? WHERE id = ?"),
+    saveHead: sql("UPDATE rooms SET head = ?2 WHERE id = ?1"),
+    saveSize: sql("UPDATE rooms SET size = ?2 WHERE id = ?1"),
     addRow: sql(
-      `INSERT INTO batches (id, place, count, at, refs, events)
-       VALUES (?, (? << 32) + ?, ?, ?, ?, ?)`,
+      `INSERT INTO batches (place, id, count, at, refs, events)
+       VALUES ((?1 << 32) + ?2, ?3, ?4, ?5, ?6, ?7)`,
     ),
-    rowAt: sql(
-      `SELECT id, ${SEQ}, count FROM batches
-       WHERE ${within("0", "? + 1")} ORDER BY place DESC LIMIT 1`,
-    ),
-    after: sql(
-      `SELECT ${SEQ}, count, events FROM batches
-       WHERE ${within("?", "0x100000000")} ORDER BY place`,
-    ),
-    before: sql(
-      `SELECT ${SEQ}, count, events FROM batches WHERE ${within("0", "?")} ORDER BY place DESC`,
-    ),
-    refs: sql(
-      `SELECT ${SEQ}, count, refs FROM batches
-       WHERE ${within("?", "0x100000000")} ORDER BY place LIMIT ?`,
-    ),
-    oldest: sql(`SELECT id, ${SEQ}, at FROM batches WHERE ${ALL} ORDER BY place LIMIT 1`),
-    newest: sql(
-      `SELECT ${SEQ}, count, octet_length(events) AS size FROM batches
-       WHERE ${ALL} ORDER BY place DESC LIMIT 1`,
-    ),
+    rowAt: sql(`SELECT id, ${SEQ}, count ${within("0", "?2 + 1")} ORDER BY place DESC LIMIT 1`),
+    after: sql(`SELECT ${SEQ}, count, events ${within("?2", END)} ORDER BY place`),
+    before: sql(`SELECT ${SEQ}, count, events ${within("0", "?2")} ORDER BY place DESC`),
+    refs: sql(`SELECT ${SEQ}, count, refs ${within("?2", END)} ORDER BY place LIMIT ?3`),
+    oldest: sql(`SELECT id, ${SEQ}, at ${ALL} ORDER BY place LIMIT 1`),
+    newest: sql(`SELECT ${SEQ}, count, ${SIZE} ${ALL} ORDER BY place DESC LIMIT 1`),
     newestAt: sql("SELECT at FROM batches ORDER BY id DESC LIMIT 1"),
-    sizes: sql(
-      `SELECT ${SEQ}, count, octet_length(events) AS size FROM batches
-       WHERE ${ALL} ORDER BY place LIMIT ?`,
-    ),
+    sizes: sql(`SELECT ${SEQ}, count, ${SIZE} ${ALL} ORDER BY place LIMIT ?2`),
     inOrder: sql("SELECT id, place >> 32 AS room FROM batches WHERE id > ? ORDER BY id"),
-    pruneUpTo: sql(`DELETE FROM batches WHERE ${within("0", "? + 1")}`),
+    pruneUpTo: sql(`DELETE ${within("0", "?2 + 1")}`),
     pruneByCount: sql(
-      `DELETE FROM batches WHERE id IN (SELECT id FROM batches
-       WHERE ${ALL} AND (place & 0xffffffff) + count <= ? ORDER BY place LIMIT ?)`,
+      `DELETE FROM batches WHERE id IN (
+         SELECT id ${ALL} AND (place & 0xffffffff) + count <= ?2 ORDER BY place LIMIT ?3)`,
     ),
-    // From the oldest on, and none behind one that is kept: where the clock was put back, `at` falls.
+    // `at` falls where the clock was put back. `max(at)` keeps every row behind one that is kept.
     pruneByAge: sql(
       `DELETE FROM batches WHERE id IN (SELECT id FROM (
-         SELECT id, max(at) OVER (ORDER BY place) AS newest FROM (SELECT id, place, at FROM batches
-         WHERE ${ALL} ORDER BY place LIMIT ?)) WHERE newest < ?)`,
+         SELECT id, max(at) OVER (ORDER BY place) AS newest
+         FROM (SELECT id, place, at ${ALL} ORDER BY place LIMIT ?2)) WHERE newest < ?3)`,
     ),
     pageCount: sql("PRAGMA page_count"),
     freePages: sql("PRAGMA freelist_count"),
@@ -79,20 +77,12 @@ export function prepare(database: DatabaseSync) {
 /** SQLITE_FULL (https://sqlite.org/rescode.html#full). */
 const DISK_FULL = 13;
 
-/** Whether SQLite threw this because the disk is full. */
+/** Whether SQLite has thrown this because the disk is full. */
 export function isDiskFull(thrown: unknown): boolean {
   return thrown instanceof Error && "errcode" in thrown && thrown.errcode === DISK_FULL;
 }
 
-/** Does something in one transaction: all of it is durable when this returns, or nothing was done. */
-export function transact(database: DatabaseSync, sql: Statements, work: () => void): void {
-  sql.begin.run();
-  try {
-    work();
-    sql.commit.run();
-  } catch (thrown) {
-    // A full disk has rolled back by itself; a second ROLLBACK would hide why.
-    if (database.isTransaction) database.exec("ROLLBACK");
-    throw thrown;
-  }
+/** Reads the value of a PRAGMA. */
+export function pragma(database: DatabaseSync, name: string): SQLOutputValue | undefined {
+  return Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
 }

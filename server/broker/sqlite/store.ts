@@ -1,64 +1,66 @@
 /**
- * The log as rows of a SQLite file: appending and reading. It knows rooms and rows; numbering, `ref`s
- * and everything live are not its business.
+ * The store keeps the log as rows of a SQLite file: it appends, reads and prunes them. It knows nothing
+ * of numbering, `ref`s or members.
  *
  * @module
  */
 import type { LogState, Range } from "../broker.ts";
 import type { Page } from "../page.ts";
-import { openDatabase, type Stored } from "./database_file.ts";
-import { type Log, Logs } from "./known_logs.ts";
-import { readPage } from "./read_page.ts";
+import { DatabaseBound } from "./database_bound.ts";
+import { type OpenDatabase, openDatabase } from "./database_file.ts";
+import { type Log, LogCache } from "./log_cache.ts";
 import { Pruning, type Retention } from "./pruning.ts";
-import { isDiskFull, prepare, type Statements, transact } from "./statements.ts";
+import { type NewRow, readPage } from "./rows.ts";
+import { isDiskFull, prepare, type Statements } from "./statements.ts";
 
-/** How to open a store. */
 export interface StoreOptions extends Retention {
   /** Path of the file, or `:memory:`. */
   readonly path: string;
+  /**
+   * Megabytes of the file that may be in use; 0 for no bound.
+   *
+   * @default {0}
+   */
+  readonly maxDatabaseMb?: number;
 }
 
-/** A page of a room's log, to be stored as a row. */
-export interface Row {
-  readonly room: string;
-  readonly page: Page;
-  /** The hashes of the events' `ref`s, 8 bytes for each event; `undefined` if none has any. */
-  readonly refs: Uint8Array | undefined;
-}
-
-/** The hashes of a row's `ref`s, or its text if it was stored before there were hashes. */
+/** The hashes of a row's `ref`s; `undefined` if the row was stored before there were hashes. */
 export interface StoredRefs {
   readonly first: number;
   readonly last: number;
-  readonly refs: Uint8Array | undefined;
+  readonly hashes: Uint8Array | undefined;
 }
 
-/** Rows whose `ref`s are read in one step: about a millisecond. */
+/** Rows whose `ref`s are read in one step. It takes about a millisecond. */
 const REF_ROWS = 256;
-/** For a row without `ref`s: NULL is what rows have from before there were hashes. */
+/** Stored in a row without `ref`s. NULL marks rows from before there were hashes. */
 const NO_REFS = new Uint8Array(1);
 
 export class SqliteStore {
   readonly secret: Uint8Array;
-  readonly #stored: Stored;
+  readonly #database: OpenDatabase;
   readonly #sql: Statements;
-  readonly #logs: Logs;
-  /** What removes messages, and makes room for new ones. */
-  readonly pruning: Pruning;
-  /** The highest id that a batch ever had: none is used again. */
-  #lastId: number;
+  readonly #logs: LogCache;
+  readonly #pruning: Pruning;
+  readonly #bound: DatabaseBound;
+  /** The highest id that a row ever had. No id is used twice. */
+  #lastRowId: number;
 
   /**
-   * @param open the rooms that have members: they stay known, and lose messages last.
+   * @param open the rooms that have members. They lose messages last.
    * @throws {BrokerError} if the file cannot be used.
    */
   constructor(options: StoreOptions, open: ReadonlySet<string>) {
-    this.#stored = openDatabase(options.path);
-    this.#sql = prepare(this.#stored.database);
-    this.#logs = new Logs(this.#sql, open);
-    this.pruning = new Pruning(options, this.#stored, this.#sql, this.#logs, open);
-    this.#lastId = this.#stored.batches;
-    this.secret = this.#stored.secret;
+    const database = openDatabase(options.path);
+    const sql = prepare(database.database);
+    this.#database = database;
+    this.#sql = sql;
+    this.#logs = new LogCache(sql, open);
+    this.#pruning = new Pruning(options, database, sql, this.#logs, open);
+    const maxBytes = (options.maxDatabaseMb ?? 0) * 1_048_576;
+    this.#bound = new DatabaseBound(database, sql, this.#pruning, maxBytes);
+    this.#lastRowId = database.lastRowId;
+    this.secret = database.secret;
   }
 
   /** When the newest message was stored, if there is one. */
@@ -67,66 +69,65 @@ export class SqliteStore {
     return row && Number(row.at);
   }
 
-  /** Where a room's log stands; its head is 0 if nothing was said in it yet, or all is forgotten. */
+  /** A room's log. Do not keep it longer than the present turn: it may be dropped from the cache. */
+  log(room: string): Log {
+    return this.#logs.get(room);
+  }
+
   state(room: string): LogState {
-    const { head, era } = this.#logs.of(room);
-    const { epoch, mark } = this.#stored;
+    const { head, era } = this.#logs.get(room);
+    const { epoch, mark } = this.#database;
     return { epoch: era === 0 ? epoch : `${epoch} ${era}`, head, mark };
   }
 
-  /** The newest `seq` of a room. */
-  head(room: string): number {
-    return this.#logs.of(room).head;
-  }
-
   /**
-   * Whether what is stored up to `seq` was stored by the start of that mark, or before it: what a
-   * later start stored in the same place is something else, if a backup was put back in between.
+   * Tells whether what is stored up to `seq` was stored before the start after that mark. What a later
+   * start stored there is something else, if a backup was restored in between.
    */
-  vouches(room: string, mark: string, seq: number): boolean {
-    if (mark === this.#stored.mark) return true;
+  canResume(room: string, mark: string, seq: number): boolean {
+    if (mark === this.#database.mark) return true;
     const start = this.#sql.startOf.get(mark);
     if (start === undefined) return false;
     if (seq === 0) return true;
-    const upTo = Number(this.#sql.startAfter.get(start.id ?? null)?.batches);
-    const { id, floor } = this.#logs.of(room);
-    // Where the message itself was pruned, the next one vouches for it: it was stored later.
-    const row = this.#sql.rowAt.get(id, id, Math.max(seq, floor));
+    const lastRowId = Number(this.#sql.startAfter.get(Number(start.id))?.batches);
+    const { id, floor } = this.#logs.get(room);
+    // If the message itself was pruned, the oldest one decides: it was stored later.
+    const row = this.#sql.rowAt.get(id, Math.max(seq, floor));
     return row !== undefined && Number(row.first) + Number(row.count) > seq &&
-      Number(row.id) <= upTo;
+      Number(row.id) <= lastRowId;
   }
 
   /**
-   * Appends pages in one transaction, durable when this returns.
+   * Appends rows in one transaction, durable when this returns. If it throws, nothing has changed.
    *
    * @param at milliseconds since 1970.
    */
-  append(rows: readonly Row[], at: number): void {
-    this.#stored.mustStillBeThere();
+  append(rows: readonly NewRow[], at: number): void {
+    this.#database.files?.assertNotReplaced();
     try {
       this.#append(rows, at);
     } catch (thrown) {
-      if (!isDiskFull(thrown) || !this.#stored.foldLog()) throw thrown;
+      if (!isDiskFull(thrown) || !this.#database.files?.emptyLog()) throw thrown;
       this.#append(rows, at);
     }
   }
 
-  #append(rows: readonly Row[], at: number): void {
+  #append(rows: readonly NewRow[], at: number): void {
     const before = new Map<Log, Log>();
     try {
-      transact(this.#stored.database, this.#sql, () => {
-        for (const { room, page, refs } of rows) {
-          const log = this.#logs.of(room);
+      this.#sql.transact(() => {
+        for (const { log, page, refs } of rows) {
           if (!before.has(log)) before.set(log, { ...log });
-          if (log.id === 0) log.id = Number(this.#sql.addRoom.run(room, log.era).lastInsertRowid);
-          const count = page.last - page.first + 1;
-          const { array } = page.batch;
-          const id = ++this.#lastId;
-          this.#sql.addRow.run(id, log.id, page.first, count, at, refs ?? NO_REFS, array);
-          log.head = page.last;
+          if (log.id === 0) {
+            log.id = Number(this.#sql.addRoom.run(log.room, log.era).lastInsertRowid);
+          }
+          const { first, last, batch: { array } } = page;
+          const id = ++this.#lastRowId;
+          this.#sql.addRow.run(log.id, first, id, last - first + 1, at, refs ?? NO_REFS, array);
+          log.head = last;
           log.size += array.length;
         }
-        for (const log of before.keys()) this.pruning.byCount(log);
+        for (const log of before.keys()) this.#pruning.byCount(log);
       });
     } catch (thrown) {
       for (const [log, old] of before) Object.assign(log, old);
@@ -134,30 +135,51 @@ export class SqliteStore {
     }
   }
 
-  /** A stretch of a room's log; `undefined` where there is nothing. */
+  /** Reads a part of a room's log; `undefined` where there is nothing. */
   read(room: string, range: Range): Page | undefined {
-    return readPage(this.#sql, this.#logs.of(room), range);
+    return readPage(this.#sql, this.#logs.get(room), range);
   }
 
-  /** The `ref`s of the next rows from that `seq` on; none at the end of the log. */
+  /** Reads the `ref`s of some rows from a `seq` on; none at the end of the log. */
   refs(room: string, from: number): readonly StoredRefs[] {
-    const { id, head } = this.#logs.of(room);
+    const { id, head } = this.#logs.get(room);
     if (from > head) return [];
-    const start = Number(this.#sql.rowAt.get(id, id, from)?.first ?? from);
-    return this.#sql.refs.all(id, start, id, REF_ROWS).map(({ first, count, refs }) => ({
+    const start = Number(this.#sql.rowAt.get(id, from)?.first ?? from);
+    return this.#sql.refs.all(id, start, REF_ROWS).map(({ first, count, refs }) => ({
       first: Number(first),
       last: Number(first) + Number(count) - 1,
-      refs: refs instanceof Uint8Array ? refs : undefined,
+      hashes: refs instanceof Uint8Array ? refs : undefined,
     }));
   }
 
-  /** @throws {BrokerError} if what is written would be lost, or nothing can be written. */
+  /**
+   * Prunes other messages, if needed, so that this many characters can be stored.
+   *
+   * @throws {FullError} if there is no room for them.
+   */
+  makeRoom(chars: number): void {
+    this.#bound.makeRoom(chars);
+  }
+
+  /** Removes some old messages and empty rooms, and gives freed space back. */
+  prune(now: number): void {
+    this.#database.files?.assertNotReplaced();
+    this.#pruning.byAge(now);
+    this.#bound.shrink();
+  }
+
+  /** Lets a room lose messages sooner: it has no members any more. */
+  roomClosed(room: string): void {
+    this.#bound.roomClosed(this.#logs.get(room));
+  }
+
+  /** @throws {BrokerError} if writes would be lost, or nothing can be written. */
   check(): void {
-    this.#stored.mustStillBeThere();
-    transact(this.#stored.database, this.#sql, () => {});
+    this.#database.files?.assertNotReplaced();
+    this.#sql.transact(() => {});
   }
 
   close(): void {
-    this.#stored.close();
+    this.#database.close();
   }
 }

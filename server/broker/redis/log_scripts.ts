@@ -1,25 +1,25 @@
 /**
- * What Redis is told to do in one piece: the scripts on a room's log. A
- * script is the only thing that looks at a log and changes it, so no two nodes can give out the same
- * `seq`. A room is
+ * The scripts that Redis runs on a room's log. Redis runs one script at a time, so no two nodes can give
+ * out the same `seq`. A room has
  *
- * - `log`, a hash: the epoch, the head, when it last grew, how many of the two below there are, and
- *   the life of Redis that it was last seen in. A server that was started anew, perhaps with a backup
- *   put back, or a replica that took over, is another life, in which the newest writes of the one
- *   before may be missing. If no node is left that knows what there was, the epoch gets another mark
- *   (`epoch.mark`), and `marks` keeps where each earlier one ended. And for each node the last batch
- *   that it brought, by which a repeated one is recognised;
- * - `entries`, a stream: an entry for each batch, its id the last `seq` in it, its text its events but
- *   for what only Redis knows, their `seq` and `at`: every node puts these in, since Redis is one;
- * - `young` and `old`, two hashes: which `seq` a person's `ref` was given.
+ * - `log`, a hash: the epoch, the head, when it last grew (`at`), how many of the two `ref` hashes there
+ *   are (`refs`), the run of Redis in which it was last used (`life`), where each earlier mark ended
+ *   (`marks`), and for each node the last batch that it appended, so that a repeated one is recognised;
+ * - `entries`, a stream: one entry for each batch. Its id is the last `seq`, its text the events without
+ *   `seq` and `at`: only Redis knows these, and each node fills them in;
+ * - `young` and `old`, two hashes: the `seq` of each user's `ref`.
  *
- * Redis may evict any of them by itself. Without `log` or `entries` the log is gone; without the refs
- * it is kept, and is another, since in the one that it was no message may be stored twice.
+ * A run ends when the server restarts, perhaps with a restored backup, or when a replica takes over. The
+ * newest writes may then be missing. If no node is left that knows the log, the epoch gets another mark
+ * (`epoch.mark`).
  *
- * What is too old is deleted by the earlier of two clocks: Redis's, and the node's idea of it, which
- * does not follow a jump at once. Two things cannot be helped, because Redis expires keys by its own
- * clock: a jump ahead by more than `retainDays` and a day ends every log; and a key that was given its
- * end during the jump lives that much longer, or until the log is next written to.
+ * Redis may evict any of these keys. Without `log` or `entries` the log is lost. Without the `ref`s it
+ * is kept under another epoch, since within one epoch no message may be stored twice.
+ *
+ * What is too old is deleted by the earlier of two clocks: Redis's own, and the node's, which does not
+ * follow a jump at once. Redis expires keys by its own clock, so two things cannot be helped: a jump
+ * ahead by more than `retainDays` and a day deletes every log; and a key that was given its expiry during
+ * a jump lives that much longer, or until the log is next written to.
  *
  * @module
  */
@@ -34,19 +34,23 @@ export function script(source: string): Script {
   return { source, sha: createHash("sha1").update(source).digest("hex") };
 }
 
-/** Keys: log, batches, young, old. Arguments: as of {@linkcode Known} and the policy, in this order. */
+/**
+ * The part that the scripts share. Keys: log, entries, young, old. Arguments: the present run of Redis,
+ * an epoch for the case that another is needed, the channel, `1` while other nodes may know more, the
+ * caller's epoch, head and tip, and what is kept: messages, milliseconds, and the time by which they age.
+ */
 export const LOG = `
 local log, batches, young, old = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local life, candidate, channel, patient = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
+local run_id, candidate, channel, waits = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
 local known_epoch, known_head, known_tip = ARGV[5], tonumber(ARGV[6]), ARGV[7]
 local retain_messages, retain_ms, trusted = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local DAY = 86400000
-local BROUGHT = 600000 -- a batch is recognised for so long, at the least
-local MARKS = 32 -- ends of earlier marks that are kept
+local APPENDED = 600000 -- a repeated batch is recognised for at least so long
+local MARKS = 32 -- earlier marks that are kept
 
--- The batch that holds that seq, if it is still kept: first, last, text, at.
+-- Returns first, last, text, at of the batch that holds a seq, if it is still kept.
 local function batch_of(seq)
   local entry = redis.call('XRANGE', batches, seq, '+', 'COUNT', 1)[1]
   if not entry then return nil end
@@ -56,15 +60,15 @@ local function batch_of(seq)
   return first, last, entry[2][6], entry[2][4]
 end
 
--- Nothing that this caller has seen is missing from what is there now.
-local function vouches(epoch, head)
+-- Whether the log still has everything that the caller knows of.
+local function is_complete(epoch, head)
   if known_epoch ~= epoch or known_head > head then return false end
   if known_tip == '' then return true end
   local first, last, text, at = batch_of(known_head)
   return not first or at == known_tip
 end
 
--- The epoch under another mark: what was shown under the one before is vouched for up to this head.
+-- Gives the epoch another mark. What was shown under the earlier one is good up to this head.
 local function mark(epoch, head)
   local name, old = string.match(epoch, '^([^.]*)%.?(.*)$')
   local marks = redis.call('HGET', log, 'marks') or ''
@@ -75,55 +79,55 @@ local function mark(epoch, head)
   return name .. '.' .. candidate
 end
 
--- The log as it is, or begun anew if some of it is lost. Nothing, if somebody else has to say.
+-- Returns the log, begun anew if it was lost. Returns nothing if another node may know more.
 local function find()
   local found = redis.call('HMGET', log, 'epoch', 'head', 'life', 'at', 'refs')
   local epoch, head, at = found[1], tonumber(found[2] or 0), tonumber(found[4] or 0)
   local refs = tonumber(found[5] or 0)
-  local gone, forgot = not epoch, false
-  local there = redis.call('EXISTS', batches, young, old)
-  if epoch and there < math.min(head, 1) + refs and (retain_ms == 0 or now - at < retain_ms) then
-    gone = head > 0 and redis.call('EXISTS', batches) == 0
-    forgot = not gone
+  local is_gone, refs_gone = not epoch, false
+  local keys = redis.call('EXISTS', batches, young, old)
+  if epoch and keys < math.min(head, 1) + refs and (retain_ms == 0 or now - at < retain_ms) then
+    is_gone = head > 0 and redis.call('EXISTS', batches) == 0
+    refs_gone = not is_gone
   end
-  local lost = gone or forgot
-  local is_witness = known_epoch ~= '' and known_epoch == epoch
-  if not lost and found[3] == life and not (is_witness and not vouches(epoch, head)) then
+  local is_lost = is_gone or refs_gone
+  local is_known = known_epoch ~= '' and known_epoch == epoch
+  if not is_lost and found[3] == run_id and not (is_known and not is_complete(epoch, head)) then
     return epoch, head, at, refs
   end
-  if not lost and not is_witness and patient then return nil end
-  if lost then
+  if not is_lost and not is_known and waits then return nil end
+  if is_lost then
     redis.call('DEL', young, old)
     redis.call('HSET', log, 'refs', 0)
     refs = 0
   end
-  if gone then
+  if is_gone then
     redis.call('DEL', batches)
     head = 0
   end
-  if lost or is_witness and not vouches(epoch, head) then
+  if is_lost or is_known and not is_complete(epoch, head) then
     epoch = candidate
     redis.call('HDEL', log, 'marks')
     redis.call('PUBLISH', channel, 'e')
-  elseif not is_witness then
+  elseif not is_known then
     epoch = mark(epoch, head)
     redis.call('PUBLISH', channel, 'e')
   end
-  redis.call('HSET', log, 'epoch', epoch, 'head', string.format('%.0f', head), 'life', life)
+  redis.call('HSET', log, 'epoch', epoch, 'head', string.format('%.0f', head), 'life', run_id)
   if head == 0 then redis.call('PEXPIRE', log, DAY) end
   return epoch, head, at, refs
 end
 
--- Once a minute: what is too old goes, and what nobody writes to any more is given an end.
+-- Once a minute: deletes what is too old, and sets when the keys expire.
 local function age()
-  -- Either way: a clock that was ahead and was put back would else keep everything until then.
+  -- math.abs: a clock that was put back would else keep everything until it has caught up.
   if math.abs(now - tonumber(redis.call('HGET', log, 'aged') or 0)) < 60000 then return end
   local past = math.min(now, trusted)
   redis.call('HSET', log, 'aged', string.format('%.0f', now))
   local fields = redis.call('HGETALL', log)
   for i = 1, #fields, 2 do
-    local brought = string.sub(fields[i], 1, 3) == 'by:' and string.match(fields[i + 1], '^%S+ %S+ %S+ %S+ (%S+)')
-    if brought and tonumber(brought) < past - BROUGHT then redis.call('HDEL', log, fields[i]) end
+    local appended = string.sub(fields[i], 1, 3) == 'by:' and string.match(fields[i + 1], '^%S+ %S+ %S+ %S+ (%S+)')
+    if appended and tonumber(appended) < past - APPENDED then redis.call('HDEL', log, fields[i]) end
   end
   if retain_ms == 0 then return redis.call('PERSIST', log) end
   redis.call('PEXPIRE', log, retain_ms + 30 * DAY)
@@ -137,8 +141,8 @@ local function age()
 end
 `;
 
-/** → `ok` epoch head at; or `doubt` */
-export const LOOK = script(`${LOG}
+/** Reads where the log stands. → `ok` epoch head at; or `doubt` */
+export const POSITION = script(`${LOG}
 local epoch, head, at = find()
 if not epoch then return { 'doubt' } end
 if head == 0 then redis.call('PEXPIRE', log, DAY) else age() end
@@ -146,8 +150,8 @@ return { 'ok', epoch, head, at }
 `);
 
 /**
- * Keys: batches. Arguments: the `seq` to read upwards from, or else the `seq` to read downwards from
- * (both inclusive); limit, chars.
+ * Reads batches. Keys: entries. Arguments: the `seq` to read upwards from, or the `seq` to read downwards
+ * from (both inclusive); limit, chars.
  *
  * → for each batch, upwards: last, count, at, text
  */
@@ -156,14 +160,14 @@ local batches, up, down = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local limit, chars = tonumber(ARGV[3]), tonumber(ARGV[4])
 local found = {}
 
--- Takes entries in the order they come, until it is enough; answers where to go on, if anywhere.
+-- Takes entries in their order until there are enough. Returns where to go on, if there is more to read.
 local function take(entries)
   local last, count
   for _, entry in ipairs(entries) do
     if limit <= 0 or chars <= 0 then return nil end
     last, count = tonumber(string.match(entry[1], '%d+')), tonumber(entry[2][2])
     local asked = up and last - up + 1 or down - last + count
-    if asked <= 0 then return nil end -- what was asked for is not kept any more
+    if asked <= 0 then return nil end -- what was asked for is no longer kept
     found[#found + 1] = { last, count, entry[2][4], entry[2][6] }
     limit = limit - math.min(count, asked)
     chars = chars - #entry[2][6]

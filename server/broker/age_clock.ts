@@ -5,12 +5,12 @@
  * @module
  */
 
-/** A step forward of more than this is doubted. */
-const JUMP_MS = 3_600_000;
-/** And believed when it has lasted for so long. */
+/** A step forward of more than this is not believed at once. */
+const MAX_JUMP_MS = 3_600_000;
+/** A jump is believed when it has lasted for this long. */
 const PROOF_MS = 3_600_000;
 
-/** What {@linkcode AgeClock} reads. */
+/** The clocks that {@linkcode AgeClock} reads. */
 export interface Clocks {
   /** The wall clock: milliseconds since 1970. */
   readonly wall: () => number;
@@ -20,29 +20,29 @@ export interface Clocks {
 
 export class AgeClock {
   readonly #clocks: Clocks;
-  /** What the time was, when last asked, as far as it is believed. */
+  /** The last result of `now()`. */
   #time: number;
-  #askedAt: number;
-  /** A jump that is not believed yet: what both clocks said when it was noticed. */
+  #readAt: number;
+  /** A jump that is not believed yet: what both clocks showed when it was noticed. */
   #jump: { readonly wall: number; readonly steady: number } | undefined;
 
-  /** @param newest when the newest message was stored, if there is one: it is not later than that. */
+  /** @param newest when the newest message was stored. The clock starts there, if there is one. */
   constructor(clocks: Clocks, newest: number | undefined) {
     this.#clocks = clocks;
     this.#time = newest ?? clocks.wall();
-    this.#askedAt = clocks.steady();
+    this.#readAt = clocks.steady();
   }
 
   /**
-   * Reads the time. It follows the wall clock, but for a jump forward of over an hour, which it follows
-   * an hour later. A clock that is put back is followed at once: then less is old.
+   * Reads the time. It follows the wall clock, but a jump forward of over an hour only an hour later.
+   * A step back is followed at once: it makes nothing older.
    */
   now(): number {
     const wall = this.#clocks.wall();
     const steady = this.#clocks.steady();
-    const expected = this.#time + steady - this.#askedAt;
-    this.#askedAt = steady;
-    if (wall <= expected + JUMP_MS || this.#isProven(wall, steady)) {
+    const expected = this.#time + steady - this.#readAt;
+    this.#readAt = steady;
+    if (wall <= expected + MAX_JUMP_MS || this.#isProven(wall, steady)) {
       this.#jump = undefined;
       return this.#time = wall;
     }
@@ -53,7 +53,7 @@ export class AgeClock {
   #isProven(wall: number, steady: number): boolean {
     const lasted = steady - (this.#jump?.steady ?? steady);
     const expected = (this.#jump?.wall ?? -Infinity) + lasted;
-    if (Math.abs(wall - expected) > JUMP_MS) {
+    if (Math.abs(wall - expected) > MAX_JUMP_MS) {
       this.#jump = { wall, steady };
       return false;
     }

@@ -1,0 +1,49 @@
+/**
+ * The member counts of all rooms, for the list of rooms. A count expires unless a node renews it.
+ *
+ * @module
+ */
+import type { RoomSummary } from "../broker.ts";
+import type { RedisLink } from "./link.ts";
+
+export class RoomCounts {
+  readonly #link: RedisLink;
+  readonly #leaseMs: number;
+
+  /** @param leaseMs how long a count is good. */
+  constructor(link: RedisLink, leaseMs: number) {
+    this.#link = link;
+    this.#leaseMs = leaseMs;
+  }
+
+  /** Returns the rooms with the most members. */
+  async list(max: number): Promise<RoomSummary[]> {
+    const { counts, countsUntil } = this.#link.names;
+    const range = ["-inf", String(this.#link.now), "LIMIT", "0", "1000"];
+    const expired = await this.#link.ask("ZRANGEBYSCORE", countsUntil, ...range);
+    if (Array.isArray(expired) && expired.length > 0) {
+      const keys = [counts, countsUntil];
+      await Promise.all(keys.map((key) => this.#link.ask("ZREM", key, ...expired)));
+    }
+    const answer = await this.#link.ask("ZREVRANGE", counts, "0", String(max - 1), "WITHSCORES");
+    const rooms: RoomSummary[] = [];
+    for (let index = 0; Array.isArray(answer) && index < answer.length; index += 2) {
+      rooms.push({ name: String(answer[index]), memberCount: Number(answer[index + 1]) });
+    }
+    return rooms;
+  }
+
+  /** Sets or renews a room's count. */
+  set(room: string, count: number): void {
+    const { counts, countsUntil } = this.#link.names;
+    const until = String(this.#link.now + this.#leaseMs);
+    const commands = count === 0
+      ? [["ZREM", counts, room], ["ZREM", countsUntil, room]]
+      : [["ZADD", counts, String(count), room], ["ZADD", countsUntil, until, room]];
+    for (const command of commands) {
+      this.#link.ask(...command).catch(() => {
+        // The next heartbeat sets it.
+      });
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Reads what a Redis server says about itself: which server it is, and whether it can be used.
+ *
+ * @module
+ */
+import { BrokerError } from "../broker.ts";
+import type { Client } from "./connection.ts";
+
+/** What a master says about itself. */
+export interface ServerInfo {
+  /** Redis's run id: it names the process. */
+  readonly serverId: string;
+  /** The run id and the replication id: a master that was a replica for a while has another one. */
+  readonly runId: string;
+  /** Its clock: milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** @throws {BrokerError} if it is a replica. The message begins with `READONLY`, as Redis's own does. */
+export async function readServerInfo(client: Client): Promise<ServerInfo> {
+  const serverId = await serverIdOf(client);
+  const replication = await readInfo(client, "replication");
+  if (/^role:slave/m.test(replication)) throw new BrokerError("READONLY: it is a replica.");
+  const [seconds, microseconds] = await client.sendCommand(["TIME"]) as unknown as string[];
+  return {
+    serverId,
+    runId: serverId + (/^master_replid:(\w+)/m.exec(replication)?.[1] ?? ""),
+    now: Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000),
+  };
+}
+
+export async function serverIdOf(client: Client): Promise<string> {
+  return /^run_id:(\w+)/m.exec(await readInfo(client, "server"))?.[1] ?? "unknown";
+}
+
+/** Refuses a cluster of several shards: rooms of other shards would be out of reach. */
+export async function assertSingleShard(client: Client): Promise<void> {
+  if (!/^redis_mode:cluster/m.test(await readInfo(client, "server"))) return;
+  const info = String(await client.sendCommand(["CLUSTER", "INFO"]));
+  const shards = Number(/^cluster_size:(\d+)/m.exec(info)?.[1] ?? 1);
+  if (shards > 1) throw new Error(`It is one of ${shards} shards, and there may be one only.`);
+}
+
+async function readInfo(client: Client, section: string): Promise<string> {
+  return String(await client.sendCommand(["INFO", section]));
+}

@@ -1,0 +1,72 @@
+/**
+ * The rows of a room's log: a batch is cut into pages to be stored as rows, and rows are read as pages.
+ *
+ * @module
+ */
+import { Batch, concat, cut, type Page } from "../page.ts";
+import type { Range } from "../broker.ts";
+import type { Log } from "./log_cache.ts";
+import type { Statements } from "./statements.ts";
+
+/** A page of a room's log, to be stored as a row. */
+export interface NewRow {
+  readonly log: Log;
+  readonly page: Page;
+  /** The hashes of the events' `ref`s, 8 bytes for each event; `undefined` if no event has one. */
+  readonly refs: Uint8Array | undefined;
+}
+
+/**
+ * About the most characters in a page. A page becomes a row and a batch: small enough to be cut when
+ * only a part is asked for, and to stay in the processor's cache while it is sent to a thousand members.
+ */
+const PAGE_CHARS = 65_536;
+
+/** Makes pages of new events: one page, unless they are long. */
+export function pagesOf(first: number, events: readonly string[]): Page[] {
+  const pages: Page[] = [];
+  let chars = 0;
+  let start = 0;
+  for (let index = 0; index < events.length; index++) {
+    chars += events[index]?.length ?? 0;
+    if (chars < PAGE_CHARS && index < events.length - 1) continue;
+    const batch = Batch.fromEvents(events.slice(start, index + 1));
+    pages.push({ first: first + start, last: first + index, batch });
+    start = index + 1;
+    chars = 0;
+  }
+  return pages;
+}
+
+/** Reads a part of a log; `undefined` where there is nothing. */
+export function readPage(
+  sql: Statements,
+  { id, head }: Log,
+  { after, before = Infinity, limit, chars = Infinity }: Range,
+): Page | undefined {
+  // Far above the head lie the rows of other rooms.
+  if (id === 0 || limit < 1 || (after ?? 0) >= head) return undefined;
+  let [from, upTo] = [after ?? 0, Math.min(before - 1, head)];
+  const rows = after === undefined
+    ? sql.before.iterate(id, upTo + 1)
+    : sql.after.iterate(id, Number(sql.rowAt.get(id, after + 1)?.first ?? after + 1));
+  const pages: Page[] = [];
+  let size = 0;
+  for (const row of rows) {
+    const page = pageOf(row);
+    if (pages.length === 0 && after === undefined) from = Math.min(upTo, page.last) - limit;
+    if (pages.length === 0 && after !== undefined) upTo = Math.max(after, page.first - 1) + limit;
+    pages.push(page);
+    size += page.batch.size;
+    const isEnough = after === undefined ? page.first <= from + 1 : page.last >= upTo;
+    if (isEnough || size >= chars) break;
+  }
+  const whole = concat(after === undefined ? pages.reverse() : pages);
+  return whole && cut(whole, from, upTo);
+}
+
+function pageOf(row: Record<string, unknown>): Page {
+  const first = Number(row.first);
+  const last = first + Number(row.count) - 1;
+  return { first, last, batch: Batch.fromArray(String(row.events)) };
+}

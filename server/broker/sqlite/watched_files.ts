@@ -1,0 +1,122 @@
+/**
+ * Notices when the database's files are removed, replaced or truncated while they are open. Writing to
+ * a deleted file succeeds, and the data is lost.
+ *
+ * @module
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { BrokerError } from "../broker.ts";
+import { pragma } from "./statements.ts";
+
+/** The database file and its write-ahead log. */
+export class WatchedFiles {
+  readonly #database: DatabaseSync;
+  readonly #file: WatchedFile;
+  readonly #log: WatchedFile;
+
+  /**
+   * @param path the file itself, not a symbolic link to it.
+   * @param name the path for error messages.
+   */
+  constructor(database: DatabaseSync, path: string, name: string) {
+    this.#database = database;
+    this.#file = new WatchedFile(path, `The database ${name}`);
+    this.#log = new WatchedFile(`${path}-wal`, `${path}-wal`);
+  }
+
+  /**
+   * Checks both files. Call it before each commit: writing to a deleted file succeeds, and the data is
+   * lost. A removed write-ahead log is made again, and its content saved.
+   *
+   * @throws {BrokerError} if a file was replaced or truncated, or the database was removed.
+   */
+  assertNotReplaced(): void {
+    if (!this.#file.exists()) throw new BrokerError(`${this.#file.name} was removed.`);
+    if (!this.#log.exists()) this.#restoreLog();
+  }
+
+  /**
+   * Copies the write-ahead log into the database and empties it. On a full disk this frees the space
+   * that the log took.
+   *
+   * @returns false if it failed: the database may have to grow for it.
+   */
+  emptyLog(): boolean {
+    try {
+      if (pragma(this.#database, "wal_checkpoint(TRUNCATE)") !== 0) return false;
+    } catch {
+      return false;
+    }
+    this.#log.maxSize = 0;
+    return true;
+  }
+
+  /** Expects SQLite to make the database file smaller. */
+  expectSize(bytes: number): void {
+    this.#file.maxSize = Math.min(this.#file.maxSize, bytes);
+  }
+
+  /** SQLite still has the removed file open: its content goes into the database before it is closed. */
+  #restoreLog(): void {
+    const { name } = this.#log;
+    const isBusy = pragma(this.#database, "wal_checkpoint(TRUNCATE)") !== 0;
+    if (isBusy) throw new BrokerError(`${name} was removed.`);
+    this.#database.exec("PRAGMA journal_mode = DELETE");
+    startWriteAheadLog(this.#database);
+    this.#log.identify();
+    if (!this.#log.exists()) throw new BrokerError(`${name} was removed and cannot be made again.`);
+  }
+}
+
+/** Makes the write-ahead log, or makes it again. */
+export function startWriteAheadLog(database: DatabaseSync): void {
+  database.exec("PRAGMA journal_mode = WAL");
+  database.exec("SELECT 1 FROM log"); // the first access makes the file
+}
+
+/** A file that must stay the same file, and never gets smaller by itself. */
+class WatchedFile {
+  readonly name: string;
+  readonly #path: string;
+  #identity: Deno.FileInfo | undefined;
+  /** The largest size that was seen. */
+  maxSize = 0;
+
+  constructor(path: string, name: string) {
+    this.#path = path;
+    this.name = name;
+    this.identify();
+  }
+
+  /** Takes the file that is there now for the right one. */
+  identify(): void {
+    this.#identity = statOf(this.#path);
+    this.maxSize = this.#identity?.size ?? 0;
+  }
+
+  /** @throws {BrokerError} if it was replaced or truncated. */
+  exists(): boolean {
+    const info = statOf(this.#path);
+    if (info === undefined) return false;
+    if (info.ino !== this.#identity?.ino || info.dev !== this.#identity.dev) {
+      throw new BrokerError(`${this.name} was replaced.`);
+    }
+    if (info.size < this.maxSize) throw new BrokerError(`${this.name} was truncated.`);
+    this.maxSize = info.size;
+    return true;
+  }
+}
+
+/** Identifies a file by its place in the file system, whatever path leads there. */
+export function identityOf(path: string): string | undefined {
+  const info = statOf(path);
+  return info && `${info.dev} ${info.ino}`;
+}
+
+function statOf(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.statSync(path);
+  } catch {
+    return undefined;
+  }
+}
