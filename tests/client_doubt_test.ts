@@ -5,7 +5,7 @@
  * @module
  */
 import type { Event as WireEvent } from "../server/protocol/messages.ts";
-import { Client, connect, type KeyValue } from "../static/client/client.ts";
+import { Client, connect, type KeyValue } from "../static/client/mod.ts";
 import { withFallback } from "../static/client/fallback.ts";
 import { assert, assertEquals, assertGreater, assertNotEquals } from "./support/assert.ts";
 import { member, patiently, serve } from "./support/harness.ts";
@@ -14,7 +14,7 @@ import { GatewayProxy } from "./support/gateway_proxy.ts";
 import { chat, joined, me, room, scripted, welcome } from "./support/scripted_client.ts";
 
 const QUICK = { backoffMs: { min: 5, max: 50 } };
-const HURRIED = { patienceMs: 300, againMs: 60_000 };
+const HURRIED = { webSocketTimeoutMs: 300, webSocketRetryMs: 60_000 };
 
 function memory(kept: Record<string, string> = {}): KeyValue & { kept: Record<string, string> } {
   return {

@@ -13,11 +13,11 @@ import {
   type ClientOptions,
   type ClientState,
   connect,
-  FINAL_CLOSE_CODES,
   type KeyValue,
   RETRIABLE_ERRORS,
   webSocket,
-} from "../static/client/client.ts";
+} from "../static/client/mod.ts";
+import { FINAL_CLOSE_CODES } from "../static/client/errors.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { patiently, serve, until } from "./support/harness.ts";
 import { faultProxy, seeded } from "./support/proxy.ts";
@@ -94,7 +94,7 @@ function assertInOrder(messages: readonly Message[]): void {
 
 Deno.test("the client library is under 7 KB, minified and gzipped", async () => {
   const { outputFiles: [bundle] } = await build({
-    entryPoints: [new URL("../static/client/client.ts", import.meta.url).pathname],
+    entryPoints: [new URL("../static/client/mod.ts", import.meta.url).pathname],
     bundle: true,
     minify: true,
     format: "esm",

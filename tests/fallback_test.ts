@@ -5,14 +5,14 @@
  * @module
  */
 import type { Message } from "../server/protocol/messages.ts";
-import { Client, ClientError } from "../static/client/client.ts";
+import { Client, ClientError } from "../static/client/mod.ts";
 import { withFallback } from "../static/client/fallback.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { BlockingProxy } from "./support/blocking_proxy.ts";
 import { browserTest } from "./support/browser.ts";
 import { member, patiently, serve, until } from "./support/harness.ts";
 
-const HURRIED = { patienceMs: 300, againMs: 200 };
+const HURRIED = { webSocketTimeoutMs: 300, webSocketRetryMs: 200 };
 
 /** A client that notes what it is told. */
 function talker(url: string): Client & { readonly seen: Message[] } {

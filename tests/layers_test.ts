@@ -144,7 +144,7 @@ Deno.test("static/client/ does not touch the DOM, and imports nothing that does"
       if (!other.startsWith("server/")) await visit(other);
     }
   };
-  await visit("static/client/client.ts");
+  await visit("static/client/mod.ts");
 });
 
 Deno.test("no file of server/ or main.ts uses any, or is without its opening comment", async () => {

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Locator, Page } from "npm:playwright-core@1.65.1";
-import { connect } from "../static/client/client.ts";
+import { connect } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest } from "./support/browser.ts";
 import { serve, until } from "./support/harness.ts";

@@ -9,7 +9,7 @@
 
 import { announce } from "./announcer.ts";
 import { showConnection } from "./banner.ts";
-import { ClientError, connect, newRef, RETRIABLE_ERRORS } from "../client/client.ts";
+import { ClientError, connect, newRef, RETRIABLE_ERRORS } from "../client/mod.ts";
 import { Composer } from "./composer.ts";
 import { byId } from "./dom.ts";
 import { MessageList } from "./message_list.ts";

@@ -2,7 +2,7 @@
 
 /// <reference lib="dom" />
 
-import type { Client, ClientState } from "../client/client.ts";
+import type { Client, ClientState } from "../client/mod.ts";
 import { byId, h } from "./dom.ts";
 import { strings } from "./strings.ts";
 
