@@ -339,6 +339,17 @@ Deno.test("a name that the server refuses makes a guest, not a loop", async () =
   assert(ada.client.user?.name.startsWith("Guest"));
 });
 
+Deno.test("send() keeps the order of the messages after one that is too large", async () => {
+  const limits = { ...welcome.limits, frameBytes: 200 };
+  using ada = scripted({ ...welcome, limits });
+  ada.received(joined(0));
+  const refused = assertRejects(() => ada.client.send(room, "x".repeat(300)), ClientError);
+  for (const payload of ["a", "b", "c"]) ada.client.send(room, payload).catch(() => {});
+  assertEquals((await refused).code, "too_large");
+  const sent = ada.sent.flatMap((command) => Reflect.get(Object(command), "payload") ?? []);
+  assertEquals(sent, ["a", "b"], "what fits into one frame");
+});
+
 Deno.test("send() refuses what cannot be stored, and says why", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);

@@ -14,7 +14,7 @@ import type {
   User,
 } from "../../server/protocol/messages.ts";
 import { Connection } from "./connection.ts";
-import { ClientError, CLOSE, closedError } from "./errors.ts";
+import { ClientError, CLOSE_DONE, closedError } from "./errors.ts";
 import { type ClientEvents, type ClientState, ClientTarget } from "./events.ts";
 import { readPage } from "./http.ts";
 import { Identity } from "./identity.ts";
@@ -157,7 +157,7 @@ export class Client extends ClientTarget {
     if (!this.#rooms.get(room)?.joined) return false;
     const retryAfterMs = this.#sender.sendNow(command);
     if (retryAfterMs > 0 && retryAfterMs < Infinity) {
-      const payload = `Cannot send the event "${name}": the server allows no more at the moment.`;
+      const payload = `Cannot send the event "${name}": too many commands.`;
       this.#dispatch("error", { type: "error", code: "rate_limited", payload, retryAfterMs });
     }
     return retryAfterMs === 0;
@@ -197,7 +197,7 @@ export class Client extends ClientTarget {
    * forgotten. When the server closes for good, they stay in storage for the next client instead.
    */
   close(): void {
-    if (this.state.status !== "closed") this.#connection.end(CLOSE.done, "", true);
+    if (this.state.status !== "closed") this.#connection.end(CLOSE_DONE, "", true);
   }
 
   #ended(reason: string, forget: boolean): void {

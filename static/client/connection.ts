@@ -12,7 +12,7 @@ import type {
   WelcomeEvent,
 } from "../../server/protocol/messages.ts";
 import { now } from "./clock.ts";
-import { CLOSE, FINAL_CLOSE_CODES } from "./errors.ts";
+import { CLOSE_LOST, FINAL_CLOSE_CODES } from "./errors.ts";
 import type { ClientState } from "./events.ts";
 import { automatic } from "./fallback.ts";
 import { HELLO_REF, type Identity } from "./identity.ts";
@@ -85,7 +85,7 @@ export class Connection {
     // After a change of network or a sleep, the connection may be dead without a close event.
     addEventListener("online", () => this.check(), { signal });
     addEventListener("visibilitychange", () => this.check(), { signal });
-    addEventListener("offline", () => this.lost(CLOSE.lost, ""), { signal });
+    addEventListener("offline", () => this.lost(CLOSE_LOST, ""), { signal });
   }
 
   get state(): ClientState {
@@ -108,7 +108,7 @@ export class Connection {
       },
       closed: (code, reason) => this.lost(code, reason),
     });
-    this.#timer = setTimeout(() => this.lost(CLOSE.lost, "no welcome"), WELCOME_TIMEOUT_MS);
+    this.#timer = setTimeout(() => this.lost(CLOSE_LOST, "no welcome"), WELCOME_TIMEOUT_MS);
   }
 
   /** Sends commands, if the connection is open. */
@@ -186,7 +186,7 @@ export class Connection {
   /** Says hello again without what was refused. Any other refusal ends the connection until later. */
   #helloRefused(event: ErrorEvent): void {
     if (this.#hello && this.#identity.refused(event, this.#hello)) this.#sendHello();
-    else this.lost(CLOSE.lost, event.payload, event.retryAfterMs);
+    else this.lost(CLOSE_LOST, event.payload, event.retryAfterMs);
   }
 
   #welcomed(event: WelcomeEvent): void {
@@ -223,7 +223,7 @@ export class Connection {
       this.#probedAt + probeMs,
     );
     const time = now();
-    if (lostAt <= time) return this.lost(CLOSE.lost, "silence");
+    if (lostAt <= time) return this.lost(CLOSE_LOST, "silence");
     if (doubtAt <= time) {
       this.#isInDoubt = true;
       this.#handlers.doubt(true);

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { CLOSE } from "./errors.ts";
+import { CLOSE_GOING_AWAY } from "./errors.ts";
 import { overHttp } from "./http_transport.ts";
 import {
   type OpenTransport,
@@ -77,7 +77,7 @@ export function withFallback(
     timer = setTimeout(tryWebSocket, webSocketRetryMs);
     probe = webSocket(url, {
       opened: () => probe?.send([{ type: "hello" }]),
-      received: () => handlers.closed(CLOSE.goingAway, "WebSocket works"),
+      received: () => handlers.closed(CLOSE_GOING_AWAY, "WebSocket works"),
       closed() {},
     });
   }

@@ -35,7 +35,7 @@ export function roomPath(room: string, what: "messages" | "typing"): string {
  */
 export async function refusalOf(response: Response, ref?: string): Promise<ErrorEvent> {
   const { code, detail, field, retryAfterMs } = await response.json();
-  if (typeof code !== "string") throw new Error("The response is not from a Parley server.");
+  if (typeof code !== "string") throw new Error("not a Parley server");
   return {
     type: "error",
     code: code as ErrorEvent["code"], // a newer server may have more codes: they are passed on

@@ -11,7 +11,7 @@ import type {
   HelloCommand,
   RenameCommand,
 } from "../../server/protocol/messages.ts";
-import { CLOSE } from "./errors.ts";
+import { CLOSE_LOST } from "./errors.ts";
 import { refusalOf, request, roomPath } from "./http.ts";
 import { type HttpSession, RoomStreams } from "./room_streams.ts";
 import type { Transport, TransportHandlers } from "./transport.ts";
@@ -56,7 +56,7 @@ export function overHttp(
       if (response.status === 401 && path !== HELLO_PATH) throw new Error(refusal.payload);
       receive(refusal);
     } catch {
-      session.closed(CLOSE.lost, "no answer");
+      session.closed(CLOSE_LOST, "no answer");
     }
     return undefined;
   }

@@ -80,8 +80,7 @@ export class Membership {
    * @param isOwn whether it acknowledges a message of this client.
    * @returns whether it is the next one, which the application gets.
    */
-  moveTo(seq: number | undefined, isOwn: boolean): boolean {
-    if (seq === undefined) return true;
+  moveTo(seq: number, isOwn: boolean): boolean {
     if (seq <= this.#seq) return false;
     // A repeated message is acknowledged at once, although older ones have yet to come. It comes
     // again in its order, and the cursor must not pass over those before it.

@@ -29,10 +29,11 @@ export function newRef(): string {
 }
 
 /** The unacknowledged messages of one client. */
-export class Outbox implements Iterable<Outgoing> {
+export class Outbox {
+  /** The messages, oldest first. */
+  waiting: Outgoing[];
   readonly #storage: KeyValue;
   readonly #maxUnsent: number;
-  #waiting: Outgoing[];
   #willSave = false;
 
   /** @param maxUnsent how many messages it holds; {@linkcode add} refuses more. */
@@ -40,25 +41,21 @@ export class Outbox implements Iterable<Outgoing> {
     this.#storage = storage;
     this.#maxUnsent = maxUnsent;
     const { unsent } = load<{ unsent: readonly Unsent[] }>(storage, KEY);
-    this.#waiting = (unsent ?? []).map(outgoing);
+    this.waiting = (unsent ?? []).map(outgoing);
     // Nobody holds a promise from before the reload, so its failure is not an unhandled rejection.
-    for (const { promise } of this.#waiting) promise.catch(() => {});
-  }
-
-  [Symbol.iterator](): Iterator<Outgoing> {
-    return this.#waiting.values();
+    for (const { promise } of this.waiting) promise.catch(() => {});
   }
 
   get commands(): readonly Unsent[] {
-    return this.#waiting.map(({ command }) => command);
+    return this.waiting.map(({ command }) => command);
   }
 
   get inFlight(): boolean {
-    return this.#waiting.some(({ inFlight }) => inFlight);
+    return this.waiting.some(({ inFlight }) => inFlight);
   }
 
   find(ref: string | undefined, room?: string): Outgoing | undefined {
-    return this.#waiting.find(({ command }) =>
+    return this.waiting.find(({ command }) =>
       command.ref === ref && (room === undefined || command.room === room)
     );
   }
@@ -67,24 +64,24 @@ export class Outbox implements Iterable<Outgoing> {
   add(command: Unsent): Promise<Message> {
     const known = this.find(command.ref, command.room);
     if (known) return known.promise;
-    if (this.#waiting.length >= this.#maxUnsent) {
+    if (this.waiting.length >= this.#maxUnsent) {
       return Promise.reject(new ClientError("full", "Too many messages are waiting to be sent."));
     }
     const added = outgoing(command);
-    this.#waiting.push(added);
+    this.waiting.push(added);
     this.#save();
     return added.promise;
   }
 
   /** Removes a message that was acknowledged. */
   remove(answered: Outgoing): void {
-    this.#waiting.splice(this.#waiting.indexOf(answered), 1);
+    this.waiting.splice(this.waiting.indexOf(answered), 1);
     this.#save();
   }
 
   /** Rejects and removes the messages for which `matches` is true. */
   fail(error: ClientError, matches: (command: Unsent) => boolean): void {
-    for (const failed of this.#waiting.filter(({ command }) => matches(command))) {
+    for (const failed of this.waiting.filter(({ command }) => matches(command))) {
       this.remove(failed);
       failed.reject(error);
     }
@@ -92,13 +89,13 @@ export class Outbox implements Iterable<Outgoing> {
 
   /** The connection is lost, so no message is in flight any more. */
   disconnected(): void {
-    for (const waiting of this.#waiting) waiting.inFlight = false;
+    for (const waiting of this.waiting) waiting.inFlight = false;
   }
 
   /** Rejects all messages. @param forget also in storage; otherwise the next client sends them. */
   abandon(error: ClientError, forget: boolean): void {
-    for (const { reject } of this.#waiting) reject(error);
-    this.#waiting = [];
+    for (const { reject } of this.waiting) reject(error);
+    this.waiting = [];
     if (forget) save(this.#storage, KEY, {});
   }
 
@@ -106,9 +103,9 @@ export class Outbox implements Iterable<Outgoing> {
   #save(): void {
     if (this.#willSave) return;
     this.#willSave = true;
-    const waiting = this.#waiting;
+    const waiting = this.waiting;
     queueMicrotask(() => {
-      if (waiting !== this.#waiting) return; // abandoned in the same turn
+      if (waiting !== this.waiting) return; // abandoned in the same turn
       this.#willSave = false;
       save(this.#storage, KEY, { unsent: this.commands });
     });

@@ -129,5 +129,5 @@ export class Receiver {
 
 /** Whether an event is in a room's log: only those have both `seq` and `at`. */
 function isMessage(event: WireEvent | Message): event is Message {
-  return "seq" in event && "at" in event && event.seq !== undefined && event.at !== undefined;
+  return "seq" in event && "at" in event;
 }

@@ -126,7 +126,8 @@ export class Sender {
       identity.rename = rename;
     }
     if (outbox.inFlight) return;
-    for (const outgoing of outbox) {
+    // A message that is too large is removed while this loop runs, so it goes over a copy.
+    for (const outgoing of [...outbox.waiting]) {
       const membership = rooms.get(outgoing.command.room);
       if (!membership?.joined) continue;
       // The messages that were missed may include this very one, sent before the connection was lost.

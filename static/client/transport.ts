@@ -27,7 +27,10 @@ export interface TransportHandlers {
 export type OpenTransport = (url: string, handlers: TransportHandlers) => Transport;
 
 /** Opens a WebSocket that speaks `parley.v1.batched`. */
-export const webSocket: OpenTransport = (url, { opened, received, closed }) => {
+export function webSocket(
+  url: string,
+  { opened, received, closed }: TransportHandlers,
+): Transport {
   const socket = new WebSocket(url, "parley.v1.batched");
   socket.onopen = opened;
   socket.onmessage = ({ data }) => received([JSON.parse(data)].flat());
@@ -40,4 +43,4 @@ export const webSocket: OpenTransport = (url, { opened, received, closed }) => {
       socket.close(1000);
     },
   };
-};
+}
