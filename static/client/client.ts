@@ -5,14 +5,7 @@
  *
  * @module
  */
-import type {
-  AnnouncedLimits,
-  Cursor,
-  JoinedEvent,
-  Json,
-  Message,
-  User,
-} from "../../server/protocol/messages.ts";
+import type * as wire from "../../server/protocol/messages.ts";
 import { Connection } from "./connection.ts";
 import { ClientError, CLOSE_DONE, closedError } from "./errors.ts";
 import { type ClientEvents, type ClientState, ClientTarget } from "./events.ts";
@@ -22,16 +15,13 @@ import { Membership } from "./membership.ts";
 import type { ClientOptions } from "./options.ts";
 import { newRef, Outbox, type Unsent } from "./outbox.ts";
 import { Receiver } from "./receiver.ts";
-import { Sender } from "./sender.ts";
+import { type ClientParts, Sender } from "./sender.ts";
 import { browserStorage } from "./storage.ts";
 
 /** A connection to a server, with all that survives a reconnect. {@linkcode connect} makes one. */
 export class Client extends ClientTarget {
   readonly #url: URL;
-  readonly #identity: Identity;
-  readonly #outbox: Outbox;
-  readonly #rooms = new Map<string, Membership>();
-  readonly #connection: Connection;
+  readonly #parts: ClientParts;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
 
@@ -40,15 +30,10 @@ export class Client extends ClientTarget {
     super();
     this.#url = new URL(url);
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
-    this.#identity = new Identity(
-      options.identity ?? browserStorage("localStorage"),
-      options.name,
-    );
-    this.#outbox = new Outbox(
-      options.outbox ?? browserStorage("sessionStorage"),
-      options.maxUnsent ?? 256,
-    );
-    this.#connection = new Connection(this.#url.href, options, this.#identity, {
+    const identity = new Identity(options.identity ?? browserStorage("localStorage"), options.name);
+    const outboxStorage = options.outbox ?? browserStorage("sessionStorage");
+    const outbox = new Outbox(outboxStorage, options.maxUnsent ?? 256);
+    const connection = new Connection(this.#url.href, options, identity, {
       state: (state) => this.#dispatch("state", state),
       doubt: (isInDoubt) => this.#dispatch("doubt", isInDoubt),
       welcomed: (event) => {
@@ -59,35 +44,30 @@ export class Client extends ClientTarget {
       disconnected: () => this.#sender.disconnected(),
       ended: (reason, forget) => this.#ended(reason, forget),
     });
-    const parts = {
-      connection: this.#connection,
-      identity: this.#identity,
-      outbox: this.#outbox,
-      rooms: this.#rooms,
-    };
+    const parts = this.#parts = { connection, identity, outbox, rooms: new Map() };
     this.#sender = new Sender(parts);
     this.#receiver = new Receiver(parts, this.#sender, (...event) => this.#dispatch(...event));
-    this.#connection.open();
+    connection.open();
   }
 
   /** The state of the connection. Its changes are dispatched as `state`. */
   get state(): ClientState {
-    return this.#connection.state;
+    return this.#parts.connection.state;
   }
 
   /** The client's user; undefined before the first `welcome`. */
-  get user(): User | undefined {
-    return this.#identity.user;
+  get user(): wire.User | undefined {
+    return this.#parts.identity.user;
   }
 
   /** The limits that the server announced in its last `welcome`. */
-  get limits(): AnnouncedLimits | undefined {
+  get limits(): wire.AnnouncedLimits | undefined {
     return this.#sender.limits;
   }
 
   /** The messages that are not acknowledged, oldest first. After a reload, those from before it. */
   get unsent(): readonly Unsent[] {
-    return this.#outbox.commands;
+    return this.#parts.outbox.commands;
   }
 
   /**
@@ -98,12 +78,12 @@ export class Client extends ClientTarget {
    * @returns the first `joined`. While the room is full, the client tries again, and dispatches `error`.
    * @throws {ClientError} if the server refuses for good, or if the room is left first.
    */
-  join(room: string, since?: Cursor): Promise<JoinedEvent> {
+  join(room: string, since?: wire.Cursor): Promise<wire.JoinedEvent> {
     if (this.state.status === "closed") return Promise.reject(closedError());
-    let membership = this.#rooms.get(room);
+    let membership = this.#parts.rooms.get(room);
     if (!membership) {
       membership = new Membership(room, since, (event) => this.#dispatch("typing", event));
-      this.#rooms.set(room, membership);
+      this.#parts.rooms.set(room, membership);
       this.#sender.flush();
     }
     return membership.entered.promise;
@@ -111,14 +91,14 @@ export class Client extends ClientTarget {
 
   /** Leaves a room. Its unacknowledged messages fail with the code `left`. */
   leave(room: string): void {
-    const membership = this.#rooms.get(room);
+    const membership = this.#parts.rooms.get(room);
     if (!membership) return;
     if (membership.ref) this.#sender.sendNow({ type: "leave", room });
-    this.#rooms.delete(room);
+    this.#parts.rooms.delete(room);
     membership.disconnected();
     const error = new ClientError("left", `The room "${room}" was left.`);
     membership.entered.reject(error);
-    this.#outbox.fail(error, (command) => command.room === room);
+    this.#parts.outbox.fail(error, (command) => command.room === room);
   }
 
   /**
@@ -130,8 +110,8 @@ export class Client extends ClientTarget {
    * @returns the message as stored.
    * @throws {ClientError} if it will not be stored.
    */
-  send(room: string, payload: string, ref: string = newRef()): Promise<Message> {
-    this.#rooms.get(room)?.userSent();
+  send(room: string, payload: string, ref: string = newRef()): Promise<wire.Message> {
+    this.#parts.rooms.get(room)?.userSent();
     return this.#keep({ type: "chat", room, payload, ref });
   }
 
@@ -143,18 +123,23 @@ export class Client extends ClientTarget {
    * the room is not joined, if the connection is not open, or beyond the rate that the server allows.
    * The last is also dispatched as `error` with the code `rate_limited`.
    */
-  emit(room: string, name: string, payload: Json, how: { durable: true }): Promise<Message>;
-  /** Sends an application's own event, now or not at all. */
-  emit(room: string, name: string, payload: Json): boolean;
   emit(
     room: string,
     name: string,
-    payload: Json,
+    payload: wire.Json,
+    how: { durable: true },
+  ): Promise<wire.Message>;
+  /** Sends an application's own event, now or not at all. */
+  emit(room: string, name: string, payload: wire.Json): boolean;
+  emit(
+    room: string,
+    name: string,
+    payload: wire.Json,
     how?: { durable: true },
-  ): Promise<Message> | boolean {
+  ): Promise<wire.Message> | boolean {
     const command = { type: "custom", room, name, payload } as const;
     if (how) return this.#keep({ ...command, durable: true, ref: newRef() });
-    if (!this.#rooms.get(room)?.joined) return false;
+    if (!this.#parts.rooms.get(room)?.joined) return false;
     const retryAfterMs = this.#sender.sendNow(command);
     if (retryAfterMs > 0 && retryAfterMs < Infinity) {
       const payload = `Cannot send the event "${name}": too many commands.`;
@@ -165,7 +150,7 @@ export class Client extends ClientTarget {
 
   /** Tells the other members that the user types, or stopped. It can be called at every key. */
   typing(room: string, active = true): void {
-    const membership = this.#rooms.get(room);
+    const membership = this.#parts.rooms.get(room);
     if (membership?.joined && membership.userTypes(active)) {
       this.#sender.sendNow({ type: "typing", room, payload: active });
     }
@@ -173,7 +158,7 @@ export class Client extends ClientTarget {
 
   /** Changes the user's name. A `system` event of the kind `renamed` follows, or an `error`. */
   rename(name: string): void {
-    this.#identity.rename = { name, ref: "" };
+    this.#parts.identity.rename = { name, ref: "" };
     this.#sender.flush();
   }
 
@@ -183,13 +168,13 @@ export class Client extends ClientTarget {
    *
    * @throws {ClientError} `unavailable` if the server cannot be reached, or refuses.
    */
-  history(room: string, before: number, limit = 50): Promise<readonly Message[]> {
-    return readPage(this.#url, this.#identity.token, room, before, limit);
+  history(room: string, before: number, limit = 50): Promise<readonly wire.Message[]> {
+    return readPage(this.#url, this.#parts.identity.token, room, before, limit);
   }
 
   /** Connects now if the client is waiting to. Probes the connection if it is open. */
   retry(): void {
-    this.#connection.check();
+    this.#parts.connection.check();
   }
 
   /**
@@ -197,20 +182,20 @@ export class Client extends ClientTarget {
    * forgotten. When the server closes for good, they stay in storage for the next client instead.
    */
   close(): void {
-    if (this.state.status !== "closed") this.#connection.end(CLOSE_DONE, "", true);
+    if (this.state.status !== "closed") this.#parts.connection.end(CLOSE_DONE, "", true);
   }
 
   #ended(reason: string, forget: boolean): void {
     const error = closedError(reason);
-    for (const { entered } of this.#rooms.values()) entered.reject(error);
-    this.#rooms.clear();
-    this.#outbox.abandon(error, forget);
+    for (const { entered } of this.#parts.rooms.values()) entered.reject(error);
+    this.#parts.rooms.clear();
+    this.#parts.outbox.abandon(error, forget);
   }
 
-  #keep(command: Unsent): Promise<Message> {
+  #keep(command: Unsent): Promise<wire.Message> {
     if (this.state.status === "closed") return Promise.reject(closedError());
     queueMicrotask(() => this.#sender.flush()); // the messages of one turn go in one frame
-    return this.#outbox.add(command);
+    return this.#parts.outbox.add(command);
   }
 
   #dispatch<K extends keyof ClientEvents>(type: K, detail: ClientEvents[K]): void {

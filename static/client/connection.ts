@@ -4,13 +4,7 @@
  *
  * @module
  */
-import type {
-  Command,
-  ErrorEvent,
-  Event,
-  HelloCommand,
-  WelcomeEvent,
-} from "../../server/protocol/messages.ts";
+import type * as wire from "../../server/protocol/messages.ts";
 import { now } from "./clock.ts";
 import { CLOSE_LOST, FINAL_CLOSE_CODES } from "./errors.ts";
 import type { ClientState } from "./events.ts";
@@ -36,9 +30,9 @@ const STABLE_MS = 5_000;
 export interface ConnectionHandlers {
   state(state: ClientState): void;
   doubt(isInDoubt: boolean): void;
-  welcomed(event: WelcomeEvent): void;
+  welcomed(event: wire.WelcomeEvent): void;
   /** The server sent anything but a `welcome`. */
-  received(event: Event): void;
+  received(event: wire.Event): void;
   /** The connection is lost: no command under way will be answered. */
   disconnected(): void;
   /** There will be no other connection. @param forget unacknowledged messages in storage too. */
@@ -55,7 +49,7 @@ export class Connection {
   #state: ClientState = { status: "connecting" };
   #transport: Transport | undefined;
   /** The `hello` that is not answered yet. */
-  #hello: HelloCommand | undefined;
+  #hello: wire.HelloCommand | undefined;
   #attempts = 0;
   /** The delay that a `bye` asked for. */
   #byeMs: number | undefined;
@@ -112,7 +106,7 @@ export class Connection {
   }
 
   /** Sends commands, if the connection is open. */
-  send(commands: readonly Command[]): void {
+  send(commands: readonly wire.Command[]): void {
     if (this.#state.status === "open") this.#transport?.send(commands);
   }
 
@@ -176,7 +170,7 @@ export class Connection {
     this.#transport?.send([this.#hello]);
   }
 
-  #receive(event: Event): void {
+  #receive(event: wire.Event): void {
     if (event.type === "welcome") return this.#welcomed(event);
     if (event.type === "bye") this.#byeMs = event.retryAfterMs;
     this.#handlers.received(event);
@@ -184,12 +178,12 @@ export class Connection {
   }
 
   /** Says hello again without what was refused. Any other refusal ends the connection until later. */
-  #helloRefused(event: ErrorEvent): void {
+  #helloRefused(event: wire.ErrorEvent): void {
     if (this.#hello && this.#identity.refused(event, this.#hello)) this.#sendHello();
     else this.lost(CLOSE_LOST, event.payload, event.retryAfterMs);
   }
 
-  #welcomed(event: WelcomeEvent): void {
+  #welcomed(event: wire.WelcomeEvent): void {
     if (this.#state.status === "open") return; // it answers a probe
     this.#hello = this.#byeMs = undefined;
     this.#welcomedAt = this.#receivedAt;

@@ -3,16 +3,7 @@
  *
  * @module
  */
-import type {
-  ByeEvent,
-  ChatEvent,
-  CustomEvent as AppEvent,
-  ErrorEvent,
-  JoinedEvent,
-  SystemEvent,
-  TypingEvent,
-  WelcomeEvent,
-} from "../../server/protocol/messages.ts";
+import type * as wire from "../../server/protocol/messages.ts";
 
 /** The state of the connection. */
 export type ClientState =
@@ -33,27 +24,27 @@ export interface ClientEvents {
    */
   doubt: boolean;
   /** The connection is open, and the user is known. */
-  welcome: WelcomeEvent;
+  welcome: wire.WelcomeEvent;
   /** A room was entered. `recovered: false`: the messages that follow replace all that is shown of it. */
-  joined: JoinedEvent;
+  joined: wire.JoinedEvent;
   /** A message was stored. Each comes once, in the order of `seq`. */
-  chat: ChatEvent;
+  chat: wire.ChatEvent;
   /** An application's own event. */
-  custom: AppEvent;
+  custom: wire.CustomEvent;
   /** A notice about the members of a room. */
-  system: SystemEvent;
+  system: wire.SystemEvent;
   /**
    * A user began or stopped typing. The client itself dispatches `false` when it hears nothing more of
    * it for 5 seconds, or when the user sends a message.
    */
-  typing: TypingEvent;
+  typing: wire.TypingEvent;
   /**
    * A refusal that rejects no promise. With `room`, it is about entering that room: the client tries
    * again if the code is in {@linkcode RETRIABLE_ERRORS}.
    */
-  error: ErrorEvent;
+  error: wire.ErrorEvent;
   /** The server is going away. The client reconnects by itself. */
-  bye: ByeEvent;
+  bye: wire.ByeEvent;
 }
 
 /** The typed listeners of {@linkcode ClientTarget}: merging with the class needs no cast. */

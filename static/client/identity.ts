@@ -4,12 +4,7 @@
  *
  * @module
  */
-import type {
-  ErrorEvent,
-  HelloCommand,
-  User,
-  WelcomeEvent,
-} from "../../server/protocol/messages.ts";
+import type * as wire from "../../server/protocol/messages.ts";
 import { type KeyValue, load, save } from "./storage.ts";
 
 const KEY = "parley.me";
@@ -24,7 +19,7 @@ interface Saved {
 /** The client's user. */
 export class Identity {
   /** The user; undefined before the first `welcome`. */
-  user: User | undefined;
+  user: wire.User | undefined;
   token: string | undefined;
   /** The new name that the application asked for. `ref` is that of the `rename` sent, or empty. */
   rename: { name: string; ref: string } | undefined;
@@ -39,7 +34,7 @@ export class Identity {
   }
 
   /** Makes the `hello` of a new connection. It reads storage again: another tab may have renamed. */
-  hello(): HelloCommand {
+  hello(): wire.HelloCommand {
     const saved = load<Saved>(this.#storage, KEY);
     const name = this.rename?.name ?? saved.name ?? this.#firstName;
     this.token = saved.token === this.#refusedToken ? undefined : saved.token;
@@ -56,7 +51,7 @@ export class Identity {
    *
    * @returns whether it gave one up, so that the next `hello` is a different one.
    */
-  refused({ code, field }: ErrorEvent, { token, name }: HelloCommand): boolean {
+  refused({ code, field }: wire.ErrorEvent, { token, name }: wire.HelloCommand): boolean {
     if (token && (code === "unauthorized" || field === "token")) {
       this.#refusedToken = token;
       const saved = load<Saved>(this.#storage, KEY);
@@ -70,14 +65,14 @@ export class Identity {
   }
 
   /** Saves the user and the token of a `welcome`. */
-  welcomed({ user, token }: WelcomeEvent): void {
+  welcomed({ user, token }: wire.WelcomeEvent): void {
     this.token = token;
     this.rename = undefined;
     this.setUser(user);
   }
 
   /** Saves the user's current name. A `rename` under way is then done. */
-  setUser(user: User): void {
+  setUser(user: wire.User): void {
     this.user = user;
     if (this.rename?.ref) this.rename = undefined;
     save(this.#storage, KEY, { token: this.token, name: user.name });

@@ -16,36 +16,25 @@ export { type ClientEvents, type ClientState, ClientTarget } from "./events.ts";
 export type { ClientOptions } from "./options.ts";
 export { newRef, type Unsent } from "./outbox.ts";
 export type { KeyValue } from "./storage.ts";
-export {
-  type OpenTransport,
-  type Transport,
-  type TransportHandlers,
-  webSocket,
-} from "./transport.ts";
-export type {
-  AnnouncedLimits,
-  ByeEvent,
-  ChatCommand,
-  ChatEvent,
-  Command,
-  Cursor,
-  CustomCommand,
-  CustomEvent,
-  ErrorEvent,
-  Event,
-  HelloCommand,
-  JoinCommand,
-  JoinedEvent,
-  Json,
-  LeaveCommand,
-  Message,
-  PingEvent,
-  PongCommand,
-  RenameCommand,
-  SystemEvent,
-  TypingCommand,
-  TypingEvent,
-  User,
-  WelcomeEvent,
-} from "../../server/protocol/messages.ts";
+export { webSocket } from "./transport.ts";
+export type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
+
+// The words of the wire that appear in these: its values, commands and events.
+export type { AnnouncedLimits, Cursor, Json, User } from "../../server/protocol/messages.ts";
 export type { ErrorCode } from "../../server/protocol/tables.ts";
+export type { Command, HelloCommand, RenameCommand } from "../../server/protocol/messages.ts";
+export type { JoinCommand, LeaveCommand, PongCommand } from "../../server/protocol/messages.ts";
+export type { ChatCommand, CustomCommand, TypingCommand } from "../../server/protocol/messages.ts";
+export type { Event, JoinedEvent, WelcomeEvent } from "../../server/protocol/messages.ts";
+export type {
+  ChatEvent,
+  CustomEvent,
+  Message,
+  SystemEvent,
+} from "../../server/protocol/messages.ts";
+export type {
+  ByeEvent,
+  ErrorEvent,
+  PingEvent,
+  TypingEvent,
+} from "../../server/protocol/messages.ts";

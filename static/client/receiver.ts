@@ -4,15 +4,7 @@
  *
  * @module
  */
-import type {
-  ChatEvent,
-  CustomEvent as AppEvent,
-  ErrorEvent,
-  Event as WireEvent,
-  JoinedEvent,
-  Message,
-  SystemEvent,
-} from "../../server/protocol/messages.ts";
+import type * as wire from "../../server/protocol/messages.ts";
 import { now } from "./clock.ts";
 import { ClientError, RETRIABLE_ERRORS } from "./errors.ts";
 import type { ClientEvents } from "./events.ts";
@@ -33,7 +25,7 @@ export class Receiver {
     this.#dispatch = dispatch;
   }
 
-  receive(event: WireEvent): void {
+  receive(event: wire.Event): void {
     if (isMessage(event)) return this.#message(event);
     switch (event.type) {
       case "error":
@@ -57,14 +49,14 @@ export class Receiver {
     }
   }
 
-  #system(event: SystemEvent): void {
+  #system(event: wire.SystemEvent): void {
     const { kind, user } = event;
     const { identity } = this.#parts;
     if (kind === "renamed" && user && user.id === identity.user?.id) identity.setUser(user);
     this.#dispatch("system", event);
   }
 
-  #joined(event: JoinedEvent): void {
+  #joined(event: wire.JoinedEvent): void {
     const membership = this.#parts.rooms.get(event.room);
     if (!membership) return;
     this.#parts.connection.setAwaiting(false);
@@ -74,7 +66,7 @@ export class Receiver {
   }
 
   /** Takes an event of the log. It moves the cursor, also if its type is not known here. */
-  #message(event: Message): void {
+  #message(event: wire.Message): void {
     const { room, seq, from, ref } = event;
     const { connection, identity, outbox, rooms } = this.#parts;
     const membership = rooms.get(room);
@@ -88,13 +80,13 @@ export class Receiver {
     if (own || membership?.caughtUp) this.#sender.flush();
   }
 
-  #deliver(event: ChatEvent | AppEvent): void {
+  #deliver(event: wire.ChatEvent | wire.CustomEvent): void {
     if (event.from) this.#parts.rooms.get(event.room)?.stopTyping(event.from);
     if (event.type === "chat") this.#dispatch("chat", event);
     else if (event.type === "custom") this.#dispatch("custom", event);
   }
 
-  #refused(event: ErrorEvent): void {
+  #refused(event: wire.ErrorEvent): void {
     const { ref, code } = event;
     const { connection, identity, outbox, rooms } = this.#parts;
     connection.setAwaiting(false);
@@ -128,6 +120,6 @@ export class Receiver {
 }
 
 /** Whether an event is in a room's log: only those have both `seq` and `at`. */
-function isMessage(event: WireEvent | Message): event is Message {
+function isMessage(event: wire.Event | wire.Message): event is wire.Message {
   return "seq" in event && "at" in event;
 }
