@@ -94,29 +94,18 @@ client.addEventListener("welcome", () => {
   showSoon();
 });
 
-client.addEventListener("joined", ({ detail }) => {
-  rooms.get(detail.room)?.joined(detail);
-  showSoon();
-});
-
+client.addEventListener("joined", ({ detail }) => rooms.get(detail.room)?.joined(detail));
 client.addEventListener("chat", ({ detail }) => rooms.get(detail.room)?.chat(detail));
-
+client.addEventListener("typing", ({ detail }) => rooms.get(detail.room)?.typing(detail));
 client.addEventListener("system", ({ detail }) => {
   rooms.get(detail.room)?.system(detail);
   ownName.show(client.user);
-  showSoon();
-});
-
-client.addEventListener("typing", ({ detail }) => {
-  rooms.get(detail.room)?.typing(detail);
-  showSoon();
 });
 
 client.addEventListener("error", ({ detail }) => {
   if (detail.field === "name") {
     ownName.refused();
-    toast(strings.nameRefused(detail.payload));
-    return;
+    return toast(strings.nameRefused(detail.payload));
   }
   // Other refusals are about what the user does not wait for, such as "typing" in a read-only room.
   const isAwaited = detail.room !== undefined || client.state.status !== "open";

@@ -6,15 +6,7 @@
 
 /// <reference lib="dom" />
 
-import {
-  type ChatEvent,
-  type Client,
-  ClientError,
-  type JoinedEvent,
-  newRef,
-  type SystemEvent,
-  type TypingEvent,
-} from "../client/mod.ts";
+import { type Client, ClientError, type ClientEvents, newRef } from "../client/mod.ts";
 import { announceMessage } from "./announcer.ts";
 import { byId } from "./dom.ts";
 import { MemberList } from "./member_list.ts";
@@ -27,12 +19,14 @@ export class Room {
   readonly name: string;
   readonly list: MessageList;
   readonly #client: Client;
+  readonly #changed: () => void;
   readonly #members = new MemberList();
   readonly #typists = new Map<string, string>();
 
   /** @param changed is called when something changed that {@linkcode show} or the list of rooms shows. */
   constructor(client: Client, name: string, changed: () => void) {
     this.#client = client;
+    this.#changed = changed;
     this.name = name;
     this.list = new MessageList({
       room: name,
@@ -58,20 +52,22 @@ export class Room {
     );
   }
 
-  joined(event: JoinedEvent): void {
+  joined(event: ClientEvents["joined"]): void {
     this.#members.joined(event);
     this.list.joined(event.seq, !event.recovered);
+    this.#changed();
   }
 
-  chat(event: ChatEvent): void {
+  chat(event: ClientEvents["chat"]): void {
     const isLive = this.list.add(event);
     const { id, name } = event.from;
     if (isLive && id !== this.#client.user?.id) announceMessage(name, event.payload);
   }
 
-  system(event: SystemEvent): void {
+  system(event: ClientEvents["system"]): void {
     const { user, kind } = event;
     const oldName = this.#members.changed(event);
+    this.#changed();
     if (!user || kind === "count") return;
     const name = isolated(user.name);
     const sentence = kind === "renamed" && oldName !== undefined
@@ -80,9 +76,10 @@ export class Room {
     this.list.addNotice(sentence, user.id);
   }
 
-  typing({ from, payload }: TypingEvent): void {
+  typing({ from, payload }: ClientEvents["typing"]): void {
     if (payload) this.#typists.set(from.id, from.name);
     else this.#typists.delete(from.id);
+    this.#changed();
   }
 
   /** Shows what stands around the messages of the current room. */

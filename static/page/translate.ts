@@ -9,11 +9,7 @@
 import { language, strings } from "./strings.ts";
 
 /** The `data-` attributes that name a string, and the attributes that get it. */
-const ATTRIBUTES = [
-  ["label", "aria-label"],
-  ["title", "title"],
-  ["placeholder", "placeholder"],
-] as const;
+const ATTRIBUTES = { label: "aria-label", title: "title", placeholder: "placeholder" };
 
 /** Translates the page into the user's language. */
 export function translatePage(): void {
@@ -21,7 +17,7 @@ export function translatePage(): void {
   for (const element of document.querySelectorAll<HTMLElement>("[data-text]")) {
     element.textContent = stringOf(element.dataset.text);
   }
-  for (const [data, attribute] of ATTRIBUTES) {
+  for (const [data, attribute] of Object.entries(ATTRIBUTES)) {
     for (const element of document.querySelectorAll<HTMLElement>(`[data-${data}]`)) {
       element.setAttribute(attribute, stringOf(element.dataset[data]));
     }
