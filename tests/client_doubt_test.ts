@@ -14,7 +14,7 @@ import { GatewayProxy } from "./support/gateway_proxy.ts";
 import { chat, joined, me, room, scripted, welcome } from "./support/scripted_client.ts";
 
 const QUICK = { backoffMs: { min: 5, max: 50 } };
-const HURRIED = { webSocketTimeoutMs: 300, webSocketRetryMs: 60_000 };
+const SHORT_TIMES = { webSocketTimeoutMs: 300, webSocketRetryMs: 60_000 };
 
 function memory(kept: Record<string, string> = {}): KeyValue & { kept: Record<string, string> } {
   return {
@@ -44,7 +44,7 @@ const ANSWERS: readonly (readonly [what: string, status: number, type: string, b
 ];
 
 for (const [what, status, type, body] of ANSWERS) {
-  Deno.test(`a gateway that answers hello with ${what} costs neither token, name nor message`, async () => {
+  Deno.test(`a gateway that answers hello with ${what} makes a client lose neither token, name nor message`, async () => {
     await using server = await serve();
     await using proxy = new GatewayProxy(server.url);
     const { id, token } = await tokenOf(server, "Ada");
@@ -54,7 +54,7 @@ for (const [what, status, type, body] of ANSWERS) {
     const ada = connect(`${proxy.url}/ws`, {
       ...QUICK,
       identity,
-      transport: (url, handlers) => withFallback(HURRIED, url, handlers),
+      transport: (url, handlers) => withFallback(SHORT_TIMES, url, handlers),
     });
     try {
       ada.join("lobby").catch(() => {});
@@ -70,13 +70,13 @@ for (const [what, status, type, body] of ANSWERS) {
   });
 }
 
-Deno.test("a message whose answer a gateway replaced is stored once, by the same person", async () => {
+Deno.test("a message whose response a gateway replaced is stored once, from the same user", async () => {
   await using server = await serve();
   await using proxy = new GatewayProxy(server.url);
   const ada = connect(`${proxy.url}/ws`, {
     ...QUICK,
     name: "Ada",
-    transport: (url, handlers) => withFallback(HURRIED, url, handlers),
+    transport: (url, handlers) => withFallback(SHORT_TIMES, url, handlers),
   });
   try {
     await patiently(ada.join("lobby"), "the room");
@@ -92,7 +92,7 @@ Deno.test("a message whose answer a gateway replaced is stored once, by the same
   }
 });
 
-Deno.test("a message whose echo over WebSocket was lost is stored once, though a gateway then refuses hello", async () => {
+Deno.test("a message whose echo was lost is stored once, also if a gateway then refuses hello", async () => {
   await using server = await serve();
   await using proxy = new GatewayProxy(server.url);
   proxy.passesSockets = true;
@@ -101,7 +101,7 @@ Deno.test("a message whose echo over WebSocket was lost is stored once, though a
     ...QUICK,
     identity,
     name: "Ada",
-    transport: (url, handlers) => withFallback(HURRIED, url, handlers),
+    transport: (url, handlers) => withFallback(SHORT_TIMES, url, handlers),
   });
   try {
     await patiently(ada.join("lobby"), "the room");
@@ -126,7 +126,7 @@ Deno.test("a message whose echo over WebSocket was lost is stored once, though a
 });
 
 for (const token of ["of.othertimes", "not a token"]) {
-  Deno.test(`a kept token that the server refuses leaves the name: ${token}`, async () => {
+  Deno.test(`the name is kept when the server refuses the saved token: ${token}`, async () => {
     await using server = await serve();
     for (const over of ["WebSocket", "HTTP"]) {
       await using proxy = new GatewayProxy(server.url);
@@ -134,7 +134,7 @@ for (const token of ["of.othertimes", "not a token"]) {
       const ada = connect(`${over === "HTTP" ? proxy.url : server.url}/ws`, {
         ...QUICK,
         identity,
-        transport: (url, handlers) => withFallback(HURRIED, url, handlers),
+        transport: (url, handlers) => withFallback(SHORT_TIMES, url, handlers),
       });
       try {
         await patiently(ada.join("lobby"), "the room");
@@ -148,7 +148,7 @@ for (const token of ["of.othertimes", "not a token"]) {
   });
 }
 
-Deno.test("a kept name that the server refuses leaves the token", async () => {
+Deno.test("the token is kept when the server refuses the saved name", async () => {
   await using server = await serve();
   const { id, token } = await tokenOf(server, "Ada");
   const ada = connect(`${server.url}/ws`, { ...QUICK, identity: savedAs(token, "\u202eada") });
@@ -161,7 +161,7 @@ Deno.test("a kept name that the server refuses leaves the token", async () => {
   }
 });
 
-Deno.test("a newer token of another tab survives the refusal of an older one", () => {
+Deno.test("the newer token of another tab is kept when an older one is refused", () => {
   const identity = savedAs("old", "Ada");
   using it = scripted(
     { type: "error", code: "unauthorized", payload: "", field: "token", ref: "hello" },
@@ -184,7 +184,7 @@ function unknown(seq: number, more: Record<string, unknown> = {}): WireEvent {
   return { ...chat(seq), type: "poll", ...more } as unknown as WireEvent; // no type of this version's
 }
 
-Deno.test("a stored event of an unknown type moves the cursor and is passed over", async () => {
+Deno.test("a stored event of an unknown type moves the cursor and is not dispatched", async () => {
   using it = scripted();
   it.received(joined(1), chat(1));
   it.received(unknown(2));
@@ -201,7 +201,7 @@ Deno.test("a stored event of an unknown type moves the cursor and is passed over
   assertEquals(Object(join).since, { epoch: "e", seq: 3 });
 });
 
-Deno.test("a message of one's own that comes back as an unknown type is acknowledged", async () => {
+Deno.test("a message is acknowledged when it comes back with an unknown type", async () => {
   using it = scripted();
   it.received(joined(0));
   const sent = it.client.send(room, "hm", "mine");
@@ -211,7 +211,7 @@ Deno.test("a message of one's own that comes back as an unknown type is acknowle
   assertEquals([it.client.unsent, it.seqs], [[], []]);
 });
 
-Deno.test("an event of an unknown type is not taken for one of the client's own", () => {
+Deno.test("an event of an unknown type is not dispatched as one of the client's own events", () => {
   using it = scripted();
   const states: unknown[] = [];
   it.client.addEventListener("state", ({ detail }) => states.push(detail));
@@ -221,7 +221,7 @@ Deno.test("an event of an unknown type is not taken for one of the client's own"
 
 // --- emit() ------------------------------------------------------------------------------------------
 
-Deno.test("emit() says of each event whether it was sent, and error tells of those over the rate", async () => {
+Deno.test("emit() returns whether an event was sent, and dispatches an error beyond the rate", async () => {
   await using server = await serve({ rate: 20, burst: 10 });
   await using bob = await member(server, { name: "Bob" });
   const ada = new Client(`${server.url}/ws`, QUICK);

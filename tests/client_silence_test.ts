@@ -14,7 +14,7 @@ import { faultProxy } from "./support/proxy.ts";
 
 const QUICK = { backoffMs: { min: 5, max: 50 } };
 
-Deno.test("a message that a dead network swallowed is stored over another connection, and it tells that it is in doubt", async () => {
+Deno.test("a message lost in a dead network is stored over another connection, after the client dispatches doubt", async () => {
   await using server = await serve({ heartbeatSeconds: 1 });
   await using proxy = faultProxy(server.url);
   const doubts: boolean[] = [];
@@ -33,7 +33,7 @@ Deno.test("a message that a dead network swallowed is stored over another connec
 });
 
 for (const event of ["online", "visibilitychange"]) {
-  Deno.test(`${event}: a dead connection is noticed, and a good one is kept`, async () => {
+  Deno.test(`${event} finds out that a connection is dead, and keeps a good one`, async () => {
     await using server = await serve({ heartbeatSeconds: 60 });
     await using proxy = faultProxy(server.url);
     const ada = connect(`${proxy.url}/ws`, QUICK);
@@ -54,19 +54,22 @@ for (const event of ["online", "visibilitychange"]) {
   });
 }
 
-browserTest("it says that the server does not answer, and that it is back", async (chrome) => {
-  await using server = await serve({ heartbeatSeconds: 3 });
-  await using proxy = faultProxy(server.url);
-  const page = await chrome.open(proxy.url);
-  await page.locator("html[data-connection=open]").waitFor();
-  proxy.silence();
-  await page.locator("#say").fill("hello?");
-  await page.locator("#say").press("Enter");
-  await page.locator("#banner", { hasText: "does not answer" }).waitFor();
-  await page.locator(".line > .text", { hasText: "hello?" }).waitFor();
-  await until(
-    async () => (await ask(server, "/rooms/lobby/messages")).json.head === 1,
-    "the message",
-  );
-  await page.locator("#banner").waitFor({ state: "hidden" });
-});
+browserTest(
+  "the banner says that the server does not answer, and goes when it does",
+  async (chrome) => {
+    await using server = await serve({ heartbeatSeconds: 3 });
+    await using proxy = faultProxy(server.url);
+    const page = await chrome.open(proxy.url);
+    await page.locator("html[data-connection=open]").waitFor();
+    proxy.silence();
+    await page.locator("#say").fill("hello?");
+    await page.locator("#say").press("Enter");
+    await page.locator("#banner", { hasText: "does not answer" }).waitFor();
+    await page.locator(".line > .text", { hasText: "hello?" }).waitFor();
+    await until(
+      async () => (await ask(server, "/rooms/lobby/messages")).json.head === 1,
+      "the message",
+    );
+    await page.locator("#banner").waitFor({ state: "hidden" });
+  },
+);

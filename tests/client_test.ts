@@ -31,7 +31,7 @@ import {
   welcome,
 } from "./support/scripted_client.ts";
 
-/** A heartbeat under which a dead server is noticed within a test's patience, in seconds. */
+/** A heartbeat under which a dead server is noticed within a test's time, in seconds. */
 const HEARTBEAT = { heartbeatSeconds: 0.2 };
 const QUICK = { backoffMs: { min: 5, max: 50 } };
 
@@ -43,7 +43,7 @@ function memory(): KeyValue {
   };
 }
 
-/** A client that is in the lobby and writes down what it is told. */
+/** A client in the lobby that records its events. */
 class Talker implements AsyncDisposable {
   readonly client: Client;
   readonly messages: Message[] = [];
@@ -71,7 +71,7 @@ class Talker implements AsyncDisposable {
     return this.client.state.status;
   }
 
-  async hears(count: number): Promise<unknown[]> {
+  async waitForTexts(count: number): Promise<unknown[]> {
     await until(() => this.messages.length >= count, `${count} messages, not ${this.texts.length}`);
     return this.texts;
   }
@@ -83,10 +83,10 @@ class Talker implements AsyncDisposable {
 }
 
 function numbers(prefix: string, count: number): string[] {
-  return Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`);
+  return Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);
 }
 
-/** What must be true of any log that a client shows. */
+/** Asserts what is true of any log that a client shows. */
 function assertInOrder(messages: readonly Message[]): void {
   const seqs = messages.map(({ seq }) => seq);
   assertEquals(seqs, [...new Set(seqs)].toSorted((a, b) => a - b));
@@ -107,14 +107,14 @@ Deno.test("the client library is under 7 KB, minified and gzipped", async () => 
   assert(byteLength > 1_000 && byteLength < 7_000, `${byteLength} bytes`);
 });
 
-Deno.test("the client's tables are the protocol's", () => {
+Deno.test("the client's close codes and retriable errors are those of the protocol", () => {
   const final = Object.entries(CLOSE_CODES).filter(([, { comeBack }]) => !comeBack);
   assertEquals(FINAL_CLOSE_CODES, final.map(([code]) => Number(code)));
   const retriable = Object.entries(ERRORS).filter(([, { retry }]) => retry).map(([code]) => code);
   assertEquals([...RETRIABLE_ERRORS].sort(), retriable.sort());
 });
 
-Deno.test("connect() says who one is, and send() resolves with the stored message", async () => {
+Deno.test("connect() sends the name, and send() resolves with the stored message", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url, { name: "Ada" });
   const stored = await ada.client.send("lobby", "hello");
@@ -124,25 +124,25 @@ Deno.test("connect() says who one is, and send() resolves with the stored messag
   assertEquals(ada.client.unsent, []);
 });
 
-Deno.test("send() keeps the order of what is said faster than the rate allows", async () => {
+Deno.test("send() keeps the order of messages that come faster than the rate allows", async () => {
   await using server = await serve({ rate: 200, burst: 8 });
   await using ada = new Talker(server.url);
   const said = numbers("m", 60);
   await Promise.all(said.map((text) => ada.client.send("lobby", text)));
-  assertEquals(await ada.hears(60), said);
+  assertEquals(await ada.waitForTexts(60), said);
   assertEquals(ada.events.filter(({ type }) => type === "error"), []);
 });
 
-Deno.test("send() keeps within the largest frame that the server reads", async () => {
+Deno.test("send() makes no frame larger than the server reads", async () => {
   await using server = await serve({ frameBytes: 2_000 });
   await using ada = new Talker(server.url);
   const said = numbers("€".repeat(200), 20);
   await Promise.all(said.map((text) => ada.client.send("lobby", text)));
-  assertEquals(await ada.hears(20), said);
+  assertEquals(await ada.waitForTexts(20), said);
   assertEquals(ada.states.map(({ status }) => status), ["open"]);
 });
 
-Deno.test("send() comes through when another has used up the rate", async () => {
+Deno.test("send() succeeds after another client of the user has used up the rate", async () => {
   let limits = 0;
   await using server = await serve({ rate: 20, burst: 4 });
   await using ada = new Talker(server.url);
@@ -153,30 +153,30 @@ Deno.test("send() comes through when another has used up the rate", async () => 
   Object.defineProperty(ada.client.limits ?? {}, "rate", { value: 0 });
   const said = numbers("m", 20);
   await Promise.all(said.map((text) => ada.client.send("lobby", text)));
-  assertEquals((await ada.hears(20)).toSorted(), said.toSorted());
+  assertEquals((await ada.waitForTexts(20)).toSorted(), said.toSorted());
   assertEquals(limits, 0); // on the same connection
 });
 
-Deno.test("a client whose connection is cut resumes every room, once and in order", async () => {
+Deno.test("a client whose connection is cut gets every message of each room once, in order", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(server.url);
   await using bob = new Talker(proxy.url);
   await bob.client.join("other");
   await ada.client.send("lobby", "before");
-  await bob.hears(1);
+  await bob.waitForTexts(1);
   proxy.refusing = true;
   proxy.cut();
   await until(() => bob.status !== "open", "the loss to be noticed");
   const missed = numbers("missed", 120); // more than joining afresh would show
   await Promise.all(missed.map((text) => ada.client.send("lobby", text)));
   proxy.refusing = false;
-  assertEquals(await bob.hears(121), ["before", ...missed]);
+  assertEquals(await bob.waitForTexts(121), ["before", ...missed]);
   const recovered = () => bob.events.filter((event) => event.type === "joined" && event.recovered);
   await until(() => recovered().length === 2, "both rooms to be resumed");
 });
 
-Deno.test("a message cut off between commit and echo is stored once and shown once", async () => {
+Deno.test("a message whose acknowledgement is lost is stored once and shown once", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(server.url);
@@ -185,18 +185,18 @@ Deno.test("a message cut off between commit and echo is stored once and shown on
   await ada.client.join("lobby");
   proxy.stall("down");
   const sent = bob.client.send("lobby", "once");
-  await ada.hears(1);
+  await ada.waitForTexts(1);
   assertEquals(bob.messages, []);
   assertEquals(bob.client.unsent.length, 1);
   proxy.cut();
   proxy.flow();
   assertEquals((await patiently(sent, "the echo")).seq, 1);
   await ada.client.send("lobby", "end");
-  assertEquals(await bob.hears(2), ["once", "end"]);
-  assertEquals(await ada.hears(2), ["once", "end"]);
+  assertEquals(await bob.waitForTexts(2), ["once", "end"]);
+  assertEquals(await ada.waitForTexts(2), ["once", "end"]);
 });
 
-Deno.test("a server that falls silent is given up after two missed heartbeats", async () => {
+Deno.test("a connection is given up after two missed heartbeats", async () => {
   await using server = await serve(HEARTBEAT);
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url);
@@ -207,10 +207,10 @@ Deno.test("a server that falls silent is given up after two missed heartbeats", 
   assert(performance.now() - stalled > 200, "one heartbeat may be missed");
   proxy.flow();
   await ada.client.send("lobby", "again");
-  assertEquals(await ada.hears(1), ["again"]);
+  assertEquals(await ada.waitForTexts(1), ["again"]);
 });
 
-Deno.test("a server that is gone without a word (half-open) is given up too", async () => {
+Deno.test("a half-open connection is given up too", async () => {
   await using server = await serve(HEARTBEAT);
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url);
@@ -230,7 +230,7 @@ Deno.test("a slow network that splits everything changes nothing but the time", 
   await bob.client.join("lobby");
   const said = numbers("häppchen 🍰 ", 30);
   await Promise.all(said.map((text) => ada.client.send("lobby", text)));
-  assertEquals(await bob.hears(30), said);
+  assertEquals(await bob.waitForTexts(30), said);
 });
 
 Deno.test("under cuts, stalls and splits at random every client shows the same log", async () => {
@@ -258,7 +258,7 @@ Deno.test("under cuts, stalls and splits at random every client shows the same l
     proxy.flow();
   }
   await patiently(Promise.all(sent), "all echoes");
-  await Promise.all([ada, bob, eve].map((talker) => talker.hears(75)));
+  await Promise.all([ada, bob, eve].map((talker) => talker.waitForTexts(75)));
   for (const talker of [ada, bob, eve]) {
     assertInOrder(talker.messages);
     assertEquals(talker.messages, eve.messages);
@@ -267,7 +267,7 @@ Deno.test("under cuts, stalls and splits at random every client shows the same l
   }
 });
 
-Deno.test("what is said offline survives a reload, and is sent in order, once", async () => {
+Deno.test("messages sent offline survive a reload, and are stored once, in order", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   const kept = { identity: memory(), outbox: memory() };
@@ -279,7 +279,7 @@ Deno.test("what is said offline survives a reload, and is sent in order, once", 
     proxy.stall("down");
     ada.client.send("lobby", "one, committed but not echoed").catch(() => {});
     await using eve = new Talker(server.url);
-    await eve.hears(1);
+    await eve.waitForTexts(1);
     proxy.refusing = true;
     proxy.cut();
     ada.client.send("lobby", "two, said offline").catch(() => {});
@@ -306,7 +306,7 @@ Deno.test("what is said offline survives a reload, and is sent in order, once", 
   assertEquals([again.client.user?.id, again.client.user?.name], [before, "Ada"]);
 });
 
-Deno.test("send() with the ref of an unsent message is that message", async () => {
+Deno.test("send() with the ref of an unsent message returns its promise", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url);
   const first = ada.client.send("lobby", "twice", "same");
@@ -317,7 +317,7 @@ Deno.test("send() with the ref of an unsent message is that message", async () =
   assertEquals(ada.texts, ["twice", "end"]);
 });
 
-Deno.test("close() forgets what was not sent; a server that closes does not", async () => {
+Deno.test("close() forgets the unsent messages; they stay when the server closes", async () => {
   for (const forgotten of [true, false]) {
     const fake = fakeTransport();
     const outbox = memory();
@@ -332,7 +332,7 @@ Deno.test("close() forgets what was not sent; a server that closes does not", as
   }
 });
 
-Deno.test("a name that the server refuses makes a guest, not a loop", async () => {
+Deno.test("a client whose name is refused connects once, as a guest", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url, { name: "\u202E" });
   await patiently(ada.client.join("lobby"), "entering as a guest");
@@ -350,7 +350,7 @@ Deno.test("send() keeps the order of the messages after one that is too large", 
   assertEquals(sent, ["a", "b"], "what fits into one frame");
 });
 
-Deno.test("send() refuses what cannot be stored, and says why", async () => {
+Deno.test("send() rejects with a code when a message cannot be stored", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url, { maxUnsent: 2 });
@@ -373,7 +373,7 @@ Deno.test("send() refuses what cannot be stored, and says why", async () => {
   assertEquals(await code(ada.client.send("lobby", "d")), "closed");
 });
 
-Deno.test("a server that forgot the log is told apart: recovered is false", async () => {
+Deno.test("joined has recovered: false when the server has lost the log", async () => {
   await using proxy = faultProxy("http://127.0.0.1:1");
   await using ada = new Talker(proxy.url);
   {
@@ -389,7 +389,7 @@ Deno.test("a server that forgot the log is told apart: recovered is false", asyn
   assertEquals(ada.texts, ["anew"]);
 });
 
-Deno.test("a client comes back when the server that says bye told it to", async () => {
+Deno.test("a client reconnects after the delay that bye asks for", async () => {
   await using server = await serve({ returnSeconds: 1000 });
   await using ada = new Talker(server.url, { backoffMs: { min: 1, max: 2 } });
   await ada.client.join("lobby");
@@ -402,7 +402,7 @@ Deno.test("a client comes back when the server that says bye told it to", async 
   await stopped;
 });
 
-Deno.test("a final close code ends the client, and all that waits for it", async () => {
+Deno.test("a final close code closes the client and rejects its promises", async () => {
   await using server = await serve({ badCommands: 1 });
   await using ada = new Talker(server.url);
   await ada.client.join("lobby");
@@ -412,7 +412,7 @@ Deno.test("a final close code ends the client, and all that waits for it", async
   assert(ada.client.state.status === "closed" && ada.client.state.code === 1008);
 });
 
-Deno.test("retry(), and the browser being online again, try at once", async () => {
+Deno.test("retry() and the online event reconnect at once", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   proxy.refusing = true;
@@ -430,7 +430,7 @@ Deno.test("retry(), and the browser being online again, try at once", async () =
   await until(() => ada.status === "open", "coming back");
 });
 
-Deno.test("failed tries are spread at random over a time that grows", () => {
+Deno.test("the wait between attempts is random within a growing bound", () => {
   const fake = fakeTransport();
   const client = connect("ws://test/ws", { transport: fake.open });
   const waits: number[] = [];
@@ -445,7 +445,7 @@ Deno.test("failed tries are spread at random over a time that grows", () => {
   assert(Math.max(...waits) > 1_000, "it backs off");
 });
 
-Deno.test("a token of another server is given up, and one is somebody new", async () => {
+Deno.test("a client whose token is refused becomes a new guest", async () => {
   await using server = await serve();
   const identity = memory();
   identity.setItem("parley.me", '{"token":"not.from.here","name":"Ada"}');
@@ -454,7 +454,7 @@ Deno.test("a token of another server is given up, and one is somebody new", asyn
   assert(JSON.parse(identity.getItem("parley.me") ?? "").token !== "not.from.here");
 });
 
-Deno.test("rename() holds in all tabs and after a reconnect; a bad name is refused", async () => {
+Deno.test("rename() works in all tabs and after a reconnect; a bad name is refused", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   const identity = memory();
@@ -472,7 +472,7 @@ Deno.test("rename() holds in all tabs and after a reconnect; a bad name is refus
   assertEquals(ada.client.user?.name, "Ada");
 });
 
-Deno.test("a name taken while offline is said when back", async () => {
+Deno.test("rename() while offline takes effect after the reconnect", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url);
@@ -485,7 +485,7 @@ Deno.test("a name taken while offline is said when back", async () => {
   await until(() => ada.client.user?.name === "Ada", "the new name");
 });
 
-Deno.test("typing() is seen by the others, once, and is over with the message", async () => {
+Deno.test("typing() is sent to the others once, and ends with the message", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url);
   await using bob = new Talker(server.url);
@@ -493,13 +493,13 @@ Deno.test("typing() is seen by the others, once, and is over with the message", 
   await bob.client.join("lobby");
   for (let i = 0; i < 5; i++) ada.client.typing("lobby");
   await ada.client.send("lobby", "said");
-  await bob.hears(1);
+  await bob.waitForTexts(1);
   const typing = bob.events.filter((event) => event.type === "typing");
   assertEquals(typing.map(({ payload }) => payload), [true, false]);
   assertEquals(ada.events.filter(({ type }) => type === "typing"), []);
 });
 
-Deno.test("typing is over when the connection is lost", async () => {
+Deno.test("typing ends when the connection is lost", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(server.url);
@@ -514,7 +514,7 @@ Deno.test("typing is over when the connection is lost", async () => {
   assertEquals(typing().map(({ payload }) => payload), [true, false]);
 });
 
-Deno.test("emit() tells all members; durable events are numbered and acknowledged", async () => {
+Deno.test("emit() reaches all members; durable events are numbered and acknowledged", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url);
   await using bob = new Talker(server.url);
@@ -531,7 +531,7 @@ Deno.test("emit() tells all members; durable events are numbered and acknowledge
   ]);
 });
 
-Deno.test("join() waits for a place in a full room, and leave() makes one", async () => {
+Deno.test("join() waits while the room is full, until another user calls leave()", async () => {
   await using server = await serve({ maxMembersPerRoom: 1 });
   await using ada = new Talker(server.url);
   await ada.client.join("lobby");
@@ -546,7 +546,7 @@ Deno.test("join() waits for a place in a full room, and leave() makes one", asyn
   assertEquals((await patiently(sent, "the echo")).seq, 1);
 });
 
-Deno.test("join() is refused for good where one may not go", async () => {
+Deno.test("join() rejects when the user may not enter", async () => {
   await using server = await serve({}, (_user, _action, room) => room !== "secret");
   await using ada = new Talker(server.url);
   const error = await assertRejects(() => ada.client.join("secret"), ClientError);
@@ -554,24 +554,24 @@ Deno.test("join() is refused for good where one may not go", async () => {
   await ada.client.send("lobby", "but here one may");
 });
 
-Deno.test("history() reads what was said before", async () => {
+Deno.test("history() reads older messages", async () => {
   await using server = await serve({ recentMessages: 2 });
   await using ada = new Talker(server.url);
   for (const text of numbers("m", 6)) await ada.client.send("lobby", text);
   await using bob = new Talker(server.url);
-  await bob.hears(2);
+  await bob.waitForTexts(2);
   const page = await bob.client.history("lobby", bob.messages[0]?.seq ?? 0, 3);
   assertEquals(page.map(({ payload }) => payload), ["m2", "m3", "m4"]);
   assertEquals((await bob.client.history("lobby", 1)).length, 0);
 });
 
-Deno.test("history() of a server that is not there fails with unavailable", async () => {
+Deno.test("history() rejects with unavailable when the server is down", async () => {
   await using ada = new Talker("http://127.0.0.1:1");
   const error = await assertRejects(() => ada.client.history("lobby", 5), ClientError);
   assertEquals(error.code, "unavailable");
 });
 
-Deno.test("a room that is pruned to nothing can still be spoken in", async () => {
+Deno.test("send() works in a room whose messages are all pruned", async () => {
   await using server = await serve({ recentMessages: 0 });
   await using ada = new Talker(server.url);
   await ada.client.send("lobby", "not shown to who comes later");
@@ -604,7 +604,7 @@ function hurried(): NonNullable<ClientOptions["transport"]> {
   };
 }
 
-Deno.test("an answer that runs ahead of the log does not make the client leap over it", async () => {
+Deno.test("an acknowledgement that comes before older messages does not move the cursor past them", async () => {
   using it = scripted();
   it.received(joined(1), chat(1));
   const sent = it.client.send(room, "m4", "mine");
@@ -615,7 +615,7 @@ Deno.test("an answer that runs ahead of the log does not make the client leap ov
   assertEquals(it.seqs, [1, 2, 3, 4, 5]);
 });
 
-Deno.test("nothing is sent again before what was missed has come, as it may be among it", async () => {
+Deno.test("an unsent message waits for the missed messages, which may include it", async () => {
   using it = scripted();
   it.received(joined(3));
   const sent = it.client.send(room, "m3", "mine");
@@ -627,7 +627,7 @@ Deno.test("nothing is sent again before what was missed has come, as it may be a
   assertEquals(it.sent.filter((command) => Object(command).type === "chat"), []);
 });
 
-Deno.test("a message that nobody answers is sent again, though the server still speaks", async () => {
+Deno.test("an unanswered message is sent again, although pings still come", async () => {
   using it = scripted({ ...welcome, heartbeatSeconds: 0.02 });
   it.received(joined(0));
   it.client.send(room, "lost somewhere", "mine").catch(() => {});
@@ -641,7 +641,7 @@ Deno.test("a message that nobody answers is sent again, though the server still 
   assertEquals(it.sent.filter((command) => Object(command).ref === "mine").length, 2);
 });
 
-Deno.test("a client that always has something under way is not taken for a stuck one", async () => {
+Deno.test("a connection is kept while messages are always in flight, if each is answered", async () => {
   using it = scripted({ ...welcome, heartbeatSeconds: 0.02 });
   it.received(joined(0));
   const began = performance.now();
@@ -652,18 +652,18 @@ Deno.test("a client that always has something under way is not taken for a stuck
     seq++;
     it.received(chat(seq, me, `ref${seq}`));
     return performance.now() - began > 300;
-  }, "three times the patience");
+  }, "three times the time to answer");
   assertEquals(it.client.state.status, "open");
 });
 
-Deno.test("a seq that one has is ignored, and an unasked joined starts afresh", () => {
+Deno.test("a repeated seq is ignored, and a joined that was not asked for starts again", () => {
   using it = scripted();
   it.received(joined(2), chat(1), chat(2), chat(2), chat(1), chat(3));
   it.received(joined(90), chat(89), chat(90));
   assertEquals(it.seqs, [1, 2, 3, 89, 90]);
 });
 
-Deno.test("what comes for a room after leaving it is not told", () => {
+Deno.test("messages of a room that was left are not dispatched", () => {
   using it = scripted();
   it.received(joined(1), chat(1));
   it.client.leave(room);

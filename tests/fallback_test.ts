@@ -12,14 +12,14 @@ import { BlockingProxy } from "./support/blocking_proxy.ts";
 import { browserTest } from "./support/browser.ts";
 import { member, patiently, serve, until } from "./support/harness.ts";
 
-const HURRIED = { webSocketTimeoutMs: 300, webSocketRetryMs: 200 };
+const SHORT_TIMES = { webSocketTimeoutMs: 300, webSocketRetryMs: 200 };
 
 /** A client that notes what it is told. */
 function talker(url: string): Client & { readonly seen: Message[] } {
   const client = new Client(`${url}/ws`, {
     name: "Ada",
     backoffMs: { min: 10, max: 100 },
-    transport: (address, handlers) => withFallback(HURRIED, address, handlers),
+    transport: (address, handlers) => withFallback(SHORT_TIMES, address, handlers),
   });
   const seen: Message[] = [];
   client.addEventListener("chat", ({ detail }) => void seen.push(detail));
@@ -27,7 +27,7 @@ function talker(url: string): Client & { readonly seen: Message[] } {
 }
 
 for (const mode of ["refuse", "swallow"] as const) {
-  Deno.test(`a client chats though a proxy does this to WebSockets: ${mode}`, async () => {
+  Deno.test(`a client chats over HTTP when a proxy does this to WebSockets: ${mode}`, async () => {
     await using server = await serve();
     await using proxy = new BlockingProxy(server.url, mode);
     await using bob = await member(server, { name: "Bob" });
@@ -51,7 +51,7 @@ for (const mode of ["refuse", "swallow"] as const) {
   });
 }
 
-Deno.test("a client over HTTP whose server forgot it begins again, and loses nothing unsent", async () => {
+Deno.test("a client over HTTP loses no unsent message when the server has lost its data", async () => {
   const first = await serve({ returnSeconds: 0 });
   await using proxy = new BlockingProxy(first.url, "refuse");
   const ada = talker(proxy.url);
@@ -72,7 +72,7 @@ Deno.test("a client over HTTP whose server forgot it begins again, and loses not
   }
 });
 
-Deno.test("a client over HTTP is told when it may not join", async () => {
+Deno.test("join() over HTTP rejects when the user may not enter", async () => {
   await using server = await serve({}, (_, action, room) => action === "speak" || room !== "vip");
   await using proxy = new BlockingProxy(server.url, "refuse");
   const ada = talker(proxy.url);
@@ -89,7 +89,7 @@ Deno.test("a client over HTTP is told when it may not join", async () => {
   }
 });
 
-Deno.test("a client moves from HTTP to WebSocket and back, losing and repeating nothing", async () => {
+Deno.test("a client changes from HTTP to WebSocket and back, and gets every message once", async () => {
   await using server = await serve();
   await using proxy = new BlockingProxy(server.url, "refuse");
   await using bob = await member(server, { name: "Bob" });
@@ -126,7 +126,7 @@ Deno.test("a client moves from HTTP to WebSocket and back, losing and repeating 
 
 for (const mode of ["refuse", "swallow"] as const) {
   browserTest(
-    `it chats within seconds though a proxy does this to WebSockets: ${mode}`,
+    `it chats within seconds when a proxy does this to WebSockets: ${mode}`,
     async (chrome) => {
       await using server = await serve();
       await using proxy = new BlockingProxy(server.url, mode);

@@ -13,10 +13,10 @@ import { GatewayProxy } from "./support/gateway_proxy.ts";
 import { type Client as Member, member, patiently, serve, until } from "./support/harness.ts";
 import { Stream } from "./support/stream.ts";
 
-const HURRIED = { webSocketTimeoutMs: 300, webSocketRetryMs: 60_000 };
+const SHORT_TIMES = { webSocketTimeoutMs: 300, webSocketRetryMs: 60_000 };
 
 /** A client that notes what it is told. */
-function talker(url: string, how: FallbackOptions = HURRIED) {
+function talker(url: string, how: FallbackOptions = SHORT_TIMES) {
   const client = new Client(`${url}/ws`, {
     name: "Ada",
     backoffMs: { min: 10, max: 100 },
@@ -40,7 +40,7 @@ async function bobIn(server: { readonly url: string }, rooms: readonly string[])
   return bob;
 }
 
-Deno.test("without WebSocket one stream carries all of a client's rooms, and 20 are not the end", async () => {
+Deno.test("over HTTP one stream carries 20 rooms, and a client can be in more", async () => {
   await using server = await serve();
   await using proxy = new GatewayProxy(server.url);
   const rooms = names(25);
@@ -61,7 +61,7 @@ Deno.test("without WebSocket one stream carries all of a client's rooms, and 20 
   assertEquals(ada.errors, []);
 });
 
-Deno.test("rooms are entered and left over HTTP while people talk: nothing is lost or doubled", async () => {
+Deno.test("over HTTP a client gets every message once while it enters and leaves rooms", async () => {
   await using server = await serve();
   await using proxy = new GatewayProxy(server.url);
   const rooms = names(12);
@@ -90,7 +90,7 @@ Deno.test("rooms are entered and left over HTTP while people talk: nothing is lo
   assertEquals([recovered[0], recovered.slice(1).includes(false)], [false, false]);
 });
 
-Deno.test("over HTTP each refused room is told of by its own code, and the others are entered", async () => {
+Deno.test("over HTTP each refused room has its own error, and the others are entered", async () => {
   await using server = await serve(
     { maxMembersPerRoom: 1 },
     (_, action, room) => action === "speak" || room !== "secret",
@@ -108,7 +108,7 @@ Deno.test("over HTTP each refused room is told of by its own code, and the other
   assertEquals((await patiently(ada.client.send("open", "hi"), "the message")).seq, 1);
 });
 
-Deno.test("over HTTP a client beyond its network's connections is told so, and let in later", async () => {
+Deno.test("over HTTP a client beyond its address's connections gets an error, and enters later", async () => {
   await using server = await serve({ maxConnectionsPerAddress: 1 });
   await using proxy = new GatewayProxy(server.url);
   using ada = talker(proxy.url);
@@ -125,12 +125,12 @@ Deno.test("over HTTP a client beyond its network's connections is told so, and l
   await patiently(entered, "the room");
 });
 
-Deno.test("a client chats though responses are held back until they end", async () => {
+Deno.test("a client chats when a proxy buffers responses until they end", async () => {
   await using server = await serve();
   await using proxy = new GatewayProxy(server.url);
   proxy.holdsBack = true;
   await using bob = await bobIn(server, ["a", "b"]);
-  using ada = talker(proxy.url, { ...HURRIED, streamTimeoutMs: 300 });
+  using ada = talker(proxy.url, { ...SHORT_TIMES, streamTimeoutMs: 300 });
   await patiently(Promise.all([ada.client.join("a"), ada.client.join("b")]), "the rooms");
   const stored = await patiently(ada.client.send("a", "through"), "the message");
   assertEquals((await bob.next("chat")).seq, stored.seq);
@@ -143,7 +143,7 @@ Deno.test("a client chats though responses are held back until they end", async 
   assertEquals(ada.client.state, { status: "open" });
 });
 
-browserTest("each refusal has its own sentence, without WebSocket", async (chrome) => {
+browserTest("each refusal has its own sentence, also over HTTP", async (chrome) => {
   for (
     const [limit, locale, sentence] of [
       ["maxConnectionsPerAddress", "en-GB", "too many connections from your network"],
@@ -162,7 +162,7 @@ browserTest("each refusal has its own sentence, without WebSocket", async (chrom
 });
 
 browserTest(
-  "it chats within 15 s though WebSocket is blocked and responses are held back",
+  "it chats within 15 s when WebSocket is blocked and a proxy buffers responses",
   async (chrome) => {
     await using server = await serve();
     await using proxy = new GatewayProxy(server.url);

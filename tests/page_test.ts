@@ -78,7 +78,7 @@ async function fits(page: Page): Promise<boolean> {
   );
 }
 
-browserTest("two people talk, see each other typing, and see it end", async (chrome) => {
+browserTest("two users chat, see each other typing, and see it end", async (chrome) => {
   await using server = await serve();
   const ada = await chrome.open(server.url);
   await shows(ada, []);
@@ -109,7 +109,7 @@ browserTest("two people talk, see each other typing, and see it end", async (chr
   await assertAccessible(bob, "a conversation");
 });
 
-browserTest("a new name, changed in place, is everywhere; a refused one is not", async (chrome) => {
+browserTest("a new name is shown everywhere; a refused one is not", async (chrome) => {
   await using server = await serve();
   const ada = await chrome.open(server.url);
   const bob = await chrome.open(server.url);
@@ -161,7 +161,7 @@ browserTest(
   },
 );
 
-browserTest("two tabs are one person, and a reload shows history once", async (chrome) => {
+browserTest("two tabs are one user, and a reload shows the history once", async (chrome) => {
   await using server = await serve();
   const ada = await chrome.open(server.url);
   await say(ada, "from the first tab");
@@ -179,7 +179,7 @@ browserTest("two tabs are one person, and a reload shows history once", async (c
   assertEquals(await text(ada, "#count"), "1 person here");
 });
 
-browserTest("what was typed just before a reload is sent, and shown once", async (chrome) => {
+browserTest("a message sent just before a reload is stored and shown once", async (chrome) => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   const ada = await chrome.open(proxy.url);
@@ -236,7 +236,7 @@ browserTest(
 );
 
 browserTest(
-  "a server that stops answering is noticed, and all comes when it goes on",
+  "a server that stops answering is noticed, and every message comes when it continues",
   async (chrome) => {
     await using server = await ServerProcess.start({ HEARTBEAT_SECONDS: "0.5" });
     const ada = await chrome.open(server.url);
@@ -253,7 +253,7 @@ browserTest(
 );
 
 browserTest(
-  "a message that is refused says so, and can be sent again or discarded",
+  "a refused message says why, and can be sent again or discarded",
   async (chrome) => {
     let mute = true;
     await using server = await serve({}, (_user, action) => action !== "speak" || !mute);
@@ -277,7 +277,7 @@ browserTest(
 );
 
 browserTest(
-  "older messages come while scrolling up, and the reader keeps the place",
+  "older messages load while scrolling up, and those in sight stay in place",
   async (chrome) => {
     await using server = await serve();
     await fill(server.url, "lobby", 400);
@@ -312,7 +312,7 @@ browserTest(
 );
 
 browserTest(
-  "a screen that is not full fills by itself, though the server shows little",
+  "a list shorter than the screen loads older messages by itself",
   async (chrome) => {
     for (const recentMessages of [0, 3]) {
       await using server = await serve({ recentMessages });
@@ -326,7 +326,7 @@ browserTest(
   },
 );
 
-browserTest("older messages that cannot be loaded can be asked for again", async (chrome) => {
+browserTest("a button loads older messages again after a failure", async (chrome) => {
   await using server = await serve();
   await fill(server.url, "lobby", 80);
   const ada = await chrome.open(server.url);
@@ -340,7 +340,7 @@ browserTest("older messages that cannot be loaded can be asked for again", async
   await until(async () => await lines(ada).count() === 80, "the rest");
 });
 
-browserTest("hostile text is text, and stays in its place", async (chrome) => {
+browserTest("hostile text is shown as text, within its line", async (chrome) => {
   await using server = await serve();
   const markup =
     `<img src=x onerror="document.title='pwned'"><script>document.title="pwned"</script>`;
@@ -458,7 +458,7 @@ browserTest("everything can be done with the keyboard alone", async (chrome) => 
 });
 
 browserTest(
-  "ten thousand messages: shown at once, scrolled smoothly, and not all kept",
+  "ten thousand messages are shown at once and scroll smoothly; the oldest are removed",
   async (chrome) => {
     await using server = await serve();
     const ada = await chrome.open(server.url);
@@ -487,7 +487,7 @@ browserTest(
   },
 );
 
-browserTest("the client library in Chromium comes through every fault", async (chrome) => {
+browserTest("the client library in Chromium survives every network fault", async (chrome) => {
   await using server = await serve({ heartbeatSeconds: 0.3 });
   await using proxy = faultProxy(server.url);
   const eve = connect(`${server.url}/ws`);
