@@ -7,7 +7,7 @@
  */
 import type * as wire from "../../server/protocol/messages.ts";
 import { Connection } from "./connection.ts";
-import { ClientError, CLOSE_DONE, closedError } from "./errors.ts";
+import { ClientError, closedError } from "./errors.ts";
 import { type ClientEvents, type ClientState, ClientTarget } from "./events.ts";
 import { readPage } from "./http.ts";
 import { Identity } from "./identity.ts";
@@ -17,6 +17,7 @@ import { newRef, Outbox, type Unsent } from "./outbox.ts";
 import { Receiver } from "./receiver.ts";
 import { type ClientParts, Sender } from "./sender.ts";
 import { browserStorage } from "./storage.ts";
+import { CLOSE_DONE } from "./transport.ts";
 
 /** A connection to a server, with all that survives a reconnect. {@linkcode connect} makes one. */
 export class Client extends ClientTarget {

@@ -6,12 +6,12 @@
  */
 import type * as wire from "../../server/protocol/messages.ts";
 import { now } from "./clock.ts";
-import { CLOSE_LOST, FINAL_CLOSE_CODES } from "./errors.ts";
+import { FINAL_CLOSE_CODES } from "./errors.ts";
 import type { ClientState } from "./events.ts";
 import { automatic } from "./fallback.ts";
 import { HELLO_REF, type Identity } from "./identity.ts";
 import type { ClientOptions } from "./options.ts";
-import type { Transport } from "./transport.ts";
+import { CLOSE_LOST, type Transport } from "./transport.ts";
 
 /** How long a connection may take until its `welcome`, in milliseconds. */
 const WELCOME_TIMEOUT_MS = 10_000;
@@ -77,9 +77,10 @@ export class Connection {
     if (typeof addEventListener !== "function") return;
     const { signal } = this.#listeners;
     // After a change of network or a sleep, the connection may be dead without a close event.
-    addEventListener("online", () => this.check(), { signal });
-    addEventListener("visibilitychange", () => this.check(), { signal });
-    addEventListener("offline", () => this.lost(CLOSE_LOST, ""), { signal });
+    for (const type of ["online", "visibilitychange"]) {
+      addEventListener(type, () => this.check(), { signal });
+    }
+    addEventListener("offline", () => this.lost(CLOSE_LOST), { signal });
   }
 
   get state(): ClientState {
@@ -102,7 +103,7 @@ export class Connection {
       },
       closed: (code, reason) => this.lost(code, reason),
     });
-    this.#timer = setTimeout(() => this.lost(CLOSE_LOST, "no welcome"), WELCOME_TIMEOUT_MS);
+    this.#timer = setTimeout(() => this.lost(CLOSE_LOST), WELCOME_TIMEOUT_MS);
   }
 
   /** Sends commands, if the connection is open. */
@@ -129,8 +130,12 @@ export class Connection {
     this.#watch();
   }
 
-  /** Ends this transport and plans the next one. @param minWaitMs until then, in milliseconds. */
-  lost(code: number, reason: string, minWaitMs = 0): void {
+  /**
+   * Ends this transport, and opens another one later, unless the code is final.
+   *
+   * @param reason of a final code. @param minWaitMs until the next transport, in milliseconds.
+   */
+  lost(code: number, reason = "", minWaitMs = 0): void {
     if (!this.#transport) return;
     if (FINAL_CLOSE_CODES.includes(code)) return this.end(code, reason);
     // A connection that lasted starts the back-off again; one that is cut at once does not.
@@ -180,7 +185,7 @@ export class Connection {
   /** Says hello again without what was refused. Any other refusal ends the connection until later. */
   #helloRefused(event: wire.ErrorEvent): void {
     if (this.#hello && this.#identity.refused(event, this.#hello)) this.#sendHello();
-    else this.lost(CLOSE_LOST, event.payload, event.retryAfterMs);
+    else this.lost(CLOSE_LOST, "", event.retryAfterMs);
   }
 
   #welcomed(event: wire.WelcomeEvent): void {
@@ -217,7 +222,7 @@ export class Connection {
       this.#probedAt + probeMs,
     );
     const time = now();
-    if (lostAt <= time) return this.lost(CLOSE_LOST, "silence");
+    if (lostAt <= time) return this.lost(CLOSE_LOST);
     if (doubtAt <= time) {
       this.#isInDoubt = true;
       this.#handlers.doubt(true);

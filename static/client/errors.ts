@@ -5,12 +5,6 @@
  */
 import type { ErrorCode } from "../../server/protocol/tables.ts";
 
-// The close codes that the client itself uses (RFC 6455 §7.4.1, and 1012 of the IANA registry).
-export const CLOSE_DONE = 1000;
-export const CLOSE_GOING_AWAY = 1001;
-export const CLOSE_LOST = 1006;
-export const CLOSE_RESTART = 1012;
-
 /** The close codes after which a client does not reconnect (`CLOSE_CODES` of the protocol). */
 export const FINAL_CLOSE_CODES: readonly number[] = [1000, 1003, 1008, 1009];
 

@@ -6,9 +6,9 @@
  *
  * @module
  */
-import { CLOSE_GOING_AWAY } from "./errors.ts";
 import { overHttp } from "./http_transport.ts";
 import {
+  CLOSE_GOING_AWAY,
   type OpenTransport,
   type Transport,
   type TransportHandlers,
@@ -77,7 +77,8 @@ export function withFallback(
     timer = setTimeout(tryWebSocket, webSocketRetryMs);
     probe = webSocket(url, {
       opened: () => probe?.send([{ type: "hello" }]),
-      received: () => handlers.closed(CLOSE_GOING_AWAY, "WebSocket works"),
+      // It works: the client reconnects, and gets a WebSocket then.
+      received: () => handlers.closed(CLOSE_GOING_AWAY, ""),
       closed() {},
     });
   }

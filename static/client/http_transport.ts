@@ -11,10 +11,9 @@ import type {
   HelloCommand,
   RenameCommand,
 } from "../../server/protocol/messages.ts";
-import { CLOSE_LOST } from "./errors.ts";
 import { refusalOf, request, roomPath } from "./http.ts";
 import { type HttpSession, RoomStreams } from "./room_streams.ts";
-import type { Transport, TransportHandlers } from "./transport.ts";
+import { CLOSE_LOST, type Transport, type TransportHandlers } from "./transport.ts";
 
 const HELLO_PATH = "hello";
 
@@ -37,7 +36,7 @@ export function overHttp(
     name: undefined,
     roomsPerConnection: 0,
     received: (events) => isClosed || received(events),
-    closed: (code, reason) => isClosed || closed(code, reason),
+    closed: (code) => isClosed || closed(code, ""),
   };
   const streams = new RoomStreams(session);
   const receive = (event: Event) => session.received([event]);
@@ -56,7 +55,7 @@ export function overHttp(
       if (response.status === 401 && path !== HELLO_PATH) throw new Error(refusal.payload);
       receive(refusal);
     } catch {
-      session.closed(CLOSE_LOST, "no answer");
+      session.closed(CLOSE_LOST);
     }
     return undefined;
   }

@@ -80,10 +80,11 @@ export class Receiver {
     if (own || membership?.caughtUp) this.#sender.flush();
   }
 
-  #deliver(event: wire.ChatEvent | wire.CustomEvent): void {
+  #deliver(event: wire.Message | wire.CustomEvent): void {
     if (event.from) this.#parts.rooms.get(event.room)?.stopTyping(event.from);
     if (event.type === "chat") this.#dispatch("chat", event);
     else if (event.type === "custom") this.#dispatch("custom", event);
+    else event satisfies never; // a newer server's message, which this client does not know
   }
 
   #refused(event: wire.ErrorEvent): void {

@@ -8,9 +8,9 @@
  * @module
  */
 import type { Event, JoinCommand } from "../../server/protocol/messages.ts";
-import { CLOSE_LOST, CLOSE_RESTART } from "./errors.ts";
 import { refusalOf, request, REQUEST_TIMEOUT_MS } from "./http.ts";
 import { readBlocks } from "./sse.ts";
+import { CLOSE_LOST, CLOSE_RESTART } from "./transport.ts";
 
 /** How many rooms one stream may carry. */
 const MAX_ROOMS = 20;
@@ -29,7 +29,7 @@ export interface HttpSession {
   /** How many rooms one connection may be in; 0 is no limit. */
   roomsPerConnection: number;
   received(events: readonly Event[]): void;
-  closed(code: number, reason: string): void;
+  closed(code: number): void;
 }
 
 /** All event streams of one connection. */
@@ -110,7 +110,7 @@ class RoomStream {
     else if (isLate && !wasBuffered) {
       this.#isBuffered = true;
       this.openSoon();
-    } else closed(CLOSE_LOST, "the stream cannot be read");
+    } else closed(CLOSE_LOST);
   }
 
   /** Reads the stream until its end. @throws if it is cut, or if the server cannot be reached. */
@@ -149,7 +149,7 @@ class RoomStream {
     // Each stream begins with a `welcome`, which the client has from its `hello`.
     received(events.filter(({ type }) => type !== "welcome").map((event) => this.#withRef(event)));
     if (events.some(({ type }) => type === "bye")) {
-      closed(CLOSE_RESTART, "the server is restarting");
+      closed(CLOSE_RESTART);
     }
   }
 

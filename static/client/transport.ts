@@ -5,6 +5,13 @@
  */
 import type { Command, Event } from "../../server/protocol/messages.ts";
 
+/** Close codes (`CLOSE` of the protocol). They are single constants, so that bundlers inline them. */
+export const CLOSE_DONE = 1000;
+export const CLOSE_GOING_AWAY = 1001;
+export const CLOSE_RESTART = 1012;
+/** The connection ended without a close frame. This code is never sent (RFC 6455 §7.4.1). */
+export const CLOSE_LOST = 1006;
+
 /** A connection that is open, or being opened. */
 export interface Transport {
   /** Sends commands together, in order. The client calls it only after `opened`. */
@@ -40,7 +47,7 @@ export function webSocket(
     close() {
       // The close event of a dead peer may come minutes later, so the client does not wait for it.
       socket.onopen = socket.onmessage = socket.onclose = null;
-      socket.close(1000);
+      socket.close(CLOSE_DONE);
     },
   };
 }
