@@ -18,7 +18,11 @@ export class Allowance {
     this.#left = limits.burst - 1; // the `hello` was one
   }
 
-  /** Takes one command. @returns 0, or in how many milliseconds the server allows one. */
+  /**
+   * Takes one command.
+   *
+   * @returns 0, or in how many milliseconds the server allows one.
+   */
   spend(time: number): number {
     const { rate, burst } = this.#limits;
     if (!rate || !burst) return 0;

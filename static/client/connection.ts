@@ -35,7 +35,11 @@ export interface ConnectionHandlers {
   received(event: wire.Event): void;
   /** The connection is lost: no command under way will be answered. */
   disconnected(): void;
-  /** There will be no other connection. @param forget unacknowledged messages in storage too. */
+  /**
+   * There will be no other connection.
+   *
+   * @param forget unacknowledged messages in storage too.
+   */
   ended(reason: string, forget: boolean): void;
 }
 
@@ -133,7 +137,8 @@ export class Connection {
   /**
    * Ends this transport, and opens another one later, unless the code is final.
    *
-   * @param reason of a final code. @param minWaitMs until the next transport, in milliseconds.
+   * @param reason of a final code.
+   * @param minWaitMs until the next transport, in milliseconds.
    */
   lost(code: number, reason = "", minWaitMs = 0): void {
     if (!this.#transport) return;

@@ -89,7 +89,11 @@ export class Membership {
     return true;
   }
 
-  /** Notes that the user types, or stopped. @returns whether the server should be told now. */
+  /**
+   * Notes that the user types, or stopped.
+   *
+   * @returns whether the server should be told now.
+   */
   userTypes(active: boolean): boolean {
     const time = now();
     if (active ? time - this.#typedAt < TYPING_INTERVAL_MS : !this.#typedAt) return false;

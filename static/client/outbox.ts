@@ -92,7 +92,11 @@ export class Outbox {
     for (const waiting of this.waiting) waiting.inFlight = false;
   }
 
-  /** Rejects all messages. @param forget also in storage; otherwise the next client sends them. */
+  /**
+   * Rejects all messages.
+   *
+   * @param forget also in storage; otherwise the next client sends them.
+   */
   abandon(error: ClientError, forget: boolean): void {
     for (const { reject } of this.waiting) reject(error);
     this.waiting = [];

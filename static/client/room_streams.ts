@@ -113,7 +113,11 @@ class RoomStream {
     } else closed(CLOSE_LOST);
   }
 
-  /** Reads the stream until its end. @throws if it is cut, or if the server cannot be reached. */
+  /**
+   * Reads the stream until its end.
+   *
+   * @throws if it is cut, or if the server cannot be reached.
+   */
   async #read(signal: AbortSignal, onBlock: () => void): Promise<void> {
     const { base, token, name } = this.#session;
     const url = new URL("events", base);
@@ -161,7 +165,11 @@ class RoomStream {
     return { ...event, ...(ref && { ref }) };
   }
 
-  /** The server refused all rooms. @throws if the token is refused, or another server answered. */
+  /**
+   * The server refused all rooms.
+   *
+   * @throws if the token is refused, or another server answered.
+   */
   async #refused(response: Response): Promise<void> {
     const refusal = await refusalOf(response);
     if (refusal.code === "unauthorized") throw new Error(refusal.payload);

@@ -25,7 +25,11 @@ export async function* readBlocks(body: ReadableStream<BufferSource>): AsyncGene
   }
 }
 
-/** Parses one block. @returns an empty array if it has no data. */
+/**
+ * Parses one block.
+ *
+ * @returns an empty array if it has no data.
+ */
 function parse(block: string): Block[] {
   const lines = block.split("\n");
   const fieldOf = (name: string) =>

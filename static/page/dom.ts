@@ -29,7 +29,11 @@ export function button(
   return element;
 }
 
-/** Finds an element of index.html. @throws {TypeError} if there is none with that id and type. */
+/**
+ * Finds an element of index.html.
+ *
+ * @throws {TypeError} if there is none with that id and type.
+ */
 export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   const element = document.getElementById(id);
   if (!(element instanceof type)) throw new TypeError(`The page has no ${type.name} #${id}.`);

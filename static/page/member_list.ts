@@ -18,7 +18,11 @@ export class MemberList {
     this.#count = memberCount;
   }
 
-  /** Takes a change over. @returns the name that the user had until now, if it was known. */
+  /**
+   * Takes a change over.
+   *
+   * @returns the name that the user had until now, if it was known.
+   */
   changed({ kind, user, memberCount }: SystemEvent): string | undefined {
     this.#count = memberCount;
     if (!user) return undefined;

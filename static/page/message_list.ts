@@ -96,7 +96,7 @@ export class MessageList {
     return this.#position.isAtEnd;
   }
 
-  /** The room was entered. @param isFresh whether what is shown is out of date, and is removed. */
+  /** Notes that the room was entered. If `isFresh`, what is shown is out of date, and is removed. */
   joined(head: number, isFresh: boolean): void {
     this.#head = head;
     this.#older.joined(head, isFresh);
@@ -111,7 +111,7 @@ export class MessageList {
     this.#position.isAtEnd = true;
   }
 
-  /** Adds a stored message. @returns whether it is live, and not replayed. */
+  /** Adds a stored message, and returns whether it is live, and not replayed. */
   add(message: ChatEvent): boolean {
     this.#arrived.push(message);
     this.#showArrived();

@@ -35,7 +35,7 @@ export class OlderMessages {
     this.#options = options;
   }
 
-  /** The room was entered. @param isFresh whether no message is shown any more. */
+  /** Notes that the room was entered. If `isFresh`, no message is shown any more. */
   joined(head: number, isFresh: boolean): void {
     this.#hasFailed = false;
     if (!isFresh) return;
@@ -73,7 +73,11 @@ export class OlderMessages {
     this.#options.loaded();
   }
 
-  /** Shows where the messages begin, if that is known. @param hasUnsent a message in an empty list. */
+  /**
+   * Shows where the messages begin, if that is known.
+   *
+   * @param hasUnsent a message in an empty list.
+   */
   showStatus(hasUnsent: boolean): void {
     if (this.first !== undefined && this.first <= 1) this.#status.show("beginning");
     else if (this.first === undefined ? hasUnsent : !this.#isLoading) this.#status.clear();

@@ -11,7 +11,11 @@ import { byId } from "./dom.ts";
 
 const PANELS = [["open-rail", "rail"], ["open-people", "people-panel"]] as const;
 
-/** Makes the buttons work. @returns a function that closes the open panel. */
+/**
+ * Makes the buttons work.
+ *
+ * @returns a function that closes the open panel.
+ */
 export function startPanels(): () => void {
   const main = byId("main", HTMLElement);
   const rail = byId("rail", HTMLElement);

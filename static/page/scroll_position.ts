@@ -18,13 +18,20 @@ export class ScrollPosition {
   readonly #messages: HTMLElement;
   #scrollTop = 0;
 
-  /** @param list the element that scrolls. @param messages the element in it that holds the groups. */
+  /**
+   * @param list the element that scrolls.
+   * @param messages the element in it that holds the groups.
+   */
   constructor(list: HTMLElement, messages: HTMLElement) {
     this.#list = list;
     this.#messages = messages;
   }
 
-  /** Notes that the list was scrolled. @returns whether `isAtEnd` changed. */
+  /**
+   * Notes that the list was scrolled.
+   *
+   * @returns whether `isAtEnd` changed.
+   */
   update(): boolean {
     const { scrollTop, scrollHeight, clientHeight } = this.#list;
     const isNear = scrollHeight - scrollTop - clientHeight < NEAR_PX;
