@@ -283,6 +283,8 @@ browserTest(
     await fill(server.url, "lobby", 400);
     const ada = await chrome.open(server.url);
     await until(async () => await lines(ada).count() === 50, "the newest");
+    const busy = await ada.locator(".list:not([hidden])").getAttribute("aria-busy");
+    assertEquals(busy, "false", "a screen reader may read what is there");
     const all = Array.from({ length: 400 }, (_, i) => `message ${i + 1}`);
     const list = ada.locator(".list:not([hidden])");
     await list.focus();
@@ -328,16 +330,21 @@ browserTest(
 
 browserTest("a button loads older messages again after a failure", async (chrome) => {
   await using server = await serve();
-  await fill(server.url, "lobby", 80);
+  await fill(server.url, "lobby", 180);
   const ada = await chrome.open(server.url);
   await until(async () => await lines(ada).count() === 50, "the newest");
+  const scrollUp = `document.querySelector(".list:not([hidden])").scrollTop = 0`;
   await ada.route("**/messages?*", (route) => route.abort());
-  await ada.evaluate(`document.querySelector(".list:not([hidden])").scrollTop = 0`);
+  await ada.evaluate(scrollUp);
   await says(ada, ".list:not([hidden]) .top", "could not be loaded");
   await assertAccessible(ada, "no older messages");
   await ada.unroute("**/messages?*");
   await ada.getByText("Try again").click();
-  await until(async () => await lines(ada).count() === 80, "the rest");
+  await until(async () => await lines(ada).count() >= 150, "the first page");
+  await until(async () => {
+    await ada.evaluate(scrollUp);
+    return await lines(ada).count() === 180;
+  }, "scrolling to load the rest");
 });
 
 browserTest("hostile text is shown as text, within its line", async (chrome) => {
