@@ -189,8 +189,9 @@ async function modulesFrom(paths: readonly string[], maxImports = Infinity): Pro
   return found;
 }
 
-Deno.test("no file of server/ or main.ts uses any, or is without its opening comment", async () => {
-  for (const path of (await graph()).keys()) {
+Deno.test("every file of server/, static/ and main.ts has an opening comment, and none uses any", async () => {
+  const paths = await Array.fromAsync(filesIn("static/"));
+  for (const path of [...paths, ...(await graph()).keys()]) {
     assert((await read(path)).startsWith("/**\n"), path);
     const any = (await codeOf(path)).match(/[:<|]\s*any\b|\bas any\b/);
     assertEquals(any, null, path);

@@ -7,13 +7,8 @@
  * @module
  */
 import { overHttp } from "./http_transport.ts";
-import {
-  CLOSE_GOING_AWAY,
-  type OpenTransport,
-  type Transport,
-  type TransportHandlers,
-  webSocket,
-} from "./transport.ts";
+import { CLOSE_GOING_AWAY, webSocket } from "./transport.ts";
+import type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
 
 /** When to change between WebSocket and HTTP. */
 export interface FallbackOptions {

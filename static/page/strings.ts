@@ -55,11 +55,9 @@ const english = {
   renamed: (name: string) => `Somebody is now called ${name}`,
   renamedFrom: (from: string, name: string) => `${from} is now called ${name}`,
   typing: (names: readonly string[]) =>
-    names.length === 1
-      ? `${names[0]} is typing`
-      : names.length === 2
-      ? `${names[0]} and ${names[1]} are typing`
-      : "Several people are typing",
+    names.length > 2
+      ? "Several people are typing"
+      : `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} typing`,
   lost: "Connection lost.",
   nextTry: (seconds: number) => `Trying again in ${seconds} s`,
   retrying: "Connecting…",
