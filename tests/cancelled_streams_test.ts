@@ -14,19 +14,19 @@ import { Identity } from "../server/access/identity.ts";
 import { type Log, silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
 import { Hub } from "../server/rooms/hub.ts";
-import { post } from "../server/rooms/poster.ts";
+import { post } from "../server/rooms/post.ts";
 import { Session } from "../server/rooms/session.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { FaultyBroker } from "./support/faulty_broker.ts";
 import { member, serve, until } from "./support/harness.ts";
 import { fill } from "./support/http.ts";
-import { seeded } from "./support/proxy.ts";
+import { seeded } from "./support/random.ts";
 
 const seed = Math.floor(Math.random() * 2 ** 32);
 
 for (const [count, length] of [[10, 16_000], [50, 1_500]] as const) {
   const what = `${count} messages of ${length} characters, seed ${seed}`;
-  Deno.test(`streams closed 0 to 4 ms after they were asked for harm nobody: ${what}`, async () => {
+  Deno.test(`streams that are closed 0 to 4 ms after the request disturb no other client: ${what}`, async () => {
     const random = seeded(seed);
     await using server = await serve({ graceSeconds: 0 });
     await fill(server, count, "x".repeat(length));
@@ -61,8 +61,8 @@ class HostileConnection extends Connection {
   constructor(context: ConnectionContext) {
     super(context);
     const { options, log, now } = context.hub.context;
-    this.session = new Session(context.hub, this, new Sources(options, log, now).of(LOCAL), false);
-    this.session.enter("lobby", undefined);
+    this.session = new Session(context.hub, this, new Sources(options, log, now).of(LOCAL));
+    this.session.join("lobby");
   }
 
   protected override readQueuedBytes(): number {
@@ -118,11 +118,11 @@ async function withThree(
 
 function say(hub: Hub, payload: string): Promise<unknown> {
   const person = hub.users.hold("ann");
-  return post(hub, { person, room: "lobby", payload, ref: undefined });
+  return post(hub, { user: person, room: "lobby", payload, ref: undefined });
 }
 
 for (const door of ["write", "queued"] as const) {
-  Deno.test(`a connection whose "${door}" throws is ended, and the others hear everything`, async () => {
+  Deno.test(`a connection whose "${door}" throws is ended, and the others get everything`, async () => {
     await withThree(async (hub, [first, hostile, last], seen) => {
       hostile.throwing.add(door);
       // Enough that each connection asks the runtime how much is queued.
@@ -173,8 +173,8 @@ Deno.test("a connection that is found to be gone while a message is delivered le
     // Above the high-water mark, so that it is asked how much is queued.
     hostile.send(Batch.of("x".repeat(300_000)));
     hostile.throwing.add("queued");
-    room.deliver({ ...page, first: 2, last: 2 });
-    assertEquals([hostile.ready, room.subscriberCount], [false, 2]);
+    room.feed.deliver({ ...page, first: 2, last: 2 });
+    assertEquals([hostile.ready, room.feed.size], [false, 2]);
   });
 });
 
@@ -204,7 +204,15 @@ Deno.test("a tick survives a broker and a sender that throw", async () => {
     };
     const rest = `"from":${person.json},"payload":"x"`;
     const head = '{"type":"chat","room":"lobby","seq":';
-    hub.queue({ room: "lobby", userId: "bob", ref: undefined, head, rest, sender, receipt: true });
+    hub.tick.queue({
+      room: "lobby",
+      userId: "bob",
+      ref: undefined,
+      head,
+      rest,
+      sender,
+      receipt: true,
+    });
     await say(hub, "after that");
     await until(() => first.written.some((event) => event.includes("after that")), "the message");
     assert(!first.written.some((event) => event.includes("lost")));

@@ -44,7 +44,7 @@ const ANSWERS: readonly (readonly [what: string, status: number, type: string, b
 ];
 
 for (const [what, status, type, body] of ANSWERS) {
-  Deno.test(`a gateway that answers hello with ${what} makes a client lose neither token, name nor message`, async () => {
+  Deno.test(`a client keeps its token, name and messages when a gateway answers hello with ${what}`, async () => {
     await using server = await serve();
     await using proxy = new GatewayProxy(server.url);
     const { id, token } = await tokenOf(server, "Ada");
@@ -70,7 +70,7 @@ for (const [what, status, type, body] of ANSWERS) {
   });
 }
 
-Deno.test("a message whose response a gateway replaced is stored once, from the same user", async () => {
+Deno.test("a message is stored once, from the same user, when a gateway replaces the answer to it", async () => {
   await using server = await serve();
   await using proxy = new GatewayProxy(server.url);
   const ada = connect(`${proxy.url}/ws`, {
@@ -92,7 +92,7 @@ Deno.test("a message whose response a gateway replaced is stored once, from the 
   }
 });
 
-Deno.test("a message whose echo was lost is stored once, also if a gateway then refuses hello", async () => {
+Deno.test("a message whose echo is lost is stored once, even if a gateway then refuses hello", async () => {
   await using server = await serve();
   await using proxy = new GatewayProxy(server.url);
   proxy.passesSockets = true;
@@ -126,7 +126,7 @@ Deno.test("a message whose echo was lost is stored once, also if a gateway then 
 });
 
 for (const token of ["of.othertimes", "not a token"]) {
-  Deno.test(`the name is kept when the server refuses the saved token: ${token}`, async () => {
+  Deno.test(`a kept token that the server refuses leaves the name: ${token}`, async () => {
     await using server = await serve();
     for (const over of ["WebSocket", "HTTP"]) {
       await using proxy = new GatewayProxy(server.url);
@@ -148,7 +148,7 @@ for (const token of ["of.othertimes", "not a token"]) {
   });
 }
 
-Deno.test("the token is kept when the server refuses the saved name", async () => {
+Deno.test("a kept name that the server refuses leaves the token", async () => {
   await using server = await serve();
   const { id, token } = await tokenOf(server, "Ada");
   const ada = connect(`${server.url}/ws`, { ...QUICK, identity: savedAs(token, "\u202eada") });
@@ -161,7 +161,7 @@ Deno.test("the token is kept when the server refuses the saved name", async () =
   }
 });
 
-Deno.test("the newer token of another tab is kept when an older one is refused", () => {
+Deno.test("a newer token of another tab survives the refusal of an older one", () => {
   const identity = savedAs("old", "Ada");
   using it = scripted(
     { type: "error", code: "unauthorized", payload: "", field: "token", ref: "hello" },
@@ -184,7 +184,7 @@ function unknown(seq: number, more: Record<string, unknown> = {}): WireEvent {
   return { ...chat(seq), type: "poll", ...more } as unknown as WireEvent; // no type of this version's
 }
 
-Deno.test("a stored event of an unknown type moves the cursor and is not dispatched", async () => {
+Deno.test("a stored event of an unknown type moves the client's cursor and is not dispatched", async () => {
   using it = scripted();
   it.received(joined(1), chat(1));
   it.received(unknown(2));
@@ -201,7 +201,7 @@ Deno.test("a stored event of an unknown type moves the cursor and is not dispatc
   assertEquals(Object(join).since, { epoch: "e", seq: 3 });
 });
 
-Deno.test("a message is acknowledged when it comes back with an unknown type", async () => {
+Deno.test("a client's own message that comes back as an unknown type is acknowledged", async () => {
   using it = scripted();
   it.received(joined(0));
   const sent = it.client.send(room, "hm", "mine");
@@ -211,7 +211,7 @@ Deno.test("a message is acknowledged when it comes back with an unknown type", a
   assertEquals([it.client.unsent, it.seqs], [[], []]);
 });
 
-Deno.test("an event of an unknown type is not dispatched as one of the client's own events", () => {
+Deno.test("an event of an unknown type is not taken for one of the client's own", () => {
   using it = scripted();
   const states: unknown[] = [];
   it.client.addEventListener("state", ({ detail }) => states.push(detail));
@@ -221,7 +221,7 @@ Deno.test("an event of an unknown type is not dispatched as one of the client's 
 
 // --- emit() ------------------------------------------------------------------------------------------
 
-Deno.test("emit() returns whether an event was sent, and dispatches an error beyond the rate", async () => {
+Deno.test("emit() returns whether the event was sent, and dispatches error when it is over the rate", async () => {
   await using server = await serve({ rate: 20, burst: 10 });
   await using bob = await member(server, { name: "Bob" });
   const ada = new Client(`${server.url}/ws`, QUICK);

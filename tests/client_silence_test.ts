@@ -14,7 +14,7 @@ import { faultProxy } from "./support/proxy.ts";
 
 const QUICK = { backoffMs: { min: 5, max: 50 } };
 
-Deno.test("a message lost in a dead network is stored over another connection, after the client dispatches doubt", async () => {
+Deno.test("a message that a dead network swallowed is stored over another connection, after the client dispatched doubt", async () => {
   await using server = await serve({ heartbeatSeconds: 1 });
   await using proxy = faultProxy(server.url);
   const doubts: boolean[] = [];
@@ -33,7 +33,7 @@ Deno.test("a message lost in a dead network is stored over another connection, a
 });
 
 for (const event of ["online", "visibilitychange"]) {
-  Deno.test(`${event} finds out that a connection is dead, and keeps a good one`, async () => {
+  Deno.test(`${event}: a dead connection is noticed, and a good one is kept`, async () => {
     await using server = await serve({ heartbeatSeconds: 60 });
     await using proxy = faultProxy(server.url);
     const ada = connect(`${proxy.url}/ws`, QUICK);
@@ -54,22 +54,19 @@ for (const event of ["online", "visibilitychange"]) {
   });
 }
 
-browserTest(
-  "the banner says that the server does not answer, and goes when it does",
-  async (chrome) => {
-    await using server = await serve({ heartbeatSeconds: 3 });
-    await using proxy = faultProxy(server.url);
-    const page = await chrome.open(proxy.url);
-    await page.locator("html[data-connection=open]").waitFor();
-    proxy.silence();
-    await page.locator("#say").fill("hello?");
-    await page.locator("#say").press("Enter");
-    await page.locator("#banner", { hasText: "does not answer" }).waitFor();
-    await page.locator(".line > .text", { hasText: "hello?" }).waitFor();
-    await until(
-      async () => (await ask(server, "/rooms/lobby/messages")).json.head === 1,
-      "the message",
-    );
-    await page.locator("#banner").waitFor({ state: "hidden" });
-  },
-);
+browserTest("it says that the server does not answer, and that it is back", async (chrome) => {
+  await using server = await serve({ heartbeatSeconds: 3 });
+  await using proxy = faultProxy(server.url);
+  const page = await chrome.open(proxy.url);
+  await page.locator("html[data-connection=open]").waitFor();
+  proxy.silence();
+  await page.locator("#say").fill("hello?");
+  await page.locator("#say").press("Enter");
+  await page.locator("#banner", { hasText: "does not answer" }).waitFor();
+  await page.locator(".line > .text", { hasText: "hello?" }).waitFor();
+  await until(
+    async () => (await ask(server, "/rooms/lobby/messages")).json.head === 1,
+    "the message",
+  );
+  await page.locator("#banner").waitFor({ state: "hidden" });
+});

@@ -6,7 +6,7 @@
  */
 import { build, stop } from "npm:esbuild@0.28.2";
 import type { Event as WireEvent, Message } from "../server/protocol/messages.ts";
-import { CLOSE_CODES, ERRORS } from "../server/protocol/tables.ts";
+import { CLOSE, CLOSE_CODES, ERRORS } from "../server/protocol/tables.ts";
 import {
   type Client,
   ClientError,
@@ -18,9 +18,11 @@ import {
   webSocket,
 } from "../static/client/mod.ts";
 import { FINAL_CLOSE_CODES } from "../static/client/errors.ts";
+import { CLOSE_DONE, CLOSE_GOING_AWAY, CLOSE_RESTART } from "../static/client/transport.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { patiently, serve, until } from "./support/harness.ts";
-import { faultProxy, seeded } from "./support/proxy.ts";
+import { faultProxy } from "./support/proxy.ts";
+import { seeded } from "./support/random.ts";
 import {
   chat,
   fakeTransport,
@@ -31,7 +33,7 @@ import {
   welcome,
 } from "./support/scripted_client.ts";
 
-/** A heartbeat under which a dead server is noticed within a test's time, in seconds. */
+/** A heartbeat under which a dead server is noticed within a test's patience, in seconds. */
 const HEARTBEAT = { heartbeatSeconds: 0.2 };
 const QUICK = { backoffMs: { min: 5, max: 50 } };
 
@@ -43,7 +45,7 @@ function memory(): KeyValue {
   };
 }
 
-/** A client in the lobby that records its events. */
+/** A client that is in the lobby and writes down what it is told. */
 class Talker implements AsyncDisposable {
   readonly client: Client;
   readonly messages: Message[] = [];
@@ -71,7 +73,7 @@ class Talker implements AsyncDisposable {
     return this.client.state.status;
   }
 
-  async waitForTexts(count: number): Promise<unknown[]> {
+  async hears(count: number): Promise<unknown[]> {
     await until(() => this.messages.length >= count, `${count} messages, not ${this.texts.length}`);
     return this.texts;
   }
@@ -83,10 +85,10 @@ class Talker implements AsyncDisposable {
 }
 
 function numbers(prefix: string, count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);
+  return Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`);
 }
 
-/** Asserts what is true of any log that a client shows. */
+/** What must be true of any log that a client shows. */
 function assertInOrder(messages: readonly Message[]): void {
   const seqs = messages.map(({ seq }) => seq);
   assertEquals(seqs, [...new Set(seqs)].toSorted((a, b) => a - b));
@@ -107,14 +109,16 @@ Deno.test("the client library is under 7 KB, minified and gzipped", async () => 
   assert(byteLength > 1_000 && byteLength < 7_000, `${byteLength} bytes`);
 });
 
-Deno.test("the client's close codes and retriable errors are those of the protocol", () => {
+Deno.test("the client's tables are the protocol's", () => {
+  const { done, goingAway, restart } = CLOSE;
+  assertEquals([CLOSE_DONE, CLOSE_GOING_AWAY, CLOSE_RESTART], [done, goingAway, restart]);
   const final = Object.entries(CLOSE_CODES).filter(([, { comeBack }]) => !comeBack);
   assertEquals(FINAL_CLOSE_CODES, final.map(([code]) => Number(code)));
   const retriable = Object.entries(ERRORS).filter(([, { retry }]) => retry).map(([code]) => code);
   assertEquals([...RETRIABLE_ERRORS].sort(), retriable.sort());
 });
 
-Deno.test("connect() sends the name, and send() resolves with the stored message", async () => {
+Deno.test("connect() gives the client its user, and send() resolves with the stored message", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url, { name: "Ada" });
   const stored = await ada.client.send("lobby", "hello");
@@ -129,20 +133,20 @@ Deno.test("send() keeps the order of messages that come faster than the rate all
   await using ada = new Talker(server.url);
   const said = numbers("m", 60);
   await Promise.all(said.map((text) => ada.client.send("lobby", text)));
-  assertEquals(await ada.waitForTexts(60), said);
+  assertEquals(await ada.hears(60), said);
   assertEquals(ada.events.filter(({ type }) => type === "error"), []);
 });
 
-Deno.test("send() makes no frame larger than the server reads", async () => {
+Deno.test("send() keeps within the largest frame that the server reads", async () => {
   await using server = await serve({ frameBytes: 2_000 });
   await using ada = new Talker(server.url);
   const said = numbers("€".repeat(200), 20);
   await Promise.all(said.map((text) => ada.client.send("lobby", text)));
-  assertEquals(await ada.waitForTexts(20), said);
+  assertEquals(await ada.hears(20), said);
   assertEquals(ada.states.map(({ status }) => status), ["open"]);
 });
 
-Deno.test("send() succeeds after another client of the user has used up the rate", async () => {
+Deno.test("send() succeeds when the rate is lower than the client believes", async () => {
   let limits = 0;
   await using server = await serve({ rate: 20, burst: 4 });
   await using ada = new Talker(server.url);
@@ -153,30 +157,30 @@ Deno.test("send() succeeds after another client of the user has used up the rate
   Object.defineProperty(ada.client.limits ?? {}, "rate", { value: 0 });
   const said = numbers("m", 20);
   await Promise.all(said.map((text) => ada.client.send("lobby", text)));
-  assertEquals((await ada.waitForTexts(20)).toSorted(), said.toSorted());
+  assertEquals((await ada.hears(20)).toSorted(), said.toSorted());
   assertEquals(limits, 0); // on the same connection
 });
 
-Deno.test("a client whose connection is cut gets every message of each room once, in order", async () => {
+Deno.test("a client whose connection is cut resumes every room, once and in order", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(server.url);
   await using bob = new Talker(proxy.url);
   await bob.client.join("other");
   await ada.client.send("lobby", "before");
-  await bob.waitForTexts(1);
+  await bob.hears(1);
   proxy.refusing = true;
   proxy.cut();
   await until(() => bob.status !== "open", "the loss to be noticed");
   const missed = numbers("missed", 120); // more than joining afresh would show
   await Promise.all(missed.map((text) => ada.client.send("lobby", text)));
   proxy.refusing = false;
-  assertEquals(await bob.waitForTexts(121), ["before", ...missed]);
+  assertEquals(await bob.hears(121), ["before", ...missed]);
   const recovered = () => bob.events.filter((event) => event.type === "joined" && event.recovered);
   await until(() => recovered().length === 2, "both rooms to be resumed");
 });
 
-Deno.test("a message whose acknowledgement is lost is stored once and shown once", async () => {
+Deno.test("a message cut off between commit and echo is stored once and shown once", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(server.url);
@@ -185,18 +189,18 @@ Deno.test("a message whose acknowledgement is lost is stored once and shown once
   await ada.client.join("lobby");
   proxy.stall("down");
   const sent = bob.client.send("lobby", "once");
-  await ada.waitForTexts(1);
+  await ada.hears(1);
   assertEquals(bob.messages, []);
   assertEquals(bob.client.unsent.length, 1);
   proxy.cut();
   proxy.flow();
   assertEquals((await patiently(sent, "the echo")).seq, 1);
   await ada.client.send("lobby", "end");
-  assertEquals(await bob.waitForTexts(2), ["once", "end"]);
-  assertEquals(await ada.waitForTexts(2), ["once", "end"]);
+  assertEquals(await bob.hears(2), ["once", "end"]);
+  assertEquals(await ada.hears(2), ["once", "end"]);
 });
 
-Deno.test("a connection is given up after two missed heartbeats", async () => {
+Deno.test("a client connects anew after two missed heartbeats", async () => {
   await using server = await serve(HEARTBEAT);
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url);
@@ -207,10 +211,10 @@ Deno.test("a connection is given up after two missed heartbeats", async () => {
   assert(performance.now() - stalled > 200, "one heartbeat may be missed");
   proxy.flow();
   await ada.client.send("lobby", "again");
-  assertEquals(await ada.waitForTexts(1), ["again"]);
+  assertEquals(await ada.hears(1), ["again"]);
 });
 
-Deno.test("a half-open connection is given up too", async () => {
+Deno.test("a client connects anew when its connection is half-open", async () => {
   await using server = await serve(HEARTBEAT);
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url);
@@ -230,7 +234,7 @@ Deno.test("a slow network that splits everything changes nothing but the time", 
   await bob.client.join("lobby");
   const said = numbers("häppchen 🍰 ", 30);
   await Promise.all(said.map((text) => ada.client.send("lobby", text)));
-  assertEquals(await bob.waitForTexts(30), said);
+  assertEquals(await bob.hears(30), said);
 });
 
 Deno.test("under cuts, stalls and splits at random every client shows the same log", async () => {
@@ -258,7 +262,7 @@ Deno.test("under cuts, stalls and splits at random every client shows the same l
     proxy.flow();
   }
   await patiently(Promise.all(sent), "all echoes");
-  await Promise.all([ada, bob, eve].map((talker) => talker.waitForTexts(75)));
+  await Promise.all([ada, bob, eve].map((talker) => talker.hears(75)));
   for (const talker of [ada, bob, eve]) {
     assertInOrder(talker.messages);
     assertEquals(talker.messages, eve.messages);
@@ -267,7 +271,7 @@ Deno.test("under cuts, stalls and splits at random every client shows the same l
   }
 });
 
-Deno.test("messages sent offline survive a reload, and are stored once, in order", async () => {
+Deno.test("messages that are sent offline survive a reload, and are stored in order, once", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   const kept = { identity: memory(), outbox: memory() };
@@ -279,7 +283,7 @@ Deno.test("messages sent offline survive a reload, and are stored once, in order
     proxy.stall("down");
     ada.client.send("lobby", "one, committed but not echoed").catch(() => {});
     await using eve = new Talker(server.url);
-    await eve.waitForTexts(1);
+    await eve.hears(1);
     proxy.refusing = true;
     proxy.cut();
     ada.client.send("lobby", "two, said offline").catch(() => {});
@@ -306,7 +310,7 @@ Deno.test("messages sent offline survive a reload, and are stored once, in order
   assertEquals([again.client.user?.id, again.client.user?.name], [before, "Ada"]);
 });
 
-Deno.test("send() with the ref of an unsent message returns its promise", async () => {
+Deno.test("send() with the ref of an unsent message returns the promise of that message", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url);
   const first = ada.client.send("lobby", "twice", "same");
@@ -317,7 +321,7 @@ Deno.test("send() with the ref of an unsent message returns its promise", async 
   assertEquals(ada.texts, ["twice", "end"]);
 });
 
-Deno.test("close() forgets the unsent messages; they stay when the server closes", async () => {
+Deno.test("close() forgets unsent messages; a close by the server keeps them", async () => {
   for (const forgotten of [true, false]) {
     const fake = fakeTransport();
     const outbox = memory();
@@ -332,7 +336,7 @@ Deno.test("close() forgets the unsent messages; they stay when the server closes
   }
 });
 
-Deno.test("a client whose name is refused connects once, as a guest", async () => {
+Deno.test("a name that the server refuses makes a guest, not a loop", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url, { name: "\u202E" });
   await patiently(ada.client.join("lobby"), "entering as a guest");
@@ -350,7 +354,7 @@ Deno.test("send() keeps the order of the messages after one that is too large", 
   assertEquals(sent, ["a", "b"], "what fits into one frame");
 });
 
-Deno.test("send() rejects with a code when a message cannot be stored", async () => {
+Deno.test("send() rejects with the reason when a message cannot be stored", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url, { maxUnsent: 2 });
@@ -373,7 +377,7 @@ Deno.test("send() rejects with a code when a message cannot be stored", async ()
   assertEquals(await code(ada.client.send("lobby", "d")), "closed");
 });
 
-Deno.test("joined has recovered: false when the server has lost the log", async () => {
+Deno.test("a client gets recovered: false when the server has lost its log", async () => {
   await using proxy = faultProxy("http://127.0.0.1:1");
   await using ada = new Talker(proxy.url);
   {
@@ -389,7 +393,7 @@ Deno.test("joined has recovered: false when the server has lost the log", async 
   assertEquals(ada.texts, ["anew"]);
 });
 
-Deno.test("a client reconnects after the delay that bye asks for", async () => {
+Deno.test("a client comes back when bye told it to", async () => {
   await using server = await serve({ returnSeconds: 1000 });
   await using ada = new Talker(server.url, { backoffMs: { min: 1, max: 2 } });
   await ada.client.join("lobby");
@@ -402,7 +406,7 @@ Deno.test("a client reconnects after the delay that bye asks for", async () => {
   await stopped;
 });
 
-Deno.test("a final close code closes the client and rejects its promises", async () => {
+Deno.test("a final close code ends the client and rejects all its promises", async () => {
   await using server = await serve({ badCommands: 1 });
   await using ada = new Talker(server.url);
   await ada.client.join("lobby");
@@ -412,7 +416,7 @@ Deno.test("a final close code closes the client and rejects its promises", async
   assert(ada.client.state.status === "closed" && ada.client.state.code === 1008);
 });
 
-Deno.test("retry() and the online event reconnect at once", async () => {
+Deno.test(`retry() and the event "online" make the client try at once`, async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   proxy.refusing = true;
@@ -430,7 +434,7 @@ Deno.test("retry() and the online event reconnect at once", async () => {
   await until(() => ada.status === "open", "coming back");
 });
 
-Deno.test("the wait between attempts is random within a growing bound", () => {
+Deno.test("a client waits a random part of a delay that grows with each failure", () => {
   const fake = fakeTransport();
   const client = connect("ws://test/ws", { transport: fake.open });
   const waits: number[] = [];
@@ -445,7 +449,7 @@ Deno.test("the wait between attempts is random within a growing bound", () => {
   assert(Math.max(...waits) > 1_000, "it backs off");
 });
 
-Deno.test("a client whose token is refused becomes a new guest", async () => {
+Deno.test("a client becomes a new guest when its token is of another server", async () => {
   await using server = await serve();
   const identity = memory();
   identity.setItem("parley.me", '{"token":"not.from.here","name":"Ada"}');
@@ -454,7 +458,7 @@ Deno.test("a client whose token is refused becomes a new guest", async () => {
   assert(JSON.parse(identity.getItem("parley.me") ?? "").token !== "not.from.here");
 });
 
-Deno.test("rename() works in all tabs and after a reconnect; a bad name is refused", async () => {
+Deno.test("rename() changes the name in all tabs and after a reconnect, and a bad name is refused", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   const identity = memory();
@@ -472,7 +476,7 @@ Deno.test("rename() works in all tabs and after a reconnect; a bad name is refus
   assertEquals(ada.client.user?.name, "Ada");
 });
 
-Deno.test("rename() while offline takes effect after the reconnect", async () => {
+Deno.test("rename() takes effect after the reconnect when the client is offline", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url);
@@ -485,7 +489,7 @@ Deno.test("rename() while offline takes effect after the reconnect", async () =>
   await until(() => ada.client.user?.name === "Ada", "the new name");
 });
 
-Deno.test("typing() is sent to the others once, and ends with the message", async () => {
+Deno.test("typing() reaches the others once, and ends with the message", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url);
   await using bob = new Talker(server.url);
@@ -493,7 +497,7 @@ Deno.test("typing() is sent to the others once, and ends with the message", asyn
   await bob.client.join("lobby");
   for (let i = 0; i < 5; i++) ada.client.typing("lobby");
   await ada.client.send("lobby", "said");
-  await bob.waitForTexts(1);
+  await bob.hears(1);
   const typing = bob.events.filter((event) => event.type === "typing");
   assertEquals(typing.map(({ payload }) => payload), [true, false]);
   assertEquals(ada.events.filter(({ type }) => type === "typing"), []);
@@ -514,7 +518,7 @@ Deno.test("typing ends when the connection is lost", async () => {
   assertEquals(typing().map(({ payload }) => payload), [true, false]);
 });
 
-Deno.test("emit() reaches all members; durable events are numbered and acknowledged", async () => {
+Deno.test("emit() tells all members; durable events are numbered and acknowledged", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url);
   await using bob = new Talker(server.url);
@@ -531,7 +535,7 @@ Deno.test("emit() reaches all members; durable events are numbered and acknowled
   ]);
 });
 
-Deno.test("join() waits while the room is full, until another user calls leave()", async () => {
+Deno.test("join() waits for a place in a full room, and leave() makes one", async () => {
   await using server = await serve({ maxMembersPerRoom: 1 });
   await using ada = new Talker(server.url);
   await ada.client.join("lobby");
@@ -546,7 +550,7 @@ Deno.test("join() waits while the room is full, until another user calls leave()
   assertEquals((await patiently(sent, "the echo")).seq, 1);
 });
 
-Deno.test("join() rejects when the user may not enter", async () => {
+Deno.test("join() rejects when the application does not allow the room", async () => {
   await using server = await serve({}, (_user, _action, room) => room !== "secret");
   await using ada = new Talker(server.url);
   const error = await assertRejects(() => ada.client.join("secret"), ClientError);
@@ -554,24 +558,24 @@ Deno.test("join() rejects when the user may not enter", async () => {
   await ada.client.send("lobby", "but here one may");
 });
 
-Deno.test("history() reads older messages", async () => {
+Deno.test("history() returns the messages before a seq", async () => {
   await using server = await serve({ recentMessages: 2 });
   await using ada = new Talker(server.url);
   for (const text of numbers("m", 6)) await ada.client.send("lobby", text);
   await using bob = new Talker(server.url);
-  await bob.waitForTexts(2);
+  await bob.hears(2);
   const page = await bob.client.history("lobby", bob.messages[0]?.seq ?? 0, 3);
   assertEquals(page.map(({ payload }) => payload), ["m2", "m3", "m4"]);
   assertEquals((await bob.client.history("lobby", 1)).length, 0);
 });
 
-Deno.test("history() rejects with unavailable when the server is down", async () => {
+Deno.test("history() rejects with unavailable when the server is away", async () => {
   await using ada = new Talker("http://127.0.0.1:1");
   const error = await assertRejects(() => ada.client.history("lobby", 5), ClientError);
   assertEquals(error.code, "unavailable");
 });
 
-Deno.test("send() works in a room whose messages are all pruned", async () => {
+Deno.test("a message can be sent to a room whose log was pruned to nothing", async () => {
   await using server = await serve({ recentMessages: 0 });
   await using ada = new Talker(server.url);
   await ada.client.send("lobby", "not shown to who comes later");
@@ -604,7 +608,7 @@ function hurried(): NonNullable<ClientOptions["transport"]> {
   };
 }
 
-Deno.test("an acknowledgement that comes before older messages does not move the cursor past them", async () => {
+Deno.test("an answer that is ahead of the log does not move the client's cursor past it", async () => {
   using it = scripted();
   it.received(joined(1), chat(1));
   const sent = it.client.send(room, "m4", "mine");
@@ -615,7 +619,7 @@ Deno.test("an acknowledgement that comes before older messages does not move the
   assertEquals(it.seqs, [1, 2, 3, 4, 5]);
 });
 
-Deno.test("an unsent message waits for the missed messages, which may include it", async () => {
+Deno.test("a client sends nothing again before the missed messages have come", async () => {
   using it = scripted();
   it.received(joined(3));
   const sent = it.client.send(room, "m3", "mine");
@@ -627,7 +631,7 @@ Deno.test("an unsent message waits for the missed messages, which may include it
   assertEquals(it.sent.filter((command) => Object(command).type === "chat"), []);
 });
 
-Deno.test("an unanswered message is sent again, although pings still come", async () => {
+Deno.test("a message that is not answered is sent again, even if other events come", async () => {
   using it = scripted({ ...welcome, heartbeatSeconds: 0.02 });
   it.received(joined(0));
   it.client.send(room, "lost somewhere", "mine").catch(() => {});
@@ -641,7 +645,7 @@ Deno.test("an unanswered message is sent again, although pings still come", asyn
   assertEquals(it.sent.filter((command) => Object(command).ref === "mine").length, 2);
 });
 
-Deno.test("a connection is kept while messages are always in flight, if each is answered", async () => {
+Deno.test("a client that always has messages under way is not taken for a stuck one", async () => {
   using it = scripted({ ...welcome, heartbeatSeconds: 0.02 });
   it.received(joined(0));
   const began = performance.now();
@@ -652,18 +656,18 @@ Deno.test("a connection is kept while messages are always in flight, if each is 
     seq++;
     it.received(chat(seq, me, `ref${seq}`));
     return performance.now() - began > 300;
-  }, "three times the time to answer");
+  }, "three times the patience");
   assertEquals(it.client.state.status, "open");
 });
 
-Deno.test("a repeated seq is ignored, and a joined that was not asked for starts again", () => {
+Deno.test("a client ignores a seq that it has, and starts a room afresh at an unasked joined", () => {
   using it = scripted();
   it.received(joined(2), chat(1), chat(2), chat(2), chat(1), chat(3));
   it.received(joined(90), chat(89), chat(90));
   assertEquals(it.seqs, [1, 2, 3, 89, 90]);
 });
 
-Deno.test("messages of a room that was left are not dispatched", () => {
+Deno.test("a client dispatches nothing for a room that it left", () => {
   using it = scripted();
   it.received(joined(1), chat(1));
   it.client.leave(room);

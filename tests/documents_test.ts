@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Schema } from "../server/http/documents/schemas.ts";
+import type { Schema } from "../server/protocol/rules.ts";
 import { assert, assertEquals, assertNotEquals } from "./support/assert.ts";
 import { serve } from "./support/harness.ts";
 import { ask } from "./support/http.ts";

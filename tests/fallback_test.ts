@@ -27,7 +27,7 @@ function talker(url: string): Client & { readonly seen: Message[] } {
 }
 
 for (const mode of ["refuse", "swallow"] as const) {
-  Deno.test(`a client chats over HTTP when a proxy does this to WebSockets: ${mode}`, async () => {
+  Deno.test(`a client chats though a proxy does this to WebSockets: ${mode}`, async () => {
     await using server = await serve();
     await using proxy = new BlockingProxy(server.url, mode);
     await using bob = await member(server, { name: "Bob" });
@@ -51,7 +51,7 @@ for (const mode of ["refuse", "swallow"] as const) {
   });
 }
 
-Deno.test("a client over HTTP loses no unsent message when the server has lost its data", async () => {
+Deno.test("a client over HTTP starts again when its server has forgotten it, and loses no unsent message", async () => {
   const first = await serve({ returnSeconds: 0 });
   await using proxy = new BlockingProxy(first.url, "refuse");
   const ada = talker(proxy.url);
@@ -72,7 +72,7 @@ Deno.test("a client over HTTP loses no unsent message when the server has lost i
   }
 });
 
-Deno.test("join() over HTTP rejects when the user may not enter", async () => {
+Deno.test("a client over HTTP is told when it may not join", async () => {
   await using server = await serve({}, (_, action, room) => action === "speak" || room !== "vip");
   await using proxy = new BlockingProxy(server.url, "refuse");
   const ada = talker(proxy.url);
@@ -89,7 +89,7 @@ Deno.test("join() over HTTP rejects when the user may not enter", async () => {
   }
 });
 
-Deno.test("a client changes from HTTP to WebSocket and back, and gets every message once", async () => {
+Deno.test("a client moves from HTTP to WebSocket and back, losing and repeating nothing", async () => {
   await using server = await serve();
   await using proxy = new BlockingProxy(server.url, "refuse");
   await using bob = await member(server, { name: "Bob" });
@@ -126,7 +126,7 @@ Deno.test("a client changes from HTTP to WebSocket and back, and gets every mess
 
 for (const mode of ["refuse", "swallow"] as const) {
   browserTest(
-    `it chats within seconds when a proxy does this to WebSockets: ${mode}`,
+    `it chats within seconds though a proxy does this to WebSockets: ${mode}`,
     async (chrome) => {
       await using server = await serve();
       await using proxy = new BlockingProxy(server.url, mode);

@@ -40,7 +40,7 @@ async function bobIn(server: { readonly url: string }, rooms: readonly string[])
   return bob;
 }
 
-Deno.test("over HTTP one stream carries 20 rooms, and a client can be in more", async () => {
+Deno.test("without WebSocket one stream carries all of a client's rooms, and 20 are not the end", async () => {
   await using server = await serve();
   await using proxy = new GatewayProxy(server.url);
   const rooms = names(25);
@@ -61,7 +61,7 @@ Deno.test("over HTTP one stream carries 20 rooms, and a client can be in more", 
   assertEquals(ada.errors, []);
 });
 
-Deno.test("over HTTP a client gets every message once while it enters and leaves rooms", async () => {
+Deno.test("a client without WebSocket enters and leaves rooms while others talk, and nothing is lost or doubled", async () => {
   await using server = await serve();
   await using proxy = new GatewayProxy(server.url);
   const rooms = names(12);
@@ -90,7 +90,7 @@ Deno.test("over HTTP a client gets every message once while it enters and leaves
   assertEquals([recovered[0], recovered.slice(1).includes(false)], [false, false]);
 });
 
-Deno.test("over HTTP each refused room has its own error, and the others are entered", async () => {
+Deno.test("a client without WebSocket gets an error for each refused room, and enters the others", async () => {
   await using server = await serve(
     { maxMembersPerRoom: 1 },
     (_, action, room) => action === "speak" || room !== "secret",
@@ -108,7 +108,7 @@ Deno.test("over HTTP each refused room has its own error, and the others are ent
   assertEquals((await patiently(ada.client.send("open", "hi"), "the message")).seq, 1);
 });
 
-Deno.test("over HTTP a client beyond its address's connections gets an error, and enters later", async () => {
+Deno.test("a client without WebSocket waits when its address has its connections, and enters later", async () => {
   await using server = await serve({ maxConnectionsPerAddress: 1 });
   await using proxy = new GatewayProxy(server.url);
   using ada = talker(proxy.url);
@@ -125,7 +125,7 @@ Deno.test("over HTTP a client beyond its address's connections gets an error, an
   await patiently(entered, "the room");
 });
 
-Deno.test("a client chats when a proxy buffers responses until they end", async () => {
+Deno.test("a client chats though responses are held back until they end", async () => {
   await using server = await serve();
   await using proxy = new GatewayProxy(server.url);
   proxy.holdsBack = true;
@@ -143,7 +143,7 @@ Deno.test("a client chats when a proxy buffers responses until they end", async 
   assertEquals(ada.client.state, { status: "open" });
 });
 
-browserTest("each refusal has its own sentence, also over HTTP", async (chrome) => {
+browserTest("each refusal has its own sentence, without WebSocket", async (chrome) => {
   for (
     const [limit, locale, sentence] of [
       ["maxConnectionsPerAddress", "en-GB", "too many connections from your network"],
@@ -162,7 +162,7 @@ browserTest("each refusal has its own sentence, also over HTTP", async (chrome) 
 });
 
 browserTest(
-  "it chats within 15 s when WebSocket is blocked and a proxy buffers responses",
+  "it chats within 15 s though WebSocket is blocked and responses are held back",
   async (chrome) => {
     await using server = await serve();
     await using proxy = new GatewayProxy(server.url);

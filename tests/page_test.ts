@@ -204,7 +204,7 @@ browserTest("a message sent just before a reload is stored and shown once", asyn
 browserTest(
   "a server killed and started again: a banner, then every message once",
   async (chrome) => {
-    await using server = await ServerProcess.start({ HEARTBEAT_SECONDS: "1" });
+    await using server = await ServerProcess.start({ PARLEY_HEARTBEAT_SECONDS: "1" });
     const ada = await chrome.open(server.url);
     const bob = await chrome.open(server.url);
     await say(ada, "before");
@@ -238,7 +238,7 @@ browserTest(
 browserTest(
   "a server that stops answering is noticed, and every message comes when it continues",
   async (chrome) => {
-    await using server = await ServerProcess.start({ HEARTBEAT_SECONDS: "0.5" });
+    await using server = await ServerProcess.start({ PARLEY_HEARTBEAT_SECONDS: "0.5" });
     const ada = await chrome.open(server.url);
     await say(ada, "before");
     await shows(ada, ["before"]);
@@ -502,7 +502,7 @@ browserTest("the client library in Chromium survives every network fault", async
   eve.addEventListener("chat", ({ detail }) => heard.push(detail.payload));
   await eve.join("faults");
   const page = await chrome.open(proxy.url);
-  await page.evaluate(`import("/client/client.ts").then(({ connect }) => {
+  await page.evaluate(`import("/client/mod.ts").then(({ connect }) => {
     const client = connect(new URL("/ws", location.href), {
       backoffMs: { min: 5, max: 50 }, outbox: sessionStorage,
     });

@@ -7,7 +7,7 @@ import { Identity } from "../server/access/identity.ts";
 import { type Facts, silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
 import { Hub } from "../server/rooms/hub.ts";
-import { post } from "../server/rooms/poster.ts";
+import { post } from "../server/rooms/post.ts";
 import { assertEquals } from "./support/assert.ts";
 import { FaultyBroker } from "./support/faulty_broker.ts";
 
@@ -27,13 +27,13 @@ for (const [tookMs, logged] of [[1500, 1], [900, 0]] as const) {
     const go = broker.holdCalls();
     const person = hub.users.hold("ann");
     const posted = ["one", "two"].map((payload) =>
-      post(hub, { person, room: "lobby", payload, ref: undefined })
+      post(hub, { user: person, room: "lobby", payload, ref: undefined })
     );
-    await hub.ticked(); // it has begun
+    await hub.tick.next(); // it has begun
     now += tookMs;
     go();
     await Promise.all(posted);
-    await hub.drain();
+    await hub.tick.drain();
     const line: [string, Facts] = ["slow commit", { messages: 2, milliseconds: tookMs }];
     assertEquals(lines, Array.from({ length: logged }, () => line));
     hub.close();

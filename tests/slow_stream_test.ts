@@ -13,7 +13,7 @@ import { silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
 import { Refusal } from "../server/protocol/refusal.ts";
 import { Hub } from "../server/rooms/hub.ts";
-import { post } from "../server/rooms/poster.ts";
+import { post } from "../server/rooms/post.ts";
 import {
   assertEquals,
   assertGreater,
@@ -28,7 +28,7 @@ import { Stream } from "./support/stream.ts";
 
 const EVENTS = "/rooms/lobby/events";
 
-Deno.test("on shutdown each stream is told its own delay and ends, and none is let in", async () => {
+Deno.test("on shutdown each stream gets its own delay and ends, and no other is opened", async () => {
   const server = await serve();
   const streams = await Promise.all(Array.from({ length: 10 }, () => Stream.open(server)));
   for (const stream of streams) await stream.next("joined");
@@ -90,7 +90,7 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
   const person = hub.users.hold("ann");
   let most = 0;
   for (let n = 0; n < 200; n++) {
-    await post(hub, { person, room: "lobby", payload: LONG, ref: undefined });
+    await post(hub, { user: person, room: "lobby", payload: LONG, ref: undefined });
     most = Math.max(most, connection.queuedBytes);
   }
   assertGreater(most, options.highWaterBytes - LONG.length - 1000);
@@ -103,7 +103,7 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
   hub.close();
 });
 
-Deno.test("a stream that takes nothing at all is dropped, and comes back for the rest", async () => {
+Deno.test("a stream that reads nothing is dropped, and resumes with the rest", async () => {
   await using server = await serve({ stallSeconds: 0.3, heartbeatSeconds: 3600 });
   await using proxy = faultProxy(server.url);
   await using stuck = await Stream.open(proxy);

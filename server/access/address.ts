@@ -1,7 +1,7 @@
 /**
- * `address.ts` reads network addresses however they are written, and says whose limits each shares.
- * Proxies, runtimes and people write one address in many ways; a limit that took each of them for
- * another address could be passed by adding a port.
+ * `parseAddress` reads a network address in any spelling, and says with which others it shares limits.
+ * Proxies, runtimes and people write one address in many ways. If each spelling had limits of its own,
+ * adding a port would be enough to pass them.
  *
  * @module
  */
@@ -9,24 +9,24 @@
 /** One network address, in its canonical spelling (RFC 5952 for IPv6). */
 export interface Address {
   readonly text: string;
-  /** The groups of addresses that it is one of, the smallest first. */
+  /** The groups of addresses that it belongs to, the smallest first. */
   readonly groups: readonly AddressGroup[];
 }
 
-/** Addresses that one customer of a provider usually holds, and that share one set of limits. */
+/** The addresses that one customer of a provider usually has. They share one set of limits. */
 export interface AddressGroup {
   /** The group in CIDR notation, or the address itself. */
   readonly key: string;
-  /** How many times the limits of a single address the group may use. */
+  /** How many times the limits of a single address hold for the group. */
   readonly times: number;
 }
 
-/** How many times the limits of a /64 all of a /48 may use: a site with several networks. */
+/** How many times the limits of a /64 hold for a /48, which is a site with several networks. */
 const SITE_TIMES = 16;
 /** Longer text is no address: 45 characters of one, with a zone, a port and what stands around it. */
 const MAX_CHARS = 128;
 
-/** Where a peer without a network address is, such as one on a Unix socket. */
+/** The address of a peer without a network address, such as one on a Unix socket. */
 export const LOCAL: Address = { text: "local", groups: [{ key: "local", times: 1 }] };
 
 /**
@@ -66,7 +66,7 @@ function fromIPv6(words: readonly number[]): Address | undefined {
   };
 }
 
-/** Leading zeros are dropped and mean nothing: whoever wrote them, it was one address. */
+/** Reads the four bytes of an IPv4 address. Leading zeros are ignored, so all spellings are one address. */
 function parseIPv4(text: string): readonly number[] | undefined {
   const parts = text.split(".");
   if (parts.length !== 4 || !parts.every((part) => /^\d{1,9}$/.test(part))) return undefined;
@@ -74,7 +74,7 @@ function parseIPv4(text: string): readonly number[] | undefined {
   return bytes.every((byte) => byte <= 255) ? bytes : undefined;
 }
 
-/** The eight words of an IPv6 address (RFC 4291 §2.2), which may end as an IPv4 address. */
+/** Reads the eight words of an IPv6 address (RFC 4291 §2.2), which may end as an IPv4 address. */
 function parseIPv6(text: string): readonly number[] | undefined {
   const tail = /^(.*:)([\d.]*\.[\d.]*)$/.exec(text);
   if (tail !== null) {
@@ -93,12 +93,13 @@ function parseIPv6(text: string): readonly number[] | undefined {
   return words.map((word) => parseInt(word, 16));
 }
 
-/** RFC 5952 §4: lower case, and the longest run of zeros shortened. `URL` does exactly that. */
+/** Writes an IPv6 address as in RFC 5952 §4: lower case, the longest run of zeros shortened. `URL` does that. */
 function formatIPv6(words: readonly number[]): string {
   const text = words.map((word) => word.toString(16)).join(":");
   return new URL(`http://[${text}]/`).hostname.slice(1, -1);
 }
 
+/** Writes the network that the first `kept` words name. */
 function network(words: readonly number[], kept: number): string {
   return formatIPv6(words.map((word, index) => index < kept ? word : 0));
 }

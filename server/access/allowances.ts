@@ -1,9 +1,12 @@
 /**
- * `allowances.ts` says how much may be done in time: token buckets, and the table of what everything
- * costs an address. The clock is handed in, and must never go backwards.
+ * Token buckets limit how much is done in a time, and a table says what everything costs an address. The
+ * clock is a parameter, and must never go backwards.
  *
  * @module
  */
+import { type CommandRow, COMMANDS } from "../protocol/commands.ts";
+import type { Command } from "../protocol/messages.ts";
+import { isRecord } from "../protocol/rules.ts";
 
 /** Milliseconds that only ever grow, such as `performance.now()`. */
 export type Clock = () => number;
@@ -20,7 +23,7 @@ export type Clock = () => number;
  * was refused one of its 28 files would stay broken.
  */
 export const COSTS = {
-  /** An event that is not stored: `typing`, `pong`, and `custom` unless it is durable. */
+  /** A command that is not stored: `typing`, `pong`, and `custom` unless it is durable. */
   signal: 0.1,
   /** Any other command, and a message that is posted. */
   command: 1,
@@ -41,22 +44,15 @@ export const COSTS = {
   page: 5,
 } as const;
 
-/** What a command costs without its length: known before it is parsed. */
+const ROWS: ReadonlyMap<unknown, CommandRow<Command["type"]>> = new Map(Object.entries(COMMANDS));
+
+/** Says what a command costs besides its length. It is asked before the command is parsed. */
 export function costOf(command: unknown): number {
-  if (typeof command !== "object" || command === null || !("type" in command)) return COSTS.command;
-  switch (command.type) {
-    case "typing":
-    case "pong":
-      return COSTS.signal;
-    case "custom":
-      return "durable" in command && command.durable === true ? COSTS.command : COSTS.signal;
-    case "join":
-      return COSTS.join;
-    case "hello":
-      return COSTS.hello;
-    default:
-      return COSTS.command;
-  }
+  if (!isRecord(command)) return COSTS.command;
+  const row = ROWS.get(command.type);
+  if (row === undefined) return COSTS.command;
+  const isStored = typeof row.stored === "string" && command[row.stored] === true;
+  return isStored ? COSTS.command : COSTS[row.cost];
 }
 
 /** A token bucket lets `burst` through at once and `rate` a second after that. */
@@ -76,7 +72,11 @@ export class TokenBucket {
     this.#filledAt = this.#burst === 0 ? 0 : now();
   }
 
-  /** Takes `cost` tokens and answers 0; or takes none and answers the milliseconds until it could. */
+  /**
+   * Takes `cost` tokens, or none if there are too few.
+   *
+   * @returns 0, or the milliseconds until there are enough.
+   */
   take(cost = 1): number {
     if (this.#burst === 0) return 0;
     this.#fill();
@@ -86,19 +86,19 @@ export class TokenBucket {
     return 0;
   }
 
-  /** Gives back what was taken. */
-  give(cost: number): void {
+  /** Gives back tokens that were taken. */
+  giveBack(cost: number): void {
     this.#tokens = Math.min(this.#burst, this.#tokens + this.#cap(cost));
   }
 
-  /** Lowers this bucket to what the other holds, if that is less. */
-  follow(other: TokenBucket): void {
+  /** Lowers this bucket to what the other one holds, if that is less. */
+  lowerTo(other: TokenBucket): void {
     this.#fill();
     other.#fill();
     this.#tokens = Math.min(this.#tokens, other.#tokens);
   }
 
-  /** What costs more than a full bucket costs a full bucket: it would else never be let through. */
+  /** Limits a cost to a full bucket, so that what costs more can be paid at all. */
   #cap(cost: number): number {
     return Math.min(cost, this.#burst);
   }
@@ -111,7 +111,7 @@ export class TokenBucket {
   }
 }
 
-/** Token buckets for many who come and go. Bounded: who has been away longest is forgotten first. */
+/** Token buckets by key. Their number is bounded: the one that was not used for longest is forgotten. */
 export class TokenBuckets {
   readonly #rate: number;
   readonly #burst: number;
@@ -132,15 +132,15 @@ export class TokenBuckets {
 
   /** {@linkcode TokenBucket.take} from the bucket of that key. */
   take(key: string, cost = 1): number {
-    return this.#burst === 0 ? 0 : this.#of(key).take(cost);
+    return this.#burst === 0 ? 0 : this.#bucketOf(key).take(cost);
   }
 
-  /** Whoever went by that other key goes on under this one, and has no more for it. */
-  follow(key: string, other: string): void {
-    if (this.#burst > 0) this.#of(key).follow(this.#of(other));
+  /** Goes on under another key, with no more than is left under the previous one. */
+  inherit(key: string, previous: string): void {
+    if (this.#burst > 0) this.#bucketOf(key).lowerTo(this.#bucketOf(previous));
   }
 
-  #of(key: string): TokenBucket {
+  #bucketOf(key: string): TokenBucket {
     const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#rate, this.#burst, this.#now);
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);

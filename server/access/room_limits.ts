@@ -1,6 +1,6 @@
 /**
- * `RoomLimits` bounds the rooms that have members, in all and from each address that opened them. No
- * address may hold all of them, or everybody else would be shut out.
+ * `RoomLimits` bounds the rooms that have members: in all, and for each address that opened them. If one
+ * address could open all of them, all others would be shut out.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import type { Source } from "./source.ts";
 
 /** The part of all rooms that one address may open. */
 const SHARE = 1 / 10;
-/** The part that a site of many networks may open, which would else be 16 such shares. */
+/** The part that a site of many networks may open at most. Its 16 shares would be more than all. */
 const SITE_SHARE = 1 / 2;
-/** Rooms become free when their members leave: sooner is no use. */
+/** When to try again. Rooms become free only when their members leave. */
 const RETRY_MS = 5000;
 
 export class RoomLimits {
@@ -21,21 +21,21 @@ export class RoomLimits {
 
   constructor({ maxRooms, maxRoomsPerConnection }: RoomOptions) {
     this.#max = maxRooms;
-    // One connection may always open what it may be in.
+    // One connection may always open as many rooms as it may be in.
     this.#share = Math.max(Math.floor(maxRooms * SHARE), maxRoomsPerConnection, 1);
   }
 
   /**
-   * Says whether one more room may be opened from there.
+   * Refuses to open one more room, if the limits are reached.
    *
    * @throws {Refusal} `too_many_rooms`
    */
-  check(open: number, source: Source): void {
+  check(openRooms: number, source: Source): void {
     if (this.#max === 0) return;
-    if (open >= this.#max) {
+    if (openRooms >= this.#max) {
       throw new Refusal(
         "too_many_rooms",
-        "The server has no place for another room (--max-rooms).",
+        "Cannot open another room: the server has as many as it may have (--max-rooms).",
         {
           field: "room",
           retryAfterMs: RETRY_MS,
@@ -44,11 +44,11 @@ export class RoomLimits {
     }
     for (const usage of source.usages) {
       const { rooms, times } = usage;
-      const most = times === 1
+      const max = times === 1
         ? this.#share
         : Math.max(this.#share, Math.min(this.#share * times, this.#max * SITE_SHARE));
-      if (rooms < most) continue;
-      const what = `has opened ${rooms} rooms, its share`;
+      if (rooms < max) continue;
+      const what = `has ${rooms} rooms open, and may have no more`;
       throw source.refusal("too_many_rooms", usage, "--max-rooms", what, RETRY_MS);
     }
   }

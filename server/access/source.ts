@@ -1,7 +1,7 @@
 /**
- * A `Source` is where a connection or a request comes from, and is asked before anything is done for
- * it. Guests are free to make, so limits on each user bind nobody: what one address may use is counted
- * here, over all doors, whoever it says it is.
+ * A `Source` is the address that a connection or a request comes from, and counts what that address
+ * uses. It is asked before anything is done. Anybody can be a new guest at any time, so limits on each
+ * user alone bind nobody; the limits on an address hold for all of its users and all ways in.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import { Refusal } from "../protocol/refusal.ts";
 import type { Address } from "./address.ts";
 import { type Clock, COSTS, TokenBucket } from "./allowances.ts";
 
-/** What a group of addresses uses now. */
+/** What one group of addresses uses now. */
 export class Usage {
   /** The group in CIDR notation, or the address itself. */
   readonly key: string;
   readonly times: number;
   readonly bucket: TokenBucket;
-  /** The refusals of commands that it may still be sent. */
+  /** How many commands of it may still be refused. */
   readonly refusals: TokenBucket;
   connections = 0;
-  /** Rooms that it opened and that still have members. */
+  /** The rooms that it opened and that still have members. */
   rooms = 0;
 
   constructor(key: string, times: number, bucket: TokenBucket, refusals: TokenBucket) {
@@ -31,31 +31,31 @@ export class Usage {
   }
 }
 
-/** How many groups that use nothing now are remembered, for what they have spent. */
+/** How many groups are remembered. Those that use something now are never forgotten. */
 const MAX_GROUPS = 65_536;
 /**
- * Refusals of commands that an address is sent a second, and at once. One costs about as much work as a
- * command, so they are bounded as well. An office that comes back from sleep meets some
- * hundred.
+ * How many commands of an address may be refused a second, and at once. A refusal costs about as much
+ * work as a command, so refusals are bounded too. An office that comes back from sleep meets hundreds.
  */
 const REFUSALS = { rate: 100, burst: 2000 };
 /**
- * A refused client is told to wait so much longer than its own command needs, each another time. All
- * clients of a busy address would else come back in the same moment, and be refused again.
+ * How much longer than necessary a refused client is told to wait: each another time between these two.
+ * Otherwise all clients of a busy address would come back in the same moment, and be refused again.
  */
-const SPREAD_MS = [2000, 4000] as const;
+const MIN_SPREAD_MS = 2000;
+const MAX_SPREAD_MS = 4000;
 
 /** The limits that an address can reach, by the options that set them. */
 export type AddressLimit = "--address-rate" | "--max-connections-per-address" | "--max-rooms";
 
-/** What a refusal by each limit is about, so that a client can tell them apart. */
+/** The `field` of a refusal by each limit, so that a client can tell the limits apart. */
 const FIELDS: { readonly [L in AddressLimit]: { readonly field?: string } } = {
   "--address-rate": {},
   "--max-connections-per-address": { field: "address" },
   "--max-rooms": { field: "room" },
 };
 
-/** One node's view of all addresses: each has the limits to itself on every node. */
+/** All sources of one node. Each node has limits of its own. */
 export class Sources {
   readonly #options: Pick<Options, "addressRate" | "addressBurst" | "trustProxies">;
   readonly #log: Log;
@@ -77,7 +77,11 @@ export class Sources {
     return this.#groups.size;
   }
 
-  /** @param unbelieved the header that named another address and was not believed, if there was one. */
+  /**
+   * Returns the source for an address.
+   *
+   * @param unbelieved the header that named another address and was not believed, if there was one.
+   */
   of(address: Address, unbelieved?: string): Source {
     const usages = address.groups.map(({ key, times }) => this.#usageOf(key, times));
     const { addressRate, addressBurst, trustProxies } = this.#options;
@@ -107,7 +111,7 @@ export class Sources {
     return usage;
   }
 
-  /** Forgets the group that has been away longest, if there is one that is not in use. */
+  /** Forgets the group that was not used for longest, if there is one that uses nothing now. */
   #forgetOne(): void {
     for (const [key, usage] of this.#groups) {
       if (usage.connections > 0 || usage.rooms > 0) continue;
@@ -119,7 +123,7 @@ export class Sources {
 
 export class Source {
   readonly address: string;
-  /** What its limits are counted by: the address, or the network of an IPv6 address. */
+  /** The address that its limits are counted by, or the network of an IPv6 address. */
   readonly group: string;
   readonly usages: readonly Usage[];
   readonly #isLimited: boolean;
@@ -153,23 +157,29 @@ export class Source {
       if (wait === 0) continue;
       for (const taken of this.usages) {
         if (taken === usage) break;
-        taken.bucket.give(units);
+        taken.bucket.giveBack(units);
       }
-      throw this.refusal("rate_limited", usage, "--address-rate", "asks for too much", wait);
+      throw this.refusal(
+        "rate_limited",
+        usage,
+        "--address-rate",
+        "has used up its allowance",
+        wait,
+      );
     }
   }
 
-  /** Counts commands that were refused, and says whether the address was refused too often. */
+  /** Counts commands that were refused, and says whether too many of this address were. */
   isRefusedTooOften(count: number): boolean {
     return this.#isLimited && this.usages.some(({ refusals }) => refusals.take(count) > 0);
   }
 
-  /** What text costs for its length, in units. */
+  /** Returns what the length of a text costs, in units. */
   costOfText(text: string): number {
     return this.#isLimited ? COSTS.kib * utf8Length(text) / 1024 : 0;
   }
 
-  /** A refusal because of a limit on the address, which says so to the client and to the log. */
+  /** Makes a refusal because of a limit on the address, and logs it. */
   refusal(
     code: "rate_limited" | "too_many_rooms",
     { key }: Usage,
@@ -178,21 +188,22 @@ export class Source {
     waitMs: number,
   ): Refusal {
     this.#log.warn("address refused", { address: key, limit });
-    const [least, most] = SPREAD_MS;
     return new Refusal(code, `The address ${key} ${what} (${limit}).${this.#hint}`, {
       ...FIELDS[limit],
-      retryAfterMs: Math.ceil(waitMs + least + Math.random() * (most - least)),
+      retryAfterMs: Math.ceil(
+        waitMs + MIN_SPREAD_MS + Math.random() * (MAX_SPREAD_MS - MIN_SPREAD_MS),
+      ),
     });
   }
 
-  /** Whoever runs a proxy in front must be told why all its clients are taken for one address. */
+  /** Tells someone who runs a proxy in front why all its clients count as one address. */
   get #hint(): string {
     if (this.#unbelieved === undefined) return "";
     return ` The header ${this.#unbelieved} was not believed; see --trust-proxies.`;
   }
 }
 
-/** The bytes of text in UTF-8, without encoding it. Each half of a pair is two of the pair's four. */
+/** Counts the bytes of text in UTF-8 without encoding it. Each half of a surrogate pair counts two. */
 function utf8Length(text: string): number {
   let bytes = text.length;
   for (let index = 0; index < text.length; index++) {

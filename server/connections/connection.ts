@@ -1,71 +1,76 @@
 /**
- * What WebSockets and event streams have in common: an outbox that gathers a turn's frames into one
- * write, the high-water mark above which a connection is behind, the watch over those that are stuck,
- * and an end that comes once, whatever the runtime says or fails to say afterwards.
+ * `Connection` is what WebSockets and event streams have in common: an outbox that gathers a turn's
+ * batches into one write, the high-water mark above which the client is behind, and an end that comes
+ * once, whatever the runtime reports afterwards.
  *
  * The runtime may throw where a connection writes, closes or asks how much is queued, because the peer
- * has just gone. Those three calls are guarded here, so that a throw ends this connection and never
- * leaves the loop over connections that made the call.
+ * has just gone. Those three calls are guarded here: a throw ends this connection, and never leaves the
+ * loop over connections that made the call.
  *
  * @module
  */
 import { Batch } from "../broker/page.ts";
 import { reason as reasonOf } from "../log.ts";
-import type { CloseCode } from "../protocol/tables.ts";
-import type { Hub, Outbox } from "../rooms/hub.ts";
-import type { Session, SessionConnection } from "../rooms/session.ts";
-import type { Pinged } from "./heartbeat.ts";
+import { CLOSE, type CloseCode } from "../protocol/tables.ts";
+import type { Hub } from "../rooms/hub.ts";
+import type { Session } from "../rooms/session.ts";
+import type { ClientConnection } from "../rooms/subscriber.ts";
+import type { Outbox } from "../rooms/tick.ts";
 import type { Drainable, DrainMonitor } from "./drain_monitor.ts";
 
 /** What all connections of a server share. */
 export interface ConnectionContext {
   readonly hub: Hub;
   readonly drainMonitor: DrainMonitor;
-  /** The connection says and hears nothing more. Called once. */
+  /** Called once, when the connection neither sends nor receives any more. */
   ended(connection: Connection): void;
-  /** The peer has let go of its socket: later, and for one that is stuck never. Called once. */
+  /** Called once, when the peer has let go of its socket. That comes later, or never if it is stuck. */
   released(connection: Connection): void;
 }
 
+/** Batches from this size on are not joined with others: copying them for each client costs too much. */
 const LARGE_CHARS = 16_384;
-/** At the most, in UTF-8. */
-const BYTES_A_CHAR = 3;
+/** A UTF-16 code unit takes at most 3 bytes in UTF-8. */
+const MAX_BYTES_PER_CHAR = 3;
 
-export abstract class Connection implements SessionConnection, Outbox, Pinged, Drainable {
-  /** Set by the subclass's factory as soon as both exist. */
+export abstract class Connection implements ClientConnection, Outbox, Drainable {
+  /** The subclass sets it in its constructor. */
   protected abstract readonly session: Session;
   protected readonly context: ConnectionContext;
-  /** What this turn brought: mostly one frame, which all members of a room share. */
-  #frame: Batch | undefined;
-  #more: Batch[] | undefined;
-  #pending = 0;
-  /** What is being written piece by piece, and the next piece of it. */
+  /** What is to be written at the end of this turn: mostly one batch, shared by all of a room. */
+  #batch: Batch | undefined;
+  #moreBatches: Batch[] | undefined;
+  #gatheredChars = 0;
+  /** The batch that is being written, and its next piece. */
   #writing: Batch | undefined;
   #piece = 0;
-  /** More cannot be queued: the runtime, which is slow to tell, is asked only when this is too much. */
-  #atMost = 0;
-  #blocked = false;
-  #ended = false;
-  #released = false;
-  /** Its place on the wheel of the heartbeat. */
-  slot = 0;
+  /**
+   * A bound of the bytes that are queued. Reading `bufferedAmount` is slow, so it is read only when
+   * this bound exceeds the high-water mark.
+   */
+  #queuedUpperBound = 0;
+  #isBlocked = false;
+  #hasEnded = false;
+  #isReleased = false;
+  /** Where the heartbeat keeps this connection. */
+  heartbeatSlot = 0;
 
   constructor(context: ConnectionContext) {
     this.context = context;
   }
 
-  /** Asks the runtime how many bytes it was handed that the peer has not taken yet. */
+  /** Asks the runtime how many bytes the peer has not taken yet. */
   protected abstract readQueuedBytes(): number;
   /**
-   * Hands a turn's frame to the runtime, or that piece of it, counted from 0.
+   * Hands a batch to the runtime, or one piece of it, counted from 0.
    *
    * @returns whether there is another piece.
    */
-  protected abstract write(frame: Batch, piece: number): boolean;
-  /** Says goodbye with that code. */
+  protected abstract write(batch: Batch, piece: number): boolean;
+  /** Closes the socket or the stream. */
   protected abstract shut(code: CloseCode, reason: string): void;
 
-  /** Bytes handed to the runtime that the peer has not taken yet. */
+  /** Bytes that were handed to the runtime and that the peer has not taken yet. */
   get queuedBytes(): number {
     try {
       return this.readQueuedBytes();
@@ -75,58 +80,56 @@ export abstract class Connection implements SessionConnection, Outbox, Pinged, D
     }
   }
 
-  /** Whether it says and hears nothing more. */
   protected get hasEnded(): boolean {
-    return this.#ended;
+    return this.#hasEnded;
   }
 
-  /** Makes as few frames as is worth it of several of one turn. */
-  protected gather(frames: readonly Batch[]): Iterable<Batch> {
-    return join(frames);
+  /** Joins the batches of one turn into as few as is worth it. */
+  protected gather(batches: readonly Batch[]): Iterable<Batch> {
+    return joinSmall(batches);
   }
 
   get ready(): boolean {
-    if (this.#ended || this.#blocked) return false;
-    const most = this.context.hub.context.options.highWaterBytes;
-    if (this.#atMost <= most) return true;
-    const queued = this.queuedBytes + this.#pending;
-    if (this.#ended) return false; // the runtime threw
-    if (queued <= most) {
-      this.#atMost = queued;
+    if (this.#hasEnded || this.#isBlocked) return false;
+    const max = this.context.hub.context.options.highWaterBytes;
+    if (this.#queuedUpperBound <= max) return true;
+    const queued = this.queuedBytes + this.#gatheredChars;
+    if (this.#hasEnded) return false; // the runtime threw
+    if (queued <= max) {
+      this.#queuedUpperBound = queued;
       return true;
     }
-    this.#blocked = true;
+    this.#isBlocked = true;
     this.context.drainMonitor.add(this);
     return false;
   }
 
-  send(frame: Batch): void {
-    if (this.#ended) return;
-    this.#pending += frame.size;
-    this.#atMost += frame.size * BYTES_A_CHAR;
-    if (this.#frame !== undefined) {
-      (this.#more ??= []).push(frame);
+  send(batch: Batch): void {
+    if (this.#hasEnded) return;
+    this.#gatheredChars += batch.size;
+    this.#queuedUpperBound += batch.size * MAX_BYTES_PER_CHAR;
+    if (this.#batch !== undefined) {
+      (this.#moreBatches ??= []).push(batch);
       return;
     }
-    this.#frame = frame;
-    this.context.hub.flushSoon(this);
+    this.#batch = batch;
+    this.context.hub.tick.flushSoon(this);
   }
 
-  reply(frame: Batch): void {
-    const most = 2 * this.context.hub.context.options.highWaterBytes;
-    // It asks and asks, and does not read the answers.
-    if (this.queuedBytes + this.#pending > most) return this.close(1013);
-    this.send(frame);
+  reply(batch: Batch): void {
+    const max = 2 * this.context.hub.context.options.highWaterBytes;
+    if (this.queuedBytes + this.#gatheredChars > max) return this.close(CLOSE.tooSlow);
+    this.send(batch);
   }
 
   flush(): boolean {
-    if (this.#ended) return false;
+    if (this.#hasEnded) return false;
     try {
-      if (this.#writing === undefined) this.#take();
-      const frame = this.#writing;
+      if (this.#writing === undefined) this.#takeGathered();
+      const batch = this.#writing;
       this.#writing = undefined; // the write may end this connection
-      if (frame === undefined || !this.write(frame, this.#piece++) || this.#ended) return false;
-      this.#writing = frame;
+      if (batch === undefined || !this.write(batch, this.#piece++) || this.#hasEnded) return false;
+      this.#writing = batch;
       return true;
     } catch (thrown) {
       this.#fail(thrown);
@@ -134,90 +137,91 @@ export abstract class Connection implements SessionConnection, Outbox, Pinged, D
     }
   }
 
+  /** Writes what was gathered, and closes. */
   close(code: CloseCode, reason = ""): void {
-    if (this.#ended) return;
+    if (this.#hasEnded) return;
     while (this.flush());
-    if (this.#ended) return; // the peer was found to be gone while it was written to
+    if (this.#hasEnded) return; // the write has ended it
     try {
       this.shut(code, reason);
     } catch (thrown) {
       this.#fail(thrown);
     }
-    // Not left to the runtime's close event: for a peer that is stuck it never comes.
+    // For a peer that is stuck, the runtime's close event never comes. So this does not wait for it.
     this.end();
   }
 
-  /** Everything of this connection's is given back. May be called more than once. */
+  /** Gives back everything that the connection holds, except its socket. May be called more than once. */
   end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#frame = undefined;
-    this.#more = undefined;
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#batch = undefined;
+    this.#moreBatches = undefined;
     this.#writing = undefined;
     this.context.drainMonitor.delete(this);
     this.session.end();
     this.context.ended(this);
   }
 
-  /** The runtime threw: ends this connection, unless that is why it threw. */
+  /** Ends the connection because the runtime threw. */
   #fail(thrown: unknown): void {
-    if (this.#ended) return;
+    if (this.#hasEnded) return;
     this.end();
     this.context.hub.context.log.warn("connection failed", { reason: reasonOf(thrown) });
     try {
-      this.shut(1001, "");
+      this.shut(CLOSE.goingAway, "");
     } catch {
-      // It was tried: the runtime has nothing left to close.
+      // The runtime has nothing left to close.
     }
   }
 
-  /** The socket itself is gone. May be called more than once. */
+  /** Reports that the socket itself is gone. May be called more than once. */
   protected release(): void {
     this.end();
-    if (this.#released) return;
-    this.#released = true;
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     this.context.released(this);
   }
 
-  /** A beat of the heart: whatever is still queued from before is watched from now on. */
-  ping(frame: Batch): void {
+  /** Sends the heartbeat. If something is still queued, the drain monitor watches it from now on. */
+  ping(batch: Batch): void {
     if (this.queuedBytes > 0) this.context.drainMonitor.add(this);
-    if (this.ready) this.send(frame);
+    if (this.ready) this.send(batch);
   }
 
-  /** Takes up what the turn brought: one frame, as a rule; of several, all but the last go out at once. */
-  #take(): void {
-    const frame = this.#frame;
-    const more = this.#more;
-    this.#frame = undefined;
-    this.#more = undefined;
-    this.#pending = 0;
+  /** Goes on sending: what was queued has drained. */
+  unblock(): void {
+    if (!this.#isBlocked) return;
+    this.#isBlocked = false;
+    this.session.drained();
+  }
+
+  /** Begins to write what was gathered. Of several batches, all but the last are written at once. */
+  #takeGathered(): void {
+    const batch = this.#batch;
+    const more = this.#moreBatches;
+    this.#batch = undefined;
+    this.#moreBatches = undefined;
+    this.#gatheredChars = 0;
     this.#piece = 0;
-    this.#writing = frame;
-    if (frame === undefined || more === undefined) return;
-    const gathered = [...this.gather([frame, ...more])];
+    this.#writing = batch;
+    if (batch === undefined || more === undefined) return;
+    const gathered = [...this.gather([batch, ...more])];
     this.#writing = gathered.pop();
     for (const whole of gathered) for (let piece = 0; this.write(whole, piece); piece++);
   }
-
-  /** What was queued has drained: the session may be given more. */
-  unblock(): void {
-    if (!this.#blocked) return;
-    this.#blocked = false;
-    this.session.drained();
-  }
 }
 
-/** Frames of a turn as one, but for large ones: to copy those for each reader costs more than it saves. */
-function* join(frames: readonly Batch[]): Generator<Batch> {
+/** Joins batches that follow each other, and passes large ones through. */
+function* joinSmall(batches: readonly Batch[]): Generator<Batch> {
   let small: Batch[] = [];
-  for (const frame of frames) {
-    if (frame.size < LARGE_CHARS) {
-      small.push(frame);
+  for (const batch of batches) {
+    if (batch.size < LARGE_CHARS) {
+      small.push(batch);
       continue;
     }
     if (small.length > 0) yield Batch.join(small);
-    yield frame;
+    yield batch;
     small = [];
   }
   if (small.length > 0) yield Batch.join(small);

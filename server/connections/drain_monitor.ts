@@ -1,14 +1,14 @@
 /**
- * Looks after connections with something still queued: those that drain are fed again, those that
- * take nothing at all for too long are dropped. The runtime tells neither: it has no drain event,
- * and its idle timeout does not fire while a write is blocked. One timer, and only while needed.
+ * The `DrainMonitor` watches connections that have bytes queued. Those that drain are sent more; those
+ * that take nothing for too long are closed. The runtime reports neither: it has no drain event, and
+ * its idle timeout does not fire while a write is blocked. There is one timer, and only while needed.
  *
  * @module
  */
 import type { Clock } from "../access/allowances.ts";
-import type { CloseCode } from "../protocol/tables.ts";
+import { CLOSE, type CloseCode } from "../protocol/tables.ts";
 
-/** What is watched. */
+/** A connection, as far as it is watched. */
 export interface Drainable {
   readonly queuedBytes: number;
   unblock(): void;
@@ -16,22 +16,22 @@ export interface Drainable {
 }
 
 /**
- * How often what is queued is looked at. Between two looks a reader takes at most what lies between
- * the marks: at the defaults 40 MB a second, more than a busy room brings.
+ * The time between two checks. In that time a client takes at most what lies between the water marks:
+ * at the defaults 40 MB a second, more than a busy room brings.
  */
-const EVERY_MS = 5;
+const CHECK_MS = 5;
 /**
- * The most that counts as time between two looks: after a longer one it was we who were stopped, and
- * what the peers have taken meanwhile is not known yet.
+ * The longest time that is counted between two checks. If more has passed, this process was stopped
+ * meanwhile, and has not yet been told what the peers took.
  */
-const LOOK_MS = 1000;
+const MAX_PASSED_MS = 1000;
 
 export class DrainMonitor {
   readonly #lowWaterBytes: number;
   readonly #stallMs: number;
   readonly #now: Clock;
   readonly #watched = new Map<Drainable, { queued: number; stalledMs: number }>();
-  #lookedAt = 0;
+  #checkedAt = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: { lowWaterBytes: number; stallSeconds: number }, now: Clock) {
@@ -40,6 +40,7 @@ export class DrainMonitor {
     this.#now = now;
   }
 
+  /** The number of connections that are watched. */
   get size(): number {
     return this.#watched.size;
   }
@@ -48,8 +49,8 @@ export class DrainMonitor {
     if (this.#watched.has(connection)) return;
     this.#watched.set(connection, { queued: connection.queuedBytes, stalledMs: 0 });
     if (this.#timer !== undefined) return;
-    this.#lookedAt = this.#now();
-    this.#timer = setInterval(() => this.#look(), EVERY_MS);
+    this.#checkedAt = this.#now();
+    this.#timer = setInterval(() => this.#check(), CHECK_MS);
   }
 
   delete(connection: Drainable): void {
@@ -64,20 +65,20 @@ export class DrainMonitor {
     this.#watched.clear();
   }
 
-  #look(): void {
+  #check(): void {
     const now = this.#now();
-    const passedMs = Math.min(now - this.#lookedAt, LOOK_MS);
-    this.#lookedAt = now;
-    for (const [connection, seen] of this.#watched) {
+    const passedMs = Math.min(now - this.#checkedAt, MAX_PASSED_MS);
+    this.#checkedAt = now;
+    for (const [connection, state] of this.#watched) {
       const queued = connection.queuedBytes;
       if (queued <= this.#lowWaterBytes) connection.unblock();
       if (queued === 0) {
         this.delete(connection);
         continue;
       }
-      seen.stalledMs = queued < seen.queued ? 0 : seen.stalledMs + passedMs;
-      seen.queued = queued;
-      if (seen.stalledMs > this.#stallMs) connection.close(1013);
+      state.stalledMs = queued < state.queued ? 0 : state.stalledMs + passedMs;
+      state.queued = queued;
+      if (state.stalledMs > this.#stallMs) connection.close(CLOSE.tooSlow);
     }
   }
 }

@@ -1,40 +1,36 @@
 /**
- * The `ping` event of all connections, from one timer. They are dealt out over the slots of a wheel,
- * so that thousands are never written to in one turn.
+ * The `Heartbeat` sends the `ping` event to all connections, from one timer. The connections are dealt
+ * out over 100 slots, and each beat serves one slot, so that thousands are never written to in one turn.
  *
  * @module
  */
 import { Batch } from "../broker/page.ts";
 import { encode } from "../protocol/encode.ts";
-
-/** What is pinged. */
-export interface Pinged {
-  /** Kept here for the heartbeat, which it tells where to look. */
-  slot: number;
-  ping(frame: Batch): void;
-}
+import type { Connection } from "./connection.ts";
 
 const SLOTS = 100;
 
 export class Heartbeat {
-  readonly #slots: readonly Set<Pinged>[] = Array.from({ length: SLOTS }, () => new Set<Pinged>());
+  readonly #slots = Array.from({ length: SLOTS }, () => new Set<Connection>());
   readonly #timer: ReturnType<typeof setInterval>;
-  #next = 0;
-  #turn = 0;
+  #distance = 0;
+  #current = 0;
 
+  /** @param seconds between two pings of one connection. */
   constructor(seconds: number) {
     this.#timer = setInterval(() => this.#beat(), seconds * 1000 / SLOTS);
   }
 
-  add(connection: Pinged): void {
-    // Behind the hand of the wheel, each one a slot further: first pinged after half a round to a whole.
-    this.#next = (this.#next + 1) % (SLOTS / 2);
-    connection.slot = (this.#turn - this.#next + SLOTS) % SLOTS;
-    this.#slots[connection.slot]?.add(connection);
+  add(connection: Connection): void {
+    // Each one goes a slot further behind the current one. The first ping comes after half a round to a
+    // whole.
+    this.#distance = (this.#distance + 1) % (SLOTS / 2);
+    connection.heartbeatSlot = (this.#current - this.#distance + SLOTS) % SLOTS;
+    this.#slots[connection.heartbeatSlot]?.add(connection);
   }
 
-  delete(connection: Pinged): void {
-    this.#slots[connection.slot]?.delete(connection);
+  delete(connection: Connection): void {
+    this.#slots[connection.heartbeatSlot]?.delete(connection);
   }
 
   stop(): void {
@@ -42,10 +38,10 @@ export class Heartbeat {
   }
 
   #beat(): void {
-    this.#turn = (this.#turn + 1) % SLOTS;
-    const slot = this.#slots[this.#turn];
+    this.#current = (this.#current + 1) % SLOTS;
+    const slot = this.#slots[this.#current];
     if (slot === undefined || slot.size === 0) return;
-    const frame = Batch.of(encode({ type: "ping", at: Date.now() }));
-    for (const connection of slot) connection.ping(frame);
+    const batch = Batch.of(encode({ type: "ping", at: Date.now() }));
+    for (const connection of slot) connection.ping(batch);
   }
 }

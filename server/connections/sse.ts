@@ -1,25 +1,26 @@
 /**
- * Events as a server-sent event stream (HTML Living Standard §9.2): all as plain messages, so that
- * `onmessage` and one look at `type` are all a page needs. A message in the log carries the stream's
- * cursors as `id`, which a browser hands back by itself when it reconnects.
+ * `SseWriter` writes events as a server-sent event stream (HTML Living Standard §9.2). All are plain
+ * messages, so a page needs only `onmessage` and the field `type`. A message in the log carries the
+ * stream's cursors as `id`, which a browser sends back by itself when it reconnects.
  *
  * @module
  */
 import type { Batch } from "../broker/page.ts";
+import { MESSAGE_HEAD, typesPattern } from "../protocol/encode.ts";
 import type { Cursor, Event } from "../protocol/messages.ts";
 
-/** A room that a stream follows, and where it left off there. */
+/** A room that a stream follows, and the cursor where it goes on. */
 export interface Followed {
   readonly room: string;
   readonly since: Cursor | undefined;
 }
 
-/** A cursor as text: `epoch:seq`. */
+/** Writes a cursor as text: `epoch:seq`. */
 export function cursorId({ epoch, seq }: Cursor): string {
   return `${epoch}:${seq}`;
 }
 
-/** The opposite; `undefined` if it is none. */
+/** Reads a cursor from text. @returns `undefined` if it is none. */
 export function parseCursorId(id: string): Cursor | undefined {
   const [, epoch, digits] = /^([\w.-]{1,64}):(\d{1,16})$/.exec(id) ?? [];
   const seq = Number(digits);
@@ -28,175 +29,182 @@ export function parseCursorId(id: string): Cursor | undefined {
 }
 
 /**
- * The shortest delay that a stream is told, in milliseconds. A browser's `EventSource` gives up for
- * good when its one try meets a proxy's 502, so it must not come back before a restart is over.
+ * The shortest delay before a stream comes back, in milliseconds. A browser's `EventSource` gives up for
+ * good when a proxy answers 502, so it must not come back before a restart is over.
  */
-const LEAST_RETURN_MS = 5000;
+const MIN_RETURN_MS = 5000;
 
 /**
- * Decides when one stream's browser should come back: after a restart, and each at its own moment,
- * because `EventSource` has no back-off and all of a node's would return together.
+ * Chooses when one stream's browser should come back. `EventSource` has no back-off, so each stream gets
+ * a moment of its own; or else all streams of a node would come back together.
  *
- * @param least milliseconds that the server asks for, if that is longer than a restart.
+ * @param minMs used if it is longer than a restart takes.
  */
-export function returnMs(returnSeconds: number, least = 0): number {
-  return Math.ceil(Math.max(LEAST_RETURN_MS, least) + Math.random() * returnSeconds * 1000);
+export function returnMs(returnSeconds: number, minMs = 0): number {
+  return Math.ceil(Math.max(MIN_RETURN_MS, minMs) + Math.random() * returnSeconds * 1000);
 }
 
-/** Tells a browser how long to wait before it comes back. */
+/** Writes the field that says how long a browser waits before it comes back. */
 export function retryLine(milliseconds: number): string {
   return `retry: ${milliseconds}\n`;
 }
 
-/** How an {@linkcode SseWriter} writes. */
+/** The options of an {@linkcode SseWriter}. */
 export interface SseOptions {
-  /** How many messages are shown to one who begins without a cursor. */
+  /** How many messages a stream without a cursor begins with. */
   readonly recentMessages: number;
   /** Seconds over which streams come back. */
   readonly returnSeconds: number;
 }
 
 /**
- * Writes the events of some rooms for one stream. It learns each epoch from `joined`, as clients do.
+ * Writes the events of some rooms for one stream. It reads each room's epoch from `joined`, as clients do.
  *
- * What a stream's messages carry as `id` is its own, because it lists the cursors of all its rooms. So the
- * data of a frame is prepared once for all readers, and the whole bytes once for the streams of one room.
+ * The `id` of a message lists the cursors of all rooms of the stream, so it is the stream's own. The
+ * data of a batch is prepared once for all streams; the whole bytes once for all streams of one room.
  */
 export class SseWriter {
   readonly #options: SseOptions;
-  /** The rooms as JSON, and the place of each in the id. */
-  readonly #places: ReadonlyMap<string, number>;
+  /** The index of each room in the id, by the room as JSON. */
+  readonly #indexes: ReadonlyMap<string, number>;
   readonly #epochs: string[];
   /** The cursor of each room as text; empty where there is none yet. */
   readonly #cursors: string[];
-  /** What stands before and after the `seq` in an id of the room at `#at`; -1 if that must be made anew. */
+  /** The room of the last message, as an index; -1 if `#before` and `#after` have to be made anew. */
+  #current = -1;
+  /** What stands before and after the `seq` in an id of the current room. */
   #before = "";
   #after = "";
-  #at = -1;
+  /** The `seq` that the current room has reached. */
+  #seq = 0;
   readonly #refused = new Set<number>();
-  #mayReturn = false;
+  #canReturn = false;
 
   constructor(rooms: readonly Followed[], options: SseOptions) {
     this.#options = options;
-    this.#places = new Map(rooms.map(({ room }, place) => [JSON.stringify(room), place]));
+    this.#indexes = new Map(rooms.map(({ room }, index) => [JSON.stringify(room), index]));
     this.#epochs = rooms.map(({ since }) => since?.epoch ?? "");
     this.#cursors = rooms.map(({ since }) => since === undefined ? "" : cursorId(since));
   }
 
-  /** Whether every room was refused and one of them only for now: the client has to come back. */
-  get over(): boolean {
-    return this.#mayReturn && this.#refused.size === this.#places.size;
+  /** Whether all rooms were refused, and one of them only for now: the client has to come back. */
+  get isOver(): boolean {
+    return this.#canReturn && this.#refused.size === this.#indexes.size;
   }
 
-  encode(frame: Batch): Uint8Array<ArrayBuffer> {
-    const isOfOne = this.#places.size === 1;
-    const known = isOfOne ? ENCODED.get(frame) : undefined;
+  encode(batch: Batch): Uint8Array<ArrayBuffer> {
+    const isOfOne = this.#indexes.size === 1;
+    const known = isOfOne ? ENCODED.get(batch) : undefined;
     if (known !== undefined && known.epoch === this.#epochs[0]) return known.bytes;
-    const blocks = isOfOne ? frame.events.map(blockOf) : blocksOf(frame);
+    const blocks = isOfOne ? batch.events.map(blockOf) : blocksOf(batch);
     let text = "";
     for (const block of blocks) text += this.#text(block);
     const bytes = ENCODER.encode(text);
-    // What is sent to a thousand streams of one room is one frame, and comes out the same for all.
+    // A batch for a thousand streams of one room has the same bytes for all of them.
     const isShared = isOfOne && blocks.every(({ event }) => event === undefined);
-    if (isShared) ENCODED.set(frame, { epoch: this.#epochs[0] ?? "", bytes });
+    if (isShared) ENCODED.set(batch, { epoch: this.#epochs[0] ?? "", bytes });
     return bytes;
   }
 
   #text({ data, room, seq, event }: Block): string {
-    if (event !== undefined) return this.#rare(data, event);
-    const place = room === undefined ? undefined : this.#places.get(room);
-    return place === undefined ? data : this.#id(place, seq) + data;
+    if (event !== undefined) return this.#special(data, event);
+    const index = room === undefined ? undefined : this.#indexes.get(room);
+    return index === undefined ? data : this.#id(index, seq) + data;
   }
 
-  /** The id line of a message, and the cursor moved to it. */
-  #id(place: number, seq: number): string {
-    if (this.#at !== place) {
+  /** Moves the cursor to a message, and writes its id line. */
+  #id(index: number, seq: number): string {
+    if (this.#current !== index) {
       const cursors = this.#cursors;
-      this.#keep();
-      this.#at = place;
-      this.#before = [...cursors.slice(0, place), `${this.#epochs[place]}:`].join(",");
-      this.#after = ["", ...cursors.slice(place + 1)].join(",");
+      this.#keepCursor();
+      this.#current = index;
+      this.#before = [...cursors.slice(0, index), `${this.#epochs[index]}:`].join(",");
+      this.#after = ["", ...cursors.slice(index + 1)].join(",");
     }
     this.#seq = seq;
     return `id: ${this.#before}${seq}${this.#after}\n`;
   }
 
-  /** The `seq` that the room at `#at` has reached. */
-  #seq = 0;
-
-  /** Writes down the cursor that only `#seq` knew. */
-  #keep(): void {
-    if (this.#at >= 0) this.#cursors[this.#at] = `${this.#epochs[this.#at]}:${this.#seq}`;
-    this.#at = -1;
+  /** Puts the current room's `seq` into its cursor. */
+  #keepCursor(): void {
+    if (this.#current >= 0) {
+      this.#cursors[this.#current] = `${this.#epochs[this.#current]}:${this.#seq}`;
+    }
+    this.#current = -1;
   }
 
-  #rare(data: string, event: Event): string {
+  #special(data: string, event: SpecialEvent): string {
     switch (event.type) {
       case "joined":
         return this.#joined(event) + data;
       case "ping":
-        // A comment for what stands between, and an event for pages that want to know a dead server.
+        // The comment keeps proxies from closing the stream. Pages may listen for the event.
         return `: ping\nevent: ping\n${data}`;
       case "error":
         return this.#error(event) + data;
       case "bye":
-        return retryLine(returnMs(0, LEAST_RETURN_MS + event.retryAfterMs)) + data;
+        return retryLine(returnMs(0, MIN_RETURN_MS + event.retryAfterMs)) + data;
       default:
-        return data;
+        return event satisfies never;
     }
   }
 
-  /** Whoever begins afresh is at the cursor before the messages that follow, even if there are none. */
+  /** Sets the cursor of a room that begins afresh before the messages that follow, also if there are none. */
   #joined({ room, epoch, seq, recovered }: Extract<Event, { type: "joined" }>): string {
-    const place = this.#places.get(JSON.stringify(room));
-    if (place === undefined) return "";
-    this.#keep();
-    this.#epochs[place] = epoch;
-    if (recovered) return ""; // it has its own
+    const index = this.#indexes.get(JSON.stringify(room));
+    if (index === undefined) return "";
+    this.#keepCursor();
+    this.#epochs[index] = epoch;
+    if (recovered) return ""; // its own cursor goes on
     const before = Math.max(0, seq - this.#options.recentMessages);
-    this.#cursors[place] = `${epoch}:${before}`;
+    this.#cursors[index] = `${epoch}:${before}`;
     return `id: ${this.#cursors.join(",")}\n`;
   }
 
-  /** Notes that a room was refused. One that was let in and is refused later is gone as well. */
+  /** Notes that a room was refused, whether at once or after it was joined. */
   #error({ room, retryAfterMs }: Extract<Event, { type: "error" }>): string {
-    const place = room === undefined ? undefined : this.#places.get(JSON.stringify(room));
-    if (place === undefined) return "";
-    this.#refused.add(place);
-    this.#mayReturn ||= retryAfterMs !== undefined;
-    return this.over ? retryLine(returnMs(this.#options.returnSeconds, retryAfterMs)) : "";
+    const index = room === undefined ? undefined : this.#indexes.get(JSON.stringify(room));
+    if (index === undefined) return "";
+    this.#refused.add(index);
+    this.#canReturn ||= retryAfterMs !== undefined;
+    return this.isOver ? retryLine(returnMs(this.#options.returnSeconds, retryAfterMs)) : "";
   }
 }
 
-/** One event of a frame, prepared for all streams that it goes to. */
+/** One event of a batch, prepared for all streams that it goes to. */
 interface Block {
   /** The data line and the empty line after it. */
   readonly data: string;
-  /** Of a message in the log: its room as JSON, and its place there. */
+  /** The room as JSON and the `seq`, if it is a message in the log. */
   readonly room?: string;
   readonly seq: number;
-  /** An event with more to it than its text. */
-  readonly event?: Event;
+  /** The event, if the stream has to look into it. */
+  readonly event?: SpecialEvent;
 }
 
-/** The blocks of a frame, kept for the other streams of several rooms that it goes to. */
-function blocksOf(frame: Batch): readonly Block[] {
-  let blocks = BLOCKS.get(frame);
-  if (blocks === undefined) BLOCKS.set(frame, blocks = frame.events.map(blockOf));
+/** Prepares the blocks of a batch once, for all streams of several rooms that it goes to. */
+function blocksOf(batch: Batch): readonly Block[] {
+  let blocks = BLOCKS.get(batch);
+  if (blocks === undefined) BLOCKS.set(batch, blocks = batch.events.map(blockOf));
   return blocks;
 }
 
 function blockOf(text: string): Block {
   const data = `data: ${text}\n\n`;
-  const [, room, digits] = MESSAGE.exec(text) ?? [];
+  const [, room, digits] = MESSAGE_HEAD.exec(text) ?? [];
   if (room !== undefined) return { data, room, seq: Number(digits) };
-  return RARE.test(text) ? { data, seq: 0, event: JSON.parse(text) } : { data, seq: 0 };
+  return SPECIAL.test(text) ? { data, seq: 0, event: JSON.parse(text) } : { data, seq: 0 };
 }
 
-/** The beginning of a message in the log: see `messageHead`. */
-const MESSAGE = /^\{"type":"(?:chat|custom)","room":("(?:[^"\\]|\\.)*"),"seq":(\d+)/;
-/** The events with more to them than their text. An event's text begins with its type. */
-const RARE = /^\{"type":"(?:joined|ping|bye|error)"/;
+/** The events that the stream has to look into. */
+const SPECIAL_TYPES = [
+  "joined",
+  "ping",
+  "bye",
+  "error",
+] as const satisfies readonly Event["type"][];
+type SpecialEvent = Extract<Event, { type: (typeof SPECIAL_TYPES)[number] }>;
+const SPECIAL = typesPattern(SPECIAL_TYPES);
 const ENCODER = new TextEncoder();
 const ENCODED = new WeakMap<Batch, { epoch: string; bytes: Uint8Array<ArrayBuffer> }>();
 const BLOCKS = new WeakMap<Batch, readonly Block[]>();

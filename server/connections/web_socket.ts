@@ -1,41 +1,44 @@
 /**
- * A connection over WebSocket (RFC 6455): text frames in, one frame a turn out. It knows the
- * subprotocols and nothing of what is said.
+ * A `WebSocketConnection` receives text frames and sends one frame a turn (RFC 6455). It knows the
+ * subprotocols, and leaves commands and events to its session.
  *
  * @module
  */
 import type { Source } from "../access/source.ts";
 import type { Batch } from "../broker/page.ts";
-import { CLOSE_CODES, type CloseCode, SUBPROTOCOLS } from "../protocol/tables.ts";
+import { CLOSE, CLOSE_CODES, type CloseCode, SUBPROTOCOLS } from "../protocol/tables.ts";
+import { CommandReader } from "../rooms/command_reader.ts";
 import { Session } from "../rooms/session.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
 
-/** What the handshake found out. */
+/** What the handshake says. */
 export interface Handshake {
-  /** The subprotocol to speak; `undefined` for a plain client. */
+  /** The subprotocol; `undefined` for a plain client. */
   readonly protocol: string | undefined;
-  /** Where a plain client goes, and what it wants to be called. */
+  /** The room that a plain client joins, and the name of its user. */
   readonly plain: { readonly room: string; readonly name: string | undefined };
 }
 
-/** How long a peer must be silent before the close frame, and how long that is waited for. */
+/** How long a peer must be quiet before the close frame is sent, and the longest wait for that. */
 const QUIET_MS = 20;
 const LINGER_MS = 400;
-/** Text that is passed over meanwhile. Whoever sends more goes without a close frame. */
-const MAX_PASSED_OVER = 262_144;
-/** What a frame costs to be read, in characters. */
+/** How much text is ignored meanwhile. For a peer that sends more, the wait ends at once. */
+const MAX_IGNORED_CHARS = 262_144;
+/** What reading a frame costs, in characters. */
 const FRAME_CHARS = 256;
 
 export class WebSocketConnection extends Connection {
   protected override readonly session: Session;
+  readonly #reader: CommandReader;
   readonly #socket: WebSocket;
-  readonly #batched: boolean;
+  readonly #isBatched: boolean;
   readonly #frameBytes: number;
-  #heard = false;
-  #passedOver = 0;
+  /** Whether a frame has arrived since this was last looked at. */
+  #hasReceived = false;
+  #ignoredChars = 0;
   #closeNow = () => {};
-  #lingering: ReturnType<typeof setTimeout> | undefined;
-  readonly #opening: ReturnType<typeof setTimeout>;
+  #lingerTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #openTimer: ReturnType<typeof setTimeout>;
 
   constructor(
     socket: WebSocket,
@@ -45,29 +48,31 @@ export class WebSocketConnection extends Connection {
   ) {
     super(context);
     this.#socket = socket;
-    this.#batched = handshake.protocol === SUBPROTOCOLS.batched;
+    this.#isBatched = handshake.protocol === SUBPROTOCOLS.batched;
     const { frameBytes, stallSeconds } = context.hub.context.options;
     this.#frameBytes = frameBytes;
-    this.session = new Session(context.hub, this, source, this.#batched);
-    // A socket made from a copy of its request, as frameworks make them, never opens and never closes.
-    this.#opening = setTimeout(() => this.release(), stallSeconds * 1000);
+    this.session = new Session(context.hub, this, source);
+    this.#reader = new CommandReader(this.session, context.hub, source, this.#isBatched);
+    // A socket that was upgraded from a copy of its request, as some frameworks do, never opens and
+    // never closes. It is released when it has not opened in time: tests/unopened_test.ts.
+    this.#openTimer = setTimeout(() => this.release(), stallSeconds * 1000);
     socket.onopen = () => {
-      clearTimeout(this.#opening);
+      clearTimeout(this.#openTimer);
       if (this.hasEnded) return socket.close();
       if (handshake.protocol !== undefined) return;
-      this.session.enter(handshake.plain.room, handshake.plain.name);
+      this.#reader.enter(handshake.plain.room, handshake.plain.name);
     };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = () => {
-      clearTimeout(this.#lingering);
+      clearTimeout(this.#lingerTimer);
       this.release();
     };
-    // A close event follows, or not.
+    // A close event does not always follow.
     socket.onerror = () => this.release();
   }
 
   override end(): void {
-    clearTimeout(this.#opening);
+    clearTimeout(this.#openTimer);
     super.end();
   }
 
@@ -75,20 +80,20 @@ export class WebSocketConnection extends Connection {
     return this.#socket.bufferedAmount;
   }
 
-  protected override write(frame: Batch, piece: number): boolean {
+  protected override write(batch: Batch, piece: number): boolean {
     if (this.#socket.readyState !== WebSocket.OPEN) return false;
-    if (this.#batched) {
-      this.#socket.send(frame.array);
+    if (this.#isBatched) {
+      this.#socket.send(batch.array);
       return false;
     }
-    const event = frame.events[piece];
+    const event = batch.events[piece];
     if (event !== undefined) this.#socket.send(event);
-    return piece + 1 < frame.events.length;
+    return piece + 1 < batch.events.length;
   }
 
   /**
-   * The runtime drops a connection without a close frame when another frame follows, and a peer that
-   * is refused has often sent more already. So that is passed over first, but not for ever.
+   * If a frame arrives after `close()`, Deno drops the socket without sending the close frame. So `shut`
+   * waits until the peer has been quiet for QUIET_MS, at most LINGER_MS.
    */
   protected override shut(code: CloseCode, reason: string): void {
     const socket = this.#socket;
@@ -98,34 +103,34 @@ export class WebSocketConnection extends Connection {
     const until = now() + LINGER_MS;
     const attempt = () => {
       if (socket.readyState > WebSocket.OPEN) return;
-      if (this.#heard && now() < until) {
-        this.#heard = false;
-        this.#lingering = setTimeout(attempt, QUIET_MS);
+      if (this.#hasReceived && now() < until) {
+        this.#hasReceived = false;
+        this.#lingerTimer = setTimeout(attempt, QUIET_MS);
       } else {
         this.#closeNow();
       }
     };
-    this.#heard = true;
+    this.#hasReceived = true;
     attempt();
   }
 
-  /** What comes after the end is for nobody. A flood of it would keep the others waiting. */
-  #passOver(data: unknown): void {
-    this.#passedOver += FRAME_CHARS + (typeof data === "string" ? data.length : 0);
-    if (this.#passedOver >= MAX_PASSED_OVER) this.#closeNow();
+  /** Ignores a frame that comes after the end. A flood of them would keep other clients waiting. */
+  #ignore(data: unknown): void {
+    this.#ignoredChars += FRAME_CHARS + (typeof data === "string" ? data.length : 0);
+    if (this.#ignoredChars >= MAX_IGNORED_CHARS) this.#closeNow();
   }
 
-  /** Sessions throw nothing: a throw out of this handler would end the process. */
+  /** Must not throw: an exception in this handler would end the process. */
   #receive(data: unknown): void {
-    this.#heard = true;
-    if (this.hasEnded) return this.#passOver(data);
-    if (typeof data !== "string") return this.close(1003);
-    if (isLonger(data, this.#frameBytes)) return this.close(1009);
-    this.session.receive(data);
+    this.#hasReceived = true;
+    if (this.hasEnded) return this.#ignore(data);
+    if (typeof data !== "string") return this.close(CLOSE.binaryFrame);
+    if (isLonger(data, this.#frameBytes)) return this.close(CLOSE.tooLarge);
+    this.#reader.receive(data);
   }
 }
 
-/** Whether text has more bytes than that in UTF-8; counted only where the length leaves it open. */
+/** Says whether text has more bytes than that in UTF-8. It is encoded only if its length leaves that open. */
 function isLonger(text: string, bytes: number): boolean {
   if (text.length > bytes) return true;
   if (text.length * 3 <= bytes) return false;

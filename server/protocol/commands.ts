@@ -1,54 +1,98 @@
 /**
- * Every command and every HTTP request body, one row each. The parser walks these tables, the compiler
- * holds them against the types in `messages.ts`, and the published schemas are made from them.
+ * The table of commands. A row says all that has to be known of a command before it is carried out.
+ * The parser, the costs and the published schemas are derived from it, and the compiler checks it
+ * against `messages.ts`.
  *
  * @module
  */
-import { ANY_JSON, BOOLEAN, NUMBER, REF, type Rule, SINCE, TEXT, TOKEN } from "./rules.ts";
-import type { Command, HelloRequest, MessageRequest, TypingRequest } from "./messages.ts";
+import type { Command, Event, Message } from "./messages.ts";
 import { NAME } from "./names.ts";
+import {
+  ANY_JSON,
+  BOOLEAN,
+  type FieldsOf,
+  NUMBER,
+  optional,
+  REF,
+  required,
+  type Rule,
+  SINCE,
+  TEXT,
+  TOKEN,
+} from "./rules.ts";
 
-export interface Field extends Rule {
-  readonly required: boolean;
+/** What a command costs the address that it comes from: a key of the table `COSTS` in `access/`. */
+export type CommandCost = "signal" | "command" | "join" | "hello";
+
+type CommandOf<T extends Command["type"]> = Extract<Command, { type: T }>;
+
+/** The fields of a command that hold true or false. */
+type FlagOf<C> = { [F in keyof C]-?: [C[F]] extends [boolean | undefined] ? F : never }[keyof C];
+
+/** What the row of a command must say of storing. Its event shows it, which has the same type. */
+type StoredOf<T extends Command["type"]> = T extends Message["type"]
+  ? Extract<Event, { type: T }> extends { readonly seq: number } ? true : FlagOf<CommandOf<T>>
+  : false;
+
+/** A row of the table of commands. */
+export interface CommandRow<T extends Command["type"]> {
+  /** The rules for its fields. A field that is not here is refused by name. */
+  readonly fields: FieldsOf<CommandOf<T>, Rule, "room">;
+  /**
+   * Whether the command is stored. If a field decides it, the name of that field. A command that is
+   * stored becomes the event of the same type.
+   */
+  readonly stored: StoredOf<T>;
+  /** What it costs. If a field decides whether the command is stored, a stored one costs `command`. */
+  readonly cost: CommandCost;
 }
 
-const must = (rule: Rule): Field => ({ ...rule, required: true });
-
-const may = (rule: Rule): Field => ({ ...rule, required: false });
-
-type FieldsOf<C extends Command> = { readonly [F in Exclude<keyof C, "type">]-?: Field };
-
-/** Every command and its fields. A field that is not here is refused by name. */
-export const COMMANDS: {
-  readonly [T in Command["type"]]: FieldsOf<Extract<Command, { type: T }>>;
-} = {
-  hello: { name: may(NAME), token: may(TOKEN), ref: may(REF) },
-  join: { room: may(NAME), since: may(SINCE), ref: may(REF) },
-  leave: { room: may(NAME), ref: may(REF) },
-  chat: { room: may(NAME), payload: must(TEXT), ref: may(REF) },
-  custom: {
-    room: may(NAME),
-    name: must(NAME),
-    payload: must(ANY_JSON),
-    ref: may(REF),
-    durable: may(BOOLEAN),
+/** Every command. */
+export const COMMANDS: { readonly [T in Command["type"]]: CommandRow<T> } = {
+  hello: {
+    fields: { name: optional(NAME), token: optional(TOKEN), ref: optional(REF) },
+    stored: false,
+    cost: "hello",
   },
-  typing: { room: may(NAME), payload: must(BOOLEAN), ref: may(REF) },
-  rename: { name: must(NAME), ref: may(REF) },
-  pong: { at: may(NUMBER), ref: may(REF) },
-};
-
-export interface Requests {
-  readonly hello: HelloRequest;
-  readonly message: MessageRequest;
-  readonly typing: TypingRequest;
-}
-
-/** What can be asked over HTTP, and the fields of its body: the room is in the path. */
-export const REQUESTS: {
-  readonly [R in keyof Requests]: { readonly [F in keyof Requests[R]]-?: Field };
-} = {
-  hello: { name: may(NAME) },
-  message: { payload: must(TEXT), ref: may(REF), name: may(NAME) },
-  typing: { payload: must(BOOLEAN), name: may(NAME) },
+  join: {
+    fields: { room: optional(NAME), since: optional(SINCE), ref: optional(REF) },
+    stored: false,
+    cost: "join",
+  },
+  leave: {
+    fields: { room: optional(NAME), ref: optional(REF) },
+    stored: false,
+    cost: "command",
+  },
+  chat: {
+    fields: { room: optional(NAME), payload: required(TEXT), ref: optional(REF) },
+    stored: true,
+    cost: "command",
+  },
+  custom: {
+    fields: {
+      room: optional(NAME),
+      name: required(NAME),
+      payload: required(ANY_JSON),
+      ref: optional(REF),
+      durable: optional(BOOLEAN),
+    },
+    stored: "durable",
+    cost: "signal",
+  },
+  typing: {
+    fields: { room: optional(NAME), payload: required(BOOLEAN), ref: optional(REF) },
+    stored: false,
+    cost: "signal",
+  },
+  rename: {
+    fields: { name: required(NAME), ref: optional(REF) },
+    stored: false,
+    cost: "command",
+  },
+  pong: {
+    fields: { at: optional(NUMBER), ref: optional(REF) },
+    stored: false,
+    cost: "signal",
+  },
 };

@@ -1,20 +1,26 @@
 /**
- * The only writer of wire text.
+ * The only writer of wire text. All members of a room are sent the same text, so it is written once.
  *
  * @module
  */
-import type { Event, Message } from "./messages.ts";
+import { MESSAGE_TYPES } from "./events.ts";
+import type { Event, JoinedEvent, Message } from "./messages.ts";
+
+/** Encodes an event as text. */
+export function encode(event: Event): string {
+  return JSON.stringify(event);
+}
 
 /**
- * A message on its way into the log: complete but for `seq` and `at`, which the broker writes
- * between `head` and `rest`. What comes out is stored, sent and replayed as it is.
+ * A message that is not in the log yet. It is complete but for `seq` and `at`, which the broker writes
+ * between `head` and `rest`. The text that results is stored, sent and replayed unchanged.
  */
 export interface Draft {
   readonly room: string;
-  /** The sender's id: `ref` is unique for a person in a room. */
+  /** The sender's id. A user uses a `ref` for one message of a room only. */
   readonly userId: string;
   readonly ref: string | undefined;
-  /** Whether the sender, not being in the room, has to be told where its message is. */
+  /** True if the sender is not in the room, so that it must be told the message's `seq`. */
   readonly receipt?: boolean;
   /** `{"type":…,"room":…,"seq":` */
   readonly head: string;
@@ -22,35 +28,106 @@ export interface Draft {
   readonly rest: string;
 }
 
-/** The text of a draft's event, once it has its place. */
+/**
+ * Writes the event of a draft that was committed.
+ *
+ * @param at when, in milliseconds since 1970.
+ */
 export function numbered(draft: Draft, seq: number, at: number): string {
   return `${draft.head}${seq},"at":${at},${draft.rest}`;
 }
 
-/** The beginning of every message of that type in that room. */
+/** Writes the beginning of every message of that type in that room. */
 export function messageHead(type: Message["type"], room: string): string {
   return `{"type":"${type}","room":${JSON.stringify(room)},"seq":`;
 }
 
-/** What follows `seq` and `at` in a `chat` event. @param from the sender as JSON. */
+/** The beginnings of a room's messages, by type. */
+export type MessageHeads = Readonly<Record<Message["type"], string>>;
+
+/** Writes the beginnings of all messages of a room. */
+export function messageHeads(room: string): MessageHeads {
+  const heads = MESSAGE_TYPES.map((type) => [type, messageHead(type, room)]);
+  return Object.fromEntries(heads) as MessageHeads; // a cast: the list has every type
+}
+
+/** Matches the beginning of a message; its groups are the room, as JSON, and the `seq`. */
+export const MESSAGE_HEAD: RegExp = new RegExp(
+  `${typesPattern(MESSAGE_TYPES).source},"room":("(?:[^"\\\\]|\\\\.)*"),"seq":(\\d+)`,
+);
+
+/** Makes a pattern that matches the text of events of these types. */
+export function typesPattern(types: readonly Event["type"][]): RegExp {
+  return new RegExp(`^\\{"type":"(?:${types.join("|")})"`);
+}
+
+/**
+ * Writes what follows `seq` and `at` in a `chat` event.
+ *
+ * @param from the sender as JSON.
+ */
 export function chatRest(from: string, payload: string, ref: string | undefined): string {
   return `"from":${from},"payload":${jsonOf(payload)}${refTail(ref)}`;
 }
 
+/** The fields of a message that follow `seq` and `at`, without `ref`. */
+type RestOf<T extends Message["type"]> = Omit<
+  Extract<Message, { type: T }>,
+  "type" | "room" | "seq" | "at" | "ref"
+>;
+
+/**
+ * Writes what follows `seq` and `at` in a message of any type: `messageRest<"custom">({ … }, ref)`.
+ * Name the type, so that the compiler can check the fields.
+ */
+export function messageRest<T extends Message["type"] = never>(
+  fields: RestOf<NoInfer<T>>,
+  ref: string | undefined,
+): string {
+  return JSON.stringify(fields).slice(1, -1) + refTail(ref);
+}
+
+/**
+ * Writes an event of a room that is not stored.
+ *
+ * @param rest as {@linkcode messageRest} writes it.
+ */
+export function unnumbered(type: Message["type"], room: string, rest: string): string {
+  return `{"type":"${type}","room":${JSON.stringify(room)},${rest}`;
+}
+
+/**
+ * Writes a `joined` event.
+ *
+ * @param members each user as JSON.
+ */
+export function joinedText(
+  { room, epoch, seq, recovered, memberCount }: Omit<JoinedEvent, "type" | "members">,
+  members: readonly string[],
+): string {
+  return `{"type":"joined","room":${JSON.stringify(room)},"epoch":${JSON.stringify(epoch)},` +
+    `"seq":${seq},"recovered":${recovered},"members":[${members}],"memberCount":${memberCount}}`;
+}
+
+/**
+ * Writes the body of a page of history.
+ *
+ * @param messages a JSON array, as the log has it.
+ */
+export function pageText(room: string, epoch: string, head: number, messages: string): string {
+  return `{"room":${JSON.stringify(room)},"epoch":${JSON.stringify(epoch)},"head":${head},` +
+    `"messages":${messages}}`;
+}
+
 /** The end of a message's text. */
-export function refTail(ref: string | undefined): string {
+function refTail(ref: string | undefined): string {
   return ref === undefined ? "}" : `,"ref":${jsonOf(ref)}}`;
 }
 
-/** What JSON leaves as it is: most of what people say in English, and every usual `ref`. */
+/** Matches text that JSON leaves as it is: most English text, and every usual `ref`. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
-/** Text as JSON. To look first takes half as long as to ask `JSON` at once. */
+/** Encodes text as JSON. To test it first takes half as long as to call `JSON.stringify` at once. */
 function jsonOf(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
-}
-
-/** An event as text. */
-export function encode(event: Event): string {
-  return JSON.stringify(event);
 }

@@ -1,53 +1,54 @@
 /**
- * The words of the wire, version 1, as types: commands are what a client may send, events are what it is
- * sent, and messages are the events that are in a room's log. Nothing here runs.
+ * The words of the wire, version 1, as types. A command is what a client may send, an event is what
+ * it is sent, and a message is an event in a room's log. The tables that the server works with are in
+ * `commands.ts` and `events.ts`.
  *
  * @module
  */
 import type { ErrorCode } from "./tables.ts";
 
-/** A person, as others see them. */
+/** A `User` is a person as the others in a room see them. */
 export interface User {
-  /** Chosen by the server, stable for as long as the client keeps its token. */
+  /** The server chooses it. It stays the same for as long as the client keeps its token. */
   readonly id: string;
-  /** 1 to 64 visible characters, as {@linkcode NAME} says; not unique. */
+  /** 1 to 64 visible characters, as {@linkcode NAME} says; two users may have the same name. */
   readonly name: string;
 }
 
-/** A place in a room's log: everything up to and including `seq` has been seen. */
+/** A `Cursor` says that a client has everything of a room's log up to and including `seq`. */
 export interface Cursor {
-  /** Names the log. A cursor from another epoch says nothing about this log. */
+  /** The name of the log. A cursor with another epoch says nothing about this log. */
   readonly epoch: string;
-  /** The last `seq` seen; 0 before the first message. */
+  /** The last `seq` that the client has; 0 before the first message. */
   readonly seq: number;
 }
 
-/** Says who the client is; answered by {@linkcode WelcomeEvent}. Without it the client is a guest. */
+/** `hello` says who the client is, and is answered by `welcome`. Without it the client is a guest. */
 export interface HelloCommand {
   readonly type: "hello";
   readonly name?: string;
-  /** The token of an earlier `welcome`: the client is that person again. */
+  /** The token of an earlier `welcome`: it makes the client the same user again. */
   readonly token?: string;
   readonly ref?: string;
 }
 
-/** Enters a room; answered by {@linkcode JoinedEvent}, the missed or recent messages, then live ones. */
+/** `join` enters a room. `joined` answers it, then the missed or recent messages, then live ones. */
 export interface JoinCommand {
   readonly type: "join";
   readonly room: string;
-  /** Where the client left off. Without it, it gets the room's recent messages. */
+  /** The client's cursor. Without it, the client gets the room's recent messages. */
   readonly since?: Cursor;
   readonly ref?: string;
 }
 
-/** Leaves a room. */
+/** `leave` leaves a room. */
 export interface LeaveCommand {
   readonly type: "leave";
   readonly room: string;
   readonly ref?: string;
 }
 
-/** Says something: stored, numbered, and sent to all members, the sender included. */
+/** `chat` says something: it is stored, numbered, and sent to all members, the sender included. */
 export interface ChatCommand {
   readonly type: "chat";
   readonly room: string;
@@ -55,7 +56,7 @@ export interface ChatCommand {
   readonly ref?: string;
 }
 
-/** An application's own event, to all members, the sender included; stored only if `durable`. */
+/** `custom` sends an application's own event to all members, the sender included. */
 export interface CustomCommand {
   readonly type: "custom";
   readonly room: string;
@@ -64,10 +65,14 @@ export interface CustomCommand {
   /** Any JSON value, nested at most {@linkcode MAX_DEPTH} deep. */
   readonly payload: Json;
   readonly ref?: string;
+  /**
+   * Whether the event is stored and numbered like a `chat`.
+   * @default {false}
+   */
   readonly durable?: boolean;
 }
 
-/** The sender began (`true`) or stopped (`false`) typing; to the others. */
+/** `typing` tells the other members that the user began (`true`) or stopped (`false`) typing. */
 export interface TypingCommand {
   readonly type: "typing";
   readonly room: string;
@@ -75,21 +80,21 @@ export interface TypingCommand {
   readonly ref?: string;
 }
 
-/** Takes a new name, in all rooms and in all of the person's tabs. */
+/** `rename` gives the user a new name, in all rooms and on all of the user's connections. */
 export interface RenameCommand {
   readonly type: "rename";
   readonly name: string;
   readonly ref?: string;
 }
 
-/** An answer to `ping`; not required of anyone. */
+/** `pong` answers a `ping`. No client has to send it. */
 export interface PongCommand {
   readonly type: "pong";
   readonly at?: number;
   readonly ref?: string;
 }
 
-/** Anything a client may say. */
+/** Everything that a client may send. */
 export type Command =
   | HelloCommand
   | JoinCommand
@@ -105,11 +110,11 @@ export type Json = null | boolean | number | string | readonly Json[] | {
   readonly [key: string]: Json;
 };
 
-/** The limits that hold for this connection, so that a client can stay within them; 0 is no limit. */
+/** The limits of a connection, announced so that a client can keep them; 0: no limit. */
 export interface AnnouncedLimits {
   /** The largest frame that the server reads, in bytes of UTF-8. */
   readonly frameBytes: number;
-  /** Commands a second, sustained. */
+  /** Commands per second in the long run. */
   readonly rate: number;
   /** Commands at once. */
   readonly burst: number;
@@ -117,21 +122,21 @@ export interface AnnouncedLimits {
   readonly roomsPerConnection: number;
 }
 
-/** The answer to `hello`. */
+/** `welcome` answers `hello`. */
 export interface WelcomeEvent {
   readonly type: "welcome";
   readonly user: User;
   /**
-   * Keep it, and say it in the next `hello`, to be the same person, by the same name. It is a secret.
-   * After a `rename` it still says the old name; a `hello` with the new one is answered with a new token.
+   * A secret. A client that sends it in its next `hello` is the same user, by the same name. After a
+   * `rename` it still has the old name; a `hello` with the new name is answered with a new token.
    */
   readonly token: string;
-  /** How often a `ping` comes. Two missed in a row: the server is dead. */
+  /** Seconds between two `ping` events. When two in a row are missing, the server is dead. */
   readonly heartbeatSeconds: number;
   readonly limits: AnnouncedLimits;
 }
 
-/** The answer to `join`. Missed or recent messages follow it, then live ones. */
+/** `joined` answers `join`. The missed or recent messages follow it, then live ones. */
 export interface JoinedEvent {
   readonly type: "joined";
   readonly room: string;
@@ -139,21 +144,21 @@ export interface JoinedEvent {
   /** The room's newest `seq`. */
   readonly seq: number;
   /**
-   * True: every message after the `since` that was asked for follows, and nothing else. False:
-   * start the room afresh with the messages that follow. A room joined without `since` says false.
-   * It may also come unasked, to a reader so slow that the log was pruned past its cursor.
+   * True: every message after the client's cursor follows, and nothing else. False, as always without
+   * `since`: the client forgets what it has of the room and shows the messages that follow. It also
+   * comes without a `join`, to a client so slow that the log was pruned past its cursor.
    */
   readonly recovered: boolean;
-  /** At most {@linkcode MAX_LISTED} people; `memberCount` says how many there are. */
+  /** At most {@linkcode MAX_LISTED} users; `memberCount` says how many members there are. */
   readonly members: readonly User[];
   readonly memberCount: number;
 }
 
-/** A message, live or replayed: the same text either way. */
+/** `chat` is a message. Its text is the same when it is live and when it is replayed. */
 export interface ChatEvent {
   readonly type: "chat";
   readonly room: string;
-  /** 1, 2, 3 … in each room, no holes. */
+  /** Its place in the room: 1, 2, 3, without holes. */
   readonly seq: number;
   /** When it was committed, in milliseconds since 1970 by the server's clock. */
   readonly at: number;
@@ -162,7 +167,7 @@ export interface ChatEvent {
   readonly ref?: string;
 }
 
-/** An application's own event; it has `seq` and `at` if it was durable. */
+/** `custom` is an application's own event. It has `seq` and `at` if it is stored. */
 export interface CustomEvent {
   readonly type: "custom";
   readonly room: string;
@@ -174,19 +179,19 @@ export interface CustomEvent {
   readonly ref?: string;
 }
 
-/** A notice about people, in a room of up to 200; above that only `count` comes, once a second. */
+/** `system` tells of members. In a room of more than 200 only `count` comes, once a second. */
 export interface SystemEvent {
   readonly type: "system";
   readonly room: string;
   /** A sentence for people. */
   readonly payload: string;
   readonly kind: "joined" | "left" | "renamed" | "count";
-  /** Whom it is about; for `renamed`, with the new name. */
+  /** The user that the event is about; after `renamed`, with the new name. Missing for `count`. */
   readonly user?: User;
   readonly memberCount: number;
 }
 
-/** Somebody began or stopped typing. At most one a second a person. */
+/** `typing` says that a user began or stopped typing. A start comes at most once a second per user. */
 export interface TypingEvent {
   readonly type: "typing";
   readonly room: string;
@@ -194,13 +199,13 @@ export interface TypingEvent {
   readonly payload: boolean;
 }
 
-/** The heartbeat. */
+/** `ping` is the heartbeat. */
 export interface PingEvent {
   readonly type: "ping";
   readonly at: number;
 }
 
-/** A command was refused and changed nothing. */
+/** `error` says that a command was refused. The command changed nothing. */
 export interface ErrorEvent {
   readonly type: "error";
   readonly code: ErrorCode;
@@ -208,22 +213,23 @@ export interface ErrorEvent {
   readonly payload: string;
   /** The field that was wrong. */
   readonly field?: string;
-  /** The refused command's own. */
+  /** The `ref` of the refused command. */
   readonly ref?: string;
-  /** The room that cannot be joined: a stream of several rooms goes on without it. */
+  /** The room that cannot be joined. An event stream of several rooms goes on without it. */
   readonly room?: string;
-  /** Try again, but not sooner than this. */
+  /** Milliseconds after which the same command may succeed. */
   readonly retryAfterMs?: number;
 }
 
-/** The server is going; a close follows. Each client is told its own delay. */
+/** `bye` says that the server is going; a close follows. Each client gets a delay of its own. */
 export interface ByeEvent {
   readonly type: "bye";
   readonly payload: string;
+  /** Milliseconds after which the client should connect again. */
   readonly retryAfterMs: number;
 }
 
-/** Anything a client is told. */
+/** Everything that a client may be sent. */
 export type Event =
   | WelcomeEvent
   | JoinedEvent
@@ -235,23 +241,10 @@ export type Event =
   | ErrorEvent
   | ByeEvent;
 
-/** The events that are in a room's log. */
-export type Message = ChatEvent | (CustomEvent & { readonly seq: number; readonly at: number });
+/** The stored form of an event: only what has both `seq` and `at` can be stored. */
+type StoredForm<E extends Event> = E extends Event
+  ? "seq" | "at" extends keyof E ? E & { readonly seq: number; readonly at: number } : never
+  : never;
 
-/** The body of `POST /hello`: the token is said as in every request. */
-export interface HelloRequest {
-  readonly name?: string;
-}
-
-/** The body of `POST /rooms/{room}/messages`. */
-export interface MessageRequest {
-  readonly payload: string;
-  readonly ref?: string;
-  readonly name?: string;
-}
-
-/** The body of `POST /rooms/{room}/typing`. */
-export interface TypingRequest {
-  readonly payload: boolean;
-  readonly name?: string;
-}
+/** A `Message` is an event in a room's log. */
+export type Message = StoredForm<Event>;

@@ -1,23 +1,23 @@
 /**
- * The rule for names of users, rooms and events: they can be seen, and told apart from each other.
+ * The rule for the names of users, rooms and events: people can see a name, and tell it from others.
  *
  * @module
  */
 import { pattern, type Rule } from "./rules.ts";
 import { badField } from "./refusal.ts";
 
-/** What Unicode calls visible, though its glyph is blank or stands for something that is missing. */
+/** Characters that Unicode calls visible, but whose glyph is blank or stands for a missing one. */
 const BLANKS = "\\u2800\\u303F\\uFFFC\\u{13441}\\u{13442}\\u{16FE4}\\u{1D159}";
 
-/** After these signs Indic scripts write a joiner: it changes the letter (RFC 5892, appendix A.1). */
+/** The signs after which Indic scripts write a joiner to change the letter (RFC 5892, A.1). */
 const VIRAMAS = "\\u094D\\u09CD\\u0A4D\\u0ACD\\u0B4D\\u0BCD\\u0C4D\\u0CCD\\u0D4D\\u0DCA";
 
-/** Arabic letters that never join to the next one, so that a non-joiner after them cannot be seen. */
+/** Arabic letters that never join to the next one: a non-joiner after them cannot be seen. */
 const UNJOINED =
   "\\u0621-\\u0625\\u0627\\u0629\\u062F-\\u0632\\u0648\\u0671-\\u0673\\u0675-\\u0677" +
   "\\u0688-\\u0699\\u06C0\\u06C3-\\u06CB\\u06CD\\u06CF\\u06D2\\u06D3\\u06D5\\u06EE\\u06EF";
 
-/** The characters of a word: those that are seen, and the invisible ones where they change what is seen. */
+/** The characters of a word: visible ones, and invisible ones where they change what is seen. */
 const SEEN = [
   `[^\\p{C}\\p{Z}\\p{Default_Ignorable_Code_Point}${BLANKS}]`,
   // A heart or a keycap as an emoji, and emoji joined into one: ❤️ 1️⃣ 👩‍💻
@@ -29,10 +29,10 @@ const SEEN = [
   `(?<=(?![${UNJOINED}])(?=\\p{L})\\p{Script=Arabic})\\u200C(?=\\p{Script=Arabic})`,
 ].join("|");
 
-/** No word begins with a mark: it would change the space, or the text, before it. */
+/** A word. It does not begin with a mark, which would change the space or the text before it. */
 const WORD = `(?!\\p{M})(?:${SEEN})+`;
 
-/** Some of what the pattern below accepts. Most names are like this, and it takes half of the time. */
+/** Matches most names, in half of the time that the pattern below takes. That one accepts them too. */
 const PLAIN_NAME = /^[\w-](?: ?[!-~])*$/;
 
 const NAME_PATTERN = pattern(
@@ -43,10 +43,10 @@ const NAME_PATTERN = pattern(
 );
 
 /**
- * A name of a person, room or event can be seen and told apart from others. What is invisible or
- * blank is refused, never taken out: names are shown as they were said. Variants of Han and Mongolian
- * letters are refused too, since most fonts show none. A schema's pattern cannot speak of NFC; the
- * rest it says.
+ * The name of a user, a room or an event. A name with an invisible or blank character is refused, and
+ * never changed: names are shown as they were sent. Variants of Han and Mongolian letters are refused
+ * too, because most fonts do not show them. The schema says all of this except the form NFC, which a
+ * pattern cannot say.
  */
 export const NAME: Rule = {
   ...NAME_PATTERN,
@@ -56,7 +56,7 @@ export const NAME: Rule = {
 };
 
 /**
- * A name from a URL's path or query.
+ * Checks a name from the path or the query of a URL.
  *
  * @throws {Refusal} `bad_field`
  */
@@ -65,7 +65,7 @@ export function parseName(field: string, text: string | undefined): string {
   throw badField(field, `Field "${field}" must be ${NAME.expects}.`);
 }
 
-/** What somebody is called who did not say: `Guest-7f3a`. */
+/** Makes the name of a user who did not choose one: `Guest-7f3a`. */
 export function guestName(id: string): string {
   return `Guest-${id.slice(0, 4)}`;
 }

@@ -1,39 +1,43 @@
 /**
- * Turns what a client sent into a typed command, once, at the edge; or refuses it and names the field.
+ * Turns what a client sent into a typed command or request, or refuses it and names the field. This is
+ * done once, where it comes in: all other code works with the types.
  *
  * @module
  */
-import { COMMANDS, type Field, REQUESTS, type Requests } from "./commands.ts";
+import { COMMANDS } from "./commands.ts";
 import { badField, quote, Refusal } from "./refusal.ts";
 import type { Command } from "./messages.ts";
-import { isRecord, REF } from "./rules.ts";
+import { REQUESTS, type Requests } from "./requests.ts";
+import { type Field, isRecord, REF, type Rule } from "./rules.ts";
 import { DEFAULT_ROOM } from "./tables.ts";
 
-/** Fields as the parser walks them. */
+/** The fields of a command or a request, in the form that the parser needs. */
 interface Fields {
-  /** Whose they are, as the beginning of a sentence. */
-  readonly of: string;
-  readonly byName: ReadonlyMap<string, Field>;
+  /** What has these fields, as the beginning of a sentence. */
+  readonly owner: string;
+  readonly byName: ReadonlyMap<string, Field<Rule>>;
   readonly required: readonly string[];
 }
 
-function fieldsOf(of: string, fields: Readonly<Record<string, Field>>): Fields {
+function fieldsOf(owner: string, fields: Readonly<Record<string, Field<Rule>>>): Fields {
   const required = Object.keys(fields).filter((name) => fields[name]?.required);
-  return { of, byName: new Map(Object.entries(fields)), required };
+  return { owner, byName: new Map(Object.entries(fields)), required };
 }
 
 const COMMAND_FIELDS = new Map(
-  Object.entries(COMMANDS).map(([type, fields]) => [type, fieldsOf(`Command "${type}"`, fields)]),
+  Object.entries(COMMANDS).map((
+    [type, { fields }],
+  ) => [type, fieldsOf(`Command "${type}"`, fields)]),
 );
 
 const REQUEST_FIELDS: { readonly [R in keyof Requests]: Fields } = {
-  hello: fieldsOf("This", REQUESTS.hello),
-  message: fieldsOf("A message", REQUESTS.message),
-  typing: fieldsOf("This", REQUESTS.typing),
+  hello: fieldsOf("The body", REQUESTS.hello),
+  message: fieldsOf("The body", REQUESTS.message),
+  typing: fieldsOf("The body", REQUESTS.typing),
 };
 
 /**
- * The value that a frame's text stands for.
+ * Parses the text of a frame or a body.
  *
  * @throws {Refusal} `bad_json`
  */
@@ -41,22 +45,22 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Refusal("bad_json", "That is not JSON.");
+    throw new Refusal("bad_json", "Cannot read this: it must be JSON.");
   }
 }
 
 /**
- * A typed command, from anything.
+ * Checks that a value is a command. A command without `room` gets the default room.
  *
- * @throws {Refusal} `bad_command` if it is no command; `bad_field`, naming it, if a field is wrong.
+ * @throws {Refusal} `bad_command` if it is not a command; `bad_field` if a field is wrong.
  */
 export function parseCommand(value: unknown): Command {
   if (!isRecord(value)) {
-    throw new Refusal("bad_command", 'A command is an object with a "type".');
+    throw new Refusal("bad_command", 'A command must be an object with a "type".');
   }
   const type = Object.hasOwn(value, "type") ? value.type : undefined;
   if (typeof type !== "string") {
-    throw new Refusal("bad_command", 'A command has a "type", which is text.', { field: "type" });
+    throw new Refusal("bad_command", 'Field "type" must be a string.', { field: "type" });
   }
   const fields = COMMAND_FIELDS.get(type);
   if (fields === undefined) {
@@ -64,27 +68,31 @@ export function parseCommand(value: unknown): Command {
   }
   check(value, fields, "type");
   if (fields.byName.has("room") && value.room === undefined) value.room = DEFAULT_ROOM;
-  return value as unknown as Command; // a cast: what the table has just established
+  return value as unknown as Command; // a cast: the table has just been checked
 }
 
 /**
- * The typed body of a request, from anything.
+ * Checks that a value is the body of that request.
  *
- * @throws {Refusal} `bad_command` if it is no object; `bad_field`, naming it, if a field is wrong.
+ * @throws {Refusal} `bad_command` if it is not an object; `bad_field` if a field is wrong.
  */
 export function parseRequest<R extends keyof Requests>(request: R, value: unknown): Requests[R] {
-  if (!isRecord(value)) throw new Refusal("bad_command", "The body is not an object.");
+  if (!isRecord(value)) throw new Refusal("bad_command", "The body must be an object.");
   check(value, REQUEST_FIELDS[request]);
   return value as unknown as Requests[R]; // as above
 }
 
-/** Holds a record against a table of fields. @param known a field that was looked at already. */
-function check(value: Record<string, unknown>, fields: Fields, known?: string): void {
+/**
+ * Checks a record against a table of fields.
+ *
+ * @param checked a field that was checked already.
+ */
+function check(value: Record<string, unknown>, fields: Fields, checked?: string): void {
   for (const name in value) {
-    if (name === known) continue;
+    if (name === checked) continue;
     const field = fields.byName.get(name);
     if (field === undefined) {
-      throw badField(name, `${fields.of} has no field ${quote(name)}.`);
+      throw badField(name, `${fields.owner} has no field ${quote(name)}.`);
     }
     if (!field.accepts(value[name])) {
       throw badField(name, `Field "${name}" must be ${field.expects}.`);
@@ -92,12 +100,12 @@ function check(value: Record<string, unknown>, fields: Fields, known?: string): 
   }
   for (const name of fields.required) {
     if (!Object.hasOwn(value, name)) {
-      throw badField(name, `${fields.of} needs the field "${name}".`);
+      throw badField(name, `${fields.owner} needs the field "${name}".`);
     }
   }
 }
 
-/** The `ref` of something that may not be a command at all, to be named in its error. */
+/** Finds the `ref` of a value that was refused. It may not be a command at all. */
 export function refOf(value: unknown): string | undefined {
   if (!isRecord(value)) return undefined;
   return typeof value.ref === "string" && REF.accepts(value.ref) ? value.ref : undefined;

@@ -1,32 +1,37 @@
 /**
- * `Refusal` is how everything here says no: with a code of the wire, a sentence for people, and the field
- * that was wrong. Every door turns it into its own kind of answer.
+ * A `Refusal` is thrown wherever a command or a request cannot be carried out. A session answers it
+ * with an `error` event, and HTTP with a problem document.
  *
  * @module
  */
 import type { ErrorCode } from "./tables.ts";
 import type { ErrorEvent } from "./messages.ts";
 
-/** A command or request that cannot be carried out, in the wire's own terms. */
+/** A refused command or request: a code of {@linkcode ERRORS} and a sentence for people. */
 export class Refusal extends Error {
   readonly code: ErrorCode;
+  /** The field that was wrong. */
   readonly field: string | undefined;
-  /** Whole milliseconds. */
+  /** Milliseconds after which the same may succeed, as a whole number. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
     code: ErrorCode,
     sentence: string,
-    more: { field?: string; retryAfterMs?: number } = {},
+    details: { field?: string; retryAfterMs?: number } = {},
   ) {
     super(sentence);
     this.name = "Refusal";
     this.code = code;
-    this.field = more.field;
-    this.retryAfterMs = more.retryAfterMs && Math.ceil(more.retryAfterMs);
+    this.field = details.field;
+    this.retryAfterMs = details.retryAfterMs && Math.ceil(details.retryAfterMs);
   }
 
-  /** The `error` event that tells the sender. */
+  /**
+   * Makes the `error` event for the sender.
+   *
+   * @param ref the one of the refused command.
+   */
   event(ref?: string): ErrorEvent {
     return {
       type: "error",
@@ -39,11 +44,12 @@ export class Refusal extends Error {
   }
 }
 
+/** Makes the refusal of a field that is wrong. */
 export function badField(field: string, sentence: string): Refusal {
   return new Refusal("bad_field", sentence, { field: clip(field) });
 }
 
-/** Hostile text within our own sentences: short, and escaped. */
+/** Quotes a client's text in a sentence: cut short and escaped, because it may be hostile. */
 export function quote(text: string): string {
   return JSON.stringify(clip(text));
 }

@@ -1,19 +1,61 @@
 /**
- * What a field may hold. Each rule is said once: for the parser, for people, and as JSON Schema.
+ * The rules for the fields of commands. A rule is written once, for the parser, for people, and as the
+ * JSON Schema that is published.
  *
  * @module
  */
 import { MAX_DEPTH } from "./tables.ts";
 
-/** What a field must be: for the parser, for people, and for the published schemas. */
-export interface Rule {
-  readonly accepts: (value: unknown) => boolean;
-  /** Completes the sentence "Field "x" must be …". */
-  readonly expects: string;
-  /** JSON Schema 2020-12 of the same. */
-  readonly schema: Readonly<Record<string, unknown>>;
+/** A JSON Schema (2020-12). */
+export type Schema = Readonly<Record<string, unknown>>;
+
+/** A `Shape` says what a field holds. That is enough for an event, because the server writes it. */
+export interface Shape {
+  readonly schema: Schema;
 }
 
+/** A `Rule` says what a field must hold. The parser checks it. */
+export interface Rule extends Shape {
+  readonly accepts: (value: unknown) => boolean;
+  /** The end of the sentence that begins with "Field "x" must be". */
+  readonly expects: string;
+}
+
+/** A field that must be there. */
+export type RequiredField<S extends Shape> = S & { readonly required: true };
+
+/** A field that may be missing. */
+export type OptionalField<S extends Shape> = S & { readonly required: false };
+
+/** A field of a command, an event or a request. */
+export type Field<S extends Shape> = RequiredField<S> | OptionalField<S>;
+
+/**
+ * The fields of an interface, required or optional as they are there, so that the compiler finds what a
+ * table has forgotten. `Defaulted` are the fields that the parser fills in.
+ */
+export type FieldsOf<T, S extends Shape, Defaulted = never> = {
+  readonly [F in Exclude<keyof T, "type">]-?: F extends Defaulted ? OptionalField<S>
+    : T extends Readonly<Record<F, unknown>> ? RequiredField<S>
+    : OptionalField<S>;
+};
+
+/** Makes a field that must be there. */
+export function required<S extends Shape>(shape: S): RequiredField<S> {
+  return { ...shape, required: true };
+}
+
+/** Makes a field that may be missing. */
+export function optional<S extends Shape>(shape: S): OptionalField<S> {
+  return { ...shape, required: false };
+}
+
+/** Refers to a named schema of the published documents. */
+export function reference(name: string): Schema {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+/** Makes a rule for text that matches a pattern. */
 export function pattern(source: string, expects: string): Rule {
   const expression = new RegExp(source, "u");
   return {
@@ -23,13 +65,13 @@ export function pattern(source: string, expects: string): Rule {
   };
 }
 
-/** A sender's own id for a message. */
+/** The sender's own id for a message. */
 export const REF: Rule = pattern(
   "^[^\\u0000\\p{Cs}]{1,64}$",
   "1 to 64 characters of well-formed text without NUL",
 );
 
-/** Text: SQLite cuts at NUL and a lone surrogate cannot be UTF-8, so neither is let in. */
+/** Text without NUL, where SQLite would cut it, and without lone surrogates, which UTF-8 cannot hold. */
 export const TEXT: Rule = {
   accepts: (value) => typeof value === "string" && isText(value),
   expects: "a string of well-formed Unicode without NUL",
@@ -53,9 +95,10 @@ export const TOKEN: Rule = pattern("^[\\w.-]{1,4096}$", "a token that this serve
 export const ANY_JSON: Rule = {
   accepts: (value) => value !== undefined && isStorable(value, 0),
   expects: `JSON of well-formed text and finite numbers, nested at most ${MAX_DEPTH} deep`,
-  schema: { $ref: "#/components/schemas/Json" },
+  schema: reference("Json"),
 };
 
+/** A cursor. */
 export const SINCE: Rule = {
   accepts: (value) => {
     if (!isRecord(value) || Object.keys(value).length !== 2) return false;

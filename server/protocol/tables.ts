@@ -4,15 +4,15 @@
  * @module
  */
 
-/** Subprotocols (RFC 6455 §1.9), best first. Without one a client is *plain*: it joins at once. */
+/** The subprotocols (RFC 6455 §1.9), best first. A client without one is *plain*: it joins at once. */
 export const SUBPROTOCOLS = {
-  /** A JSON array of events a frame; may send a command or an array of commands. */
+  /** The client gets arrays of events, and may send a command or an array of commands. */
   batched: "parley.v1.batched",
-  /** One event a frame. */
+  /** Every frame holds one event. */
   single: "parley.v1",
 } as const;
 
-/** Error codes: the HTTP status that goes with each, and whether the same command may succeed later. */
+/** The error codes. `status` is the one of HTTP; `retry`: the same command may succeed later. */
 export const ERRORS = {
   bad_json: { status: 400, retry: false },
   bad_command: { status: 400, retry: false },
@@ -28,26 +28,47 @@ export const ERRORS = {
   unavailable: { status: 503, retry: true },
 } as const;
 
+/** The name of an error. */
 export type ErrorCode = keyof typeof ERRORS;
 
-/** Close codes (RFC 6455 §7.4): why, and whether a client should come back. */
-export const CLOSE_CODES = {
-  1000: { reason: "done", comeBack: false },
-  1001: { reason: "going away", comeBack: true },
-  1003: { reason: "binary frames are not understood", comeBack: false },
-  1008: { reason: "policy", comeBack: false },
-  1009: { reason: "frame too large", comeBack: false },
-  1012: { reason: "server restart", comeBack: true },
-  1013: { reason: "overloaded, or the reader is too slow", comeBack: true },
+/** The close codes (RFC 6455 §7.4) by name: `close(CLOSE.tooSlow)`. */
+export const CLOSE = {
+  done: 1000,
+  goingAway: 1001,
+  binaryFrame: 1003,
+  policy: 1008,
+  tooLarge: 1009,
+  restart: 1012,
+  tooSlow: 1013,
 } as const;
 
-export type CloseCode = keyof typeof CLOSE_CODES;
+/** One of the numbers of {@linkcode CLOSE}. */
+export type CloseCode = (typeof CLOSE)[keyof typeof CLOSE];
 
-/** The room of a command that names none. */
+/** A row of the table of close codes. */
+export interface CloseRow {
+  /** The text of the close frame, at most 123 bytes (RFC 6455 §5.5). */
+  readonly reason: string;
+  /** Whether the client should connect again. */
+  readonly comeBack: boolean;
+}
+
+/** What each close code tells the client. */
+export const CLOSE_CODES: { readonly [C in CloseCode]: CloseRow } = {
+  [CLOSE.done]: { reason: "done", comeBack: false },
+  [CLOSE.goingAway]: { reason: "going away", comeBack: true },
+  [CLOSE.binaryFrame]: { reason: "binary frames are not understood", comeBack: false },
+  [CLOSE.policy]: { reason: "policy", comeBack: false },
+  [CLOSE.tooLarge]: { reason: "frame too large", comeBack: false },
+  [CLOSE.restart]: { reason: "server restart", comeBack: true },
+  [CLOSE.tooSlow]: { reason: "overloaded, or the reader is too slow", comeBack: true },
+};
+
+/** The room that is meant by a command without `room`. */
 export const DEFAULT_ROOM = "lobby";
 
-/** How deep a `custom` payload may nest. */
+/** How deep the payload of a `custom` event may be nested. */
 export const MAX_DEPTH = 32;
 
-/** How many people `joined` lists. */
+/** How many users `joined` lists at most. */
 export const MAX_LISTED = 100;

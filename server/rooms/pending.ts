@@ -1,6 +1,7 @@
 /**
- * A message between its sender and the log, and where it waits if its sender is not let in yet:
- * stored before it is known where in the room one begins, it might never be shown to who said it.
+ * `Pending` is a message between its sender and the log. `HeldMessages` keeps those of a sender who is
+ * not let in yet: if they were stored before the room knows where the sender begins to read, the
+ * sender might never be sent them.
  *
  * @module
  */
@@ -8,36 +9,37 @@ import type { Draft } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { ConnectedUser } from "./user.ts";
 
-/** Whoever sent a message, member or not. */
+/** What sends a message: a session, or a request. */
 export interface Sender {
   readonly user: ConnectedUser;
+  /** Is called when the message could not be stored. */
   refuse(refusal: Refusal, ref?: string): void;
-  /** The message is in the log; told if it was there already, or if the draft asked for a receipt. */
+  /** Is called when the message was stored before, or when it is stored and its draft asks for a receipt. */
   stored(room: string, seq: number, event: string, repeated: boolean): void;
 }
 
-/** A draft on its way, and whom to tell if it does not arrive. */
+/** A draft that is on its way to the log. */
 export interface Pending extends Draft {
   readonly sender: Sender;
 }
 
-/** Text that one who is not let in yet may have said; letting in takes long only if the broker is slow. */
-const HELD_CHARS = 1_048_576;
+/** Text that is held for one sender. Letting in takes so long only if the broker is slow. */
+const MAX_HELD_CHARS = 1_048_576;
 const RETRY_MS = 1000;
 
-/** What somebody said who is not let in yet. */
+/** The messages of a sender who is not let in yet. */
 export class HeldMessages {
   readonly #pending: Pending[] = [];
   #chars = 0;
 
-  /** @throws {Refusal} `unavailable` if too much is waiting. */
+  /** @throws {Refusal} `unavailable` if too much is held. */
   add(pending: Pending): void {
-    if (this.#chars > HELD_CHARS) throw notLetIn();
+    if (this.#chars > MAX_HELD_CHARS) throw notLetIn();
     this.#pending.push(pending);
     this.#chars += pending.rest.length;
   }
 
-  /** Lets all of it go on; its sender is told of what cannot. */
+  /** Queues all messages. If one cannot be queued, that is refused. */
   release(queue: (pending: Pending) => void): void {
     for (const pending of this.#pending) {
       try {
@@ -49,7 +51,7 @@ export class HeldMessages {
     }
   }
 
-  /** Its sender was not let in after all. */
+  /** Refuses all messages: the sender could not be let in. */
   refuse(): void {
     for (const { sender, ref } of this.#pending) sender.refuse(notLetIn(), ref);
   }

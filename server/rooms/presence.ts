@@ -1,198 +1,197 @@
 /**
- * Who is in a room: people, not connections. A person with three tabs is there once; a reload, gone
- * and back within the grace period, is not worth a word. In a crowd single notices give way to a
- * count. It decides what is announced, and leaves the sending to the room.
+ * `Presence` knows the members of a room and decides what is announced of them. Members are users, not
+ * connections: one with three tabs is a member once. A user who reloads the page is gone and back
+ * within the grace period, and nothing is announced. In a crowd a count takes the place of single
+ * notices.
  *
  * @module
  */
-import type { MemberChange, SharedMembers } from "../broker/broker.ts";
 import type { Clock } from "../access/allowances.ts";
+import type { MemberChange, SharedMembers } from "../broker/broker.ts";
 import type { SystemEvent, User } from "../protocol/messages.ts";
+import { Roster, type SingleChange } from "./roster.ts";
 import type { ConnectedUser, ConnectedUsers } from "./user.ts";
-import { type News, Roster } from "./roster.ts";
 
-/** Above this many people only `count` notices are sent. */
+/** Above this many members only `count` notices are sent. */
 const CROWD = 200;
-/** The least time between two `count` notices of a room. */
+/** The shortest time between two `count` notices of a room. */
 const NOTICE_MS = 1000;
 
-interface Entry {
-  readonly person: ConnectedUser;
+/** A member on this node. */
+interface LocalMember {
+  readonly user: ConnectedUser;
   connections: number;
 }
 
+/** What presence needs of its room. */
 export interface PresenceContext {
   readonly room: string;
-  readonly people: ConnectedUsers;
+  readonly users: ConnectedUsers;
   readonly graceMs: number;
   readonly now: Clock;
-  /** Set if the room has people on other nodes too. */
+  /** Set if the room has members on other nodes too. */
   readonly shared: SharedMembers | undefined;
-  /** @param exceptUserId who is not told, having been greeted. */
+  /** @param exceptUserId the user who is not sent it, because `joined` said the same. */
   announce(event: SystemEvent, exceptUserId?: string): void;
-  /** The last connection of this person is gone; the room is told of it when the grace is over. */
-  disconnected(person: ConnectedUser): void;
-  /** The last person has left. */
+  /** Called when the last connection of a user is gone. The room hears of it after the grace period. */
+  disconnected(user: ConnectedUser): void;
+  /** Called when the last member on this node has left. */
   emptied(): void;
 }
 
 export class Presence {
   readonly #context: PresenceContext;
-  /** Those who are here on this node. */
-  readonly #entries = new Map<string, Entry>();
-  /** And on all of them, if there are others. */
+  /** The members on this node, by id. */
+  readonly #local = new Map<string, LocalMember>();
+  /** The members on all nodes, if there are others. */
   readonly #roster: Roster | undefined;
-  /** Those without a connection, and until when they are waited for; the earliest first. */
-  readonly #leaving = new Map<string, number>();
-  #leavingTimer: ReturnType<typeof setTimeout> | undefined;
+  /** When the grace of each member without a connection ends; the earliest first. */
+  readonly #graceEnds = new Map<string, number>();
+  #graceTimer: ReturnType<typeof setTimeout> | undefined;
   #countTimer: ReturnType<typeof setTimeout> | undefined;
-  #countIsDue = false;
+  #isCountDue = false;
 
   constructor(context: PresenceContext) {
     this.#context = context;
     this.#roster = context.shared && new Roster();
   }
 
+  /** The number of members on all nodes. */
   get count(): number {
-    return this.#roster?.countHere ?? this.#entries.size;
+    return this.#roster?.countHere ?? this.#local.size;
   }
 
-  /** Nobody is here on this node. */
+  /** Whether the room has no members on this node. */
   get isEmpty(): boolean {
-    return this.#entries.size === 0;
+    return this.#local.size === 0;
   }
 
-  /** Those who are here on this node. */
+  /** The members on this node. */
   get users(): readonly User[] {
-    return [...this.#entries.values()].map(({ person }) => person.user);
+    return [...this.#local.values()].map(({ user }) => user.user);
   }
 
-  /** Up to `most` of all, as a JSON array of users. */
-  list(most: number): string {
-    const users: string[] = [];
-    const all = this.#roster?.users().map((user) => JSON.stringify(user)) ??
-      this.#entries.values().map(({ person }) => person.json);
-    for (const user of all) {
-      if (users.length >= most) break;
-      users.push(user);
-    }
-    return `[${users.join(",")}]`;
+  /** Lists up to `max` members of all nodes, each as JSON. */
+  list(max: number): string[] {
+    const users = this.#roster?.users().map((user) => JSON.stringify(user)) ??
+      this.#local.values().map(({ user }) => user.json);
+    return [...users.take(max)];
   }
 
-  /** One more connection of this person is in the room. */
-  enter(person: ConnectedUser): void {
-    const entry = this.#entries.get(person.id);
-    if (entry !== undefined) {
-      entry.connections++;
-      this.#leaving.delete(person.id);
+  /** Counts one more connection of a user in the room. */
+  enter(user: ConnectedUser): void {
+    const member = this.#local.get(user.id);
+    if (member !== undefined) {
+      member.connections++;
+      this.#graceEnds.delete(user.id);
       return;
     }
-    this.#entries.set(person.id, { person, connections: 1 });
-    this.#context.people.hold(person.id);
-    person.renameListeners.add(this);
-    this.#tell({ kind: "joined", user: person.user });
+    this.#local.set(user.id, { user, connections: 1 });
+    this.#context.users.hold(user.id);
+    user.renameListeners.add(this);
+    this.#report({ kind: "joined", user: user.user });
   }
 
-  /** One connection less. @param atOnce on purpose, so nobody is waited for. */
-  leave(person: ConnectedUser, atOnce: boolean): void {
-    const entry = this.#entries.get(person.id);
-    if (entry === undefined || --entry.connections > 0) return;
-    this.#context.disconnected(person);
-    if (atOnce) return this.#depart(entry);
-    this.#leaving.set(person.id, this.#context.now() + this.#context.graceMs);
-    this.#leavingTimer ??= setTimeout(() => this.#sweep(), this.#context.graceMs);
+  /**
+   * Counts one connection less.
+   *
+   * @param isMeant the user asked for it, so there is no grace period.
+   */
+  leave(user: ConnectedUser, isMeant: boolean): void {
+    const member = this.#local.get(user.id);
+    if (member === undefined || --member.connections > 0) return;
+    this.#context.disconnected(user);
+    if (isMeant) return this.#depart(user);
+    const { now, graceMs } = this.#context;
+    this.#graceEnds.set(user.id, now() + graceMs);
+    this.#graceTimer ??= setTimeout(() => this.#endGraces(), graceMs);
   }
 
   renamed({ user }: ConnectedUser, old: string): void {
-    this.#tell({ kind: "renamed", user, old });
+    this.#report({ kind: "renamed", user, old });
   }
 
-  /** Somebody came, went or took another name, on whichever node. */
-  hear(change: MemberChange): void {
-    for (const { news, isExpected } of this.#roster?.hear(change) ?? []) {
-      this.#announce(news, isExpected);
-      if (news.kind === "left") this.#contradict(news.user.id);
+  /** Applies what the broker reports of members on any node, and announces it. */
+  apply(report: MemberChange): void {
+    for (const { change, isExpected } of this.#roster?.apply(report) ?? []) {
+      this.#announce(change, isExpected);
+      if (change.kind === "left") this.#contradict(change.user.id);
     }
-    for (const { id, name } of change.kind === "everyone" ? change.users : [change.user]) {
-      this.#entries.get(id)?.person.adoptName(name);
+    for (const { id, name } of report.kind === "everyone" ? report.users : [report.user]) {
+      this.#local.get(id)?.user.adoptName(name);
     }
   }
 
   /**
-   * A node that stood still for longer than its lease hears that its own people left. Those who did
-   * not leave come again, for all nodes and for themselves.
+   * A node that stood still for longer than its lease is told that its own members left. Those who are
+   * still here join again, for all nodes.
    */
   #contradict(id: string): void {
-    const entry = this.#entries.get(id);
-    if (entry !== undefined) this.#context.shared?.enter(this.#context.room, entry.person.user);
+    const member = this.#local.get(id);
+    if (member !== undefined) this.#context.shared?.enter(this.#context.room, member.user.user);
   }
 
-  /** Forgets everybody without a word. */
+  /** Forgets all members without announcing it. */
   close(): void {
-    clearTimeout(this.#leavingTimer);
+    clearTimeout(this.#graceTimer);
     clearTimeout(this.#countTimer);
-    for (const { person } of this.#entries.values()) this.#forget(person);
+    for (const { user } of this.#local.values()) this.#forget(user);
   }
 
-  /** Those whose grace has run out are gone. */
-  #sweep(): void {
-    this.#leavingTimer = undefined;
+  /** Lets those members depart whose grace period is over. */
+  #endGraces(): void {
+    this.#graceTimer = undefined;
     const now = this.#context.now();
-    for (const [id, until] of this.#leaving) {
-      if (until > now) {
-        this.#leavingTimer = setTimeout(() => this.#sweep(), until - now);
+    for (const [id, end] of this.#graceEnds) {
+      if (end > now) {
+        this.#graceTimer = setTimeout(() => this.#endGraces(), end - now);
         return;
       }
-      this.#leaving.delete(id);
-      const entry = this.#entries.get(id);
-      if (entry !== undefined) this.#depart(entry);
+      this.#graceEnds.delete(id);
+      const member = this.#local.get(id);
+      if (member !== undefined) this.#depart(member.user);
     }
   }
 
-  #depart({ person }: Entry): void {
-    this.#forget(person);
-    this.#tell({ kind: "left", user: person.user });
+  #depart(user: ConnectedUser): void {
+    this.#forget(user);
+    this.#report({ kind: "left", user: user.user });
     if (this.isEmpty) this.#context.emptied();
   }
 
-  #forget(person: ConnectedUser): void {
-    this.#entries.delete(person.id);
-    person.renameListeners.delete(this);
-    this.#context.people.release(person);
+  #forget(user: ConnectedUser): void {
+    this.#local.delete(user.id);
+    user.renameListeners.delete(this);
+    this.#context.users.release(user);
   }
 
-  /** To the members; or to all nodes, and what comes of it is heard here as everywhere. */
-  #tell(news: News): void {
+  /** Announces a change; or reports it to the broker, which calls back on all nodes, this one included. */
+  #report(change: SingleChange): void {
     const { room, shared } = this.#context;
-    if (shared === undefined) return this.#announce(news);
-    const { kind, user } = news;
+    if (shared === undefined) return this.#announce(change);
+    const { kind, user } = change;
     if (kind === "joined") this.#roster?.expect(user);
     if (kind === "joined") return shared.enter(room, user);
     if (kind === "left") return shared.leave(room, user);
     shared.rename(room, user);
   }
 
-  /** @param isGreeted the user just came by this node, and was told `joined`. */
-  #announce(news: News, isGreeted = false): void {
-    const { kind, user } = news;
-    const memberCount = this.#roster?.count ?? this.#entries.size;
+  /** @param isExpected the user has just come by this node, and was sent `joined`. */
+  #announce(change: SingleChange, isExpected = false): void {
+    const { kind, user } = change;
+    const memberCount = this.#roster?.count ?? this.#local.size;
     if (memberCount > CROWD) return this.#announceCount();
     const { room } = this.#context;
-    const event = {
-      type: "system",
-      room,
-      payload: sentence(news),
-      kind,
-      user,
-      memberCount,
-    } as const;
-    this.#context.announce(event, isGreeted && kind === "joined" ? user.id : undefined);
+    this.#context.announce(
+      { type: "system", room, payload: sentence(change), kind, user, memberCount },
+      isExpected && kind === "joined" ? user.id : undefined,
+    );
   }
 
   #announceCount(): void {
-    this.#countIsDue = true;
+    this.#isCountDue = true;
     if (this.#countTimer !== undefined) return;
-    this.#countIsDue = false;
+    this.#isCountDue = false;
     this.#context.announce({
       type: "system",
       room: this.#context.room,
@@ -202,12 +201,12 @@ export class Presence {
     });
     this.#countTimer = setTimeout(() => {
       this.#countTimer = undefined;
-      if (this.#countIsDue) this.#announceCount();
+      if (this.#isCountDue) this.#announceCount();
     }, NOTICE_MS);
   }
 }
 
-function sentence(news: News): string {
-  const { kind, user } = news;
-  return kind === "renamed" ? `${news.old} is now ${user.name}.` : `${user.name} ${kind}.`;
+function sentence(change: SingleChange): string {
+  const { kind, user } = change;
+  return kind === "renamed" ? `${change.old} is now ${user.name}.` : `${user.name} ${kind}.`;
 }

@@ -1,73 +1,77 @@
 /**
- * Who is in a room on all nodes, as the broker tells it: this node's copy, which every other node's
- * is like. Our own people are in it at once, but counted for the others only when all are told.
+ * A `Roster` is this node's copy of who is in a room on all nodes, as the broker reports it. Every node
+ * has the same copy. Users who have just come by this node are listed here at once, but are counted in
+ * what is announced only when all nodes know them.
  *
  * @module
  */
 import type { MemberChange } from "../broker/broker.ts";
 import type { User } from "../protocol/messages.ts";
 
-/** A change that is news. */
-export type News = Exclude<MemberChange, { kind: "everyone" }>;
+/** A change that one member made. */
+export type SingleChange = Exclude<MemberChange, { kind: "everyone" }>;
 
-/** A change that is news, and whether it is of one of ours who came just now. */
-export interface Heard {
-  readonly news: News;
+/** A change that has to be announced. */
+export interface News {
+  readonly change: SingleChange;
+  /** Whether it is the joining of a user who has just come by this node. */
   readonly isExpected: boolean;
 }
 
 export class Roster {
-  readonly #told = new Map<string, User>();
+  /** The members whom the broker has reported, and so all nodes know. */
+  readonly #known = new Map<string, User>();
+  /** The users who came by this node and whom the broker has not reported yet. */
   readonly #expected = new Map<string, User>();
   #isComplete = false;
 
-  /** People whom all nodes know to be there. */
+  /** The number of members whom all nodes know. */
   get count(): number {
-    return this.#told.size;
+    return this.#known.size;
   }
 
-  /** And those of ours besides, of whom the others are being told. */
+  /** The same, and those who have just come by this node. */
   get countHere(): number {
-    return this.#told.size + this.#expected.size;
+    return this.#known.size + this.#expected.size;
   }
 
   *users(): Generator<User> {
-    yield* this.#told.values();
+    yield* this.#known.values();
     yield* this.#expected.values();
   }
 
-  /** One of ours came. */
+  /** Lists a user who has just come by this node. */
   expect(user: User): void {
-    if (!this.#told.has(user.id)) this.#expected.set(user.id, user);
+    if (!this.#known.has(user.id)) this.#expected.set(user.id, user);
   }
 
-  /** Takes in what the broker tells, and yields what of it is news, one change after the other. */
-  *hear(change: MemberChange): Iterable<Heard> {
-    if (change.kind === "everyone") return yield* this.#compare(change.users);
+  /** Applies what the broker reports, change by change, and yields each that has to be announced. */
+  *apply(change: MemberChange): Iterable<News> {
+    if (change.kind === "everyone") return yield* this.#replace(change.users);
     const { id } = change.user;
-    const wasThere = this.#told.has(id);
+    const wasKnown = this.#known.has(id);
     const isExpected = this.#expected.delete(id);
-    if (change.kind === "left") this.#told.delete(id);
-    else this.#told.set(id, change.user);
-    if (wasThere !== (change.kind === "joined")) yield { news: change, isExpected };
+    if (change.kind === "left") this.#known.delete(id);
+    else this.#known.set(id, change.user);
+    if (wasKnown !== (change.kind === "joined")) yield { change, isExpected };
   }
 
-  /** What was missed; none of it is news if this is the first that we hear. */
-  *#compare(users: readonly User[]): Iterable<Heard> {
-    const isNews = this.#isComplete;
+  /** Applies the changes that were missed. Those of the first list are not announced. */
+  *#replace(users: readonly User[]): Iterable<News> {
+    const isAnnounced = this.#isComplete;
     this.#isComplete = true;
-    const changes: News[] = [];
-    const there = new Set(users.map(({ id }) => id));
-    for (const user of this.#told.values()) {
-      if (!there.has(user.id)) changes.push({ kind: "left", user });
+    const changes: SingleChange[] = [];
+    const ids = new Set(users.map(({ id }) => id));
+    for (const user of this.#known.values()) {
+      if (!ids.has(user.id)) changes.push({ kind: "left", user });
     }
     for (const user of users) {
-      const old = this.#told.get(user.id)?.name;
+      const old = this.#known.get(user.id)?.name;
       if (old === undefined) changes.push({ kind: "joined", user });
       else if (old !== user.name) changes.push({ kind: "renamed", user, old });
     }
     for (const change of changes) {
-      for (const heard of this.hear(change)) if (isNews) yield heard;
+      for (const news of this.apply(change)) if (isAnnounced) yield news;
     }
   }
 }

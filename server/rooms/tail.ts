@@ -1,39 +1,43 @@
 /**
- * The newest pages of one room's log, in memory, so that feeding those who are behind rarely touches
- * the disk. Bounded in bytes; what falls out is read from the broker.
+ * A `Tail` keeps the newest pages of one room's log in memory, so that subscribers who are behind rarely
+ * need the disk. It is bounded in bytes; older pages are read from the broker.
  *
  * @module
  */
 import { Batch, concat, cut, type Page } from "../broker/page.ts";
 
 export class Tail {
-  readonly #bytes: number;
+  readonly #maxBytes: number;
   readonly #pages: Page[] = [];
-  #held = 0;
-  /** The last answer: after a restart a thousand members ask for the same stretch. */
+  #bytes = 0;
+  /** The last answer: after a restart a thousand subscribers ask for the same page. */
   #answer: { readonly after: number; readonly page: Page } | undefined;
 
-  constructor(bytes: number) {
-    this.#bytes = bytes;
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
   }
 
-  /** Appends the page that follows the last. */
+  /** Appends the page that follows the last one. */
   push(page: Page): void {
     this.#answer = undefined;
-    // The text alone: thousands of single events that live on would be the collector's work.
+    // Thousands of long-lived events would slow down garbage collection, so only the array's text is kept.
     this.#pages.push({ ...page, batch: Batch.fromArray(page.batch.array) });
-    this.#held += page.batch.size;
-    while (this.#held > this.#bytes) this.#held -= this.#pages.shift()?.batch.size ?? 0;
+    this.#bytes += page.batch.size;
+    while (this.#bytes > this.#maxBytes) this.#bytes -= this.#pages.shift()?.batch.size ?? 0;
   }
 
-  /** Forgets everything: the log is another. */
+  /** Forgets all pages. */
   clear(): void {
     this.#answer = undefined;
     this.#pages.length = 0;
-    this.#held = 0;
+    this.#bytes = 0;
   }
 
-  /** What follows `seq`, about `chars` of it; `undefined` if it lies, or begins, further back. */
+  /**
+   * Returns about `chars` characters of what follows `seq`.
+   *
+   * @returns `undefined` if it is not in memory, or begins before what is.
+   */
   after(seq: number, chars: number): Page | undefined {
     if (this.#answer?.after === seq) return this.#answer.page;
     const oldest = this.#pages[0];
@@ -52,7 +56,7 @@ export class Tail {
     return page;
   }
 
-  /** Where the page lies that holds `seq + 1`: most who ask are only a little behind. */
+  /** Finds the page that holds `seq + 1`, from the end: most subscribers are only a little behind. */
   #indexAfter(seq: number): number {
     let index = this.#pages.length;
     while (index > 0 && (this.#pages[index - 1]?.last ?? 0) > seq) index--;

@@ -1,7 +1,7 @@
 /**
- * Who types where, and what of it the others are told: a start at most once a second, an end always,
- * so that nobody is left typing for ever. It is asked by sockets and by HTTP alike, because one user's
- * start may come by one and the end by the other.
+ * `Typing` knows which users type in which rooms, and passes on what the others do not know: a start at
+ * most once a second, and each end, so that nobody seems to type for ever. Sockets and HTTP share it,
+ * because a user's start may come by one and the end by the other.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { type Log, reason } from "../log.ts";
 import { encode } from "../protocol/encode.ts";
 import type { User } from "../protocol/messages.ts";
 
-/** The least time between two starts of a user in a room that the others are told of. */
+/** The shortest time between two starts of a user in a room that are passed on. */
 const START_MS = 1000;
-/** So many users and rooms are remembered; the one that was heard of longest ago is forgotten first. */
+/** How many pairs of user and room are remembered. The one that changed longest ago is forgotten first. */
 const MAX_STATES = 65_536;
 
 interface State {
@@ -21,6 +21,7 @@ interface State {
   startedAt: number;
 }
 
+/** What `Typing` needs of the hub. */
 export interface TypingContext {
   readonly broker: Broker;
   readonly log: Log;
@@ -36,12 +37,12 @@ export class Typing {
   }
 
   /**
-   * Tells the others in a room that a user began or stopped typing, unless they know already.
+   * Tells the others in a room that a user began or stopped typing, unless they know it already.
    *
-   * An end is passed over only if the last that they heard was an end. With other nodes that cannot be
-   * known here: a start may have been told there, so every end is passed on.
+   * An end is dropped only if the last thing that they were told was an end. With other nodes that cannot
+   * be known: a start may have come by another node, so every end is passed on.
    */
-  tell(room: string, user: User, isTyping: boolean): void {
+  set(room: string, user: User, isTyping: boolean): void {
     const key = keyOf(room, user);
     const state = this.#states.get(key);
     const now = this.#context.now();
@@ -49,7 +50,7 @@ export class Typing {
     if (!isTyping && state?.isTyping === false && !this.#hasOtherNodes) return;
     const event = encode({ type: "typing", room, from: user, payload: isTyping });
     this.#context.broker.signal(room, { event, exceptUserId: user.id });
-    this.#states.delete(key); // so that the map stays in the order in which they were heard of
+    this.#states.delete(key); // so that the map stays in the order of changes
     this.#states.set(key, { isTyping, startedAt: isTyping ? now : state?.startedAt ?? -Infinity });
     if (this.#states.size > MAX_STATES) {
       for (const oldest of this.#states.keys()) {
@@ -59,11 +60,11 @@ export class Typing {
     }
   }
 
-  /** Ends what a user types in a room whose last connection there is gone: it cannot say so any more. */
+  /** Tells that a user stopped typing, whose last connection in a room is gone and cannot say so. */
   end(room: string, user: User): void {
     if (!this.#states.get(keyOf(room, user))?.isTyping) return;
     try {
-      this.tell(room, user, false);
+      this.set(room, user, false);
     } catch (thrown) {
       this.#context.log.warn("signal failed", { room, reason: reason(thrown) });
     }

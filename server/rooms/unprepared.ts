@@ -1,20 +1,22 @@
 /**
- * Messages for rooms that the broker has to prepare first, because nobody wrote there for long. They
- * wait here, in the order in which they came, and no message of another room waits for them.
+ * `Unprepared` keeps messages for rooms that the broker has to prepare first, because nobody has written
+ * there for long. They wait in the order in which they came, and no message of another room waits for
+ * them.
  *
  * @module
  */
 import type { Broker } from "../broker/broker.ts";
 import type { Pending } from "./pending.ts";
 
-/** Text that may wait here. Above it, senders are told to come back later. */
+/** Text that may wait here. Above it, senders are told to try again later. */
 const MAX_CHARS = 4_194_304;
 
+/** What `Unprepared` needs of the tick. */
 export interface UnpreparedContext {
   readonly broker: Broker;
   /** Puts messages back into the queue, before all others. */
   requeue(pending: readonly Pending[]): void;
-  /** Tells the sender that its message is not stored. */
+  /** Tells a sender that its message is not stored. */
   refuse(pending: Pending): void;
 }
 
@@ -28,7 +30,7 @@ export class Unprepared {
     this.#context = context;
   }
 
-  /** The part of a batch that can be published now. The rest waits, and comes back by `requeue`. */
+  /** Returns the part of a batch that can be published now. The rest waits until `requeue`. */
   sift(batch: readonly Pending[]): readonly Pending[] {
     const unprepared = this.#context.broker.prepare?.(batch);
     if (unprepared === undefined && this.#waiting.size === 0) return batch;
@@ -36,7 +38,7 @@ export class Unprepared {
     return batch.filter((pending) => !this.#keep(pending));
   }
 
-  /** Settles when nothing waits any more. */
+  /** Settles when no message waits any more. */
   async settled(): Promise<void> {
     while (this.#preparing.size > 0) await Promise.all(this.#preparing);
   }
@@ -72,7 +74,7 @@ export class Unprepared {
   }
 }
 
-/** How much text a message brings. */
+/** Counts the characters of a message. */
 export function charsOf({ head, rest }: Pending): number {
   return head.length + rest.length;
 }

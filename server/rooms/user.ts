@@ -1,23 +1,22 @@
 /**
- * People, however many connections each has: one id, one name, everywhere the same. Rooms are places
- * to it that want to be told of a new name.
+ * A `ConnectedUser` is a user with at least one connection to this node. All sessions of the user share
+ * one, so its name is the same everywhere.
  *
  * @module
  */
 import { guestName } from "../protocol/names.ts";
 import type { User } from "../protocol/messages.ts";
 
-/** Where a person is, and is told of a new name. */
+/** Is told when a user takes another name. */
 export interface RenameListener {
-  renamed(person: ConnectedUser, old: string): void;
+  renamed(user: ConnectedUser, oldName: string): void;
 }
 
-/** Somebody who is connected, or was a moment ago. All of a person's sessions share one. */
 export class ConnectedUser {
   readonly id: string;
-  /** The rooms that this person is in. */
+  /** The rooms that the user is in. */
   readonly renameListeners = new Set<RenameListener>();
-  /** Sessions and places that hold on to it. */
+  /** How many sessions, rooms and requests use this object. */
   holds = 0;
   #user: User;
   #json: string;
@@ -32,20 +31,20 @@ export class ConnectedUser {
     return this.#user;
   }
 
-  /** `{"id":…,"name":…}`, encoded once rather than for every message. */
+  /** The user as JSON text. It is encoded once for each name, not for each message. */
   get json(): string {
     return this.#json;
   }
 
-  /** Takes a new name, and tells the rooms. */
+  /** Changes the name, and announces it in the user's rooms. */
   rename(name: string): void {
-    const old = this.#user.name;
-    if (name === old) return;
+    const oldName = this.#user.name;
+    if (name === oldName) return;
     this.adoptName(name);
-    for (const place of this.renameListeners) place.renamed(this, old);
+    for (const listener of this.renameListeners) listener.renamed(this, oldName);
   }
 
-  /** Has that name already, elsewhere: nobody is to be told. */
+  /** Takes over a name that was set on another node, without announcing it. */
   adoptName(name: string): void {
     if (name === this.#user.name) return;
     this.#user = { id: this.id, name };
@@ -53,7 +52,7 @@ export class ConnectedUser {
   }
 }
 
-/** Everybody who is connected, by id. */
+/** The users who are connected to this node, by id. */
 export class ConnectedUsers {
   readonly #byId = new Map<string, ConnectedUser>();
 
@@ -61,27 +60,28 @@ export class ConnectedUsers {
     return this.#byId.size;
   }
 
-  /** That user by the name of now, if connected; else as given, which is how the token has it. */
+  /** Returns a user with the name of now, if connected; a token may hold an older one. */
   current(user: User): User {
     return this.#byId.get(user.id)?.user ?? user;
   }
 
   /**
-   * That person, held until released.
+   * Returns the user with that id, who is kept until {@linkcode ConnectedUsers.release}.
    *
-   * @param name what the person is called if not connected yet.
+   * @param name used only if the user is not connected yet.
    */
   hold(id: string, name = guestName(id)): ConnectedUser {
-    let person = this.#byId.get(id);
-    if (person === undefined) {
-      person = new ConnectedUser({ id, name });
-      this.#byId.set(id, person);
+    let user = this.#byId.get(id);
+    if (user === undefined) {
+      user = new ConnectedUser({ id, name });
+      this.#byId.set(id, user);
     }
-    person.holds++;
-    return person;
+    user.holds++;
+    return user;
   }
 
-  release(person: ConnectedUser): void {
-    if (--person.holds === 0) this.#byId.delete(person.id);
+  /** Forgets a user when it was released as often as it was held. */
+  release(user: ConnectedUser): void {
+    if (--user.holds === 0) this.#byId.delete(user.id);
   }
 }

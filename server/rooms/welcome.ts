@@ -1,5 +1,5 @@
 /**
- * What somebody is told who says hello, however that was said.
+ * `welcome` makes the answer to `hello`, which may come over a socket, an event stream or a request.
  *
  * @module
  */

@@ -22,9 +22,11 @@ export type { OpenTransport, Transport, TransportHandlers } from "./transport.ts
 // The words of the wire that appear in these: its values, commands and events.
 export type { AnnouncedLimits, Cursor, Json, User } from "../../server/protocol/messages.ts";
 export type { ErrorCode, ERRORS } from "../../server/protocol/tables.ts";
+export type { CommandBase, RoomCommand } from "../../server/protocol/messages.ts";
 export type { Command, HelloCommand, RenameCommand } from "../../server/protocol/messages.ts";
 export type { JoinCommand, LeaveCommand, PongCommand } from "../../server/protocol/messages.ts";
 export type { ChatCommand, CustomCommand, TypingCommand } from "../../server/protocol/messages.ts";
+export type { EventBase, RoomEvent, StoredEvent } from "../../server/protocol/messages.ts";
 export type { Event, JoinedEvent, WelcomeEvent } from "../../server/protocol/messages.ts";
 export type {
   ChatEvent,

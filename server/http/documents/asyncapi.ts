@@ -5,8 +5,10 @@
  * @module
  */
 import { COMMANDS } from "../../protocol/commands.ts";
+import { EVENTS } from "../../protocol/events.ts";
+import { reference, type Schema } from "../../protocol/rules.ts";
 import { SUBPROTOCOLS } from "../../protocol/tables.ts";
-import { EVENTS, nameOf, ref, type Schema, SCHEMAS } from "./schemas.ts";
+import { nameOf, SCHEMAS } from "./schemas.ts";
 
 export function asyncApi(): Schema {
   const commands = Object.keys(COMMANDS).map((type) => nameOf(type, "Command"));
@@ -63,7 +65,7 @@ export function asyncApi(): Schema {
     components: {
       schemas: SCHEMAS,
       messages: Object.fromEntries(
-        [...commands, ...events].map((name) => [name, { name, payload: ref(name) }]),
+        [...commands, ...events].map((name) => [name, { name, payload: reference(name) }]),
       ),
     },
   };

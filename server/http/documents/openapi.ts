@@ -4,9 +4,10 @@
  * @module
  */
 import { NAME } from "../../protocol/names.ts";
-import { MOST, USUAL } from "../routes/get_messages.ts";
-import { MOST_ROOMS, MOST_SECONDS } from "../routes/get_events.ts";
-import { ref, type Schema, SCHEMAS } from "./schemas.ts";
+import { reference, type Schema } from "../../protocol/rules.ts";
+import { DEFAULT_LIMIT, MAX_LIMIT } from "../routes/get_messages.ts";
+import { MAX_ROOMS, MAX_SECONDS } from "../routes/get_events.ts";
+import { SCHEMAS } from "./schemas.ts";
 
 export function openApi(): Schema {
   return {
@@ -44,7 +45,12 @@ export function openApi(): Schema {
           parameters: [
             query("after", { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
             query("before", { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
-            query("limit", { type: "integer", minimum: 1, maximum: MOST, default: USUAL }),
+            query("limit", {
+              type: "integer",
+              minimum: 1,
+              maximum: MAX_LIMIT,
+              default: DEFAULT_LIMIT,
+            }),
           ],
           responses: { 200: answer("A page", "Page"), ...problems(400, 401, 403, 414, 429, 503) },
         },
@@ -110,7 +116,7 @@ function stream(operationId: string, summary: string, parameters: readonly Schem
       query("name", NAME.schema, "What to be called"),
       query(
         "seconds",
-        { type: "integer", minimum: 1, maximum: MOST_SECONDS },
+        { type: "integer", minimum: 1, maximum: MAX_SECONDS },
         "Ends the stream after so long: for clients behind what holds a body back until its end",
       ),
       { name: "Last-Event-ID", in: "header", schema: { type: "string" } },
@@ -127,7 +133,7 @@ function stream(operationId: string, summary: string, parameters: readonly Schem
 }
 
 function list(items: Schema): Schema {
-  return { type: "array", items, maxItems: MOST_ROOMS };
+  return { type: "array", items, maxItems: MAX_ROOMS };
 }
 
 function room(): Schema {
@@ -139,16 +145,16 @@ function query(name: string, schema: Schema, description?: string): Schema {
 }
 
 function body(name: string): Schema {
-  return { required: true, content: { "application/json": { schema: ref(name) } } };
+  return { required: true, content: { "application/json": { schema: reference(name) } } };
 }
 
 function answer(description: string, name: string): Schema {
-  return { description, content: { "application/json": { schema: ref(name) } } };
+  return { description, content: { "application/json": { schema: reference(name) } } };
 }
 
 /** These refusals; and those of the Host, which every request may meet. */
 function problems(...statuses: readonly number[]): Readonly<Record<number, Schema>> {
-  const content = { "application/problem+json": { schema: ref("Problem") } };
+  const content = { "application/problem+json": { schema: reference("Problem") } };
   return Object.fromEntries(
     [400, 421, ...statuses].map((status) => [status, { description: "Refused", content }]),
   );

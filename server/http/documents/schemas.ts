@@ -7,103 +7,46 @@
  *
  * @module
  */
-import { COMMANDS, REQUESTS } from "../../protocol/commands.ts";
-import type { Cursor, Event, User } from "../../protocol/messages.ts";
-import { ERRORS, MAX_DEPTH, MAX_LISTED } from "../../protocol/tables.ts";
+import { COMMANDS } from "../../protocol/commands.ts";
+import {
+  CODE,
+  COUNT,
+  DELAY,
+  EVENTS,
+  HEAD,
+  MESSAGE_TYPES,
+  ROOM,
+  SENTENCE,
+  STRING,
+} from "../../protocol/events.ts";
+import type { AnnouncedLimits, Cursor, User } from "../../protocol/messages.ts";
 import { NAME } from "../../protocol/names.ts";
-import { REF, TEXT } from "../../protocol/rules.ts";
+import { REQUESTS } from "../../protocol/requests.ts";
+import {
+  type Field,
+  type FieldsOf,
+  optional,
+  REF,
+  reference,
+  required,
+  type Schema,
+  type Shape,
+  TEXT,
+} from "../../protocol/rules.ts";
+import { MAX_DEPTH } from "../../protocol/tables.ts";
 
-export type Schema = Readonly<Record<string, unknown>>;
-
-interface Property {
-  readonly required: boolean;
-  readonly schema: Schema;
-}
-
-type Must = Property & { readonly required: true };
-type May = Property & { readonly required: false };
-
-const must = (schema: Schema): Must => ({ required: true, schema });
-const may = (schema: Schema): May => ({ required: false, schema });
-
-/** A property for each field, required where the interface says so. */
-type PropertiesOf<T> = {
-  readonly [F in Exclude<keyof T, "type">]-?: T extends Readonly<Record<F, unknown>> ? Must : May;
+const USER: FieldsOf<User, Shape> = {
+  id: required({ schema: { type: "string", minLength: 1 } }),
+  name: required(NAME),
 };
 
-/** Refers to one of {@linkcode SCHEMAS}, in either document. */
-export const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
+const CURSOR: FieldsOf<Cursor, Shape> = { epoch: required(REF), seq: required(COUNT) };
 
-const COUNT = { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
-const SEQ = { ...COUNT, minimum: 1, description: "Its place in the room: 1, 2, 3, no holes." };
-const AT = { ...COUNT, description: "Milliseconds since 1970 by the server's clock." };
-const BOOLEAN = { type: "boolean" };
-const SENTENCE = { type: "string", description: "For people." };
-const ROOM = { ...NAME.schema, description: "A room's name." };
-const USERS = { type: "array", items: ref("User"), maxItems: MAX_LISTED };
-const CODE = { type: "string", enum: Object.keys(ERRORS) };
-const DELAY = { ...COUNT, description: "Milliseconds after which it is worth trying again." };
-
-const USER: PropertiesOf<User> = {
-  id: must({ type: "string", minLength: 1 }),
-  name: must(NAME.schema),
-};
-
-const CURSOR: PropertiesOf<Cursor> = { epoch: must(REF.schema), seq: must(COUNT) };
-
-/** Every event and its fields. */
-export const EVENTS: {
-  readonly [T in Event["type"]]: PropertiesOf<Extract<Event, { type: T }>>;
-} = {
-  welcome: {
-    user: must(ref("User")),
-    token: must({ type: "string", description: "A secret: proves next time who one is." }),
-    heartbeatSeconds: must({ type: "number", exclusiveMinimum: 0 }),
-    limits: must(ref("Limits")),
-  },
-  joined: {
-    room: must(ROOM),
-    epoch: must(REF.schema),
-    seq: must({ ...COUNT, description: "The room's newest message." }),
-    recovered: must({ ...BOOLEAN, description: "False: forget the room, what follows is all." }),
-    members: must(USERS),
-    memberCount: must(COUNT),
-  },
-  chat: {
-    room: must(ROOM),
-    seq: must(SEQ),
-    at: must(AT),
-    from: must(ref("User")),
-    payload: must(TEXT.schema),
-    ref: may(REF.schema),
-  },
-  custom: {
-    room: must(ROOM),
-    seq: may(SEQ),
-    at: may(AT),
-    name: must(NAME.schema),
-    from: must(ref("User")),
-    payload: must(ref("Json")),
-    ref: may(REF.schema),
-  },
-  system: {
-    room: must(ROOM),
-    payload: must(SENTENCE),
-    kind: must({ type: "string", enum: ["joined", "left", "renamed", "count"] }),
-    user: may(ref("User")),
-    memberCount: must(COUNT),
-  },
-  typing: { room: must(ROOM), from: must(ref("User")), payload: must(BOOLEAN) },
-  ping: { at: must(AT) },
-  error: {
-    code: must(CODE),
-    payload: must(SENTENCE),
-    field: may({ type: "string" }),
-    ref: may(REF.schema),
-    room: may(ROOM),
-    retryAfterMs: may(DELAY),
-  },
-  bye: { payload: must(SENTENCE), retryAfterMs: must(DELAY) },
+const LIMITS: FieldsOf<AnnouncedLimits, Shape> = {
+  frameBytes: required(COUNT),
+  rate: required({ schema: { type: "number", minimum: 0 } }),
+  burst: required(COUNT),
+  roomsPerConnection: required(COUNT),
 };
 
 /** `chat`, `Event` → `ChatEvent` */
@@ -115,67 +58,73 @@ export function nameOf(type: string, kind: "Command" | "Event"): string {
 export const SCHEMAS: Readonly<Record<string, Schema>> = {
   User: object(USER),
   Cursor: object(CURSOR),
-  Limits: object({
-    frameBytes: must(COUNT),
-    rate: must({ type: "number", minimum: 0 }),
-    burst: must(COUNT),
-    roomsPerConnection: must(COUNT),
-  }),
+  Limits: object(LIMITS),
   Json: {
     description: `Any JSON of well-formed text without NUL, nested at most ${MAX_DEPTH} deep.`,
     anyOf: [
       { type: ["null", "boolean", "number"] },
       TEXT.schema,
-      { type: "array", items: ref("Json") },
-      { type: "object", propertyNames: TEXT.schema, additionalProperties: ref("Json") },
+      { type: "array", items: reference("Json") },
+      { type: "object", propertyNames: TEXT.schema, additionalProperties: reference("Json") },
     ],
   },
   ...Object.fromEntries(
-    Object.entries(COMMANDS).map(([type, fields]) => [
+    Object.entries(COMMANDS).map(([type, { fields }]) => [
       nameOf(type, "Command"),
-      { ...object({ type: must({ const: type }), ...fields }), additionalProperties: false },
+      closed({ type: required({ schema: { const: type } }), ...fields }),
     ]),
   ),
   ...Object.fromEntries(
     Object.entries(EVENTS).map(([type, fields]) => [
       nameOf(type, "Event"),
-      object({ type: must({ const: type }), ...fields }),
+      object({ type: required({ schema: { const: type } }), ...fields }),
     ]),
   ),
-  HelloRequest: { ...object(REQUESTS.hello), additionalProperties: false },
-  MessageRequest: { ...object(REQUESTS.message), additionalProperties: false },
-  TypingRequest: { ...object(REQUESTS.typing), additionalProperties: false },
+  HelloRequest: closed(REQUESTS.hello),
+  MessageRequest: closed(REQUESTS.message),
+  TypingRequest: closed(REQUESTS.typing),
   RoomList: object({
-    rooms: must({
-      type: "array",
-      items: object({ name: must(ROOM), memberCount: must(COUNT) }),
+    rooms: required({
+      schema: {
+        type: "array",
+        items: object({ name: required(ROOM), memberCount: required(COUNT) }),
+      },
     }),
   }),
   Page: object({
-    room: must(ROOM),
-    epoch: must(REF.schema),
-    head: must({ ...COUNT, description: "The room's newest message." }),
-    messages: must({
-      type: "array",
-      description: "In the order of their seq.",
-      items: { oneOf: [ref("ChatEvent"), ref("CustomEvent")] },
+    room: required(ROOM),
+    epoch: required(REF),
+    head: required(HEAD),
+    messages: required({
+      schema: {
+        type: "array",
+        description: "In the order of their seq.",
+        items: { oneOf: MESSAGE_TYPES.map((type) => reference(nameOf(type, "Event"))) },
+      },
     }),
   }),
   Problem: object({
-    title: must({ type: "string" }),
-    status: must({ type: "integer" }),
-    detail: must(SENTENCE),
-    code: may(CODE),
-    field: may({ type: "string" }),
-    retryAfterMs: may(DELAY),
+    title: required(STRING),
+    status: required({ schema: { type: "integer" } }),
+    detail: required(SENTENCE),
+    code: optional(CODE),
+    field: optional(STRING),
+    retryAfterMs: optional(DELAY),
   }),
 };
 
-function object(properties: Readonly<Record<string, Property>>): Schema {
-  const entries = Object.entries(properties);
+type Fields = Readonly<Record<string, Field<Shape>>>;
+
+function object(fields: Fields): Schema {
+  const entries = Object.entries(fields);
   return {
     type: "object",
     properties: Object.fromEntries(entries.map(([name, { schema }]) => [name, schema])),
-    required: entries.filter(([, { required }]) => required).map(([name]) => name),
+    required: entries.filter(([, field]) => field.required).map(([name]) => name),
   };
+}
+
+/** An object that has no other fields. */
+function closed(fields: Fields): Schema {
+  return { ...object(fields), additionalProperties: false };
 }

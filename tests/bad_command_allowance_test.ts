@@ -4,38 +4,38 @@
  * @module
  */
 import { Refusal } from "../server/protocol/refusal.ts";
-import { Patience } from "../server/rooms/patience.ts";
+import { BadCommandAllowance } from "../server/access/bad_command_allowance.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { connect, serve } from "./support/harness.ts";
 
 const BUSY = new Refusal("rate_limited", "The address is busy.", { retryAfterMs: 3000 });
 
-Deno.test("Patience has no end for a client that waits as it is told, whatever was under way", () => {
+Deno.test("BadCommandAllowance has no end for a client that waits as it is told, whatever was under way", () => {
   let now = 0;
-  const patience = new Patience(20, () => now);
+  const allowance = new BadCommandAllowance(20, () => now);
   for (let hour = 0; hour < 1200; hour++) {
-    for (let n = 0; n < 50; n++) assert(!patience.endsWith(BUSY));
+    for (let n = 0; n < 50; n++) assert(!allowance.charge(BUSY));
     now += 500; // the last that it said before it heard
-    assert(!patience.endsWith(BUSY));
+    assert(!allowance.charge(BUSY));
     now += 2500;
   }
 });
 
-Deno.test("Patience ends for a client that does not wait", () => {
+Deno.test("BadCommandAllowance ends for a client that does not wait", () => {
   let now = 0;
-  const patience = new Patience(20, () => now);
+  const allowance = new BadCommandAllowance(20, () => now);
   let sent = 0;
-  while (!patience.endsWith(BUSY) && sent < 10_000) {
+  while (!allowance.charge(BUSY) && sent < 10_000) {
     sent++;
     now += 10;
   }
   assert(sent < 1000, `${sent}`);
 });
 
-Deno.test("Patience ends for a client that sends more at once than any honest one", () => {
-  const patience = new Patience(20, () => 0);
+Deno.test("BadCommandAllowance ends for a client that sends more at once than any honest one", () => {
+  const allowance = new BadCommandAllowance(20, () => 0);
   let sent = 0;
-  while (!patience.endsWith(BUSY) && sent < 10_000) sent++;
+  while (!allowance.charge(BUSY) && sent < 10_000) sent++;
   assert(sent < 1000, `${sent}`);
 });
 

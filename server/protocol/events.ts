@@ -1,0 +1,105 @@
+/**
+ * The table of events: every field with its JSON Schema. The published schemas and the list of the
+ * types in a room's log are derived from it, and the compiler checks it against `messages.ts`.
+ *
+ * @module
+ */
+import type { Event, Message } from "./messages.ts";
+import { NAME } from "./names.ts";
+import {
+  BOOLEAN,
+  type FieldsOf,
+  optional,
+  REF,
+  reference,
+  required,
+  type Shape,
+  TEXT,
+} from "./rules.ts";
+import { ERRORS, MAX_LISTED } from "./tables.ts";
+
+export const COUNT: Shape = {
+  schema: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+};
+export const STRING: Shape = { schema: { type: "string" } };
+export const SENTENCE: Shape = described(STRING, "For people.");
+export const ROOM: Shape = described(NAME, "A room's name.");
+/** The newest `seq` of a room. */
+export const HEAD: Shape = described(COUNT, "The room's newest message.");
+export const CODE: Shape = { schema: { type: "string", enum: Object.keys(ERRORS) } };
+export const DELAY: Shape = described(COUNT, "Milliseconds after which it is worth trying again.");
+
+const SEQ = described(
+  { schema: { ...COUNT.schema, minimum: 1 } },
+  "Its place in the room: 1, 2, 3, no holes.",
+);
+const AT = described(COUNT, "Milliseconds since 1970 by the server's clock.");
+const USER: Shape = { schema: reference("User") };
+
+/** Every event. An event that has both `seq` and `at` is stored. */
+export const EVENTS: {
+  readonly [T in Event["type"]]: FieldsOf<Extract<Event, { type: T }>, Shape>;
+} = {
+  welcome: {
+    user: required(USER),
+    token: required(described(STRING, "A secret: proves next time who one is.")),
+    heartbeatSeconds: required({ schema: { type: "number", exclusiveMinimum: 0 } }),
+    limits: required({ schema: reference("Limits") }),
+  },
+  joined: {
+    room: required(ROOM),
+    epoch: required(REF),
+    seq: required(HEAD),
+    recovered: required(described(BOOLEAN, "False: forget the room, what follows is all.")),
+    members: required({ schema: { type: "array", items: USER.schema, maxItems: MAX_LISTED } }),
+    memberCount: required(COUNT),
+  },
+  chat: {
+    room: required(ROOM),
+    seq: required(SEQ),
+    at: required(AT),
+    from: required(USER),
+    payload: required(TEXT),
+    ref: optional(REF),
+  },
+  custom: {
+    room: required(ROOM),
+    seq: optional(SEQ),
+    at: optional(AT),
+    name: required(NAME),
+    from: required(USER),
+    payload: required({ schema: reference("Json") }),
+    ref: optional(REF),
+  },
+  system: {
+    room: required(ROOM),
+    payload: required(SENTENCE),
+    kind: required({ schema: { type: "string", enum: ["joined", "left", "renamed", "count"] } }),
+    user: optional(USER),
+    memberCount: required(COUNT),
+  },
+  typing: { room: required(ROOM), from: required(USER), payload: required(BOOLEAN) },
+  ping: { at: required(AT) },
+  error: {
+    code: required(CODE),
+    payload: required(SENTENCE),
+    field: optional(STRING),
+    ref: optional(REF),
+    room: optional(ROOM),
+    retryAfterMs: optional(DELAY),
+  },
+  bye: { payload: required(SENTENCE), retryAfterMs: required(DELAY) },
+};
+
+/** The types of the events that may be in a room's log. */
+export const MESSAGE_TYPES: readonly Message["type"][] = Object.keys(EVENTS).filter(isMessageType);
+
+function isMessageType(type: string): type is Message["type"] {
+  const fields = EVENTS[type as Event["type"]]; // a cast: the type is a key of the table
+  return "seq" in fields && "at" in fields;
+}
+
+/** Adds a description to a shape. */
+function described({ schema }: Shape, description: string): Shape {
+  return { schema: { ...schema, description } };
+}

@@ -1,0 +1,122 @@
+/**
+ * A `CommandReader` reads the commands that a client sends, takes what they cost, and has the session
+ * carry them out. Nothing is thrown out of it: what a client provokes is answered to that client with
+ * an `error`.
+ *
+ * @module
+ */
+import { costOf, COSTS } from "../access/allowances.ts";
+import { BadCommandAllowance } from "../access/bad_command_allowance.ts";
+import type { Source } from "../access/source.ts";
+import { reason } from "../log.ts";
+import { parseCommand, parseJson, refOf } from "../protocol/parse.ts";
+import { Refusal } from "../protocol/refusal.ts";
+import { CLOSE } from "../protocol/tables.ts";
+import type { Hub } from "./hub.ts";
+import type { Session } from "./session.ts";
+
+export class CommandReader {
+  readonly #session: Session;
+  readonly #hub: Hub;
+  readonly #source: Source;
+  readonly #isBatched: boolean;
+  /** Made at the first refusal: most connections never meet one. */
+  #badCommands: BadCommandAllowance | undefined;
+
+  /** @param isBatched whether a frame may hold an array of commands. */
+  constructor(session: Session, hub: Hub, source: Source, isBatched: boolean) {
+    this.#session = session;
+    this.#hub = hub;
+    this.#source = source;
+    this.#isBatched = isBatched;
+  }
+
+  /** Reads one frame from the client. */
+  receive(text: string): void {
+    if (this.#isBatched) this.#hub.tick.countFrame();
+    try {
+      const cost = this.#source.costOfText(text);
+      const value = this.#parse(text, cost);
+      if (!Array.isArray(value) || !this.#isBatched) return this.#take(value, costOf(value) + cost);
+      if (value.length === 0) {
+        throw new Refusal("bad_command", "A frame must hold at least one command.");
+      }
+      if (this.#pay(value, cost)) { for (const item of value) this.#take(item, 0); }
+    } catch (thrown) {
+      this.#answerFailure(thrown, [undefined]);
+    }
+  }
+
+  /** Joins a plain client to the room that its URL names. */
+  enter(room: string, name: string | undefined): void {
+    try {
+      if (name !== undefined) this.#session.user.rename(name);
+      this.#session.join(room);
+    } catch (thrown) {
+      this.#answerFailure(thrown, [undefined]);
+    }
+  }
+
+  /** @param cost of the text. What is no JSON costs a command besides. */
+  #parse(text: string, cost: number): unknown {
+    try {
+      return parseJson(text);
+    } catch (thrown) {
+      this.#source.spend(COSTS.command + cost);
+      throw thrown;
+    }
+  }
+
+  /**
+   * Takes what an array of commands costs its address, in one piece. If it cannot, it refuses the array:
+   * each command that has a `ref`, and all others together. Nobody pays for a refusal, so it must cost
+   * little, and an array may hold thousands.
+   *
+   * @param cost of the text.
+   * @returns whether the commands may be carried out.
+   */
+  #pay(commands: readonly unknown[], cost: number): boolean {
+    for (const command of commands) cost += costOf(command);
+    try {
+      this.#source.spend(cost);
+      return true;
+    } catch (thrown) {
+      this.#answerFailure(thrown, new Set(commands.map(refOf)), commands.length);
+      return false;
+    }
+  }
+
+  /** @param cost what the command still costs its address. */
+  #take(value: unknown, cost: number): void {
+    if (this.#session.hasEnded) return;
+    let ref: string | undefined;
+    try {
+      if (cost > 0) this.#source.spend(cost);
+      const command = parseCommand(value);
+      ref = command.ref;
+      const wait = this.#hub.allowances.take(this.#session.user.id);
+      if (wait > 0) {
+        throw new Refusal("rate_limited", "Too many commands. Slow down.", { retryAfterMs: wait });
+      }
+      this.#session.carryOut(command);
+    } catch (thrown) {
+      this.#answerFailure(thrown, [ref ?? refOf(value)]);
+    }
+  }
+
+  /** Tells the client why its commands failed, and closes it when too many have. */
+  #answerFailure(thrown: unknown, refs: Iterable<string | undefined>, count = 1): void {
+    const { options, log, now } = this.#hub.context;
+    const isRefusal = thrown instanceof Refusal;
+    if (!isRefusal) log.error("command failed", { reason: reason(thrown) });
+    const refusal = isRefusal
+      ? thrown
+      : new Refusal("unavailable", "The server failed to carry out the command.");
+    for (const ref of refs) this.#session.refuse(refusal, ref);
+    this.#badCommands ??= new BadCommandAllowance(options.badCommands, now);
+    const { connection } = this.#session;
+    if (this.#badCommands.charge(refusal, count)) return connection.close(CLOSE.policy);
+    // Other users may share the address with the one who is to blame. They may come back.
+    if (this.#source.isRefusedTooOften(count)) connection.close(CLOSE.tooSlow);
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * The feed brings each subscriber of a room to the head of the log and keeps it there. A subscriber is
+ * live, and is written to as messages are committed; or behind, and is sent the log page by page until
+ * it has reached the head. Joining, resuming and catching up after a slow network are the same act, and
+ * `#catchUp` is the one piece of code for it.
+ *
+ * @module
+ */
+import type { Broker, LogState, Signal } from "../broker/broker.ts";
+import { Batch, type Page } from "../broker/page.ts";
+import { type Log, reason } from "../log.ts";
+import type { Options } from "../options.ts";
+import type { Cursor } from "../protocol/messages.ts";
+import { joinedText } from "../protocol/encode.ts";
+import { MAX_LISTED } from "../protocol/tables.ts";
+import { HeldMessages, type Pending } from "./pending.ts";
+import type { Presence } from "./presence.ts";
+import { RoomLog } from "./room_log.ts";
+import type { Subscriber } from "./subscriber.ts";
+
+/** What a feed needs of its room. */
+export interface FeedContext {
+  readonly broker: Broker;
+  readonly options: Options;
+  readonly log: Log;
+  readonly presence: Presence;
+  queue(pending: Pending): void;
+  /** Removes a subscriber that could not be let in, and tells it. */
+  joinFailed(subscriber: Subscriber, ref: string | undefined): void;
+}
+
+/** How far a subscriber is that is behind. */
+interface Progress {
+  /** The last `seq` that it was sent. */
+  seq: number;
+  /** True until its first page: it had no cursor, so that page may start at any `seq`. */
+  isFresh: boolean;
+  /** A page is being read for it, or it is not let in yet. */
+  isBusy: boolean;
+  /** What it said before it was let in; `undefined` from then on. */
+  held?: HeldMessages | undefined;
+}
+
+/** How long to wait when the log could not be read. */
+const RETRY_MS = 1000;
+
+export class Feed {
+  readonly #room: string;
+  readonly #context: FeedContext;
+  readonly #live = new Set<Subscriber>();
+  readonly #behind = new Map<Subscriber, Progress>();
+  readonly #log: RoomLog;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(room: string, context: FeedContext) {
+    this.#room = room;
+    this.#context = context;
+    this.#log = new RoomLog(room, context.broker, context.options.tailBytes);
+  }
+
+  /** The number of subscribers. */
+  get size(): number {
+    return this.#live.size + this.#behind.size;
+  }
+
+  has(subscriber: Subscriber): boolean {
+    return this.#live.has(subscriber) || this.#behind.has(subscriber);
+  }
+
+  /**
+   * Sends a subscriber `joined`, then what it missed or the recent messages, then each new message. One
+   * that has joined already starts again from the cursor.
+   */
+  add(subscriber: Subscriber, since: Cursor | undefined, ref: string | undefined): void {
+    const { held = new HeldMessages() } = this.#behind.get(subscriber) ?? {};
+    const progress: Progress = { seq: 0, isFresh: true, isBusy: true, held };
+    this.#live.delete(subscriber);
+    this.#behind.set(subscriber, progress);
+    void this.#admit(subscriber, progress, since, ref);
+  }
+
+  /**
+   * Removes a subscriber. What it said before it was let in is still stored.
+   *
+   * @returns whether it was there.
+   */
+  delete(subscriber: Subscriber): boolean {
+    const progress = this.#behind.get(subscriber);
+    const wasThere = this.#live.delete(subscriber) || this.#behind.delete(subscriber);
+    if (progress !== undefined) this.#release(progress);
+    return wasThere;
+  }
+
+  /** Returns what collects a subscriber's messages while it is not let in yet. */
+  heldFor(subscriber: Subscriber): HeldMessages | undefined {
+    return this.#behind.get(subscriber)?.held;
+  }
+
+  /** Sends new messages to all who are live. */
+  deliver(page: Page): void {
+    const before = this.#log.head;
+    if (page.last <= before) return;
+    this.#log.push(page);
+    for (const subscriber of this.#live) {
+      const { connection } = subscriber;
+      if (connection.ready) {
+        connection.send(page.batch);
+      } else if (this.#live.delete(subscriber)) { // unless reading `ready` has ended its session
+        this.#behind.set(subscriber, { seq: before, isFresh: false, isBusy: false });
+      }
+    }
+  }
+
+  /** Starts all subscribers afresh: the log was lost, or goes on elsewhere. */
+  replaceLog(state: LogState): void {
+    this.#log.replace(state);
+    for (const subscriber of [...this.#live, ...this.#behind.keys()]) {
+      this.#live.delete(subscriber);
+      const { held } = this.#behind.get(subscriber) ?? {};
+      const progress: Progress = { seq: 0, isFresh: true, isBusy: false, held };
+      this.#behind.set(subscriber, progress);
+      this.#start(subscriber, progress, undefined);
+      void this.#catchUp(subscriber, progress);
+    }
+  }
+
+  /** Sends an ephemeral event to all who can take it. */
+  relay({ event, exceptUserId }: Signal): void {
+    this.sendToReady(Batch.of(event), exceptUserId);
+  }
+
+  /** Sends a batch to all who were sent `joined` and are ready, also while they catch up. */
+  sendToReady(batch: Batch, exceptUserId?: string): void {
+    const send = ({ user, connection }: Subscriber) => {
+      if (user.id !== exceptUserId && connection.ready) connection.send(batch);
+    };
+    this.#live.forEach(send);
+    for (const [subscriber, { held }] of this.#behind) if (held === undefined) send(subscriber);
+  }
+
+  /** Goes on with a subscriber whose connection takes more again. */
+  drained(subscriber: Subscriber): void {
+    const progress = this.#behind.get(subscriber);
+    if (progress !== undefined) void this.#catchUp(subscriber, progress);
+  }
+
+  /**
+   * Answers a subscriber that sent a message again with the original. One that is behind the original
+   * gets it in its turn.
+   */
+  repeat(subscriber: Subscriber, seq: number, event: string): void {
+    const progress = this.#behind.get(subscriber);
+    if (progress === undefined || progress.seq >= seq) {
+      subscriber.connection.reply(Batch.of(event));
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#retryTimer);
+  }
+
+  async #admit(
+    subscriber: Subscriber,
+    progress: Progress,
+    since: Cursor | undefined,
+    ref: string | undefined,
+  ): Promise<void> {
+    try {
+      await this.#log.open();
+      const recovered = since !== undefined && await this.#log.holdsAllSince(since);
+      if (this.#behind.get(subscriber) !== progress) return;
+      this.#start(subscriber, progress, recovered ? since : undefined);
+    } catch (thrown) {
+      this.#context.log.warn("join failed", { room: this.#room, reason: reason(thrown) });
+      if (this.#behind.get(subscriber) !== progress) return;
+      const { held } = progress;
+      progress.held = undefined;
+      this.#context.joinFailed(subscriber, ref);
+      held?.refuse();
+      return;
+    }
+    progress.isBusy = false;
+    await this.#catchUp(subscriber, progress);
+  }
+
+  /** Sends `joined`, and sets the subscriber to its cursor or before the recent messages. */
+  #start(subscriber: Subscriber, progress: Progress, since: Cursor | undefined): void {
+    const { presence, options } = this.#context;
+    progress.seq = since?.seq ?? Math.max(0, this.#log.head - options.recentMessages);
+    progress.isFresh = since === undefined;
+    const joined = {
+      room: this.#room,
+      epoch: this.#log.epoch,
+      seq: this.#log.head,
+      recovered: since !== undefined,
+      memberCount: presence.count,
+    };
+    subscriber.connection.reply(Batch.of(joinedText(joined, presence.list(MAX_LISTED))));
+    this.#release(progress);
+  }
+
+  /** Queues what a subscriber said before it was let in. */
+  #release(progress: Progress): void {
+    const { held } = progress;
+    progress.held = undefined;
+    held?.release((pending) => this.#context.queue(pending));
+  }
+
+  /** Sends page after page to a subscriber that is behind, until it is live or takes no more for now. */
+  async #catchUp(subscriber: Subscriber, progress: Progress): Promise<void> {
+    if (progress.isBusy) return;
+    progress.isBusy = true;
+    try {
+      while (this.#behind.get(subscriber) === progress && subscriber.connection.ready) {
+        if (progress.seq >= this.#log.head) {
+          this.#behind.delete(subscriber);
+          this.#live.add(subscriber);
+          return;
+        }
+        const head = this.#log.head;
+        const page = await this.#log.read(progress.seq);
+        if (this.#behind.get(subscriber) !== progress) return;
+        if (!progress.isFresh && page?.first !== progress.seq + 1) {
+          this.#start(subscriber, progress, undefined); // the log was pruned past its cursor
+          continue;
+        }
+        if (page !== undefined) subscriber.connection.send(page.batch);
+        // No page: there is nothing up to where the head was when it was read. It may have moved since.
+        progress.seq = page?.last ?? head;
+        progress.isFresh = false;
+      }
+    } catch (thrown) {
+      this.#context.log.warn("history unreadable", { room: this.#room, reason: reason(thrown) });
+      // If the subscriber left meanwhile, or the server is stopping, nothing waits for another try.
+      if (this.#behind.get(subscriber) !== progress) return;
+      this.#retryTimer ??= setTimeout(() => this.#retry(), RETRY_MS);
+    } finally {
+      progress.isBusy = false;
+    }
+  }
+
+  #retry(): void {
+    this.#retryTimer = undefined;
+    for (const [subscriber, progress] of this.#behind) void this.#catchUp(subscriber, progress);
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * A `Subscriber` is a session in a room, and a `ClientConnection` is what it is written to.
+ *
+ * @module
+ */
+import type { Batch } from "../broker/page.ts";
+import type { Refusal } from "../protocol/refusal.ts";
+import type { CloseCode } from "../protocol/tables.ts";
+import type { Sender } from "./pending.ts";
+
+/** The part of a connection that rooms and sessions use. */
+export interface ClientConnection {
+  /** Whether it takes more now. If not, it tells its session when it does again. */
+  readonly ready: boolean;
+  /** Queues a batch, to be written at the end of this turn. */
+  send(batch: Batch): void;
+  /**
+   * Queues an answer to what the client asked. It goes out even if much is queued, but a client that
+   * asks and asks without reading is closed.
+   */
+  reply(batch: Batch): void;
+  close(code: CloseCode): void;
+}
+
+/** What a room needs of a session. */
+export interface Subscriber extends Sender {
+  readonly connection: ClientConnection;
+  /** Is called when a join failed after all. @param ref of that `join`. */
+  joinFailed(room: string, refusal: Refusal, ref: string | undefined): void;
+}

@@ -1,0 +1,250 @@
+/**
+ * The tick commits together and sends together what arrives in one turn of the event loop: one
+ * transaction, then one frame for each connection. While a commit is in flight, the next batch gathers;
+ * so batches grow with the load, and the cost of a message falls.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import type { Clock } from "../access/allowances.ts";
+import { type Broker, FullError } from "../broker/broker.ts";
+import { isRepeat } from "../broker/repeat.ts";
+import { type Log, reason } from "../log.ts";
+import type { Options } from "../options.ts";
+import { Refusal } from "../protocol/refusal.ts";
+import { logThrown } from "./log_thrown.ts";
+import type { Pending } from "./pending.ts";
+import { charsOf, Unprepared } from "./unprepared.ts";
+
+/** An outbox gathers what it is given during a turn, and writes it when it is flushed. */
+export interface Outbox {
+  /**
+   * Writes what was gathered, or a piece of it. Never throws.
+   *
+   * @returns whether there is another piece.
+   */
+  flush(): boolean;
+}
+
+/** What the tick needs of the hub. */
+export interface TickContext {
+  readonly broker: Broker;
+  readonly options: Options;
+  readonly log: Log;
+  readonly now: Clock;
+  /** The rooms that are open. */
+  readonly rooms: { readonly size: number };
+}
+
+/**
+ * The text that one tick commits for one open room, in characters. The rest waits for the next tick. It
+ * is never more than half of the high-water mark, so that one tick does not make everybody behind.
+ */
+const TICK_CHARS = 131_072;
+/** With many open rooms a tick may commit up to this many times as much. */
+const MAX_TICK_ROOMS = 8;
+/**
+ * A turn with this many frames from batched clients is crowded. The runtime reads at most 128 sockets
+ * in a turn, so more frames are probably waiting.
+ */
+const CROWDED_FRAMES = 100;
+/** A crowded turn waits GATHER_MS for more if it has fewer messages than this for each room. */
+const FEW_MESSAGES = 8;
+const GATHER_MS = 10;
+/** Text that may wait while the broker is slow. Above it, senders are told to try again later. */
+const MAX_QUEUE_CHARS = 16_777_216;
+const RETRY_MS = 1000;
+/** A commit that takes longer is logged. */
+const SLOW_COMMIT_MS = 1000;
+
+export class Tick {
+  readonly #context: TickContext;
+  readonly #unprepared: Unprepared;
+  readonly #charsPerRoom: number;
+  #queue: Pending[] = [];
+  #queuedChars = 0;
+  #outboxes: Outbox[] = [];
+  #isScheduled = false;
+  /** Frames that batched clients sent in this turn. */
+  #frames = 0;
+  /** Set while a crowded turn waits for more. */
+  #gatherTimer: ReturnType<typeof setTimeout> | undefined;
+  #committing: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(context: TickContext) {
+    this.#context = context;
+    this.#charsPerRoom = Math.min(TICK_CHARS, context.options.highWaterBytes / 2);
+    this.#unprepared = new Unprepared({
+      broker: context.broker,
+      requeue: (pending) => this.#requeue(pending),
+      refuse: (pending) => this.#refuse(pending),
+    });
+  }
+
+  /**
+   * Puts a message into the next batch.
+   *
+   * @throws {Refusal} `unavailable` if too much is waiting already, or the server is stopping.
+   */
+  queue(pending: Pending): void {
+    if (this.#isClosed || this.#queuedChars > MAX_QUEUE_CHARS) throw unavailable();
+    this.#queue.push(pending);
+    this.#queuedChars += charsOf(pending);
+    this.#schedule();
+  }
+
+  /** Counts a frame from a batched client. Many in one turn mean that the tick should wait for more. */
+  countFrame(): void {
+    this.#frames++;
+  }
+
+  /** Flushes an outbox at the end of this turn. */
+  flushSoon(outbox: Outbox): void {
+    this.#outboxes.push(outbox);
+    this.#schedule();
+  }
+
+  /** Settles after the next tick. If the tick has stopped, it never settles. */
+  next(): Promise<void> {
+    return new Promise((resolve) =>
+      this.flushSoon({
+        flush() {
+          resolve();
+          return false;
+        },
+      })
+    );
+  }
+
+  /** Takes no more messages, and settles when all that were taken are committed and written. */
+  async drain(): Promise<void> {
+    this.#isClosed = true;
+    do {
+      await this.#beginCommit();
+      await this.#unprepared.settled();
+    } while (this.#queue.length > 0 || this.#committing !== undefined);
+    this.#flush();
+  }
+
+  /** Takes no more messages, and does not wait for those that were taken. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#gatherTimer);
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#run());
+  }
+
+  #run(): void {
+    const isCrowded = this.#frames >= CROWDED_FRAMES;
+    this.#frames = 0;
+    if (isCrowded && this.#gatherTimer === undefined && this.#hasFewForEachRoom()) {
+      this.#gatherTimer = setTimeout(() => this.#run(), GATHER_MS);
+      return;
+    }
+    this.#isScheduled = false;
+    this.#gatherTimer = undefined;
+    if (this.#queue.length > 0) void this.#beginCommit();
+    this.#flush();
+  }
+
+  /** Says whether the batch would be small for each of its rooms. */
+  #hasFewForEachRoom(): boolean {
+    const rooms = new Set(this.#queue.map(({ room }) => room));
+    return this.#queue.length < FEW_MESSAGES * rooms.size;
+  }
+
+  /** Commits what is queued. If a commit is in flight, that one schedules the next when it ends. */
+  #beginCommit(): Promise<void> {
+    return this.#committing ??= this.#commit().finally(() => {
+      this.#committing = undefined;
+      this.#flush();
+      if (this.#queue.length > 0) this.#schedule();
+    });
+  }
+
+  async #commit(): Promise<void> {
+    const { broker, log, now } = this.#context;
+    let batch = this.#takeBatch();
+    const begunAt = now();
+    try {
+      batch = this.#unprepared.sift(batch);
+      if (batch.length === 0) return;
+      // The broker has called `committed` for the whole batch when this settles.
+      const receipts = await broker.publish(batch, (draft) => this.#refuse(draft));
+      for (const { draft, seq, event, repeated } of receipts) {
+        logThrown(log, "delivery failed", () => {
+          if (repeated && !isRepeat(event, draft)) draft.sender.refuse(conflict(), draft.ref);
+          else draft.sender.stored(draft.room, seq, event, repeated);
+        });
+      }
+    } catch (thrown) {
+      log.error("commit failed", { messages: batch.length, reason: reason(thrown) });
+      const sentence = thrown instanceof FullError ? thrown.message : undefined;
+      for (const pending of batch) this.#refuse(pending, sentence);
+    }
+    const milliseconds = Math.round(now() - begunAt);
+    if (milliseconds > SLOW_COMMIT_MS) {
+      log.warn("slow commit", { messages: batch.length, milliseconds });
+    }
+  }
+
+  /** Takes the oldest of what is queued, as much as one tick may commit. */
+  #takeBatch(): readonly Pending[] {
+    const rooms = Math.min(MAX_TICK_ROOMS, Math.max(1, this.#context.rooms.size));
+    const maxChars = this.#charsPerRoom * rooms;
+    let chars = 0;
+    let count = 0;
+    while (count < this.#queue.length && chars < maxChars) {
+      const pending = this.#queue[count++];
+      if (pending !== undefined) chars += charsOf(pending);
+    }
+    this.#queuedChars -= chars;
+    if (count === this.#queue.length) {
+      const batch = this.#queue;
+      this.#queue = [];
+      return batch;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  /** Puts messages back that were taken before all that is queued. */
+  #requeue(pending: readonly Pending[]): void {
+    if (pending.length === 0) return;
+    this.#queue = [...pending, ...this.#queue];
+    for (const one of pending) this.#queuedChars += charsOf(one);
+    this.#schedule();
+  }
+
+  #refuse({ sender, ref }: Pending, sentence?: string): void {
+    const refusal = unavailable(sentence);
+    logThrown(this.#context.log, "delivery failed", () => sender.refuse(refusal, ref));
+  }
+
+  /**
+   * Writes one piece to each connection in turn, until all are written. So a client that is sent one
+   * event a frame does not get all of its frames before the next client gets its first. It is also
+   * faster: see (e) of the benchmark.
+   */
+  #flush(): void {
+    let outboxes = this.#outboxes;
+    this.#outboxes = [];
+    while (outboxes.length > 0) outboxes = outboxes.filter((outbox) => outbox.flush());
+  }
+}
+
+function unavailable(
+  sentence = "The message could not be stored. Send it again later.",
+): Refusal {
+  return new Refusal("unavailable", sentence, { retryAfterMs: RETRY_MS });
+}
+
+function conflict(): Refusal {
+  return new Refusal("conflict", "Another message was sent with this ref. Use a new one.", {
+    field: "ref",
+  });
+}
