@@ -21,7 +21,7 @@ const MAX_SILENT_HEARTBEATS = 2.2;
 const ANSWER_TIMEOUT_MS = 10_000;
 /** The connection is lost when a probe is unanswered for this long. */
 const PROBE_TIMEOUT_MS = 5_000;
-/** The application is told of the doubt after this part of the probe's time. */
+/** After this part of the probe's time, the client dispatches `doubt`. */
 const DOUBT_AFTER = 0.4;
 /** A connection that lasted this long starts the back-off again, in milliseconds. */
 const STABLE_MS = 5_000;

@@ -34,7 +34,7 @@ export interface ClientEvents {
   /** A notice about the members of a room. */
   system: wire.SystemEvent;
   /**
-   * A user began or stopped typing. The client itself dispatches `false` when it hears nothing more of
+   * A user began or stopped typing. The client itself dispatches `false` when it receives no more of
    * it for 5 seconds, or when the user sends a message.
    */
   typing: wire.TypingEvent;

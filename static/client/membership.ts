@@ -92,7 +92,7 @@ export class Membership {
   /**
    * Notes that the user types, or stopped.
    *
-   * @returns whether the server should be told now.
+   * @returns whether a `typing` command should be sent now.
    */
   userTypes(active: boolean): boolean {
     const time = now();
