@@ -13,11 +13,11 @@ import {
   type ClientOptions,
   type ClientState,
   connect,
-  FINAL_CLOSE_CODES,
   type KeyValue,
   RETRIABLE_ERRORS,
   webSocket,
-} from "../static/client/client.ts";
+} from "../static/client/mod.ts";
+import { FINAL_CLOSE_CODES } from "../static/client/errors.ts";
 import { CLOSE_DONE, CLOSE_GOING_AWAY, CLOSE_RESTART } from "../static/client/transport.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { patiently, serve, until } from "./support/harness.ts";
@@ -96,7 +96,7 @@ function assertInOrder(messages: readonly Message[]): void {
 
 Deno.test("the client library is under 7 KB, minified and gzipped", async () => {
   const { outputFiles: [bundle] } = await build({
-    entryPoints: [new URL("../static/client/client.ts", import.meta.url).pathname],
+    entryPoints: [new URL("../static/client/mod.ts", import.meta.url).pathname],
     bundle: true,
     minify: true,
     format: "esm",
@@ -342,6 +342,17 @@ Deno.test("a name that the server refuses makes a guest, not a loop", async () =
   await using ada = new Talker(server.url, { name: "\u202E" });
   await patiently(ada.client.join("lobby"), "entering as a guest");
   assert(ada.client.user?.name.startsWith("Guest"));
+});
+
+Deno.test("send() keeps the order of the messages after one that is too large", async () => {
+  const limits = { ...welcome.limits, frameBytes: 200 };
+  using ada = scripted({ ...welcome, limits });
+  ada.received(joined(0));
+  const refused = assertRejects(() => ada.client.send(room, "x".repeat(300)), ClientError);
+  for (const payload of ["a", "b", "c"]) ada.client.send(room, payload).catch(() => {});
+  assertEquals((await refused).code, "too_large");
+  const sent = ada.sent.flatMap((command) => Reflect.get(Object(command), "payload") ?? []);
+  assertEquals(sent, ["a", "b"], "what fits into one frame");
 });
 
 Deno.test("send() rejects with the reason when a message cannot be stored", async () => {
