@@ -5,7 +5,7 @@
  * @module
  */
 import type { Event as WireEvent } from "../server/protocol/messages.ts";
-import { Client, connect, type KeyValue } from "../static/client/client.ts";
+import { Client, connect, type KeyValue } from "../static/client/mod.ts";
 import { withFallback } from "../static/client/fallback.ts";
 import { assert, assertEquals, assertGreater, assertNotEquals } from "./support/assert.ts";
 import { member, patiently, serve } from "./support/harness.ts";
@@ -14,7 +14,7 @@ import { GatewayProxy } from "./support/gateway_proxy.ts";
 import { chat, joined, me, room, scripted, welcome } from "./support/scripted_client.ts";
 
 const QUICK = { backoffMs: { min: 5, max: 50 } };
-const HURRIED = { patienceMs: 300, againMs: 60_000 };
+const SHORT_TIMES = { webSocketTimeoutMs: 300, webSocketRetryMs: 60_000 };
 
 function memory(kept: Record<string, string> = {}): KeyValue & { kept: Record<string, string> } {
   return {
@@ -54,7 +54,7 @@ for (const [what, status, type, body] of ANSWERS) {
     const ada = connect(`${proxy.url}/ws`, {
       ...QUICK,
       identity,
-      transport: (url, handlers) => withFallback(HURRIED, url, handlers),
+      transport: (url, handlers) => withFallback(SHORT_TIMES, url, handlers),
     });
     try {
       ada.join("lobby").catch(() => {});
@@ -76,7 +76,7 @@ Deno.test("a message whose answer a gateway replaced is stored once, by the same
   const ada = connect(`${proxy.url}/ws`, {
     ...QUICK,
     name: "Ada",
-    transport: (url, handlers) => withFallback(HURRIED, url, handlers),
+    transport: (url, handlers) => withFallback(SHORT_TIMES, url, handlers),
   });
   try {
     await patiently(ada.join("lobby"), "the room");
@@ -101,7 +101,7 @@ Deno.test("a message whose echo over WebSocket was lost is stored once, though a
     ...QUICK,
     identity,
     name: "Ada",
-    transport: (url, handlers) => withFallback(HURRIED, url, handlers),
+    transport: (url, handlers) => withFallback(SHORT_TIMES, url, handlers),
   });
   try {
     await patiently(ada.join("lobby"), "the room");
@@ -134,7 +134,7 @@ for (const token of ["of.othertimes", "not a token"]) {
       const ada = connect(`${over === "HTTP" ? proxy.url : server.url}/ws`, {
         ...QUICK,
         identity,
-        transport: (url, handlers) => withFallback(HURRIED, url, handlers),
+        transport: (url, handlers) => withFallback(SHORT_TIMES, url, handlers),
       });
       try {
         await patiently(ada.join("lobby"), "the room");

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Message } from "../server/protocol/messages.ts";
-import { type ClientState, connect } from "../static/client/client.ts";
+import { type ClientState, connect } from "../static/client/mod.ts";
 import { assertEquals } from "./support/assert.ts";
 import { browserTest } from "./support/browser.ts";
 import { patiently, serve, until } from "./support/harness.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { build, stop } from "npm:esbuild@0.28.2";
-import type { Event as WireEvent, Message } from "../server/protocol/messages.ts";
+import type { ChatEvent, Event as WireEvent, Message } from "../server/protocol/messages.ts";
 import { CLOSE, CLOSE_CODES, ERRORS } from "../server/protocol/tables.ts";
 import {
   type Client,
@@ -13,11 +13,11 @@ import {
   type ClientOptions,
   type ClientState,
   connect,
-  FINAL_CLOSE_CODES,
   type KeyValue,
   RETRIABLE_ERRORS,
   webSocket,
-} from "../static/client/client.ts";
+} from "../static/client/mod.ts";
+import { FINAL_CLOSE_CODES } from "../static/client/errors.ts";
 import { CLOSE_DONE, CLOSE_GOING_AWAY, CLOSE_RESTART } from "../static/client/transport.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { patiently, serve, until } from "./support/harness.ts";
@@ -48,7 +48,7 @@ function memory(): KeyValue {
 /** A client that is in the lobby and writes down what it is told. */
 class Talker implements AsyncDisposable {
   readonly client: Client;
-  readonly messages: Message[] = [];
+  readonly messages: ChatEvent[] = [];
   readonly events: WireEvent[] = [];
   readonly states: ClientState[] = [];
 
@@ -96,7 +96,7 @@ function assertInOrder(messages: readonly Message[]): void {
 
 Deno.test("the client library is under 7 KB, minified and gzipped", async () => {
   const { outputFiles: [bundle] } = await build({
-    entryPoints: [new URL("../static/client/client.ts", import.meta.url).pathname],
+    entryPoints: [new URL("../static/client/mod.ts", import.meta.url).pathname],
     bundle: true,
     minify: true,
     format: "esm",
@@ -122,6 +122,7 @@ Deno.test("connect() says who one is, and send() resolves with the stored messag
   await using server = await serve();
   await using ada = new Talker(server.url, { name: "Ada" });
   const stored = await ada.client.send("lobby", "hello");
+  assert(stored.type === "chat");
   assertEquals([stored.seq, stored.payload, stored.from], [1, "hello", ada.client.user]);
   assertEquals(ada.client.user?.name, "Ada");
   assertEquals(ada.states.map(({ status }) => status), ["open"]);
@@ -343,7 +344,18 @@ Deno.test("a name that the server refuses makes a guest, not a loop", async () =
   assert(ada.client.user?.name.startsWith("Guest"));
 });
 
-Deno.test("send() refuses what cannot be stored, and says why", async () => {
+Deno.test("send() keeps the order of the messages after one that is too large", async () => {
+  const limits = { ...welcome.limits, frameBytes: 200 };
+  using ada = scripted({ ...welcome, limits });
+  ada.received(joined(0));
+  const refused = assertRejects(() => ada.client.send(room, "x".repeat(300)), ClientError);
+  for (const payload of ["a", "b", "c"]) ada.client.send(room, payload).catch(() => {});
+  assertEquals((await refused).code, "too_large");
+  const sent = ada.sent.flatMap((command) => Reflect.get(Object(command), "payload") ?? []);
+  assertEquals(sent, ["a", "b"], "what fits into one frame");
+});
+
+Deno.test("send() rejects with the reason when a message cannot be stored", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url, { maxUnsent: 2 });
@@ -554,7 +566,7 @@ Deno.test("history() reads what was said before", async () => {
   await using bob = new Talker(server.url);
   await bob.hears(2);
   const page = await bob.client.history("lobby", bob.messages[0]?.seq ?? 0, 3);
-  assertEquals(page.map(({ payload }) => payload), ["m2", "m3", "m4"]);
+  assertEquals(page, ada.messages.slice(1, 4));
   assertEquals((await bob.client.history("lobby", 1)).length, 0);
 });
 

@@ -6,7 +6,7 @@
  */
 import { DrainMonitor } from "../server/connections/drain_monitor.ts";
 import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
-import { connect as library } from "../static/client/client.ts";
+import { connect as library } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { draft, textsOf } from "./support/broker_suite.ts";
 import { connect, member, serve, told, until } from "./support/harness.ts";

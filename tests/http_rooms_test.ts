@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { ErrorEvent, Message } from "../server/protocol/messages.ts";
-import { Client, ClientError } from "../static/client/client.ts";
+import type { ChatEvent, ErrorEvent } from "../server/protocol/messages.ts";
+import { Client, ClientError } from "../static/client/mod.ts";
 import { type FallbackOptions, withFallback } from "../static/client/fallback.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { browserTest } from "./support/browser.ts";
@@ -13,16 +13,16 @@ import { GatewayProxy } from "./support/gateway_proxy.ts";
 import { type Client as Member, member, patiently, serve, until } from "./support/harness.ts";
 import { Stream } from "./support/stream.ts";
 
-const HURRIED = { patienceMs: 300, againMs: 60_000 };
+const SHORT_TIMES = { webSocketTimeoutMs: 300, webSocketRetryMs: 60_000 };
 
 /** A client that notes what it is told. */
-function talker(url: string, how: FallbackOptions = HURRIED) {
+function talker(url: string, how: FallbackOptions = SHORT_TIMES) {
   const client = new Client(`${url}/ws`, {
     name: "Ada",
     backoffMs: { min: 10, max: 100 },
     transport: (address, handlers) => withFallback(how, address, handlers),
   });
-  const seen: Message[] = [];
+  const seen: ChatEvent[] = [];
   const errors: ErrorEvent[] = [];
   client.addEventListener("chat", ({ detail }) => void seen.push(detail));
   client.addEventListener("error", ({ detail }) => void errors.push(detail));
@@ -130,7 +130,7 @@ Deno.test("a client chats though responses are held back until they end", async 
   await using proxy = new GatewayProxy(server.url);
   proxy.holdsBack = true;
   await using bob = await bobIn(server, ["a", "b"]);
-  using ada = talker(proxy.url, { ...HURRIED, heldBackMs: 300 });
+  using ada = talker(proxy.url, { ...SHORT_TIMES, streamTimeoutMs: 300 });
   await patiently(Promise.all([ada.client.join("a"), ada.client.join("b")]), "the rooms");
   const stored = await patiently(ada.client.send("a", "through"), "the message");
   assertEquals((await bob.next("chat")).seq, stored.seq);

@@ -120,6 +120,7 @@ const ONLY: readonly (readonly [what: string, use: RegExp, where: readonly strin
     /Deno\.(args|env|exit|\w*[sS]ignalListener)/,
     ["main.ts"],
   ],
+  ["the fields of wire text", /"(type|at|from|payload)":/, ["server/protocol/encode.ts"]],
   ["standard output and error", /\bconsole\.|Deno\.std(out|err)/, ["main.ts", "server/log.ts"]],
 ];
 
@@ -133,23 +134,66 @@ for (const [what, use, where] of ONLY) {
   });
 }
 
-Deno.test("static/client/ does not touch the DOM, and imports nothing that does", async () => {
-  const seen = new Set<string>();
-  const visit = async (path: string) => {
-    if (seen.has(path)) return;
-    seen.add(path);
+Deno.test("static/client/ does not touch the DOM, and imports nothing else but types of the protocol", async () => {
+  for await (const path of filesIn("static/client/")) {
     const code = await codeOf(path);
     const dom = code.match(/\b(document|window)\s*[.[?]|\bHTML\w*Element\b|querySelector/);
     assertEquals(dom, null, path);
-    for (const other of await importsOf(path)) {
-      if (!other.startsWith("server/")) await visit(other);
+    for (const [statement, keyword, specifier = ""] of importStatements(code)) {
+      const isProtocol = specifier.startsWith("../../server/protocol/");
+      assert(
+        specifier.startsWith("./") || isProtocol && keyword === "type",
+        `${path}: ${statement}`,
+      );
     }
-  };
-  await visit("static/client/client.ts");
+  }
 });
 
-Deno.test("no file of server/ or main.ts uses any, or is without its opening comment", async () => {
-  for (const path of (await graph()).keys()) {
+Deno.test("static/page/ imports the client by its public surface alone", async () => {
+  for await (const path of filesIn("static/page/")) {
+    for (const [statement, , specifier = ""] of importStatements(await codeOf(path))) {
+      assert(/^\.\/|^\.\.\/client\/mod\.ts$/.test(specifier), `${path}: ${statement}`);
+    }
+  }
+});
+
+Deno.test("the page preloads its modules: no other is more than three imports away from those", async () => {
+  const html = await read("static/page/index.html");
+  const preloads = [...html.matchAll(/rel="modulepreload" href="([^"]+)"/g)]
+    .map(([, href]) => `static/${href}`);
+  const reached = await modulesFrom(["static/page/app.ts"]);
+  assert(reached.size > 25 && preloads.length > 0);
+  assertEquals(preloads.filter((path) => !reached.has(path)), [], "the page does not use them");
+  const within = await modulesFrom(["static/page/app.ts", ...preloads], 3);
+  assertEquals([...reached].filter((path) => !within.has(path)), [], "they are found late");
+});
+
+/** The import and export statements of some code: each with `type` if it is one of types, and its module. */
+function importStatements(code: string): RegExpMatchArray[] {
+  return [...code.matchAll(/^(?:import|export)\s+(type\b)?[^;"]*?\bfrom\s+"([^"]+)"/gm)];
+}
+
+/** The modules that a browser loads from these, at most so many imports away. */
+async function modulesFrom(paths: readonly string[], maxImports = Infinity): Promise<Set<string>> {
+  const found = new Set(paths);
+  let added = paths;
+  for (let imports = 0; imports < maxImports && added.length > 0; imports++) {
+    const next: string[] = [];
+    for (const path of added) {
+      for (const [, keyword, specifier = ""] of importStatements(await codeOf(path))) {
+        const other = new URL(specifier, new URL(path, ROOT)).href.slice(ROOT.href.length);
+        if (keyword !== "type" && !found.has(other)) next.push(other);
+      }
+    }
+    for (const path of next) found.add(path);
+    added = next;
+  }
+  return found;
+}
+
+Deno.test("every file of server/, static/ and main.ts has an opening comment, and none uses any", async () => {
+  const paths = await Array.fromAsync(filesIn("static/"));
+  for (const path of [...paths, ...(await graph()).keys()]) {
     assert((await read(path)).startsWith("/**\n"), path);
     const any = (await codeOf(path)).match(/[:<|]\s*any\b|\bas any\b/);
     assertEquals(any, null, path);

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Locator, Page } from "npm:playwright-core@1.65.1";
-import { connect } from "../static/client/client.ts";
+import { connect } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest } from "./support/browser.ts";
 import { serve, until } from "./support/harness.ts";
@@ -78,7 +78,7 @@ async function fits(page: Page): Promise<boolean> {
   );
 }
 
-browserTest("two people talk, see each other typing, and see it end", async (chrome) => {
+browserTest("two users chat, see each other typing, and see it end", async (chrome) => {
   await using server = await serve();
   const ada = await chrome.open(server.url);
   await shows(ada, []);
@@ -109,7 +109,7 @@ browserTest("two people talk, see each other typing, and see it end", async (chr
   await assertAccessible(bob, "a conversation");
 });
 
-browserTest("a new name, changed in place, is everywhere; a refused one is not", async (chrome) => {
+browserTest("a new name is shown everywhere; a refused one is not", async (chrome) => {
   await using server = await serve();
   const ada = await chrome.open(server.url);
   const bob = await chrome.open(server.url);
@@ -161,7 +161,7 @@ browserTest(
   },
 );
 
-browserTest("two tabs are one person, and a reload shows history once", async (chrome) => {
+browserTest("two tabs are one user, and a reload shows the history once", async (chrome) => {
   await using server = await serve();
   const ada = await chrome.open(server.url);
   await say(ada, "from the first tab");
@@ -179,7 +179,7 @@ browserTest("two tabs are one person, and a reload shows history once", async (c
   assertEquals(await text(ada, "#count"), "1 person here");
 });
 
-browserTest("what was typed just before a reload is sent, and shown once", async (chrome) => {
+browserTest("a message sent just before a reload is stored and shown once", async (chrome) => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   const ada = await chrome.open(proxy.url);
@@ -236,7 +236,7 @@ browserTest(
 );
 
 browserTest(
-  "a server that stops answering is noticed, and all comes when it goes on",
+  "a server that stops answering is noticed, and every message comes when it continues",
   async (chrome) => {
     await using server = await ServerProcess.start({ PARLEY_HEARTBEAT_SECONDS: "0.5" });
     const ada = await chrome.open(server.url);
@@ -253,7 +253,7 @@ browserTest(
 );
 
 browserTest(
-  "a message that is refused says so, and can be sent again or discarded",
+  "a refused message says why, and can be sent again or discarded",
   async (chrome) => {
     let mute = true;
     await using server = await serve({}, (_user, action) => action !== "speak" || !mute);
@@ -277,12 +277,14 @@ browserTest(
 );
 
 browserTest(
-  "older messages come while scrolling up, and the reader keeps the place",
+  "older messages load while scrolling up, and those in sight stay in place",
   async (chrome) => {
     await using server = await serve();
     await fill(server.url, "lobby", 400);
     const ada = await chrome.open(server.url);
     await until(async () => await lines(ada).count() === 50, "the newest");
+    const busy = await ada.locator(".list:not([hidden])").getAttribute("aria-busy");
+    assertEquals(busy, "false", "a screen reader may read what is there");
     const all = Array.from({ length: 400 }, (_, i) => `message ${i + 1}`);
     const list = ada.locator(".list:not([hidden])");
     await list.focus();
@@ -312,7 +314,7 @@ browserTest(
 );
 
 browserTest(
-  "a screen that is not full fills by itself, though the server shows little",
+  "a list shorter than the screen loads older messages by itself",
   async (chrome) => {
     for (const recentMessages of [0, 3]) {
       await using server = await serve({ recentMessages });
@@ -326,21 +328,26 @@ browserTest(
   },
 );
 
-browserTest("older messages that cannot be loaded can be asked for again", async (chrome) => {
+browserTest("a button loads older messages again after a failure", async (chrome) => {
   await using server = await serve();
-  await fill(server.url, "lobby", 80);
+  await fill(server.url, "lobby", 180);
   const ada = await chrome.open(server.url);
   await until(async () => await lines(ada).count() === 50, "the newest");
+  const scrollUp = `document.querySelector(".list:not([hidden])").scrollTop = 0`;
   await ada.route("**/messages?*", (route) => route.abort());
-  await ada.evaluate(`document.querySelector(".list:not([hidden])").scrollTop = 0`);
+  await ada.evaluate(scrollUp);
   await says(ada, ".list:not([hidden]) .top", "could not be loaded");
   await assertAccessible(ada, "no older messages");
   await ada.unroute("**/messages?*");
   await ada.getByText("Try again").click();
-  await until(async () => await lines(ada).count() === 80, "the rest");
+  await until(async () => await lines(ada).count() >= 150, "the first page");
+  await until(async () => {
+    await ada.evaluate(scrollUp);
+    return await lines(ada).count() === 180;
+  }, "scrolling to load the rest");
 });
 
-browserTest("hostile text is text, and stays in its place", async (chrome) => {
+browserTest("hostile text is shown as text, within its line", async (chrome) => {
   await using server = await serve();
   const markup =
     `<img src=x onerror="document.title='pwned'"><script>document.title="pwned"</script>`;
@@ -458,7 +465,7 @@ browserTest("everything can be done with the keyboard alone", async (chrome) => 
 });
 
 browserTest(
-  "ten thousand messages: shown at once, scrolled smoothly, and not all kept",
+  "ten thousand messages are shown at once and scroll smoothly; the oldest are removed",
   async (chrome) => {
     await using server = await serve();
     const ada = await chrome.open(server.url);
@@ -487,7 +494,7 @@ browserTest(
   },
 );
 
-browserTest("the client library in Chromium comes through every fault", async (chrome) => {
+browserTest("the client library in Chromium survives every network fault", async (chrome) => {
   await using server = await serve({ heartbeatSeconds: 0.3 });
   await using proxy = faultProxy(server.url);
   const eve = connect(`${server.url}/ws`);
@@ -495,7 +502,7 @@ browserTest("the client library in Chromium comes through every fault", async (c
   eve.addEventListener("chat", ({ detail }) => heard.push(detail.payload));
   await eve.join("faults");
   const page = await chrome.open(proxy.url);
-  await page.evaluate(`import("/client/client.ts").then(({ connect }) => {
+  await page.evaluate(`import("/client/mod.ts").then(({ connect }) => {
     const client = connect(new URL("/ws", location.href), {
       backoffMs: { min: 5, max: 50 }, outbox: sessionStorage,
     });

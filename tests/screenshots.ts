@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { connect } from "../static/client/client.ts";
+import { connect } from "../static/client/mod.ts";
 import { launch } from "./support/browser.ts";
 import { serve, until } from "./support/harness.ts";
 

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Event, Message } from "../server/mod.ts";
-import { type Client, type ClientState, connect } from "../static/client/client.ts";
+import { type Client, type ClientState, connect } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { member, serve, until } from "./support/harness.ts";
 import { LineProcess } from "./support/line_process.ts";

@@ -1,9 +1,11 @@
-/** The client's clock. */
-
 /**
- * Milliseconds that only ever grow, whatever becomes of the wall clock: one that is put back by an
- * hour must not keep the client quiet for an hour. Never near 0, which stands for "not yet".
+ * The client's clock, which does not follow the wall clock: one that is put back by an hour would
+ * otherwise stop the client's timers for an hour.
+ *
+ * @module
  */
+
+/** Returns milliseconds that only ever grow. They are never near 0, which means "not yet". */
 export function now(): number {
   return performance.timeOrigin + performance.now();
 }

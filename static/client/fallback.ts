@@ -1,68 +1,79 @@
 /**
- * WebSocket where it works, HTTP where it does not: a proxy may refuse the upgrade, or let it
- * through and then swallow every frame, so what counts is that something was heard. It looks from
- * time to time whether WebSocket works by now; the client then moves over as after any lost
- * connection, from its cursors, and neither loses nor repeats a message.
+ * Chooses between WebSocket and HTTP. A proxy may refuse the upgrade, or accept it and then swallow
+ * every frame, so a WebSocket counts as working only after the server has sent something over it.
+ * While HTTP is used, a WebSocket is tried from time to time. When it works, the client reconnects from
+ * its cursors, as after any lost connection, and neither loses nor repeats a message.
  *
  * @module
  */
 import { overHttp } from "./http_transport.ts";
-import {
-  CLOSE_GOING_AWAY,
-  type OpenTransport,
-  type Transport,
-  type TransportHandlers,
-  webSocket,
-} from "./transport.ts";
+import { CLOSE_GOING_AWAY, webSocket } from "./transport.ts";
+import type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
 
-/** When to turn from WebSocket to HTTP and back, in milliseconds. */
+/** When to change between WebSocket and HTTP. */
 export interface FallbackOptions {
-  /** A WebSocket on which nothing was heard for so long is not waited for. @default 3_000 */
-  readonly patienceMs?: number;
-  /** How often WebSocket is tried again. @default 30_000 */
-  readonly againMs?: number;
-  /** An event stream on which nothing was heard for so long is held back on its way. @default 5_000 */
-  readonly heldBackMs?: number;
+  /**
+   * How long a WebSocket may be silent at its start before HTTP is used, in milliseconds.
+   *
+   * @default 3_000
+   */
+  readonly webSocketTimeoutMs?: number;
+  /**
+   * How often WebSocket is tried while HTTP is used, in milliseconds.
+   *
+   * @default 30_000
+   */
+  readonly webSocketRetryMs?: number;
+  /**
+   * How long an event stream may be silent at its start before it counts as buffered by a proxy, in
+   * milliseconds.
+   *
+   * @default 5_000
+   */
+  readonly streamTimeoutMs?: number;
 }
 
-/** WebSocket, or HTTP where that is blocked. */
+/** Opens a WebSocket, or HTTP where that is blocked. */
 export const automatic: OpenTransport = (url, handlers) => withFallback({}, url, handlers);
 
+/** Opens a WebSocket, or HTTP where that is blocked, with times of its own. */
 export function withFallback(
-  { patienceMs = 3_000, againMs = 30_000, heldBackMs = 5_000 }: FallbackOptions,
+  { webSocketTimeoutMs = 3_000, webSocketRetryMs = 30_000, streamTimeoutMs = 5_000 }:
+    FallbackOptions,
   url: string,
   handlers: TransportHandlers,
 ): Transport {
-  let heard = false;
+  let hasReceived = false;
   let timer: ReturnType<typeof setTimeout>;
   let probe: Transport | undefined;
 
   const socket = webSocket(url, {
     opened: handlers.opened,
     received(events) {
-      heard = true;
+      hasReceived = true;
       clearTimeout(timer);
       handlers.received(events);
     },
-    closed: (code, reason) => heard ? handlers.closed(code, reason) : giveUp(),
+    closed: (code, reason) => hasReceived ? handlers.closed(code, reason) : useHttp(),
   });
   let transport = socket;
-  timer = setTimeout(giveUp, patienceMs);
+  timer = setTimeout(useHttp, webSocketTimeoutMs);
 
-  function giveUp(): void {
+  function useHttp(): void {
     clearTimeout(timer);
     socket.close();
-    // Opened for a second time perhaps: the client then says its hello again, which is all it said.
-    transport = overHttp(heldBackMs, url, handlers);
-    timer = setTimeout(tryAgain, againMs);
+    // `opened` may be called for a second time. The client then says hello again, which is all it sent.
+    transport = overHttp(streamTimeoutMs, url, handlers);
+    timer = setTimeout(tryWebSocket, webSocketRetryMs);
   }
 
-  function tryAgain(): void {
+  function tryWebSocket(): void {
     probe?.close();
-    timer = setTimeout(tryAgain, againMs);
+    timer = setTimeout(tryWebSocket, webSocketRetryMs);
     probe = webSocket(url, {
       opened: () => probe?.send([{ type: "hello" }]),
-      received: () => handlers.closed(CLOSE_GOING_AWAY, "WebSocket works"),
+      // It works: the client reconnects, and gets a WebSocket then.
+      received: () => handlers.closed(CLOSE_GOING_AWAY, ""),
       closed() {},
     });
   }

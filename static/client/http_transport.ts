@@ -1,83 +1,79 @@
 /**
- * A connection for where WebSocket is blocked: commands are POSTed one after the other, and the rooms
- * come as event streams. To the client it is a transport like any other; what the two cannot do that a
- * socket can (an application's own events) is refused in the wire's terms.
+ * A transport for where WebSocket is blocked: commands are POSTed one after the other, and the events
+ * of the rooms come as event streams. A custom event cannot be sent this way: it is refused with an
+ * `error`, as a server would.
  *
  * @module
  */
-import type { Command, Event, PongCommand } from "../../server/protocol/messages.ts";
-import { refusalOf } from "./problem.ts";
-import { type Listener, RoomStreams } from "./room_streams.ts";
+import type {
+  Command,
+  Event,
+  HelloCommand,
+  RenameCommand,
+} from "../../server/protocol/messages.ts";
+import { refusalOf, request, roomPath } from "./http.ts";
+import { type HttpSession, RoomStreams } from "./room_streams.ts";
 import { CLOSE_LOST, type Transport, type TransportHandlers } from "./transport.ts";
 
-const TIMEOUT_MS = 10_000;
-const HELLO = "hello";
+const HELLO_PATH = "hello";
 
 /**
- * HTTP requests and event streams.
+ * Opens a transport of HTTP requests and event streams.
  *
- * @param heldBackMs a stream on which nothing was heard for so long is held back on its way.
+ * @param streamTimeoutMs after so long a silence at its start, a stream counts as buffered by a proxy.
  */
 export function overHttp(
-  heldBackMs: number,
+  streamTimeoutMs: number,
   url: string,
   { opened, received, closed }: TransportHandlers,
 ): Transport {
-  let ended = false;
-  let work = Promise.resolve();
-  const listener: Listener = {
+  let isClosed = false;
+  let lastCommand = Promise.resolve();
+  const session: HttpSession = {
     base: url.replace(/^ws/, "http"),
-    heldBackMs,
+    streamTimeoutMs,
     token: "",
     name: undefined,
     roomsPerConnection: 0,
-    received: (events) => ended || received(events),
-    closed: (code, reason) => ended || closed(code, reason),
+    received: (events) => isClosed || received(events),
+    closed: (code) => isClosed || closed(code, ""),
   };
-  const streams = new RoomStreams(listener);
-  const hear = (event: Event) => listener.received([event]);
-  const pathOf = (room: string, what: string) => `rooms/${encodeURIComponent(room)}/${what}`;
+  const streams = new RoomStreams(session);
+  const receive = (event: Event) => session.received([event]);
 
-  /** What the server answers; a refusal is told. An answer that is not the server's is a lost connection. */
+  /**
+   * Posts a command. A refusal is received as an `error`; any answer that is not this server's, or
+   * none, ends the connection.
+   */
   async function post(path: string, body: unknown, ref?: string): Promise<Event | undefined> {
-    const { base, token } = listener;
     try {
-      const response = await fetch(new URL(path, base), {
-        method: "POST",
-        headers: {
-          "content-type": "application/json",
-          ...(token && { authorization: `Bearer ${token}` }),
-        },
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
+      const response = await request(new URL(path, session.base), session.token, body);
       if (response.status === 204) return undefined;
       if (response.ok) return await response.json();
       const refusal = await refusalOf(response, ref);
-      // The server that gave out the token is gone: begin again, with hello.
-      if (response.status === 401 && path !== HELLO) throw new Error("a token of other times");
-      hear(refusal);
+      // The server that issued the token is gone. A new connection begins with a new hello.
+      if (response.status === 401 && path !== HELLO_PATH) throw new Error(refusal.payload);
+      receive(refusal);
     } catch {
-      listener.closed(CLOSE_LOST, "no answer");
+      session.closed(CLOSE_LOST);
     }
     return undefined;
   }
 
-  async function hello(as: { name?: string; ref?: string }): Promise<void> {
-    const name = as.name ?? listener.name;
-    const welcome = await post(HELLO, { ...(name && { name }) }, as.ref);
+  async function hello(command: HelloCommand | RenameCommand): Promise<void> {
+    const name = command.name ?? session.name;
+    const welcome = await post(HELLO_PATH, { ...(name && { name }) }, command.ref);
     if (welcome?.type !== "welcome") return;
-    listener.token = welcome.token;
-    listener.name = welcome.user.name;
-    listener.roomsPerConnection = welcome.limits.roomsPerConnection;
-    hear(welcome);
+    session.token = welcome.token;
+    session.name = welcome.user.name;
+    session.roomsPerConnection = welcome.limits.roomsPerConnection;
+    receive(welcome);
   }
 
   async function carryOut(command: Command): Promise<void> {
-    const { name } = listener;
     switch (command.type) {
       case "hello":
-        listener.token = command.token ?? ""; // without one, somebody new
+        session.token = command.token ?? ""; // without a token it is a new guest
         return await hello(command);
       case "rename":
         return await hello(command);
@@ -87,32 +83,38 @@ export function overHttp(
         return streams.leave(command.room);
       case "chat": {
         const { room, payload, ref } = command;
+        const { name } = session;
         const body = { payload, ...(ref && { ref }), ...(name && { name }) };
-        const stored = await post(pathOf(room, "messages"), body, ref);
-        if (stored) hear(stored);
+        const stored = await post(roomPath(room, "messages"), body, ref);
+        if (stored) receive(stored);
         return;
       }
       case "typing":
-        await post(pathOf(command.room, "typing"), { payload: command.payload });
+        await post(roomPath(command.room, "typing"), { payload: command.payload });
         return;
       case "custom":
-        return hear({
+        return receive({
           type: "error",
           code: "bad_command",
-          payload: "Not without WebSocket.",
+          payload: "Cannot send a custom event without WebSocket.",
           ...(command.ref && { ref: command.ref }),
         });
+      case "pong":
+        return;
+      default:
+        command satisfies never;
     }
-    command satisfies PongCommand; // not required of anyone
   }
 
-  queueMicrotask(() => ended || opened());
+  queueMicrotask(() => isClosed || opened());
   return {
     send(commands) {
-      for (const command of commands) work = work.then(() => ended ? undefined : carryOut(command));
+      for (const command of commands) {
+        lastCommand = lastCommand.then(() => isClosed ? undefined : carryOut(command));
+      }
     },
     close() {
-      ended = true;
+      isClosed = true;
       streams.close();
     },
   };

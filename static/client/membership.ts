@@ -1,51 +1,58 @@
 /**
- * A room that the client is in, or wants to be in: its cursor, and who is typing there. Which
- * message comes next is decided here and nowhere else.
+ * `Membership` is a room that the client is in, or wants to be in: its cursor, and who is typing there.
+ * Only here is decided whether a message is the next one.
  *
  * @module
  */
 import type { Cursor, JoinedEvent, TypingEvent, User } from "../../server/protocol/messages.ts";
-import { quietly } from "./client_error.ts";
 import { now } from "./clock.ts";
 
-/** How long a room's missed messages are waited for before something new is said in it. */
+/** How long sending waits for the messages that were missed, in milliseconds. */
 const CATCH_UP_MS = 1_000;
-/** "Typing" is said again this often while it goes on, and forgotten after the longer time. */
-const TYPING_MS = 3_000;
-const TYPING_FORGOTTEN_MS = 5_000;
+/** How often "typing" is sent while it goes on, in milliseconds. */
+const TYPING_INTERVAL_MS = 3_000;
+/** How long another user counts as typing after the last "typing", in milliseconds. */
+const TYPING_EXPIRY_MS = 5_000;
 
+/** One room of the client. */
 export class Membership {
-  /** Settles when the room was entered for the first time, or will not be. */
-  readonly entered: PromiseWithResolvers<JoinedEvent> = quietly(Promise.withResolvers());
-  /** The `ref` of a `join` under way or done; without it, one is to be sent. */
+  /** Settles when the room is entered for the first time, or is refused. */
+  readonly entered: PromiseWithResolvers<JoinedEvent> = Promise.withResolvers();
+  /** The `ref` of the `join` under way or done. While it is empty, a `join` is to be sent. */
   ref = "";
   joined = false;
-  /** Not joined: no sooner joined. Joined: nothing said sooner, unless caught up. */
-  notBefore = 0;
+  /** Before it is joined: the time of the next attempt. After: how long sending waits to catch up. */
+  waitUntil = 0;
   readonly #room: string;
-  readonly #tell: (event: TypingEvent) => void;
+  readonly #typingChanged: (event: TypingEvent) => void;
   readonly #typists = new Map<string, { from: User; timer: ReturnType<typeof setTimeout> }>();
   #epoch: string;
-  /** The last message seen; -1 before the first. */
+  /** The `seq` of the last message; -1 before the first. */
   #seq: number;
-  /** The newest message when the room was joined. */
+  /** The newest `seq` of the room when it was joined. */
   #head = 0;
+  /** When "typing" was sent; 0 if the user is not typing. */
   #typedAt = 0;
 
-  /** @param tell is told who types, and who does no more. */
-  constructor(room: string, since: Cursor | undefined, tell: (event: TypingEvent) => void) {
+  constructor(
+    room: string,
+    since: Cursor | undefined,
+    typingChanged: (event: TypingEvent) => void,
+  ) {
     this.#room = room;
-    this.#tell = tell;
+    this.#typingChanged = typingChanged;
     this.#epoch = since?.epoch ?? "";
     this.#seq = since?.seq ?? -1;
+    // Not every application waits for it: a refusal is then not an unhandled rejection.
+    this.entered.promise.catch(() => {});
   }
 
-  /** Where to resume; nowhere before the first message. */
+  /** The cursor to resume from; undefined before the first message. */
   get since(): Cursor | undefined {
     return this.#seq < 0 ? undefined : { epoch: this.#epoch, seq: this.#seq };
   }
 
-  /** Whether all that was said before joining has been seen. */
+  /** Whether all messages from before the join have come. */
   get caughtUp(): boolean {
     return this.#seq >= this.#head;
   }
@@ -55,59 +62,64 @@ export class Membership {
     this.#epoch = event.epoch;
     this.#head = event.seq;
     this.joined = true;
-    this.notBefore = now() + CATCH_UP_MS;
+    this.waitUntil = now() + CATCH_UP_MS;
     this.entered.resolve(event);
   }
 
-  /** The connection is gone, or the room was left. */
-  lost(): void {
+  /** The connection is lost, or the room was left. */
+  disconnected(): void {
     this.ref = "";
     this.joined = false;
-    this.notBefore = this.#typedAt = 0;
-    for (const { from } of this.#typists.values()) this.notTyping(from);
+    this.waitUntil = this.#typedAt = 0;
+    for (const { from } of this.#typists.values()) this.stopTyping(from);
   }
 
   /**
-   * Whether a message is to be told, and the cursor then moved over it.
+   * Moves the cursor to a message.
    *
-   * @param own it is the answer to one of ours.
+   * @param isOwn whether it acknowledges a message of this client.
+   * @returns whether it is the next one, which the application gets.
    */
-  moveTo(seq: number | undefined, own: boolean): boolean {
-    if (seq === undefined) return true;
+  moveTo(seq: number, isOwn: boolean): boolean {
     if (seq <= this.#seq) return false;
-    // The answer to a message sent again runs ahead of the log when we are behind: it comes again
-    // in its place, and the cursor must not leap over what comes before.
-    if (own && this.#seq >= 0 && seq > this.#seq + 1) return false;
+    // A repeated message is acknowledged at once, although older ones have yet to come. It comes
+    // again in its order, and the cursor must not pass over those before it.
+    if (isOwn && this.#seq >= 0 && seq > this.#seq + 1) return false;
     this.#seq = seq;
     return true;
   }
 
-  /** Whether it is worth saying now that the user types, or does no more. */
-  types(active: boolean): boolean {
+  /**
+   * Notes that the user types, or stopped.
+   *
+   * @returns whether a `typing` command should be sent now.
+   */
+  userTypes(active: boolean): boolean {
     const time = now();
-    if (active ? time - this.#typedAt < TYPING_MS : !this.#typedAt) return false;
+    if (active ? time - this.#typedAt < TYPING_INTERVAL_MS : !this.#typedAt) return false;
     this.#typedAt = active ? time : 0;
     return true;
   }
 
-  /** A message of the user's own says by itself that the typing is over. */
-  said(): void {
+  /** Notes that the user sent a message, which ends the typing: the server knows that. */
+  userSent(): void {
     this.#typedAt = 0;
   }
 
+  /** Notes that another user types, or stopped. */
   typing(event: TypingEvent): void {
     const { from, payload } = event;
     clearTimeout(this.#typists.get(from.id)?.timer);
     this.#typists.delete(from.id);
     if (payload) {
-      const timer = setTimeout(() => this.notTyping(from), TYPING_FORGOTTEN_MS);
+      const timer = setTimeout(() => this.stopTyping(from), TYPING_EXPIRY_MS);
       this.#typists.set(from.id, { from, timer });
     }
-    this.#tell(event);
+    this.#typingChanged(event);
   }
 
-  /** Whoever said something, or is gone, is not typing. */
-  notTyping(from: User): void {
+  /** Ends the typing of a user who sent a message, or is gone. */
+  stopTyping(from: User): void {
     if (!this.#typists.has(from.id)) return;
     this.typing({ type: "typing", room: this.#room, from, payload: false });
   }

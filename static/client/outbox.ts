@@ -1,112 +1,121 @@
 /**
- * The messages that are not acknowledged yet, in the order in which they were said. They are kept
- * in storage too, so that they outlive the page.
+ * `Outbox` keeps the messages that are not acknowledged yet, in the order of the calls. They are saved
+ * to storage too, so that they survive a reload.
  *
  * @module
  */
 import type { ChatCommand, CustomCommand, Message } from "../../server/protocol/messages.ts";
-import { ClientError, quietly } from "./client_error.ts";
+import { ClientError } from "./errors.ts";
 import { type KeyValue, load, save } from "./storage.ts";
 
 const KEY = "parley.unsent";
 
-/** A command that is kept until it is answered. */
-export type Unsent = (ChatCommand | CustomCommand) & { readonly ref: string };
+/** A command that is kept until it is acknowledged. */
+export type Unsent = (ChatCommand | CustomCommand) & {
+  /** Names the message; the server stores one `ref` of a user in a room once. */
+  readonly ref: string;
+};
 
-/** One of them, and the promise that waits for it. */
+/** An unsent command, and the promise that settles with it. */
 export interface Outgoing extends PromiseWithResolvers<Message> {
   readonly command: Unsent;
-  /** It was sent on this connection, and not answered yet. */
+  /** True while it is sent on this connection and not answered yet. */
   inFlight: boolean;
 }
 
-export class Outbox implements Iterable<Outgoing> {
+/** Makes a new `ref`: 96 random bits. `crypto.randomUUID` is missing on pages without TLS. */
+export function newRef(): string {
+  return crypto.getRandomValues(new Uint32Array(3)).reduce((ref, n) => ref + n.toString(36), "");
+}
+
+/** The unacknowledged messages of one client. */
+export class Outbox {
+  /** The messages, oldest first. */
+  waiting: Outgoing[];
   readonly #storage: KeyValue;
-  readonly #most: number;
-  #waiting: Outgoing[];
+  readonly #maxUnsent: number;
   #willSave = false;
 
-  /** @param most how many it holds; {@linkcode add} refuses more. */
-  constructor(storage: KeyValue, most: number) {
+  /** @param maxUnsent how many messages it holds; {@linkcode add} refuses more. */
+  constructor(storage: KeyValue, maxUnsent: number) {
     this.#storage = storage;
-    this.#most = most;
+    this.#maxUnsent = maxUnsent;
     const { unsent } = load<{ unsent: readonly Unsent[] }>(storage, KEY);
-    this.#waiting = (unsent ?? []).map((command) => outgoing(command, quietly));
-  }
-
-  [Symbol.iterator](): Iterator<Outgoing> {
-    return this.#waiting.values();
+    this.waiting = (unsent ?? []).map(outgoing);
+    // Nobody holds a promise from before the reload, so its failure is not an unhandled rejection.
+    for (const { promise } of this.waiting) promise.catch(() => {});
   }
 
   get commands(): readonly Unsent[] {
-    return this.#waiting.map(({ command }) => command);
+    return this.waiting.map(({ command }) => command);
   }
 
   get inFlight(): boolean {
-    return this.#waiting.some(({ inFlight }) => inFlight);
+    return this.waiting.some(({ inFlight }) => inFlight);
   }
 
   find(ref: string | undefined, room?: string): Outgoing | undefined {
-    return this.#waiting.find(({ command }) =>
+    return this.waiting.find(({ command }) =>
       command.ref === ref && (room === undefined || command.room === room)
     );
   }
 
-  /** Keeps a command; one with the same room and ref is the same one. */
+  /** Keeps a command. A second one with the same room and ref is the same message. */
   add(command: Unsent): Promise<Message> {
     const known = this.find(command.ref, command.room);
     if (known) return known.promise;
-    if (this.#waiting.length >= this.#most) {
+    if (this.waiting.length >= this.#maxUnsent) {
       return Promise.reject(new ClientError("full", "Too many messages are waiting to be sent."));
     }
     const added = outgoing(command);
-    this.#waiting.push(added);
+    this.waiting.push(added);
     this.#save();
     return added.promise;
   }
 
-  /** It was answered. */
+  /** Removes a message that was acknowledged. */
   remove(answered: Outgoing): void {
-    this.#waiting.splice(this.#waiting.indexOf(answered), 1);
+    this.waiting.splice(this.waiting.indexOf(answered), 1);
     this.#save();
   }
 
-  /** Gives up those that the test picks. */
-  fail(error: ClientError, which: (command: Unsent) => boolean): void {
-    for (const failed of this.#waiting.filter(({ command }) => which(command))) {
+  /** Rejects and removes the messages for which `matches` is true. */
+  fail(error: ClientError, matches: (command: Unsent) => boolean): void {
+    for (const failed of this.waiting.filter(({ command }) => matches(command))) {
       this.remove(failed);
       failed.reject(error);
     }
   }
 
-  /** The connection is gone: nothing is in flight any more. */
-  lost(): void {
-    for (const waiting of this.#waiting) waiting.inFlight = false;
+  /** The connection is lost, so no message is in flight any more. */
+  disconnected(): void {
+    for (const waiting of this.waiting) waiting.inFlight = false;
   }
 
-  /** Gives up all. @param forget in storage too; otherwise another client will send them. */
+  /**
+   * Rejects all messages.
+   *
+   * @param forget also in storage; otherwise the next client sends them.
+   */
   abandon(error: ClientError, forget: boolean): void {
-    for (const { reject } of this.#waiting) reject(error);
-    this.#waiting = [];
+    for (const { reject } of this.waiting) reject(error);
+    this.waiting = [];
     if (forget) save(this.#storage, KEY, {});
   }
 
-  /** However much changes in one turn, it is kept once, at its end. */
+  /** Saves at the end of the turn: once, however many messages change in it. */
   #save(): void {
     if (this.#willSave) return;
     this.#willSave = true;
-    const waiting = this.#waiting;
+    const waiting = this.waiting;
     queueMicrotask(() => {
-      if (waiting !== this.#waiting) return; // abandoned meanwhile
+      if (waiting !== this.waiting) return; // abandoned in the same turn
       this.#willSave = false;
       save(this.#storage, KEY, { unsent: this.commands });
     });
   }
 }
 
-function outgoing(
-  command: Unsent,
-  how = (settled: PromiseWithResolvers<Message>) => settled,
-): Outgoing {
-  return { ...how(Promise.withResolvers<Message>()), command, inFlight: false };
+function outgoing(command: Unsent): Outgoing {
+  return { ...Promise.withResolvers<Message>(), command, inFlight: false };
 }

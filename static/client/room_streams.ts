@@ -1,52 +1,51 @@
 /**
- * Follows the rooms of a client that has no WebSocket: one event stream carries up to 20 of them, and is
- * opened anew, from where it was, when other rooms are followed.
+ * `RoomStreams` follows the rooms of a client that has no WebSocket. One event stream carries up to 20
+ * rooms. When the rooms change, it is opened again from its cursors.
  *
- * Some virus scanners hold back a response until it has ended. So a stream on which nothing is heard is
- * replaced by a succession of streams that end by themselves after two seconds.
+ * Some virus scanners hold a response back until it has ended, so that nothing arrives. A silent stream
+ * is therefore replaced by streams that end by themselves after two seconds, one after the other.
  *
  * @module
  */
 import type { Event, JoinCommand } from "../../server/protocol/messages.ts";
-import { refusalOf } from "./problem.ts";
+import { refusalOf, request, REQUEST_TIMEOUT_MS } from "./http.ts";
 import { readBlocks } from "./sse.ts";
 import { CLOSE_LOST, CLOSE_RESTART } from "./transport.ts";
 
-/** The most rooms that a stream may carry. */
+/** How many rooms one stream may carry. */
 const MAX_ROOMS = 20;
-/** How long a stream lasts where it is held back until its end. */
-const HELD_SECONDS = 2;
-/** How long an answer is waited for in any case, in milliseconds. */
-const TIMEOUT_MS = 10_000;
-/** The pause before a stream that has ended is gone on with. */
-const PAUSE_MS = 500;
+/** How long a stream lasts where a proxy buffers it, in seconds. */
+const BUFFERED_STREAM_SECONDS = 2;
+/** The pause before a stream that has ended is opened again, in milliseconds. */
+const REOPEN_MS = 500;
 
-/** Who listens, and what is done with what is heard. */
-export interface Listener {
+/** What the requests of one HTTP connection have in common, and where its events go. */
+export interface HttpSession {
   readonly base: string;
-  /** A stream on which nothing was heard for so long is held back on its way, in milliseconds. */
-  readonly heldBackMs: number;
+  /** After so long a silence at its start, a stream counts as buffered by a proxy, in milliseconds. */
+  readonly streamTimeoutMs: number;
   token: string;
   name: string | undefined;
   /** How many rooms one connection may be in; 0 is no limit. */
   roomsPerConnection: number;
   received(events: readonly Event[]): void;
-  closed(code: number, reason: string): void;
+  closed(code: number): void;
 }
 
+/** All event streams of one connection. */
 export class RoomStreams {
-  readonly #listener: Listener;
+  readonly #session: HttpSession;
   #streams: RoomStream[] = [];
 
-  constructor(listener: Listener) {
-    this.#listener = listener;
+  constructor(session: HttpSession) {
+    this.#session = session;
   }
 
   join({ room, since, ref = "" }: JoinCommand): void {
-    const most = Math.min(MAX_ROOMS, this.#listener.roomsPerConnection || MAX_ROOMS);
+    const maxRooms = Math.min(MAX_ROOMS, this.#session.roomsPerConnection || MAX_ROOMS);
     let stream = this.#streams.find(({ rooms }) => rooms.has(room)) ??
-      this.#streams.find(({ rooms }) => rooms.size < most);
-    if (!stream) this.#streams.push(stream = new RoomStream(this.#listener));
+      this.#streams.find(({ rooms }) => rooms.size < maxRooms);
+    if (!stream) this.#streams.push(stream = new RoomStream(this.#session));
     stream.rooms.set(room, { ref, cursor: since ? `${since.epoch}:${since.seq}` : "" });
     stream.openSoon();
   }
@@ -62,18 +61,18 @@ export class RoomStreams {
 }
 
 class RoomStream {
-  /** The rooms that it follows; the `ref` of each one's `join`, and where it is. */
+  /** The rooms of the stream: the `ref` of each room's `join`, and its cursor. */
   readonly rooms = new Map<string, { ref: string; cursor: string }>();
-  readonly #listener: Listener;
+  readonly #session: HttpSession;
   #abort = new AbortController();
   #opening: ReturnType<typeof setTimeout> | undefined;
-  #isHeldBack = false;
+  #isBuffered = false;
 
-  constructor(listener: Listener) {
-    this.#listener = listener;
+  constructor(session: HttpSession) {
+    this.#session = session;
   }
 
-  /** Opens it anew at the end of the turn, however many rooms change in it. */
+  /** Opens the stream again at the end of the turn: once, however many rooms change in it. */
   openSoon(afterMs = 0): void {
     clearTimeout(this.#opening);
     this.#opening = setTimeout(() => this.#open(), afterMs);
@@ -88,88 +87,94 @@ class RoomStream {
     this.#abort.abort();
     if (this.rooms.size === 0) return;
     const abort = this.#abort = new AbortController();
-    const { heldBackMs, closed } = this.#listener;
-    const wasHeldBack = this.#isHeldBack;
-    let heard = false;
+    const { streamTimeoutMs, closed } = this.#session;
+    const wasBuffered = this.#isBuffered;
+    let hasReceived = false;
     let isLate = false;
-    const patience = setTimeout(() => {
+    const timer = setTimeout(() => {
       isLate = true;
       abort.abort();
-    }, wasHeldBack ? HELD_SECONDS * 1000 + TIMEOUT_MS : heldBackMs);
+    }, wasBuffered ? BUFFERED_STREAM_SECONDS * 1000 + REQUEST_TIMEOUT_MS : streamTimeoutMs);
     try {
       await this.#read(abort.signal, () => {
-        heard = true;
-        clearTimeout(patience);
+        hasReceived = true;
+        clearTimeout(timer);
       });
     } catch {
-      // Cut, or not reached: what was heard before tells which.
+      // The stream was cut, or the server was not reached: `hasReceived` says which.
     } finally {
-      clearTimeout(patience);
+      clearTimeout(timer);
     }
     if (abort !== this.#abort || abort.signal.aborted && !isLate || this.rooms.size === 0) return;
-    if (heard) this.openSoon(wasHeldBack ? 0 : PAUSE_MS);
-    else if (isLate && !wasHeldBack) {
-      this.#isHeldBack = true;
+    if (hasReceived) this.openSoon(wasBuffered ? 0 : REOPEN_MS);
+    else if (isLate && !wasBuffered) {
+      this.#isBuffered = true;
       this.openSoon();
-    } else closed(CLOSE_LOST, "the stream cannot be read");
+    } else closed(CLOSE_LOST);
   }
 
-  /** Reads until the end. @throws if it is cut, or cannot be reached. */
-  async #read(signal: AbortSignal, heard: () => void): Promise<void> {
-    const { base, token, name } = this.#listener;
-    const address = new URL("events", base);
-    const { searchParams } = address;
+  /**
+   * Reads the stream until its end.
+   *
+   * @throws if it is cut, or if the server cannot be reached.
+   */
+  async #read(signal: AbortSignal, onBlock: () => void): Promise<void> {
+    const { base, token, name } = this.#session;
+    const url = new URL("events", base);
+    const { searchParams } = url;
     if (name) searchParams.set("name", name);
-    if (this.#isHeldBack) searchParams.set("seconds", String(HELD_SECONDS));
+    if (this.#isBuffered) searchParams.set("seconds", String(BUFFERED_STREAM_SECONDS));
     const rooms = [...this.rooms.keys()];
     for (const [room, { cursor }] of this.rooms) {
       searchParams.append("room", room);
       searchParams.append("after", cursor);
     }
-    const response = await fetch(address, {
-      headers: { authorization: `Bearer ${token}` },
-      signal,
-    });
+    const response = await request(url, token, undefined, signal);
     if (!response.ok || !response.body) return await this.#refused(response);
     for await (const blocks of readBlocks(response.body)) {
       if (signal.aborted) return;
-      if (blocks.length > 0) heard();
+      if (blocks.length > 0) onBlock();
       for (const { id } of blocks) {
         if (id !== undefined) this.#moveTo(rooms, id.split(","));
       }
-      this.#tell(blocks.map(({ event }) => event));
+      this.#receive(blocks.map(({ event }) => event));
     }
   }
 
   #moveTo(rooms: readonly string[], cursors: readonly string[]): void {
-    for (const [place, room] of rooms.entries()) {
+    for (const [index, room] of rooms.entries()) {
       const followed = this.rooms.get(room);
-      if (followed) followed.cursor = cursors[place] ?? "";
+      if (followed) followed.cursor = cursors[index] ?? "";
     }
   }
 
-  #tell(events: readonly Event[]): void {
-    const { received, closed } = this.#listener;
-    // The client knows who it is: a stream says it every time that it is opened.
-    received(events.filter(({ type }) => type !== "welcome").map((event) => this.#named(event)));
-    const bye = events.find(({ type }) => type === "bye");
-    if (bye) closed(CLOSE_RESTART, "the server is restarting");
+  #receive(events: readonly Event[]): void {
+    const { received, closed } = this.#session;
+    // Each stream begins with a `welcome`, which the client has from its `hello`.
+    received(events.filter(({ type }) => type !== "welcome").map((event) => this.#withRef(event)));
+    if (events.some(({ type }) => type === "bye")) {
+      closed(CLOSE_RESTART);
+    }
   }
 
-  /** An error about a room, as the answer to its `join`: the room is followed no more. */
-  #named(event: Event): Event {
+  /** Adds the `ref` of the `join` to an error about a room. The stream follows that room no more. */
+  #withRef(event: Event): Event {
     if (event.type !== "error" || event.room === undefined) return event;
     const ref = this.rooms.get(event.room)?.ref;
     this.rooms.delete(event.room);
     return { ...event, ...(ref && { ref }) };
   }
 
-  /** The server refused all rooms at once. @throws if it was not this server, or because of the token. */
+  /**
+   * The server refused all rooms.
+   *
+   * @throws if the token is refused, or another server answered.
+   */
   async #refused(response: Response): Promise<void> {
     const refusal = await refusalOf(response);
-    if (refusal.code === "unauthorized") throw new Error("a token of other times");
+    if (refusal.code === "unauthorized") throw new Error(refusal.payload);
     const refs = [...this.rooms.values()].map(({ ref }) => ref);
     this.rooms.clear();
-    this.#listener.received(refs.map((ref) => ({ ...refusal, ref })));
+    this.#session.received(refs.map((ref) => ({ ...refusal, ref })));
   }
 }

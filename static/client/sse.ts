@@ -1,6 +1,6 @@
 /**
- * Reads the body of a server-sent event stream, of the form that this server writes. Unlike an
- * `EventSource` it leaves it to its caller when to come back, and why a stream was refused can be seen.
+ * Reads the body of a server-sent event stream, in the form that this server writes. `EventSource`
+ * is not enough: it reconnects when it likes, and does not tell why a stream was refused.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export interface Block {
   readonly event: Event;
 }
 
-/** Yields what has arrived, as it arrives. */
+/** Yields the blocks of each chunk as it arrives; none of them if the chunk completes none. */
 export async function* readBlocks(body: ReadableStream<BufferSource>): AsyncGenerator<Block[]> {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
@@ -25,11 +25,15 @@ export async function* readBlocks(body: ReadableStream<BufferSource>): AsyncGene
   }
 }
 
+/**
+ * Parses one block.
+ *
+ * @returns an empty array if it has no data.
+ */
 function parse(block: string): Block[] {
-  const fieldOf = (name: string) => {
-    const line = block.split("\n").find((line) => line.startsWith(`${name}: `));
-    return line?.slice(name.length + 2);
-  };
+  const lines = block.split("\n");
+  const fieldOf = (name: string) =>
+    lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
   const data = fieldOf("data");
   return data === undefined ? [] : [{ id: fieldOf("id"), event: JSON.parse(data) }];
 }

@@ -1,32 +1,34 @@
 /**
- * What a client keeps between visits, as JSON. Storage may be full, blocked or tampered with, and a
- * client works all the same: then it lasts as long as the page.
+ * What a client saves between visits, as JSON. A client also works when storage is full, blocked or
+ * tampered with: what it saves then lasts as long as the page.
  *
  * @module
  */
 
 /** The part of the Web Storage API that the client uses. */
 export interface KeyValue {
+  /** Returns the value of a key, or `null` if there is none. */
   getItem(key: string): string | null;
+  /** Sets the value of a key. It may throw: the client then goes on without. */
   setItem(key: string, value: string): void;
 }
 
-/** That storage of the browser; outside of one, or where it is blocked, memory. */
+/** Returns that storage of the browser. Outside a browser, or where it is blocked, it is memory. */
 export function browserStorage(name: "localStorage" | "sessionStorage"): KeyValue {
   try {
-    // Deno has both too, but a program there would not expect to be given an earlier one's name.
+    // Deno has both too, but a program there does not expect the name of an earlier program.
     if ("document" in globalThis) return globalThis[name];
   } catch {
-    // Blocked by the user.
+    // The user blocks storage.
   }
-  const kept = new Map<string, string>();
+  const memory = new Map<string, string>();
   return {
-    getItem: (key) => kept.get(key) ?? null,
-    setItem: (key, value) => void kept.set(key, value),
+    getItem: (key) => memory.get(key) ?? null,
+    setItem: (key, value) => void memory.set(key, value),
   };
 }
 
-/** What was kept under that key, if anything legible was. */
+/** Reads the value of a key; it is empty if there is none, or if it is not JSON. */
 export function load<T extends object>(storage: KeyValue, key: string): Partial<T> {
   try {
     return JSON.parse(storage.getItem(key) ?? "{}") ?? {};
@@ -35,11 +37,11 @@ export function load<T extends object>(storage: KeyValue, key: string): Partial<
   }
 }
 
-/** Keeps a value under that key, if the storage takes it. */
+/** Saves a value, if the storage accepts it. */
 export function save(storage: KeyValue, key: string, value: unknown): void {
   try {
     storage.setItem(key, JSON.stringify(value));
   } catch {
-    // Full or blocked.
+    // Storage is full or blocked.
   }
 }

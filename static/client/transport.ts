@@ -1,5 +1,5 @@
 /**
- * What a client needs of a connection, and nothing more; and the connection of choice, a WebSocket.
+ * The interface between a client and a connection, and the usual connection: a WebSocket.
  *
  * @module
  */
@@ -12,26 +12,32 @@ export const CLOSE_RESTART = 1012;
 /** The connection ended without a close frame. This code is never sent (RFC 6455 §7.4.1). */
 export const CLOSE_LOST = 1006;
 
-/** A connection that is being opened, or open. */
+/** A connection that is open, or being opened. */
 export interface Transport {
-  /** Sends commands together, in order. Only called after `opened`. */
+  /** Sends commands together, in order. The client calls it only after `opened`. */
   send(commands: readonly Command[]): void;
-  /** Lets go of the connection: after this no handler is called. */
+  /** Closes the connection. No handler is called after this. */
   close(): void;
 }
 
-/** What a transport tells its client. */
+/** The functions that a transport calls. */
 export interface TransportHandlers {
+  /** The connection is open: the client may send. */
   opened(): void;
+  /** The server sent events. */
   received(events: readonly Event[]): void;
+  /** The connection is lost, or could not be opened; with a WebSocket close code. */
   closed(code: number, reason: string): void;
 }
 
 /** Begins to open a connection to `url` (ws: or wss:). */
 export type OpenTransport = (url: string, handlers: TransportHandlers) => Transport;
 
-/** A WebSocket that speaks `parley.v1.batched`. */
-export const webSocket: OpenTransport = (url, { opened, received, closed }) => {
+/** Opens a WebSocket that speaks `parley.v1.batched`. */
+export function webSocket(
+  url: string,
+  { opened, received, closed }: TransportHandlers,
+): Transport {
   const socket = new WebSocket(url, "parley.v1.batched");
   socket.onopen = opened;
   socket.onmessage = ({ data }) => received([JSON.parse(data)].flat());
@@ -39,9 +45,9 @@ export const webSocket: OpenTransport = (url, { opened, received, closed }) => {
   return {
     send: (commands) => socket.send(JSON.stringify(commands)),
     close() {
-      // A dead peer's close event may be minutes away: nobody waits for it.
+      // The close event of a dead peer may come minutes later, so the client does not wait for it.
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close(CLOSE_DONE);
     },
   };
-};
+}

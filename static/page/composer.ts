@@ -1,19 +1,25 @@
-/** Where one writes. It owns the text being written, a draft for each room, and its length. */
+/**
+ * `Composer` is where the user writes. It owns the text being written, with a draft for each room, and
+ * checks its length.
+ *
+ * @module
+ */
 
 /// <reference lib="dom" />
 
 import { byId } from "./dom.ts";
 import { strings } from "./strings.ts";
 
-/** What the composer tells. */
+/** What the composer calls and needs. */
 export interface ComposerOptions {
   readonly send: (text: string) => void;
-  /** The text changed; `active` is false once it is empty again. */
+  /** Called when the text changed; `active` is false once it is empty again. */
   readonly typing: (active: boolean) => void;
-  /** The most bytes of UTF-8 that a message may be in JSON. */
+  /** Returns how many bytes of UTF-8 a message may have in JSON. */
   readonly maxBytes: () => number;
 }
 
+/** The form at the bottom of the page. */
 export class Composer {
   readonly #options: ComposerOptions;
   readonly #text = byId("say", HTMLTextAreaElement);
@@ -34,8 +40,8 @@ export class Composer {
     });
     this.#text.addEventListener("blur", () => options.typing(false));
     this.#text.addEventListener("keydown", (event) => {
-      // The Enter that ends an input method's composition chooses a word, it does not send. 229:
-      // Safari says so only by the key code.
+      // With an input method, Enter chooses a word and must not send. Safari tells this only by the
+      // key code 229.
       if (event.isComposing || event.keyCode === 229) return;
       if (event.key !== "Enter" || event.shiftKey || event.altKey) return;
       event.preventDefault();
@@ -43,10 +49,10 @@ export class Composer {
     });
   }
 
-  /** Goes over to a room: to what was being written there. */
-  set room(room: string) {
+  /** Changes to a room, and to the draft there. */
+  setRoom(room: string): void {
     this.#room = room;
-    this.#text.value = sessionDraft(room);
+    this.#text.value = loadDraft(room);
     this.#text.setAttribute("aria-label", strings.message(room));
     this.#changed();
   }
@@ -57,7 +63,7 @@ export class Composer {
 
   #submit(): void {
     const text = this.#text.value.trim();
-    if (!text || this.#tooMany() > 0) return this.focus();
+    if (!text || this.#excessBytes() > 0) return this.focus();
     this.#text.value = "";
     this.#changed();
     this.#options.send(text.toWellFormed().replaceAll("\0", ""));
@@ -66,8 +72,8 @@ export class Composer {
 
   #changed(): void {
     const { value } = this.#text;
-    keepDraft(this.#room, value);
-    const over = this.#tooMany();
+    saveDraft(this.#room, value);
+    const over = this.#excessBytes();
     this.#over.textContent = over > 0 ? strings.tooLong(over) : "";
     this.#send.disabled = over > 0;
     this.#send.classList.toggle("idle", value.trim() === "");
@@ -76,14 +82,14 @@ export class Composer {
     this.#text.style.height = `${this.#text.scrollHeight}px`;
   }
 
-  #tooMany(): number {
+  #excessBytes(): number {
     const { value } = this.#text;
-    if (value.length * 3 < this.#options.maxBytes() / 2) return 0; // far from it: no need to count
+    if (value.length * 3 < this.#options.maxBytes() / 2) return 0; // far from the limit, so it need not count
     return new TextEncoder().encode(JSON.stringify(value.trim())).length - this.#options.maxBytes();
   }
 }
 
-function sessionDraft(room: string): string {
+function loadDraft(room: string): string {
   try {
     return sessionStorage.getItem(`parley.draft ${room}`) ?? "";
   } catch {
@@ -91,11 +97,11 @@ function sessionDraft(room: string): string {
   }
 }
 
-function keepDraft(room: string, text: string): void {
+function saveDraft(room: string, text: string): void {
   try {
     if (text) sessionStorage.setItem(`parley.draft ${room}`, text);
     else sessionStorage.removeItem(`parley.draft ${room}`);
   } catch {
-    // Blocked or full: a draft is not worth a word about it.
+    // Storage is blocked or full: the draft is lost with the page, which the user need not be told.
   }
 }

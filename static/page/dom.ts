@@ -1,9 +1,13 @@
-/** Building and finding elements. Text goes in as text: nothing here can make markup of it. */
+/**
+ * Creates and finds elements. Text goes in as text: nothing here can turn it into markup.
+ *
+ * @module
+ */
 
 /// <reference lib="dom" />
 
-/** A new element. Attributes are set as they are; children are nodes, or text. */
-export function h<K extends keyof HTMLElementTagNameMap>(
+/** Creates an element with these attributes. Its children are nodes, or text. */
+export function create<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Readonly<Record<string, string>> = {},
   ...children: readonly (Node | string)[]
@@ -14,14 +18,29 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** The element of the page with that id, which the page is known to have. */
+/** Creates a button that does something when it is pressed. */
+export function button(
+  className: string,
+  action: () => void,
+  ...children: readonly (Node | string)[]
+): HTMLButtonElement {
+  const element = create("button", { type: "button", class: className }, ...children);
+  element.addEventListener("click", action);
+  return element;
+}
+
+/**
+ * Finds an element of index.html.
+ *
+ * @throws {TypeError} if there is none with that id and type.
+ */
 export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   const element = document.getElementById(id);
   if (!(element instanceof type)) throw new TypeError(`The page has no ${type.name} #${id}.`);
   return element;
 }
 
-/** One of the symbols at the end of index.html. */
+/** Creates an icon from one of the symbols at the end of index.html. */
 export function icon(name: string): SVGSVGElement {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("class", "icon");
@@ -32,18 +51,36 @@ export function icon(name: string): SVGSVGElement {
   return svg;
 }
 
-/** A person's initial in a circle of the person's own colour. */
-export function face(user: { readonly id: string; readonly name: string }): HTMLElement {
+/** Creates text that only a screen reader reads. */
+export function spokenOnly(text: string): HTMLElement {
+  return create("span", { class: "heard-only" }, text);
+}
+
+/** Creates a user's picture: the initial in a circle of the user's own colour. */
+export function avatar(user: { readonly id: string; readonly name: string }): HTMLElement {
   const [initial = "?"] = new Intl.Segmenter().segment(user.name.trim());
   const letter = typeof initial === "string" ? initial : initial.segment;
-  const element = h("span", { class: "face", "aria-hidden": "true" }, letter.slice(0, 4));
+  const element = create("span", { class: "face", "aria-hidden": "true" }, letter.slice(0, 4));
   tint(element, user.id);
   return element;
 }
 
-/** Gives an element the hue that belongs to an id; the style sheet knows how light it may be. */
+/** Gives an element the hue of a user's id. The style sheet sets the lightness. */
 export function tint(element: HTMLElement, id: string): void {
   let hash = 7;
   for (const letter of id) hash = (hash * 31 + letter.charCodeAt(0)) % 65_521;
   element.style.setProperty("--hue", String(hash % 24 * 15));
+}
+
+/** Returns a function that calls `action` at the end of the turn: once, however often it is called. */
+export function oncePerTurn(action: () => void): () => void {
+  let isPlanned = false;
+  return () => {
+    if (isPlanned) return;
+    isPlanned = true;
+    queueMicrotask(() => {
+      isPlanned = false;
+      action();
+    });
+  };
 }

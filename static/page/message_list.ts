@@ -1,377 +1,246 @@
 /**
- * The messages of one room, as they are scrolled through. It owns their order on the screen, the
- * reader's place among them, and what the reader has not seen yet; it knows nothing of connections.
+ * `MessageList` shows the messages of one room. It owns their order on the screen, and what the user has
+ * not seen yet. It knows nothing of connections.
  *
- * What arrives in one turn of the event loop is put on the screen at once, with one look at the
- * layout: a thousand missed messages cost as much as a screenful. Groups out of sight are not laid
- * out (`content-visibility` in style.css), and the oldest are let go while nobody reads them.
+ * All that arrives in one turn is shown together, with one look at the layout: a thousand missed
+ * messages cost as much as a screenful. Groups out of sight are not laid out (`content-visibility` in
+ * style.css), and the oldest are removed while the user is at the latest.
  *
  * @module
  */
-import type { ChatEvent, Message, User } from "../../server/protocol/messages.ts";
-import { h } from "./dom.ts";
-import {
-  isoDay,
-  markFailed,
-  newGroup,
-  newSeparator,
-  renewDays,
-  sendingLine,
-  Writer,
-} from "./message_line.ts";
+import type { ChatEvent, Message, User } from "../client/mod.ts";
+import { create, oncePerTurn } from "./dom.ts";
+import { ListStatus } from "./list_status.ts";
+import { isoDay, MessageWriter, renewDays } from "./message_writer.ts";
+import { OlderMessages } from "./older_messages.ts";
+import { ScrollPosition } from "./scroll_position.ts";
 import { strings } from "./strings.ts";
+import { UnsentLines } from "./unsent_lines.ts";
 
-/** Lines kept while the reader is at the newest, and at most. */
-const KEPT = 2_000;
-const KEPT_READING = 12_000;
-/** How near the newest message is "there", in pixels. */
-const NEAR = 40;
-/** A page of older messages, in messages; and how far from the top it is asked for, in pixels. */
-const PAGE = 100;
-const AHEAD = 900;
-/** How long the newest messages are waited for before they are asked for, in milliseconds. */
-const LOADING_MS = 1_500;
-
-/** What the list asks of the application. */
+/** How many lines are kept while the user is at the latest message. */
+const KEPT_LINES = 2_000;
+/** How many lines are kept while the user reads older ones. */
+const MAX_LINES = 12_000;
+/** How far from the top older messages are asked for, in pixels. */
+const LOAD_AHEAD_PX = 900;
+/** What the list needs. */
 export interface MessageListOptions {
   readonly room: string;
-  /** Who reads: own messages look different, and are never new. */
-  readonly me: () => User | undefined;
-  readonly older: (before: number, limit: number) => Promise<readonly Message[]>;
-  /** The newest `seq` read on an earlier visit. */
+  /** Returns the user, whose own messages look different, and are never new. */
+  readonly user: () => User | undefined;
+  readonly readOlder: (before: number, limit: number) => Promise<readonly Message[]>;
+  /** The latest `seq` that was read on an earlier visit. */
   readonly readSeq: number | undefined;
-  /** Something changed that is shown elsewhere: unread, or whether the newest is in sight. */
+  /** Called when `unread`, `readSeq` or `isAtLatest` changed. */
   readonly changed: () => void;
 }
 
-interface Sending {
-  readonly payload: string;
-  readonly element: HTMLElement;
-}
-
+/** The messages of one room. */
 export class MessageList {
   readonly element: HTMLElement;
-  /** Messages of others that were not in sight yet. */
+  readonly unsent = new UnsentLines(() => this.#showUnsent());
+  /** How many messages of others were not in sight yet. */
   unread = 0;
-  /** Whether the newest message is in sight, and stays so. */
-  pinned = true;
+  /** The latest `seq` that was in sight; undefined before the room was ever entered. */
+  readSeq: number | undefined;
 
   readonly #options: MessageListOptions;
-  readonly #top = h("div", { class: "top" });
-  readonly #flow = h("div", { class: "flow" });
-  readonly #unsent = h("div", { class: "group own unsent" });
-  readonly #sending = new Map<string, Sending>();
+  readonly #messages = create("div", { class: "flow" });
+  readonly #older: OlderMessages;
+  readonly #position: ScrollPosition;
+  readonly #showArrived = oncePerTurn(() => this.#show());
+  #writer = new MessageWriter(this.#messages);
   #arrived: ChatEvent[] = [];
-  #first: number | undefined;
+  /** The `seq` of the latest message shown. */
   #last = 0;
+  /** The room's latest `seq` when it was entered. */
   #head = 0;
-  #read: number | undefined;
-  #marker: HTMLElement | undefined;
-  #active = false;
-  #busy = false;
-  /** The last page could not be loaded: scrolling does not ask again, the reader does. */
-  #failed = false;
-  #loading: ReturnType<typeof setTimeout> | undefined;
   #lines = 0;
-  #scrolled = 0;
-  #writer = new Writer(this.#flow);
+  /** The line above the first new message. */
+  #newSeparator: HTMLElement | undefined;
+  /** Whether the user can see this list: what is in it then counts as read. */
+  #isActive = false;
 
   constructor(options: MessageListOptions) {
     this.#options = options;
-    this.#read = options.readSeq;
-    // Not live by itself: history and one's own words are not announced, see announcer.ts.
-    this.element = h(
+    this.readSeq = options.readSeq;
+    const status = new ListStatus(options.room, () => this.#older.load());
+    this.#older = new OlderMessages(status, {
+      read: options.readOlder,
+      prepend: (page) => this.#prepend(page),
+      loaded: () => this.#scrolled(),
+    });
+    const parts = [status.element, this.#messages, this.unsent.element];
+    this.element = create(
       "div",
       {
         class: "list",
         role: "log",
-        "aria-live": "off",
+        "aria-live": "off", // announcer.ts reads out what is new, and nothing else
         "aria-label": strings.messagesIn(options.room),
         tabindex: "0",
       },
-      h("div", { class: "column" }, this.#top, this.#flow, this.#unsent),
+      create("div", { class: "column" }, ...parts),
     );
     this.element.hidden = true;
-    this.#say("loading");
-    this.element.addEventListener("scroll", () => this.#scroll(), { passive: true });
-    const resized = new ResizeObserver(() => this.#settle());
-    resized.observe(this.element);
-    for (const child of this.element.children) resized.observe(child);
+    this.#position = new ScrollPosition(this.element, this.#messages);
+    status.show("loading");
+    this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    const resizes = new ResizeObserver(() => this.#position.follow());
+    resizes.observe(this.element);
+    for (const child of this.element.children) resizes.observe(child);
   }
 
-  /** The newest `seq` that was in sight; undefined before the room was ever entered. */
-  get readSeq(): number | undefined {
-    return this.#read;
+  /** Whether the latest message is in sight, and stays so. */
+  get isAtLatest(): boolean {
+    return this.#position.isAtEnd;
   }
 
-  /** The room was entered: with `fresh`, what is shown is out of date and goes. */
-  joined(head: number, fresh: boolean): void {
+  /** Notes that the room was entered. If `isFresh`, what is shown is out of date, and is removed. */
+  joined(head: number, isFresh: boolean): void {
     this.#head = head;
-    this.#failed = false;
-    this.#read ??= head;
-    if (!fresh) return;
-    this.#flow.replaceChildren();
+    this.#older.joined(head, isFresh);
+    this.readSeq ??= head;
+    if (!isFresh) return;
+    this.#messages.replaceChildren();
     this.#arrived = [];
-    this.#writer = new Writer(this.#flow);
-    this.#marker = this.#first = undefined;
+    this.#writer = new MessageWriter(this.#messages);
+    this.#newSeparator = undefined;
     this.#last = this.#lines = this.unread = 0;
-    this.#read = Math.min(this.#read, head);
-    this.pinned = true;
-    this.#say(head ? "loading" : "empty");
-    clearTimeout(this.#loading);
-    if (head) this.#loading = setTimeout(() => this.#askForNewest(), LOADING_MS);
+    this.readSeq = Math.min(this.readSeq, head);
+    this.#position.isAtEnd = true;
   }
 
-  /** A stored message. @returns whether it is live, not replayed. */
+  /** Adds a stored message, and returns whether it is live, and not replayed. */
   add(message: ChatEvent): boolean {
-    if (!this.#arrived.length) queueMicrotask(() => this.#show());
     this.#arrived.push(message);
+    this.#showArrived();
     return message.seq > this.#head;
   }
 
-  /** A line about people, which is not part of the log. */
-  notice(sentence: string, key: string): void {
-    const before = this.#flow.lastElementChild;
-    // Somebody who comes and goes is told of once.
-    if (before instanceof HTMLElement && before.dataset.about === key) before.remove();
-    this.#writer.interrupt(h("p", { class: "notice", "data-about": key }, sentence));
-    this.#settle();
+  /** Adds a line about a user, which is not in the log. It replaces the line just before it. */
+  addNotice(sentence: string, userId: string): void {
+    const before = this.#messages.lastElementChild;
+    if (before instanceof HTMLElement && before.dataset.about === userId) before.remove();
+    this.#writer.interrupt(create("p", { class: "notice", "data-about": userId }, sentence));
+    this.#position.follow();
   }
 
-  /** A message of one's own, until it is stored or given up. */
-  sending(ref: string, payload: string): void {
-    this.#sending.get(ref)?.element.remove();
-    const element = sendingLine(payload);
-    this.#sending.set(ref, { payload, element });
-    this.#unsent.append(element);
-    this.#marker?.remove();
-    this.#marker = undefined;
+  /** Adds a message of the user's own that is being sent. */
+  addUnsent(ref: string, payload: string): void {
+    this.unsent.add(ref, payload);
+    this.#newSeparator?.remove();
+    this.#newSeparator = undefined;
     this.toLatest();
-    this.#refreshUnsent();
   }
 
-  /** It was stored: its own line takes its place when it comes. */
-  sent(ref: string): void {
-    this.#sending.get(ref)?.element.remove();
-    this.#sending.delete(ref);
-    this.#refreshUnsent();
-  }
-
-  /** It was not stored, and why. */
-  failed(ref: string, why: string, retry: (payload: string) => void): void {
-    const sending = this.#sending.get(ref);
-    if (!sending) return;
-    const discard = () => this.sent(ref);
-    markFailed(sending.element, why, { retry: () => retry(sending.payload), discard });
-    this.#settle();
-  }
-
-  /** Whether the reader looks at this list, which is when what is in it counts as read. */
-  set active(active: boolean) {
-    const shown = this.element.hidden && active;
-    this.element.hidden = !active;
-    this.#active = active && document.visibilityState === "visible";
-    if (shown) {
-      if (!this.pinned) this.element.scrollTop = this.#scrolled;
-      renewDays(this.#flow);
+  /** Shows the list, or hides it. */
+  setActive(isActive: boolean): void {
+    const isOpened = this.element.hidden && isActive;
+    this.element.hidden = !isActive;
+    this.#isActive = isActive && document.visibilityState === "visible";
+    if (isOpened) {
+      this.#position.restore();
+      renewDays(this.#messages);
     }
-    this.#settle();
-    this.#attend();
-    this.#fill();
+    this.#refresh();
   }
 
-  /** Goes to the newest message and stays with it. */
+  /** Goes to the latest message, and stays there. */
   toLatest(): void {
-    this.pinned = true;
-    this.#settle();
-    this.#attend();
+    this.#position.isAtEnd = true;
+    this.#position.follow();
+    this.#markRead();
   }
 
-  // --- putting messages on the screen ---------------------------------------------------------
+  // --- showing messages -----------------------------------------------------------------------
 
   #show(): void {
     const arrived = this.#arrived.filter(({ seq }) => seq > this.#last);
     this.#arrived = [];
-    const me = this.#options.me()?.id;
+    const userId = this.#options.user()?.id;
     for (const message of arrived) {
-      const own = message.from.id === me;
-      this.#last = message.seq;
-      this.#first ??= message.seq;
-      if (message.ref !== undefined && own) this.sent(message.ref);
-      if (message.seq > (this.#read ?? 0) && !own) this.#countUnread(message.seq);
-      this.#writer.write(message, own);
+      const { seq, from, ref } = message;
+      const isOwn = from.id === userId;
+      this.#last = seq;
+      this.#older.first ??= seq;
+      if (ref !== undefined && isOwn) this.unsent.remove(ref);
+      if (seq > (this.readSeq ?? 0) && !isOwn) this.#countUnread(seq);
+      this.#writer.write(message, isOwn);
     }
     this.#lines += arrived.length;
-    if (this.#lines > (this.pinned ? KEPT * 1.5 : KEPT_READING)) this.#letGo();
-    this.#sayTop();
-    this.#refreshUnsent();
-    this.#settle();
-    this.#attend();
-    this.#fill();
+    if (this.#lines > (this.isAtLatest ? KEPT_LINES * 1.5 : MAX_LINES)) this.#removeOldest();
+    this.#older.showStatus(false);
+    this.#showUnsent();
+    this.#refresh();
   }
 
   #countUnread(seq: number): void {
-    const looking = this.#active && this.pinned;
-    if (!looking) this.unread++;
-    // Everything missed while away is new, though the reader is looking when it arrives.
-    if (looking && seq > this.#head) return;
-    if (this.#marker && (looking || this.unread > 1)) return;
-    this.#marker?.remove();
-    this.#marker = newSeparator();
-    this.#writer.interrupt(this.#marker);
+    const isInSight = this.#isActive && this.isAtLatest;
+    if (!isInSight) this.unread++;
+    // What was missed while away is new, although the user sees it arrive.
+    if (isInSight && seq > this.#head) return;
+    if (this.#newSeparator && (isInSight || this.unread > 1)) return;
+    this.#newSeparator?.remove();
+    this.#newSeparator = create("div", { class: "new" }, create("span", {}, strings.newMessages));
+    this.#writer.interrupt(this.#newSeparator);
   }
 
-  /** Lets the oldest go; they can be read again by scrolling up. */
-  #letGo(): void {
-    const kept = this.pinned ? KEPT : KEPT_READING - KEPT;
-    const anchor = this.#anchor(this.#flow.lastElementChild);
-    while (this.#lines > kept && this.#flow.firstElementChild) {
-      this.#lines -= this.#flow.firstElementChild.querySelectorAll(".line").length;
-      this.#flow.firstElementChild.remove();
-    }
-    const first = this.#flow.querySelector<HTMLElement>(".line");
-    this.#first = first ? Number(first.dataset.seq) : undefined;
-    anchor();
+  /** Removes the oldest messages. Scrolling up loads them again. */
+  #removeOldest(): void {
+    const kept = this.isAtLatest ? KEPT_LINES : MAX_LINES - KEPT_LINES;
+    this.#position.keepDuring(() => {
+      while (this.#lines > kept && this.#messages.firstElementChild) {
+        this.#lines -= this.#messages.firstElementChild.querySelectorAll(".line").length;
+        this.#messages.firstElementChild.remove();
+      }
+    }, "last");
+    const first = this.#messages.querySelector<HTMLElement>(".line");
+    this.#older.first = first ? Number(first.dataset.seq) : undefined;
   }
 
-  /** One's own unsent lines continue the group above them if that is one's own too. */
-  #refreshUnsent(): void {
-    const me = this.#options.me();
-    this.#unsent.hidden = this.#sending.size === 0;
-    this.#unsent.querySelector(".face")?.remove();
-    this.#unsent.querySelector(".head")?.remove();
-    const continues = me !== undefined && this.#writer.from?.id === me.id;
-    this.#unsent.classList.toggle("continues", continues);
-    if (me && !continues && this.#sending.size) {
-      this.#unsent.prepend(...newGroup(me, undefined, true).childNodes);
-    }
-    if (this.#sending.size) this.#sayTop();
+  #showUnsent(): void {
+    const user = this.#options.user();
+    this.unsent.showHead(user, user !== undefined && this.#writer.author?.id === user.id);
+    if (!this.unsent.isEmpty) this.#older.showStatus(true);
   }
 
-  // --- older messages -------------------------------------------------------------------------
-
-  /** A server may be set to show nothing to those who join: the history is there all the same. */
-  #askForNewest(): void {
-    if (this.#first !== undefined) return;
-    this.#first = this.#head + 1;
-    this.#older();
-  }
-
-  async #older(): Promise<void> {
-    const before = this.#first;
-    if (this.#busy || before === undefined || before <= 1) return;
-    this.#busy = true;
-    this.#say("older");
-    try {
-      const page = await this.#options.older(before, PAGE);
-      if (this.#first !== before) return; // begun afresh meanwhile
-      this.#prepend(page);
-      this.#first = page[0]?.seq ?? 1;
-      this.#sayTop();
-    } catch {
-      this.#failed = true;
-      this.#say("olderFailed");
-      return;
-    } finally {
-      this.#busy = false;
-    }
-    this.#scroll();
-  }
-
+  /** Shows a page of history above the messages. */
   #prepend(page: readonly Message[]): void {
-    const me = this.#options.me()?.id;
-    const above = h("div");
-    const writer = new Writer(above);
+    const userId = this.#options.user()?.id;
+    const container = create("div");
+    const writer = new MessageWriter(container);
     for (const message of page) {
-      if (message.type === "chat") writer.write(message, message.from.id === me);
+      if (message.type === "chat") writer.write(message, message.from.id === userId);
     }
     this.#lines += page.length;
-    const anchor = this.#anchor(this.#flow.firstElementChild);
-    const next = this.#flow.querySelector<HTMLElement>(":scope > .day");
-    if (next && isoDay(Number(next.dataset.at)) === writer.day) next.remove();
-    this.#flow.prepend(...above.childNodes);
-    anchor();
+    this.#position.keepDuring(() => {
+      const next = this.#messages.querySelector<HTMLElement>(":scope > .day");
+      if (next && isoDay(Number(next.dataset.at)) === writer.day) next.remove();
+      this.#messages.prepend(...container.childNodes);
+    }, "first");
   }
 
-  // --- the reader's place ---------------------------------------------------------------------
+  // --- what is in sight -----------------------------------------------------------------------
 
-  /** Remembers where an element is on the screen; calling the answer puts it there again. */
-  #anchor(element: Element | null): () => void {
-    const visible = [...this.#flow.children].find((child) =>
-      child.classList.contains("group") &&
-      child.getBoundingClientRect().bottom > this.element.getBoundingClientRect().top
-    ) ?? element;
-    const before = visible?.getBoundingClientRect().top ?? 0;
-    return () => {
-      if (this.pinned || !visible?.isConnected) return;
-      this.element.scrollTop += visible.getBoundingClientRect().top - before;
-      this.#scrolled = this.element.scrollTop;
-    };
-  }
-
-  #scroll(): void {
+  #scrolled(): void {
     if (this.element.hidden) return;
-    const { scrollTop, scrollHeight, clientHeight } = this.element;
-    const there = scrollHeight - scrollTop - clientHeight < NEAR;
-    // Only a reader who goes up lets go of the newest: growth below does not.
-    if (there || scrollTop < this.#scrolled - 2) this.#pin(there);
-    this.#scrolled = scrollTop;
-    if (scrollTop < AHEAD && !this.#failed) this.#older();
+    if (this.#position.update()) this.#markRead();
+    if (this.element.scrollTop < LOAD_AHEAD_PX) this.#older.loadMore();
   }
 
-  /** What does not fill the screen cannot be scrolled, so it does not wait for that. */
-  #fill(): void {
-    if (this.#active && this.element.scrollTop < 1 && !this.#failed) this.#older();
+  #refresh(): void {
+    this.#position.follow();
+    this.#markRead();
+    // A list that does not fill the screen cannot be scrolled, so it does not wait for that.
+    if (this.#isActive && this.element.scrollTop < 1) this.#older.loadMore();
   }
 
-  #pin(pinned: boolean): void {
-    if (pinned === this.pinned) return;
-    this.pinned = pinned;
-    this.#attend();
-    this.#options.changed();
-  }
-
-  /** After any change of size: whoever was at the newest message still is. */
-  #settle(): void {
-    if (this.element.hidden || !this.pinned) return;
-    this.element.scrollTop = this.element.scrollHeight;
-    this.#scrolled = this.element.scrollTop;
-  }
-
-  #attend(): void {
-    if (this.#active && this.pinned) {
+  #markRead(): void {
+    if (this.#isActive && this.isAtLatest) {
       this.unread = 0;
-      if (this.#last) this.#read = Math.max(this.#read ?? 0, this.#last);
+      if (this.#last) this.readSeq = Math.max(this.readSeq ?? 0, this.#last);
     }
     this.#options.changed();
-  }
-
-  #sayTop(): void {
-    if (this.#first === undefined) {
-      if (this.#sending.size) this.#top.replaceChildren();
-    } else if (this.#first <= 1) this.#say("beginning");
-    else if (!this.#busy) this.#top.replaceChildren();
-  }
-
-  /** What stands above the messages, or in their place. */
-  #say(what: "loading" | "empty" | "beginning" | "older" | "olderFailed"): void {
-    this.#top.className = `top ${what}`;
-    this.element.setAttribute("aria-busy", String(what === "loading"));
-    if (what === "loading") {
-      const bones = Array.from({ length: 4 }, () => h("span", { class: "bone" }));
-      this.#top.replaceChildren(h("span", { class: "heard-only" }, strings.loading), ...bones);
-    } else if (what === "empty") {
-      this.#top.replaceChildren(
-        h("p", { class: "large" }, strings.empty),
-        h("p", {}, strings.emptyHint),
-      );
-    } else if (what === "beginning") {
-      this.#top.replaceChildren(h("p", {}, strings.beginning(this.#options.room)));
-    } else if (what === "older") this.#top.replaceChildren(h("p", {}, strings.older));
-    else {
-      const again = h("button", { type: "button", class: "plain" }, strings.tryAgain);
-      again.addEventListener("click", () => this.#older());
-      this.#top.replaceChildren(h("p", {}, strings.olderFailed, " ", again));
-    }
   }
 }

@@ -1,42 +1,52 @@
-/** One's own name in the corner, and changing it in place. */
-import type { User } from "../../server/protocol/messages.ts";
-import { byId, face, h, icon } from "./dom.ts";
+/**
+ * `OwnName` shows the user's own name in the corner, where it can be changed.
+ *
+ * @module
+ */
+import type { User } from "../client/mod.ts";
+import { avatar, button, byId, create, icon, spokenOnly } from "./dom.ts";
 import { strings } from "./strings.ts";
 
+/** The user's own name. */
 export class OwnName {
-  readonly #place = byId("me", HTMLElement);
+  readonly #container = byId("me", HTMLElement);
   readonly #rename: (name: string) => void;
   #user: User | undefined;
-  #editing = false;
+  #isEditing = false;
 
   constructor(rename: (name: string) => void) {
     this.#rename = rename;
   }
 
-  /** Shows who one is, unless a new name is being written. */
+  /** Shows the user's name, unless a new one is being written. */
   show(user: User | undefined): void {
-    const same = user?.id === this.#user?.id && user?.name === this.#user?.name;
+    const isSame = user?.id === this.#user?.id && user?.name === this.#user?.name;
     this.#user = user;
-    if (user && !this.#editing && !same) this.#showName(user);
+    if (user && !this.#isEditing && !isSame) this.#showName(user);
+  }
+
+  /** Shows the old name again: the server refused the new one. */
+  refused(): void {
+    if (this.#user) this.#showName(this.#user);
   }
 
   #showName(user: User): void {
-    const button = h(
-      "button",
-      { type: "button", class: "name", id: "my-name" },
-      face(user),
-      h("bdi", {}, user.name),
+    const name = button(
+      "name",
+      () => this.#edit(user),
+      avatar(user),
+      create("bdi", {}, user.name),
       icon("pencil"),
+      spokenOnly(strings.rename),
     );
-    button.append(h("span", { class: "heard-only" }, strings.rename));
-    button.title = strings.rename;
-    button.addEventListener("click", () => this.#edit(user));
-    this.#place.replaceChildren(button);
+    name.id = "my-name";
+    name.title = strings.rename;
+    this.#container.replaceChildren(name);
   }
 
   #edit(user: User): void {
-    this.#editing = true;
-    const input = h("input", {
+    this.#isEditing = true;
+    const input = create("input", {
       type: "text",
       maxlength: "64",
       enterkeyhint: "done",
@@ -45,37 +55,31 @@ export class OwnName {
       spellcheck: "false",
     });
     input.value = user.name;
-    const save = h("button", { class: "plain", type: "submit" }, strings.save);
-    const form = h("form", {}, input, save);
+    const save = create("button", { class: "plain", type: "submit" }, strings.save);
+    const form = create("form", {}, input, save);
     const done = (name?: string) => {
-      if (!this.#editing) return;
-      this.#editing = false;
-      const changed = name && name !== user.name;
-      if (changed) this.#rename(name);
-      // The new name is shown at once; if the server refuses it, the old one comes back.
-      this.#showName(changed ? { ...user, name } : this.#user ?? user);
-      this.#place.querySelector("button")?.focus();
+      if (!this.#isEditing) return;
+      this.#isEditing = false;
+      const isChanged = name && name !== user.name;
+      if (isChanged) this.#rename(name);
+      // The new name is shown at once. If the server refuses it, the old one comes back.
+      this.#showName(isChanged ? { ...user, name } : this.#user ?? user);
+      this.#container.querySelector("button")?.focus();
     };
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       done(input.value.trim());
     });
     form.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !event.isComposing) {
-        event.stopPropagation();
-        done();
-      }
+      if (event.key !== "Escape" || event.isComposing) return;
+      event.stopPropagation();
+      done();
     });
     form.addEventListener("focusout", ({ relatedTarget }) => {
       if (relatedTarget instanceof Node && form.contains(relatedTarget)) return;
       done(input.value.trim());
     });
-    this.#place.replaceChildren(form);
+    this.#container.replaceChildren(form);
     input.select();
-  }
-
-  /** The server refused the new name. */
-  refused(): void {
-    if (this.#user) this.#showName(this.#user);
   }
 }

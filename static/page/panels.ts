@@ -1,6 +1,8 @@
 /**
- * The two side panels, on screens too narrow to show them always: opened over the room, closed with
- * Escape, by choosing, or by touching beside them. While one is open, what is behind is inert.
+ * Opens and closes the two side panels on screens that are too narrow to show them always. A panel lies
+ * over the room; Escape, a choice in it, or a touch beside it closes it. What lies behind is inert.
+ *
+ * @module
  */
 
 /// <reference lib="dom" />
@@ -9,7 +11,11 @@ import { byId } from "./dom.ts";
 
 const PANELS = [["open-rail", "rail"], ["open-people", "people-panel"]] as const;
 
-/** Makes the buttons work. @returns closes whichever is open. */
+/**
+ * Makes the buttons work.
+ *
+ * @returns a function that closes the open panel.
+ */
 export function startPanels(): () => void {
   const main = byId("main", HTMLElement);
   const rail = byId("rail", HTMLElement);
@@ -46,7 +52,7 @@ export function startPanels(): () => void {
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") close();
   });
-  // Wide enough to show them always: there is nothing to be open any more.
+  // The screen became wide or narrow: a panel that is always shown must not stay open.
   matchMedia("(min-width: 1080px)").addEventListener("change", close);
   matchMedia("(min-width: 720px)").addEventListener("change", close);
   return close;

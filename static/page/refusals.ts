@@ -1,16 +1,19 @@
-/** Says why the server refused something, in the reader's language: one sentence for each reason. */
-
+/**
+ * Explains a refusal in the user's language: one sentence for each reason.
+ *
+ * @module
+ */
 import { isolated, strings } from "./strings.ts";
 
-/** What a refusal says of itself. */
-export interface Reason {
+/** The parts of a refusal that the sentence depends on. */
+export interface Refusal {
   readonly code: string;
   readonly field?: string;
   readonly room?: string;
 }
 
-/** The sentence for a refusal, or `undefined` if there is none but the server's own. */
-export function sentenceOf({ code, field, room = "" }: Reason): string | undefined {
+/** Returns the sentence for a refusal; `undefined` if there is only the server's own. */
+export function sentenceOf({ code, field, room = "" }: Refusal): string | undefined {
   switch (code) {
     case "room_full":
       return strings.roomFull(isolated(room));

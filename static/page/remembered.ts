@@ -1,21 +1,25 @@
-/** The rooms of the last visit, and how far each was read. All tabs of a browser share it. */
+/**
+ * Remembers the rooms of the last visit, and how far each was read. All tabs of a browser share it.
+ *
+ * @module
+ */
 
 /// <reference lib="dom" />
 
-/** A room, and the newest `seq` that was in sight. */
+/** A room, and the latest `seq` that was in sight. */
 export interface RememberedRoom {
   readonly name: string;
   readonly readSeq: number | undefined;
 }
 
 const KEY = "parley.rooms";
-const MOST = 50;
+const MAX_ROOMS = 50;
 
-/** What another tab or an earlier visit remembered, in the order of entering. */
+/** Returns what another tab or an earlier visit remembered, in the order of entering. */
 export function remembered(): readonly RememberedRoom[] {
   try {
-    const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? "[]");
-    return Array.isArray(kept) ? kept.filter(isRoom) : [];
+    const saved: unknown = JSON.parse(localStorage.getItem(KEY) ?? "[]");
+    return Array.isArray(saved) ? saved.filter(isRoom) : [];
   } catch {
     return [];
   }
@@ -24,24 +28,24 @@ export function remembered(): readonly RememberedRoom[] {
 /** Remembers this tab's rooms beside those of other tabs. */
 export function remember(rooms: readonly RememberedRoom[]): void {
   const others = remembered().filter(({ name }) => !rooms.some((room) => room.name === name));
-  keep([...others, ...rooms].slice(-MOST));
+  save([...others, ...rooms].slice(-MAX_ROOMS));
 }
 
 /** Forgets a room that was left. */
 export function forget(room: string): void {
-  keep(remembered().filter(({ name }) => name !== room));
+  save(remembered().filter(({ name }) => name !== room));
 }
 
-let kept = "";
+let lastSaved = "";
 
-function keep(rooms: readonly RememberedRoom[]): void {
+function save(rooms: readonly RememberedRoom[]): void {
   const text = JSON.stringify(rooms);
-  if (text === kept) return;
-  kept = text;
+  if (text === lastSaved) return;
+  lastSaved = text;
   try {
     localStorage.setItem(KEY, text);
   } catch {
-    // Blocked or full: the rooms are those of the address next time.
+    // Storage is blocked or full: the next visit begins with the room of the address.
   }
 }
 

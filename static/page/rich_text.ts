@@ -1,16 +1,20 @@
-/** Text for reading: its addresses can be clicked, everything else stays what it is. */
+/**
+ * Makes the addresses in a message clickable. All other text stays as it is.
+ *
+ * @module
+ */
 
 /// <reference lib="dom" />
 
-import { h } from "./dom.ts";
+import { create } from "./dom.ts";
 
 const ADDRESS = /\bhttps?:\/\/[^\s<>"'`\u3000-\u303F\uFF00-\uFFEF\u202A-\u202E\u2066-\u2069]+/giu;
-/** What ends a sentence rather than an address. */
+/** Characters that end a sentence rather than an address. */
 const TRAILING = /[.,:;!?…*_~]+$/u;
 
 /**
- * The nodes of a message. Only http and https are linked, and a link reads exactly as the text
- * does: nothing can pretend to lead elsewhere.
+ * Returns the nodes of a message. Only http and https become links, and a link reads exactly as the
+ * text does, so none can pretend to lead elsewhere.
  */
 export function richText(text: string): (Node | string)[] {
   const nodes: (Node | string)[] = [];
@@ -27,12 +31,12 @@ export function richText(text: string): (Node | string)[] {
 
 function link(address: string): HTMLAnchorElement {
   const rel = "noopener noreferrer nofollow ugc";
-  return h("a", { href: address, target: "_blank", rel, dir: "ltr" }, address);
+  return create("a", { href: address, target: "_blank", rel, dir: "ltr" }, address);
 }
 
 function withoutTrailing(address: string): string {
   const bare = address.replace(TRAILING, "");
   // A closing bracket belongs to the address only if it was opened there: (see https://a.b/c)
-  const closes = bare.endsWith(")") && bare.split(")").length > bare.split("(").length;
-  return closes ? withoutTrailing(bare.slice(0, -1)) : bare;
+  const hasExtraBracket = bare.endsWith(")") && bare.split(")").length > bare.split("(").length;
+  return hasExtraBracket ? withoutTrailing(bare.slice(0, -1)) : bare;
 }

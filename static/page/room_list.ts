@@ -1,23 +1,28 @@
-/** The rooms in the sidebar: which there are, what is unread in them, adding and leaving one. */
+/**
+ * `RoomList` shows the rooms in the sidebar, with what is unread in them. Rooms are added and left here.
+ *
+ * @module
+ */
 
 /// <reference lib="dom" />
 
-import { byId, h, icon } from "./dom.ts";
+import { button, byId, create, icon, spokenOnly } from "./dom.ts";
 import { strings } from "./strings.ts";
 
 /** What a row of the list shows. */
 export interface RoomRow {
   readonly name: string;
   readonly unread: number;
-  readonly current: boolean;
+  readonly isCurrent: boolean;
 }
 
-/** What can be done with the list. */
+/** What the list calls when the user chooses a room. */
 export interface RoomListOptions {
   readonly open: (room: string) => void;
   readonly leave: (room: string) => void;
 }
 
+/** The list of rooms. */
 export class RoomList {
   readonly #options: RoomListOptions;
   readonly #list = byId("rooms", HTMLUListElement);
@@ -36,44 +41,41 @@ export class RoomList {
 
   show(rooms: readonly RoomRow[]): void {
     const focused = document.activeElement?.closest<HTMLElement>("li[data-room]")?.dataset.room;
-    this.#list.replaceChildren(...rooms.map((room) => this.#row(room, rooms.length > 1)));
-    // The row that had the focus was made anew: the keyboard stays where it was.
+    const rows = rooms.map((room) => this.#row(room, rooms.length > 1));
+    this.#list.replaceChildren(...rows);
     if (focused === undefined) return;
-    const row = [...this.#list.children].find((row) =>
-      row instanceof HTMLElement && row.dataset.room === focused
-    );
-    row?.querySelector("a")?.focus();
+    // The row that had the focus was replaced, so its successor gets it.
+    rows.find(({ dataset }) => dataset.room === focused)?.querySelector("a")?.focus();
   }
 
-  #row({ name, unread, current }: RoomRow, mayLeave: boolean): HTMLElement {
-    const link = h("a", { href: roomAddress(name) }, h("bdi", {}, name));
-    if (current) link.setAttribute("aria-current", "page");
+  #row({ name, unread, isCurrent }: RoomRow, canLeave: boolean): HTMLElement {
+    const link = create("a", { href: addressOf(name) }, create("bdi", {}, name));
+    if (isCurrent) link.setAttribute("aria-current", "page");
     if (unread) {
+      const badge = unread > 99 ? "99+" : String(unread);
       link.append(
-        h("span", { class: "unread", "aria-hidden": "true" }, unread > 99 ? "99+" : String(unread)),
-        h("span", { class: "heard-only" }, strings.unread(unread)),
+        create("span", { class: "unread", "aria-hidden": "true" }, badge),
+        spokenOnly(strings.unread(unread)),
       );
     }
     link.addEventListener("click", (event) => {
-      if (event.metaKey || event.ctrlKey || event.shiftKey) return; // a tab of its own
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return; // it opens another tab
       event.preventDefault();
       this.#options.open(name);
     });
-    const row = h("li", { "data-room": name }, link);
-    if (mayLeave) {
-      const label = strings.leaveRoom(name);
-      const leave = h("button", { class: "quiet leave", type: "button", "aria-label": label });
-      leave.title = label;
-      leave.append(icon("cross"));
-      leave.addEventListener("click", () => this.#options.leave(name));
+    const row = create("li", { "data-room": name }, link);
+    if (canLeave) {
+      const leave = button("quiet leave", () => this.#options.leave(name), icon("cross"));
+      leave.title = strings.leaveRoom(name);
+      leave.setAttribute("aria-label", leave.title);
       row.append(leave);
     }
     return row;
   }
 }
 
-/** The address of a room's page, which is also what invites to it. */
-export function roomAddress(room: string): string {
+/** Returns the address of the page with a room, which also invites others to it. */
+export function addressOf(room: string): string {
   const url = new URL(location.href);
   url.search = `?${new URLSearchParams({ room })}`;
   url.hash = "";

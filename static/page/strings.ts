@@ -1,6 +1,8 @@
 /**
- * Everything that the page says, in each of its languages, and how it writes times. The compiler
- * holds the languages against each other: a string missing in one is an error.
+ * All texts of the page, in each of its languages, and how it writes times. A text that is missing in one
+ * language is an error of the compiler.
+ *
+ * @module
  */
 
 /// <reference lib="dom" />
@@ -10,7 +12,7 @@ const english = {
   people: "People",
   skip: "Skip to the message box",
   openRooms: "Show rooms",
-  openPeople: (n: number) => `Show people: ${n} here`,
+  openPeople: (count: number) => `Show people: ${count} here`,
   closePanel: "Close",
   addRoom: "Add a room",
   roomName: "Name of a room",
@@ -19,13 +21,12 @@ const english = {
   inviteHint: "Copy a link to this room",
   copied: "Link copied. Whoever opens it is in this room.",
   copyThis: "Copy this link:",
-  here: (n: number) => n === 1 ? "1 person here" : `${n} people here`,
-  more: (n: number) => `and ${n} more`,
+  here: (count: number) => count === 1 ? "1 person here" : `${count} people here`,
+  more: (count: number) => `and ${count} more`,
   you: "you",
   rename: "Change your name",
   yourName: "Your name",
   save: "Save",
-  cancel: "Cancel",
   nameRefused: (why: string) => `That name was refused. ${why}`,
   message: (room: string) => `Message to ${room}`,
   say: "Say something…",
@@ -43,7 +44,7 @@ const english = {
   yesterday: "Yesterday",
   newMessages: "New",
   toLatest: "Latest messages",
-  unread: (n: number) => n === 1 ? "1 new message" : `${n} new messages`,
+  unread: (count: number) => count === 1 ? "1 new message" : `${count} new messages`,
   sending: "Sending",
   sent: "Sent",
   notSent: "Not sent.",
@@ -54,11 +55,9 @@ const english = {
   renamed: (name: string) => `Somebody is now called ${name}`,
   renamedFrom: (from: string, name: string) => `${from} is now called ${name}`,
   typing: (names: readonly string[]) =>
-    names.length === 1
-      ? `${names[0]} is typing`
-      : names.length === 2
-      ? `${names[0]} and ${names[1]} are typing`
-      : "Several people are typing",
+    names.length > 2
+      ? "Several people are typing"
+      : `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} typing`,
   lost: "Connection lost.",
   nextTry: (seconds: number) => `Trying again in ${seconds} s`,
   retrying: "Connecting…",
@@ -87,7 +86,7 @@ const chinese: Strings = {
   people: "成员",
   skip: "跳到输入框",
   openRooms: "显示房间",
-  openPeople: (n) => `显示成员：${n} 人在线`,
+  openPeople: (count) => `显示成员：${count} 人在线`,
   closePanel: "关闭",
   addRoom: "添加房间",
   roomName: "房间名称",
@@ -96,13 +95,12 @@ const chinese: Strings = {
   inviteHint: "复制此房间的链接",
   copied: "链接已复制，打开它的人会进入此房间。",
   copyThis: "复制此链接：",
-  here: (n) => `${n} 人在线`,
-  more: (n) => `还有 ${n} 人`,
+  here: (count) => `${count} 人在线`,
+  more: (count) => `还有 ${count} 人`,
   you: "你",
   rename: "修改名字",
   yourName: "你的名字",
   save: "保存",
-  cancel: "取消",
   nameRefused: (why) => `该名字未被接受。${why}`,
   message: (room) => `发送到 ${room} 的消息`,
   say: "说点什么…",
@@ -120,7 +118,7 @@ const chinese: Strings = {
   yesterday: "昨天",
   newMessages: "新消息",
   toLatest: "回到最新",
-  unread: (n) => `${n} 条新消息`,
+  unread: (count) => `${count} 条新消息`,
   sending: "发送中",
   sent: "已发送",
   notSent: "未发送。",
@@ -151,7 +149,7 @@ const chinese: Strings = {
   says: (name, text) => `${name}：${text}`,
 };
 
-/** The page's language, by the browser's. */
+/** The page's language, which follows the browser's. */
 export const language: "en" | "zh-CN" = navigator.language.toLowerCase().startsWith("zh")
   ? "zh-CN"
   : "en";
@@ -159,12 +157,12 @@ export const language: "en" | "zh-CN" = navigator.language.toLowerCase().startsW
 /** The strings of the page's language. */
 export const strings: Strings = language === "en" ? english : chinese;
 
-/** A name within a sentence: its writing direction does not touch the sentence's (UAX #9 §2.7). */
+/** Isolates a name, so that its writing direction does not change the sentence's (UAX #9 §2.7). */
 export function isolated(name: string): string {
   return `\u2068${name}\u2069`;
 }
 
-// English times follow the browser's own region: 14:03 in London, 2:03 PM in Boston.
+// In English the times follow the browser's region: 14:03 in London, 2:03 PM in Boston.
 const locale = language === "en" && navigator.language.startsWith("en")
   ? navigator.language
   : language;
@@ -173,17 +171,17 @@ const day = new Intl.DateTimeFormat(locale, { weekday: "long", month: "long", da
 const dayAndYear = new Intl.DateTimeFormat(locale, { dateStyle: "full" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
 
-/** `14:03` */
+/** Returns a time as `14:03`. */
 export function clockTime(at: number): string {
   return clock.format(at);
 }
 
-/** `Wednesday, 3 June 2026 at 14:03:07` */
+/** Returns a time as `Wednesday, 3 June 2026 at 14:03:07`. */
 export function fullTime(at: number): string {
   return full.format(at);
 }
 
-/** `Today`, `Yesterday`, `Monday, June 1`, or with the year if it is not this one. */
+/** Returns a day as `Today`, `Yesterday` or `Monday, June 1`; with the year if it is another one. */
 export function dayName(at: number, now = new Date()): string {
   const date = new Date(at);
   const yesterday = new Date(now);

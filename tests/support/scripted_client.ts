@@ -4,7 +4,7 @@
  * @module
  */
 import type { Event as WireEvent } from "../../server/protocol/messages.ts";
-import { type ClientOptions, connect, type TransportHandlers } from "../../static/client/client.ts";
+import { type ClientOptions, connect, type TransportHandlers } from "../../static/client/mod.ts";
 
 /** A transport whose server is the test. */
 export function fakeTransport() {

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { connect } from "../../static/client/client.ts";
+import { connect } from "../../static/client/mod.ts";
 import { tell, told } from "./line_process.ts";
 
 const client = connect(Deno.args[0] ?? "", { backoffMs: { min: 50, max: 500 } });

@@ -1,0 +1,38 @@
+/**
+ * Errors as the application gets them, and what the client does about a refusal or a close code.
+ *
+ * @module
+ */
+import type { ErrorCode } from "../../server/protocol/tables.ts";
+
+/** The close codes after which a client does not reconnect (`CLOSE_CODES` of the protocol). */
+export const FINAL_CLOSE_CODES: readonly number[] = [1000, 1003, 1008, 1009];
+
+/** The error codes after which the same command may succeed later (`ERRORS` of the protocol). */
+export const RETRIABLE_ERRORS: readonly string[] = [
+  "rate_limited",
+  "room_full",
+  "too_many_rooms",
+  "unavailable",
+];
+
+/** `ClientError` says why a message was not stored, or why a room was not entered. */
+export class ClientError extends Error {
+  /**
+   * The server's error code, or one of the client's own: `closed` (the client is closed), `left` (the
+   * room was left first) or `full` (too many messages are waiting already).
+   */
+  readonly code: ErrorCode | "closed" | "left" | "full";
+
+  /** Creates an error with a code and a sentence for developers. */
+  constructor(code: ClientError["code"], message: string) {
+    super(message);
+    this.name = "ClientError";
+    this.code = code;
+  }
+}
+
+/** Returns the error of everything that is asked of a closed client. */
+export function closedError(reason = ""): ClientError {
+  return new ClientError("closed", reason || "The client is closed.");
+}

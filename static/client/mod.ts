@@ -1,0 +1,42 @@
+/**
+ * The client library of Parley: a connection that reconnects, resumes and sends again by itself.
+ *
+ * ```ts
+ * const client = connect("wss://example.org/ws", { name: "Ada" });
+ * client.addEventListener("chat", ({ detail }) => console.log(detail.from.name, detail.payload));
+ * client.join("lobby");
+ * const stored = await client.send("lobby", "hello"); // stored.seq is its number in the room
+ * ```
+ *
+ * @module
+ */
+export { Client, connect } from "./client.ts";
+export { ClientError, RETRIABLE_ERRORS } from "./errors.ts";
+export { type ClientEvents, type ClientState, ClientTarget } from "./events.ts";
+export type { ClientOptions } from "./options.ts";
+export { newRef, type Unsent } from "./outbox.ts";
+export type { KeyValue } from "./storage.ts";
+export { webSocket } from "./transport.ts";
+export type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
+
+// The words of the wire that appear in these: its values, commands and events.
+export type { AnnouncedLimits, Cursor, Json, User } from "../../server/protocol/messages.ts";
+export type { ErrorCode, ERRORS } from "../../server/protocol/tables.ts";
+export type { CommandBase, RoomCommand } from "../../server/protocol/messages.ts";
+export type { Command, HelloCommand, RenameCommand } from "../../server/protocol/messages.ts";
+export type { JoinCommand, LeaveCommand, PongCommand } from "../../server/protocol/messages.ts";
+export type { ChatCommand, CustomCommand, TypingCommand } from "../../server/protocol/messages.ts";
+export type { EventBase, RoomEvent, StoredEvent } from "../../server/protocol/messages.ts";
+export type { Event, JoinedEvent, WelcomeEvent } from "../../server/protocol/messages.ts";
+export type {
+  ChatEvent,
+  CustomEvent,
+  Message,
+  SystemEvent,
+} from "../../server/protocol/messages.ts";
+export type {
+  ByeEvent,
+  ErrorEvent,
+  PingEvent,
+  TypingEvent,
+} from "../../server/protocol/messages.ts";

@@ -1,0 +1,95 @@
+/**
+ * `MessageWriter` writes messages one under the other. It separates the days, and puts together what
+ * one user sent within a few minutes.
+ *
+ * @module
+ */
+import type { ChatEvent, User } from "../client/mod.ts";
+import { avatar, create, tint } from "./dom.ts";
+import { storedLine, timeOf } from "./message_line.ts";
+import { dayName } from "./strings.ts";
+
+/** The longest pause within a group, in milliseconds. */
+const MAX_PAUSE_MS = 5 * 60_000;
+/** How many lines a group may have. The browser lays out or skips a group as a whole. */
+const MAX_GROUP_LINES = 25;
+
+/** Writes messages into an element. */
+export class MessageWriter {
+  readonly #container: HTMLElement;
+  #day = "";
+  #last: ChatEvent | undefined;
+  #group: HTMLElement | undefined;
+
+  constructor(container: HTMLElement) {
+    this.#container = container;
+  }
+
+  /** The user whose next line would continue the last group. */
+  get author(): User | undefined {
+    return this.#group && this.#last?.from;
+  }
+
+  /** The day of the last message, as {@linkcode isoDay} writes it. */
+  get day(): string {
+    return this.#day;
+  }
+
+  write(message: ChatEvent, isOwn: boolean): void {
+    const { from, at } = message;
+    if (isoDay(at) !== this.#day) {
+      if (this.#day) renewDays(this.#container);
+      this.#day = isoDay(at);
+      this.interrupt(daySeparator(at));
+    }
+    if (!this.#group || !this.#continuesGroup(message)) {
+      this.#group = create("div", { class: isOwn ? "group own" : "group" }, ...groupHead(from, at));
+      this.#container.append(this.#group);
+    }
+    this.#last = message;
+    this.#group.append(storedLine(message, isOwn));
+    // While the group is out of sight, the style sheet estimates its height from this.
+    this.#group.style.setProperty("--lines", String(this.#group.childElementCount - 2));
+  }
+
+  /** Puts something other than a message into the container. The next message begins a group. */
+  interrupt(element: HTMLElement): void {
+    this.#container.append(element);
+    this.#group = undefined;
+  }
+
+  #continuesGroup({ from, at }: ChatEvent): boolean {
+    const last = this.#last;
+    return last?.from.id === from.id && last.from.name === from.name &&
+      at - last.at < MAX_PAUSE_MS && (this.#group?.childElementCount ?? 0) < MAX_GROUP_LINES;
+  }
+}
+
+/** Creates what stands at the beginning of a group: the user's picture and name, and the time. */
+export function groupHead(from: User, at?: number): HTMLElement[] {
+  const name = create("b", {}, create("bdi", {}, from.name));
+  tint(name, from.id);
+  const head = create("div", { class: "head" }, name);
+  if (at !== undefined) head.append(timeOf(at));
+  return [avatar(from), head];
+}
+
+/** Writes the labels of all days again: a day that was "today" yesterday needs another one. */
+export function renewDays(container: HTMLElement): void {
+  for (const separator of container.querySelectorAll<HTMLElement>(".day")) {
+    const label = separator.querySelector("time");
+    if (label) label.textContent = dayName(Number(separator.dataset.at));
+  }
+}
+
+/** Returns a day of the user's own calendar, as 2026-06-03. */
+export function isoDay(at: number): string {
+  const date = new Date(at);
+  const twoDigits = (part: number) => String(part).padStart(2, "0");
+  return [date.getFullYear(), twoDigits(date.getMonth() + 1), twoDigits(date.getDate())].join("-");
+}
+
+function daySeparator(at: number): HTMLElement {
+  const label = create("time", { datetime: isoDay(at) }, dayName(at));
+  return create("div", { class: "day", "data-at": String(at) }, label);
+}

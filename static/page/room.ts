@@ -1,0 +1,99 @@
+/**
+ * `Room` is one room as the page shows it: its messages, its members, and who is typing in it.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+
+import { type Client, ClientError, type ClientEvents, newRef } from "../client/mod.ts";
+import { announceMessage } from "./announcer.ts";
+import { byId } from "./dom.ts";
+import { MemberList } from "./member_list.ts";
+import { MessageList } from "./message_list.ts";
+import { remembered } from "./remembered.ts";
+import { isolated, strings } from "./strings.ts";
+
+/** A room that the page is in. */
+export class Room {
+  readonly name: string;
+  readonly list: MessageList;
+  readonly #client: Client;
+  readonly #changed: () => void;
+  readonly #members = new MemberList();
+  readonly #typists = new Map<string, string>();
+
+  /** @param changed is called when something changed that {@linkcode show} or the list of rooms shows. */
+  constructor(client: Client, name: string, changed: () => void) {
+    this.#client = client;
+    this.#changed = changed;
+    this.name = name;
+    this.list = new MessageList({
+      room: name,
+      user: () => client.user,
+      readOlder: (before, limit) => client.history(name, before, limit),
+      readSeq: remembered().find((room) => room.name === name)?.readSeq,
+      changed,
+    });
+    byId("stage", HTMLElement).append(this.list.element);
+  }
+
+  /** Sends a message. It is shown until it is stored, or shows why it was not. */
+  send(payload: string, ref = newRef()): void {
+    this.list.addUnsent(ref, payload);
+    this.#client.send(this.name, payload, ref).then(
+      () => this.list.unsent.remove(ref),
+      (error: unknown) => {
+        const isFull = error instanceof ClientError && error.code === "full";
+        const reason = error instanceof Error ? error.message : String(error);
+        const retry = () => this.send(payload, ref);
+        this.list.unsent.fail(ref, isFull ? strings.tooMany : reason, retry);
+      },
+    );
+  }
+
+  joined(event: ClientEvents["joined"]): void {
+    this.#members.joined(event);
+    this.list.joined(event.seq, !event.recovered);
+    this.#changed();
+  }
+
+  chat(event: ClientEvents["chat"]): void {
+    const isLive = this.list.add(event);
+    const { id, name } = event.from;
+    if (isLive && id !== this.#client.user?.id) announceMessage(name, event.payload);
+  }
+
+  system(event: ClientEvents["system"]): void {
+    const { user, kind } = event;
+    const oldName = this.#members.changed(event);
+    this.#changed();
+    if (!user || kind === "count") return;
+    const name = isolated(user.name);
+    const sentence = kind === "renamed" && oldName !== undefined
+      ? strings.renamedFrom(isolated(oldName), name)
+      : strings[kind](name);
+    this.list.addNotice(sentence, user.id);
+  }
+
+  typing({ from, payload }: ClientEvents["typing"]): void {
+    if (payload) this.#typists.set(from.id, from.name);
+    else this.#typists.delete(from.id);
+    this.#changed();
+  }
+
+  /** Shows what stands around the messages of the current room. */
+  show(): void {
+    byId("title", HTMLElement).textContent = this.name;
+    this.#members.show(this.#client.user);
+    const names = [...this.#typists.values()];
+    const typing = byId("typing", HTMLElement);
+    typing.textContent = names.length ? strings.typing(names.map(isolated)) : "";
+    typing.classList.toggle("on", names.length > 0);
+    const { isAtLatest, unread } = this.list;
+    byId("latest", HTMLElement).hidden = isAtLatest;
+    byId("latest-text", HTMLElement).textContent = unread
+      ? strings.unread(unread)
+      : strings.toLatest;
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * `ScrollPosition` keeps the user's place in a list that grows at both ends: at the latest message, or
+ * at the messages that are being read.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+
+/** How near to the end counts as the end, in pixels. */
+const NEAR_PX = 40;
+
+/** The place in one list. */
+export class ScrollPosition {
+  /** Whether the list follows its end. */
+  isAtEnd = true;
+  readonly #list: HTMLElement;
+  readonly #messages: HTMLElement;
+  #scrollTop = 0;
+
+  /**
+   * @param list the element that scrolls.
+   * @param messages the element in it that holds the groups.
+   */
+  constructor(list: HTMLElement, messages: HTMLElement) {
+    this.#list = list;
+    this.#messages = messages;
+  }
+
+  /**
+   * Notes that the list was scrolled.
+   *
+   * @returns whether `isAtEnd` changed.
+   */
+  update(): boolean {
+    const { scrollTop, scrollHeight, clientHeight } = this.#list;
+    const isNear = scrollHeight - scrollTop - clientHeight < NEAR_PX;
+    const wasAtEnd = this.isAtEnd;
+    // Only scrolling up leaves the end: messages that arrive below do not.
+    if (isNear || scrollTop < this.#scrollTop - 2) this.isAtEnd = isNear;
+    this.#scrollTop = scrollTop;
+    return this.isAtEnd !== wasAtEnd;
+  }
+
+  /** Scrolls to the end after any change of size, if the list follows it. */
+  follow(): void {
+    if (!this.#list.hidden && this.isAtEnd) this.#scrollTo(this.#list.scrollHeight);
+  }
+
+  /** Scrolls back to the same place when the list is shown again. */
+  restore(): void {
+    if (!this.isAtEnd) this.#list.scrollTop = this.#scrollTop;
+  }
+
+  /**
+   * Changes the messages, and keeps those in sight where they are on the screen.
+   *
+   * @param edge the end of the list that stays where it is if no message is in sight.
+   */
+  keepDuring(change: () => void, edge: "first" | "last"): void {
+    const top = this.#list.getBoundingClientRect().top;
+    const anchor =
+      [...this.#messages.children].find((child) =>
+        child.classList.contains("group") && child.getBoundingClientRect().bottom > top
+      ) ?? this.#messages[`${edge}ElementChild`];
+    const before = anchor?.getBoundingClientRect().top ?? 0;
+    change();
+    if (this.isAtEnd || !anchor?.isConnected) return;
+    this.#scrollTo(this.#list.scrollTop + anchor.getBoundingClientRect().top - before);
+  }
+
+  #scrollTo(scrollTop: number): void {
+    this.#list.scrollTop = scrollTop;
+    this.#scrollTop = this.#list.scrollTop; // as the browser rounds and bounds it
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * `UnsentLines` shows the user's own messages that are not stored yet, below all others.
+ *
+ * @module
+ */
+import type { User } from "../client/mod.ts";
+import { create } from "./dom.ts";
+import { markFailed, sendingLine } from "./message_line.ts";
+import { groupHead } from "./message_writer.ts";
+
+/** The unsent messages of one room. */
+export class UnsentLines {
+  readonly element = create("div", { class: "group own unsent" });
+  readonly #lines = new Map<string, HTMLElement>();
+  readonly #changed: () => void;
+
+  /** @param changed is called when a line was added or removed. */
+  constructor(changed: () => void) {
+    this.#changed = changed;
+  }
+
+  get isEmpty(): boolean {
+    return this.#lines.size === 0;
+  }
+
+  /** Shows a message until it is stored, or given up. */
+  add(ref: string, payload: string): void {
+    this.#lines.get(ref)?.remove();
+    const line = sendingLine(payload);
+    this.#lines.set(ref, line);
+    this.element.append(line);
+    this.#changed();
+  }
+
+  /** Removes a message that is stored. Its own line takes the place when the event comes. */
+  remove(ref: string): void {
+    this.#lines.get(ref)?.remove();
+    this.#lines.delete(ref);
+    this.#changed();
+  }
+
+  /** Shows that a message was not stored, and why. */
+  fail(ref: string, reason: string, retry: () => void): void {
+    const line = this.#lines.get(ref);
+    if (line) markFailed(line, reason, retry, () => this.remove(ref));
+  }
+
+  /** Shows the head of the group, unless the lines continue the user's own group above them. */
+  showHead(user: User | undefined, continuesGroup: boolean): void {
+    this.element.hidden = this.isEmpty;
+    for (const part of this.element.querySelectorAll(".face, .head")) part.remove();
+    this.element.classList.toggle("continues", continuesGroup);
+    if (user && !continuesGroup && !this.isEmpty) this.element.prepend(...groupHead(user));
+  }
+}
