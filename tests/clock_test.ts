@@ -160,7 +160,7 @@ for (const leapMs of [HOUR_MS, -HOUR_MS]) {
     await until(() => {
       if (peer.socket.readyState !== WebSocket.OPEN) return true;
       // Never silent for long, or it would be closed at once; so much that no Nagle holds it back.
-      peer.raw("x".repeat(30_000));
+      peer.raw("x".repeat(100_000));
       spoke++;
       return false;
     }, "the close frame");
