@@ -118,7 +118,7 @@ Deno.test("the client's tables are the protocol's", () => {
   assertEquals([...RETRIABLE_ERRORS].sort(), retriable.sort());
 });
 
-Deno.test("connect() gives the client its user, and send() resolves with the stored message", async () => {
+Deno.test("connect() says who one is, and send() resolves with the stored message", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url, { name: "Ada" });
   const stored = await ada.client.send("lobby", "hello");
@@ -129,7 +129,7 @@ Deno.test("connect() gives the client its user, and send() resolves with the sto
   assertEquals(ada.client.unsent, []);
 });
 
-Deno.test("send() keeps the order of messages that come faster than the rate allows", async () => {
+Deno.test("send() keeps the order of what is said faster than the rate allows", async () => {
   await using server = await serve({ rate: 200, burst: 8 });
   await using ada = new Talker(server.url);
   const said = numbers("m", 60);
@@ -147,7 +147,7 @@ Deno.test("send() keeps within the largest frame that the server reads", async (
   assertEquals(ada.states.map(({ status }) => status), ["open"]);
 });
 
-Deno.test("send() succeeds when the rate is lower than the client believes", async () => {
+Deno.test("send() comes through when another has used up the rate", async () => {
   let limits = 0;
   await using server = await serve({ rate: 20, burst: 4 });
   await using ada = new Talker(server.url);
@@ -201,7 +201,7 @@ Deno.test("a message cut off between commit and echo is stored once and shown on
   assertEquals(await ada.hears(2), ["once", "end"]);
 });
 
-Deno.test("a client connects anew after two missed heartbeats", async () => {
+Deno.test("a server that falls silent is given up after two missed heartbeats", async () => {
   await using server = await serve(HEARTBEAT);
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url);
@@ -215,7 +215,7 @@ Deno.test("a client connects anew after two missed heartbeats", async () => {
   assertEquals(await ada.hears(1), ["again"]);
 });
 
-Deno.test("a client connects anew when its connection is half-open", async () => {
+Deno.test("a server that is gone without a word (half-open) is given up too", async () => {
   await using server = await serve(HEARTBEAT);
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url);
@@ -272,7 +272,7 @@ Deno.test("under cuts, stalls and splits at random every client shows the same l
   }
 });
 
-Deno.test("messages that are sent offline survive a reload, and are stored in order, once", async () => {
+Deno.test("what is said offline survives a reload, and is sent in order, once", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   const kept = { identity: memory(), outbox: memory() };
@@ -311,7 +311,7 @@ Deno.test("messages that are sent offline survive a reload, and are stored in or
   assertEquals([again.client.user?.id, again.client.user?.name], [before, "Ada"]);
 });
 
-Deno.test("send() with the ref of an unsent message returns the promise of that message", async () => {
+Deno.test("send() with the ref of an unsent message is that message", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url);
   const first = ada.client.send("lobby", "twice", "same");
@@ -322,7 +322,7 @@ Deno.test("send() with the ref of an unsent message returns the promise of that 
   assertEquals(ada.texts, ["twice", "end"]);
 });
 
-Deno.test("close() forgets unsent messages; a close by the server keeps them", async () => {
+Deno.test("close() forgets what was not sent; a server that closes does not", async () => {
   for (const forgotten of [true, false]) {
     const fake = fakeTransport();
     const outbox = memory();
@@ -378,7 +378,7 @@ Deno.test("send() rejects with the reason when a message cannot be stored", asyn
   assertEquals(await code(ada.client.send("lobby", "d")), "closed");
 });
 
-Deno.test("a client gets recovered: false when the server has lost its log", async () => {
+Deno.test("a server that forgot the log is told apart: recovered is false", async () => {
   await using proxy = faultProxy("http://127.0.0.1:1");
   await using ada = new Talker(proxy.url);
   {
@@ -394,7 +394,7 @@ Deno.test("a client gets recovered: false when the server has lost its log", asy
   assertEquals(ada.texts, ["anew"]);
 });
 
-Deno.test("a client comes back when bye told it to", async () => {
+Deno.test("a client comes back when the server that says bye told it to", async () => {
   await using server = await serve({ returnSeconds: 1000 });
   await using ada = new Talker(server.url, { backoffMs: { min: 1, max: 2 } });
   await ada.client.join("lobby");
@@ -407,7 +407,7 @@ Deno.test("a client comes back when bye told it to", async () => {
   await stopped;
 });
 
-Deno.test("a final close code ends the client and rejects all its promises", async () => {
+Deno.test("a final close code ends the client, and all that waits for it", async () => {
   await using server = await serve({ badCommands: 1 });
   await using ada = new Talker(server.url);
   await ada.client.join("lobby");
@@ -417,7 +417,7 @@ Deno.test("a final close code ends the client and rejects all its promises", asy
   assert(ada.client.state.status === "closed" && ada.client.state.code === 1008);
 });
 
-Deno.test(`retry() and the event "online" make the client try at once`, async () => {
+Deno.test("retry(), and the browser being online again, try at once", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   proxy.refusing = true;
@@ -435,7 +435,7 @@ Deno.test(`retry() and the event "online" make the client try at once`, async ()
   await until(() => ada.status === "open", "coming back");
 });
 
-Deno.test("a client waits a random part of a delay that grows with each failure", () => {
+Deno.test("failed tries are spread at random over a time that grows", () => {
   const fake = fakeTransport();
   const client = connect("ws://test/ws", { transport: fake.open });
   const waits: number[] = [];
@@ -450,7 +450,7 @@ Deno.test("a client waits a random part of a delay that grows with each failure"
   assert(Math.max(...waits) > 1_000, "it backs off");
 });
 
-Deno.test("a client becomes a new guest when its token is of another server", async () => {
+Deno.test("a token of another server is given up, and one is somebody new", async () => {
   await using server = await serve();
   const identity = memory();
   identity.setItem("parley.me", '{"token":"not.from.here","name":"Ada"}');
@@ -459,7 +459,7 @@ Deno.test("a client becomes a new guest when its token is of another server", as
   assert(JSON.parse(identity.getItem("parley.me") ?? "").token !== "not.from.here");
 });
 
-Deno.test("rename() changes the name in all tabs and after a reconnect, and a bad name is refused", async () => {
+Deno.test("rename() holds in all tabs and after a reconnect; a bad name is refused", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   const identity = memory();
@@ -477,7 +477,7 @@ Deno.test("rename() changes the name in all tabs and after a reconnect, and a ba
   assertEquals(ada.client.user?.name, "Ada");
 });
 
-Deno.test("rename() takes effect after the reconnect when the client is offline", async () => {
+Deno.test("a name taken while offline is said when back", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url);
@@ -490,7 +490,7 @@ Deno.test("rename() takes effect after the reconnect when the client is offline"
   await until(() => ada.client.user?.name === "Ada", "the new name");
 });
 
-Deno.test("typing() reaches the others once, and ends with the message", async () => {
+Deno.test("typing() is seen by the others, once, and is over with the message", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url);
   await using bob = new Talker(server.url);
@@ -504,7 +504,7 @@ Deno.test("typing() reaches the others once, and ends with the message", async (
   assertEquals(ada.events.filter(({ type }) => type === "typing"), []);
 });
 
-Deno.test("typing ends when the connection is lost", async () => {
+Deno.test("typing is over when the connection is lost", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(server.url);
@@ -551,7 +551,7 @@ Deno.test("join() waits for a place in a full room, and leave() makes one", asyn
   assertEquals((await patiently(sent, "the echo")).seq, 1);
 });
 
-Deno.test("join() rejects when the application does not allow the room", async () => {
+Deno.test("join() is refused for good where one may not go", async () => {
   await using server = await serve({}, (_user, _action, room) => room !== "secret");
   await using ada = new Talker(server.url);
   const error = await assertRejects(() => ada.client.join("secret"), ClientError);
@@ -559,7 +559,7 @@ Deno.test("join() rejects when the application does not allow the room", async (
   await ada.client.send("lobby", "but here one may");
 });
 
-Deno.test("history() returns the messages before a seq", async () => {
+Deno.test("history() reads what was said before", async () => {
   await using server = await serve({ recentMessages: 2 });
   await using ada = new Talker(server.url);
   for (const text of numbers("m", 6)) await ada.client.send("lobby", text);
@@ -570,13 +570,13 @@ Deno.test("history() returns the messages before a seq", async () => {
   assertEquals((await bob.client.history("lobby", 1)).length, 0);
 });
 
-Deno.test("history() rejects with unavailable when the server is away", async () => {
+Deno.test("history() of a server that is not there fails with unavailable", async () => {
   await using ada = new Talker("http://127.0.0.1:1");
   const error = await assertRejects(() => ada.client.history("lobby", 5), ClientError);
   assertEquals(error.code, "unavailable");
 });
 
-Deno.test("a message can be sent to a room whose log was pruned to nothing", async () => {
+Deno.test("a room that is pruned to nothing can still be spoken in", async () => {
   await using server = await serve({ recentMessages: 0 });
   await using ada = new Talker(server.url);
   await ada.client.send("lobby", "not shown to who comes later");
@@ -609,7 +609,7 @@ function hurried(): NonNullable<ClientOptions["transport"]> {
   };
 }
 
-Deno.test("an answer that is ahead of the log does not move the client's cursor past it", async () => {
+Deno.test("an answer that runs ahead of the log does not make the client leap over it", async () => {
   using it = scripted();
   it.received(joined(1), chat(1));
   const sent = it.client.send(room, "m4", "mine");
@@ -620,7 +620,7 @@ Deno.test("an answer that is ahead of the log does not move the client's cursor 
   assertEquals(it.seqs, [1, 2, 3, 4, 5]);
 });
 
-Deno.test("a client sends nothing again before the missed messages have come", async () => {
+Deno.test("nothing is sent again before what was missed has come, as it may be among it", async () => {
   using it = scripted();
   it.received(joined(3));
   const sent = it.client.send(room, "m3", "mine");
@@ -632,7 +632,7 @@ Deno.test("a client sends nothing again before the missed messages have come", a
   assertEquals(it.sent.filter((command) => Object(command).type === "chat"), []);
 });
 
-Deno.test("a message that is not answered is sent again, even if other events come", async () => {
+Deno.test("a message that nobody answers is sent again, though the server still speaks", async () => {
   using it = scripted({ ...welcome, heartbeatSeconds: 0.02 });
   it.received(joined(0));
   it.client.send(room, "lost somewhere", "mine").catch(() => {});
@@ -646,7 +646,7 @@ Deno.test("a message that is not answered is sent again, even if other events co
   assertEquals(it.sent.filter((command) => Object(command).ref === "mine").length, 2);
 });
 
-Deno.test("a client that always has messages under way is not taken for a stuck one", async () => {
+Deno.test("a client that always has something under way is not taken for a stuck one", async () => {
   using it = scripted({ ...welcome, heartbeatSeconds: 0.02 });
   it.received(joined(0));
   const began = performance.now();
@@ -661,14 +661,14 @@ Deno.test("a client that always has messages under way is not taken for a stuck 
   assertEquals(it.client.state.status, "open");
 });
 
-Deno.test("a client ignores a seq that it has, and starts a room afresh at an unasked joined", () => {
+Deno.test("a seq that one has is ignored, and an unasked joined starts afresh", () => {
   using it = scripted();
   it.received(joined(2), chat(1), chat(2), chat(2), chat(1), chat(3));
   it.received(joined(90), chat(89), chat(90));
   assertEquals(it.seqs, [1, 2, 3, 89, 90]);
 });
 
-Deno.test("a client dispatches nothing for a room that it left", () => {
+Deno.test("what comes for a room after leaving it is not told", () => {
   using it = scripted();
   it.received(joined(1), chat(1));
   it.client.leave(room);

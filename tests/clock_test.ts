@@ -150,7 +150,7 @@ for (const leapMs of [HOUR_MS, -HOUR_MS]) {
     assertEquals(left.user?.name, "Bob");
   });
 
-  Deno.test(`${leap}: a client that goes on with bad commands is closed`, async () => {
+  Deno.test(`${leap}: a client that goes on sending after it is refused is closed`, async () => {
     using clock = new WallClock();
     await using server = await serve({ frameBytes: 400 });
     using peer = await RawSocket.open(server);

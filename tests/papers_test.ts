@@ -8,7 +8,7 @@ import { COSTS } from "../server/access/allowances.ts";
 import { openApi } from "../server/http/documents/openapi.ts";
 import { SCHEMAS } from "../server/http/documents/schemas.ts";
 import { CLOSE_CODES, ERRORS } from "../server/mod.ts";
-import { Client } from "../static/client/client.ts";
+import { Client } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { type Client as TestClient, connect, serve } from "./support/harness.ts";
 import { Paper, PAPERS, ROOT } from "./support/paper.ts";
