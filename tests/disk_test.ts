@@ -11,10 +11,9 @@ import { Checker } from "./support/checker.ts";
 import { Crowd } from "./support/crowd.ts";
 import { type Client, member, until } from "./support/harness.ts";
 import { ask, MESSAGES } from "./support/http.ts";
-import { seeded } from "./support/proxy.ts";
+import { SEED, seeded } from "./support/random.ts";
 import { ServerProcess } from "./support/server_process.ts";
 
-const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const OPTIONS = {
   PARLEY_RATE: "0",
   PARLEY_ADDRESS_RATE: "0",

@@ -9,7 +9,7 @@ import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 import { ServerProcess } from "./support/server_process.ts";
 
 Deno.test({
-  name: "lease: the people of a node that died leave everywhere within their lease, and once",
+  name: "lease: the users of a node that died leave on all nodes within the lease, and once",
   ignore: WITHOUT_REDIS,
   fn: async () => {
     await using redis = await RedisProcess.start();

@@ -101,7 +101,7 @@ Deno.test("LineLog waits for a stuck sink with little, and flush() does not wait
   assertEquals(counts.reduce((sum, count) => sum + count, 0), 200 * 40);
 });
 
-Deno.test("withoutThrowing() does not throw when the log that it got does", () => {
+Deno.test("withoutThrowing() catches what an embedding program's log throws", () => {
   const thrown: string[] = [];
   const log = withoutThrowing({
     info: (event) => void thrown.push(event),

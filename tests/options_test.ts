@@ -13,8 +13,7 @@ import {
 } from "../server/options.ts";
 import { helpText, readOptions, tableRows, variableOf } from "../server/read_options.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "./support/assert.ts";
-
-const ROOT = new URL("../", import.meta.url);
+import { Paper, ROOT, unpadded } from "./support/paper.ts";
 
 function read(args: string, env: Record<string, string> = {}): Options {
   const options = readOptions(args.split(" ").filter(Boolean), (variable) => env[variable]);
@@ -150,17 +149,18 @@ Deno.test("helpText() names every flag with its default, in lines that fit", () 
   for (const line of lines) assert(line.length <= 110, line);
 });
 
-Deno.test("README.md has exactly the options that there are", async () => {
-  const readme = await Deno.readTextFile(new URL("README.md", ROOT)).catch(() => "");
-  if (readme === "") return; // the test of the README's presence is elsewhere
-  const rows = readme.split("\n").filter((line) => line.startsWith("| `--"));
-  assertEquals(rows.map(squeeze), tableRows().map(squeeze));
+Deno.test("OPERATIONS.md has exactly the options that there are", async () => {
+  const paper = await Paper.read("server/OPERATIONS.md");
+  assertEquals(paper.tableLines("Options").map(unpadded), tableRows().map(unpadded));
 });
 
-/** `deno fmt` pads tables. */
-function squeeze(row: string): string {
-  return row.replace(/\s+/g, " ");
-}
+Deno.test("CHANGELOG.md gives the present variable of each that was renamed", async () => {
+  const paper = await Paper.read(".github/CHANGELOG.md");
+  const variables: readonly string[] = OPTION_NAMES.map(variableOf);
+  for (const [, variable = ""] of paper.table("For operators")) {
+    assert(variables.includes(variable), variable);
+  }
+});
 
 Deno.test("the start and dev tasks may read the variable of every option, by one wildcard", async () => {
   const config = await Deno.readTextFile(new URL("deno.json", ROOT));
