@@ -117,6 +117,7 @@ export interface Signal {
 
 /** The storage cannot be used. The message is one line, and needs no stack trace. */
 export class BrokerError extends Error {
+  /** `BrokerError`. */
   override readonly name = "BrokerError";
 }
 
