@@ -82,7 +82,7 @@ Deno.test("ordinary restarts recover every cursor, and tell the new epoch of the
   assertEquals(new Set(cursors.map(({ epoch }) => logOf(epoch))).size, 1);
 });
 
-Deno.test("a backup from several starts ago recovers only the cursors that it vouches for", async () => {
+Deno.test("a backup from several starts ago recovers only cursors of messages that it holds", async () => {
   await using at = new Directory();
   const first = await life(at, 3);
   const second = await life(at, 3);
@@ -121,7 +121,7 @@ Deno.test("a copy that was taken while the server ran recovers only what it hold
   });
 });
 
-Deno.test("a mark vouches for nothing that was stored after its start, also where rows were pruned", async () => {
+Deno.test("canResume() is false for what a later start has stored, also where rows were pruned", async () => {
   await using at = new Directory();
   const options = { retainMessages: 10 };
   const marks: string[] = [];
@@ -134,12 +134,12 @@ Deno.test("a mark vouches for nothing that was stored after its start, also wher
   const page = await broker.read("lobby", { limit: 100 });
   const first = page?.first ?? 0;
   assert(first > 15 && first <= 21);
-  const vouches = (start: number, seq: number) =>
+  const canResume = (start: number, seq: number) =>
     broker.canResume("lobby", marks[start] ?? "", seq);
   // The row after the cursor is kept, and was stored before the next start.
-  assertEquals(await vouches(2, first - 1), true);
-  assertEquals(await vouches(0, first), false);
-  assertEquals([await vouches(1, 20), await vouches(1, 21)], [first <= 20, false]);
+  assertEquals(await canResume(2, first - 1), true);
+  assertEquals(await canResume(0, first), false);
+  assertEquals([await canResume(1, 20), await canResume(1, 21)], [first <= 20, false]);
 });
 
 Deno.test("a cursor of version 2, which carries no mark, is recovered", async () => {

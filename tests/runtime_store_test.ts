@@ -32,7 +32,7 @@ const SILENT: readonly (readonly [how: string, insert: (database: DatabaseSync) 
 ];
 
 for (const [how, insert] of SILENT) {
-  // broker/sqlite_store.ts: no RETURNING anywhere.
+  // broker/sqlite/statements.ts: no RETURNING anywhere.
   Deno.test(`Deno: INSERT … RETURNING through ${how}() hides an error at commit`, () => {
     using database = deferring();
     insert(database);
@@ -40,7 +40,7 @@ for (const [how, insert] of SILENT) {
   });
 }
 
-// broker/sqlite_store.ts: what is committed is committed, or it throws.
+// broker/sqlite/statements.ts: what is committed is committed, or it throws.
 Deno.test("Deno: a plain run() and an explicit COMMIT throw an error at commit", () => {
   using database = deferring();
   assertThrows(() => database.prepare(INSERT).run(), Error, "FOREIGN KEY");
@@ -50,7 +50,7 @@ Deno.test("Deno: a plain run() and an explicit COMMIT throw an error at commit",
   assert(database.isTransaction, "which is then still open");
 });
 
-// broker/sqlite_store.ts: looks at isTransaction before it rolls back, so that the reason is kept.
+// broker/sqlite/statements.ts: looks at isTransaction before it rolls back, so that the reason is kept.
 Deno.test("Deno: a full database rolls the transaction back by itself", () => {
   using database = new DatabaseSync(":memory:");
   database.exec("PRAGMA max_page_count = 10; CREATE TABLE t (x); BEGIN IMMEDIATE");
@@ -82,7 +82,7 @@ for (const [what, bound, back] of ROUND_TRIPS) {
   });
 }
 
-// broker/sqlite_file.ts: what another process has is refused at once, by "locked" in the message.
+// broker/sqlite/database_file.ts: what another process has is refused at once, by "locked" in the message.
 Deno.test("Deno: busy_timeout is 0, and a locked database is said to be locked", async () => {
   const path = await Deno.makeTempFile();
   using holder = new DatabaseSync(path);
