@@ -1,23 +1,24 @@
 /**
- * The program: flags and environment become options, a server listens, signals end it. The only file
- * that reads arguments and environment, listens to signals, and exits.
+ * The program. It reads options from flags and the environment, starts a server, and stops it at a signal.
+ * No other file reads arguments or the environment, listens to signals, or exits.
  *
  * @module
  */
 import { descriptorLimit } from "./server/process/descriptor_limit.ts";
 import { consoleLog, reason, writeAll } from "./server/log.ts";
 import { BrokerError, createServer, OptionError, type Server } from "./server/mod.ts";
-import { helpText, type Options, readOptions } from "./server/options.ts";
+import type { Options } from "./server/options.ts";
+import { helpText, readOptions } from "./server/read_options.ts";
 import { catchUnforeseen } from "./server/process/safety_net.ts";
 import { Workers } from "./server/process/workers.ts";
 
-/** A stop that takes longer than this is cut short. */
-const STOP_MS = 4500;
-/** Descriptors that are in use without a single connection: about 30 and the database's. */
+/** A stop that takes longer than this ends at once, with exit code 1. */
+const MAX_STOP_MS = 4500;
+/** File descriptors that are used without a single connection: about 30, and those of the database. */
 const OWN_DESCRIPTORS = 50;
 /**
- * Signals that would end the program without a word, and end it in order instead. SIGUSR1 is not among
- * them, because the runtime opens its debugger at it.
+ * The signals that stop the program in order. Without a listener each would end it at once, with no word
+ * to the clients. SIGUSR1 is not among them: the runtime opens its debugger at it.
  */
 const STOP_SIGNALS: readonly Deno.Signal[] = [
   "SIGINT",
@@ -33,17 +34,17 @@ const STOP_SIGNALS: readonly Deno.Signal[] = [
 async function main(): Promise<void> {
   const options = readOptions(Deno.args, (variable) => Deno.env.get(variable));
   if (options === "help") return void await writeAll(Deno.stdout, helpText() + "\n");
-  await warnOfDescriptors(options);
+  await checkDescriptorLimit(options);
   const server = await start(options);
   const workers = new Workers({ ...options, port: server.port }, consoleLog);
-  const stop = stopper(() => Promise.all([server.stop(), workers.stop()]));
+  const stop = exitOnce(() => Promise.all([server.stop(), workers.stop()]));
   catchUnforeseen(consoleLog, server, () => void stop(1, "unsound"));
   await workers.start();
-  // Nobody may read it any more, as after `| head -1`: no reason not to serve.
-  void writeAll(Deno.stdout, `Parley is at ${server.url}\nMessages are in ${server.place}\n`);
+  // Not awaited: the program serves even if nobody reads its output, as after `| head -1`.
+  void writeAll(Deno.stdout, `Parley is at ${server.url}\nMessages are in ${server.location}\n`);
   for (const signal of STOP_SIGNALS) {
     listenTo(signal, () => {
-      if (!stop(0, signal)) Deno.exit(1); // the second one is impatient
+      if (!stop(0, signal)) Deno.exit(1); // a second signal does not wait for the stop
     });
   }
   listenTo("SIGXFSZ", () => consoleLog.warn("file too large", { signal: "SIGXFSZ" }));
@@ -56,31 +57,36 @@ async function start(options: Options): Promise<Server> {
     return server;
   } catch (thrown) {
     await server.stop();
-    throw new OptionError(explain(options, thrown));
+    throw new OptionError(whyNotListening(options, thrown));
   }
 }
 
-function explain({ host, port, cert, key }: Options, thrown: unknown): string {
+function whyNotListening({ host, port, cert, key }: Options, thrown: unknown): string {
   if (thrown instanceof Deno.errors.AddrInUse) return `Port ${port} on ${host} is in use.`;
-  if (thrown instanceof Deno.errors.PermissionDenied) return `May not listen on port ${port}.`;
+  if (thrown instanceof Deno.errors.PermissionDenied) {
+    return `The process may not listen on port ${port}.`;
+  }
   if (thrown instanceof Deno.errors.InvalidData) {
     return `Cannot use the certificate ${cert} with the key ${key}. ${reason(thrown)}`;
   }
   return `Cannot listen on ${host}:${port}. ${reason(thrown)}`;
 }
 
-async function warnOfDescriptors({ maxConnections, workers }: Options): Promise<void> {
+async function checkDescriptorLimit({ maxConnections, workers }: Options): Promise<void> {
   const limit = await descriptorLimit();
   const needed = maxConnections * workers + OWN_DESCRIPTORS;
   if (limit === undefined || limit >= needed) return;
   consoleLog.warn("descriptor limit is below max-connections", { limit, needed });
 }
 
-/** What stops everything and leaves with a code; it answers whether nothing else had begun to. */
-function stopper(stopAll: () => Promise<unknown>): (code: number, why: string) => boolean {
-  let stopping = false;
+/**
+ * Returns a function that stops everything and exits with a code. It returns false if a stop had begun
+ * before.
+ */
+function exitOnce(stopAll: () => Promise<unknown>): (code: number, why: string) => boolean {
+  let isStopping = false;
   const stop = async (code: number) => {
-    setTimeout(() => Deno.exit(1), STOP_MS);
+    setTimeout(() => Deno.exit(1), MAX_STOP_MS);
     try {
       await stopAll();
     } catch (thrown) {
@@ -91,20 +97,20 @@ function stopper(stopAll: () => Promise<unknown>): (code: number, why: string) =
     Deno.exit(code);
   };
   return (code, why) => {
-    if (stopping) return false;
-    stopping = true;
+    if (isStopping) return false;
+    isStopping = true;
     consoleLog.info("stopping", { why });
     void stop(code);
     return true;
   };
 }
 
-/** Listens to a signal, where the system has it. */
+/** Listens to a signal, if the system has it. */
 function listenTo(signal: Deno.Signal, act: () => void): void {
   try {
     Deno.addSignalListener(signal, act);
   } catch {
-    // Another system, with other signals.
+    // This system does not have the signal.
   }
 }
 

@@ -1,48 +1,48 @@
 /**
- * The listening socket. The runtime gives it up when one `accept` fails, for example because the
- * process has no file descriptor left; connections that are open stay. So it is opened again on the
- * same port, again and again while that fails, until it is shut down.
+ * `Listener` is the listening socket, which is opened again when it is lost. Deno gives up listening when one
+ * `accept` fails, for example because the process has no file descriptor left; open connections stay.
+ * So we listen again on the same port, and try that until it works or the listener is shut down.
  *
  * @module
  */
 import { type Log, reason } from "./log.ts";
 
-/** Where to listen, and what answers. */
+/** Where to listen, and who answers. */
 export interface ListenOptions {
   readonly hostname: string;
-  /** 0 for a port that the system chooses; that port is then kept. */
+  /** 0 lets the system choose a port, which is then kept. */
   readonly port: number;
-  /** Whether other listeners share the port. */
+  /** Whether other threads listen on the same port. */
   readonly reusePort: boolean;
-  /** The certificate and its key, for TLS. */
+  /** The certificate chain and its private key in PEM, for TLS. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly handler: Deno.ServeHandler<Deno.NetAddr>;
   readonly onError: (thrown: unknown) => Response;
 }
 
-/** How long to wait before it listens again. */
-const AGAIN_MS = 200;
-/** A listener that has lived for so long is back. */
-const BACK_MS = 1000;
-/** Listeners that were lost and may still have connections, which a shutdown ends. */
+/** How long to wait before listening again. */
+const RETRY_MS = 200;
+/** How long a listener must last before it counts as back. */
+const STABLE_MS = 1000;
+/** How many lost listeners are kept: a shutdown ends the connections that they still have. */
 const MAX_LOST = 100;
 
 export class Listener {
   readonly #options: ListenOptions;
   readonly #log: Log;
-  /** The port that it has got. */
+  /** The port that it listens on. */
   readonly port: number;
   readonly #lost: Deno.HttpServer<Deno.NetAddr>[] = [];
   #server: Deno.HttpServer<Deno.NetAddr>;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When it was lost; `undefined` while it listens. */
+  /** When the listener was lost; `undefined` while it works. */
   #lostAt: number | undefined;
-  #stopping = false;
+  #isStopping = false;
 
   /**
    * Begins to listen.
    *
-   * @throws {Deno.errors.AddrInUse} and what else the system or the certificate has against it.
+   * @throws {Deno.errors.AddrInUse} and other errors of the system, or of the certificate.
    */
   constructor(options: ListenOptions, log: Log) {
     this.#options = options;
@@ -58,7 +58,7 @@ export class Listener {
 
   /** Stops listening and closes what is still open. */
   async shutdown(): Promise<void> {
-    this.#stopping = true;
+    this.#isStopping = true;
     clearTimeout(this.#timer);
     await Promise.all([this.#server, ...this.#lost].map((server) => server.shutdown()));
   }
@@ -71,31 +71,31 @@ export class Listener {
     );
     server.finished.catch((thrown) => {
       if (this.#lost.length < MAX_LOST) this.#lost.push(server);
-      this.#lose(thrown);
+      this.#listenLater(thrown);
     });
     return server;
   }
 
-  #lose(thrown: unknown): void {
-    if (this.#stopping) return;
+  #listenLater(thrown: unknown): void {
+    if (this.#isStopping) return;
     if (this.#lostAt === undefined) {
       this.#lostAt = performance.now();
       this.#log.warn("listener lost", { port: this.port, reason: reason(thrown) });
     }
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#listenAgain(), AGAIN_MS);
+    this.#timer = setTimeout(() => this.#listenAgain(), RETRY_MS);
   }
 
   #listenAgain(): void {
     try {
       this.#server = this.#listen(this.port);
     } catch (thrown) {
-      return this.#lose(thrown);
+      return this.#listenLater(thrown);
     }
     this.#timer = setTimeout(() => {
       const seconds = Math.round((performance.now() - (this.#lostAt ?? 0)) / 1000);
       this.#lostAt = undefined;
       this.#log.info("listener back", { port: this.port, seconds });
-    }, BACK_MS);
+    }, STABLE_MS);
   }
 }

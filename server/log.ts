@@ -1,69 +1,73 @@
 /**
- * What the operator sees: one line per event, `time level event key=value …`, on standard error. It must
- * never be handed a message's text or a token.
+ * The log for the operator: one line per event, `time level event key=value …`, on standard error. No
+ * caller may pass the text of a message or a token.
  *
- * A log must not harm who writes it. A full disk makes a write fail, and a reader that is stuck makes it
- * last for ever: so lines are written one after the other, beside the event loop, and those that do not
- * get through are counted. Nor can a stranger fill the disk with lines: each kind of event is written
- * once a second at most, with how often it came, and there is a limit to the kinds.
+ * Writing a line never harms the caller. On a full disk a write fails, and with a reader that is stuck
+ * it never ends. So lines are written one after the other, without anybody waiting, and those that cannot
+ * be written are counted. Clients cannot fill the disk with lines either: each kind of event is written
+ * at most once a second, with the number of events, and the number of kinds is limited.
  *
  * @module
  */
 
-import { within } from "./within.ts";
+import { settleWithin } from "./deadline.ts";
 
-/** Something that writes lines; an embedding program may bring its own. */
+/** A `Log` writes lines for the operator. An application may bring its own. */
 export interface Log {
+  /** Logs what is normal, such as a start. */
   info(event: string, facts?: Facts): void;
+  /** Logs what the operator may want to change, such as a limit that was reached. */
   warn(event: string, facts?: Facts): void;
+  /** Logs what failed. */
   error(event: string, facts?: Facts): void;
 }
 
+/** `Facts` are what a line says besides its event, as `key=value`. Those that are undefined are left out. */
 export type Facts = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Where a log's lines go: standard error, as a rule. */
+/** A `Sink` takes the bytes of lines: usually standard error. */
 export interface Sink {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** How often an event of one kind is written. */
+/** A kind of event is written once in this time. */
 const GATHER_MS = 1000;
-/** Kinds of events that are written within that time. */
+/** How many kinds of events are written in that time. */
 const MAX_KINDS = 50;
-/** Characters that wait to be written, and characters of one fact. */
+/** How many characters wait to be written, and how many one fact has, at most. */
 const MAX_QUEUED = 65_536;
 const MAX_FACT = 2000;
 /** How long a flush waits for a reader that may be stuck. */
-const FLUSH_MS = 300;
+const MAX_FLUSH_MS = 300;
 
-/** An event's level and name: all that are alike are gathered. */
+/** Events with the same level and name, which are counted until they are written as one line. */
 interface Kind {
   readonly level: string;
   readonly event: string;
   /** When a line of this kind was written last. */
   writtenAt: number;
-  /** How often it came since, and the facts of the last time. */
+  /** The number of events since then, and the facts of the last one. */
   count: number;
   facts: Facts;
 }
 
-/** A line on its way, and how many events it stands for. */
+/** A line that waits to be written, and the number of events in it. */
 interface Line {
   readonly text: string;
   readonly count: number;
 }
 
-/** Writes lines to a sink. None of its methods throws or waits for the sink. */
+/** `LineLog` writes lines to a sink. No method throws, and only `flush` waits for the sink. */
 export class LineLog implements Log {
   readonly #sink: Sink;
   readonly #now: () => number;
-  /** By level and event; the longest unwritten first. */
+  /** The kinds by level and event; the one written longest ago comes first. */
   readonly #kinds = new Map<string, Kind>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #queue: Line[] = [];
   #queuedChars = 0;
   #writing: Promise<void> | undefined;
-  /** Events that were not written, and of which nobody was told yet. */
+  /** The number of events that were not written, since the last line that said so. */
   #leftOut = 0;
 
   /** @param now in milliseconds; it never goes back. */
@@ -73,28 +77,28 @@ export class LineLog implements Log {
   }
 
   info(event: string, facts: Facts = {}): void {
-    this.#note("info", event, facts);
+    this.#count("info", event, facts);
   }
 
   warn(event: string, facts: Facts = {}): void {
-    this.#note("warn", event, facts);
+    this.#count("warn", event, facts);
   }
 
   error(event: string, facts: Facts = {}): void {
-    this.#note("error", event, facts);
+    this.#count("error", event, facts);
   }
 
-  /** Writes what is gathered and settles when all is written, or when the sink takes too long. */
+  /** Writes everything, and returns when that is done or when the sink takes too long. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     for (const kind of this.#kinds.values()) if (kind.count > 0) this.#write(kind);
     this.#kinds.clear();
-    this.#tellLeftOut();
-    await within(FLUSH_MS, this.#writing);
+    this.#writeLeftOut();
+    await settleWithin(MAX_FLUSH_MS, this.#writing);
   }
 
-  #note(level: string, event: string, facts: Facts): void {
+  #count(level: string, event: string, facts: Facts): void {
     const key = `${level} ${event}`;
     let kind = this.#kinds.get(key);
     if (kind !== undefined) {
@@ -109,37 +113,37 @@ export class LineLog implements Log {
     kind = { level, event, writtenAt: this.#now(), count: 1, facts };
     this.#kinds.set(key, kind);
     this.#write(kind);
-    this.#wait(GATHER_MS);
+    this.#writeLater(GATHER_MS);
   }
 
-  /** Looks again at what was gathered. The timer keeps no process alive. */
-  #wait(milliseconds: number): void {
+  /** Writes gathered events later. The timer does not keep the process alive. */
+  #writeLater(milliseconds: number): void {
     if (this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => this.#gathered(), milliseconds);
+    this.#timer = setTimeout(() => this.#writeGathered(), milliseconds);
     Deno.unrefTimer(Number(this.#timer));
   }
 
-  /** Writes the kinds whose time has come, and forgets those of which no more came. */
-  #gathered(): void {
+  /** Writes the kinds whose time has come, and forgets those with no new event. */
+  #writeGathered(): void {
     this.#timer = undefined;
     const now = this.#now();
     for (const [key, kind] of this.#kinds) {
       const left = kind.writtenAt + GATHER_MS - now;
       if (left > 0) {
-        this.#wait(left);
+        this.#writeLater(left);
         break;
       }
       this.#kinds.delete(key);
       if (kind.count === 0) continue;
       kind.writtenAt = now;
-      this.#kinds.set(key, kind); // at the end, where it is not looked at again now
+      this.#kinds.set(key, kind); // at the end, so that this loop does not meet it again
       this.#write(kind);
-      this.#wait(GATHER_MS);
+      this.#writeLater(GATHER_MS);
     }
-    this.#tellLeftOut();
+    this.#writeLeftOut();
   }
 
-  #tellLeftOut(): void {
+  #writeLeftOut(): void {
     if (this.#leftOut === 0) return;
     const count = this.#leftOut;
     this.#leftOut = 0;
@@ -162,47 +166,47 @@ export class LineLog implements Log {
     this.#writing ??= this.#drain();
   }
 
-  /** Writes what waits, one line after the other. A line that cannot be written is only counted. */
+  /** Writes the queue, one line after the other. A line that cannot be written is counted. */
   async #drain(): Promise<void> {
-    let works = true;
+    let isWritten = true;
     for (let line = this.#queue.shift(); line !== undefined; line = this.#queue.shift()) {
       this.#queuedChars -= line.text.length;
-      works = await writeAll(this.#sink, line.text);
-      if (!works) this.#leftOut += line.count;
+      isWritten = await writeAll(this.#sink, line.text);
+      if (!isWritten) this.#leftOut += line.count;
     }
     this.#writing = undefined;
-    // The sink was stuck, and is not any more.
-    if (works && this.#leftOut > 0) this.#wait(GATHER_MS);
+    // The sink works again after a failure.
+    if (isWritten && this.#leftOut > 0) this.#writeLater(GATHER_MS);
   }
 }
 
-/** To standard error, so that standard output stays free for those who pipe it. */
-export const consoleLog: LineLog = new LineLog(Deno.stderr);
+/** `consoleLog` writes to standard error. Standard output is left to what the program prints. */
+export const consoleLog: Log & { flush(): Promise<void> } = new LineLog(Deno.stderr);
 
-/** For tests and for programs that want silence. */
+/** `silentLog` writes nothing. */
 export const silentLog: Log = { info() {}, warn() {}, error() {} };
 
-/** Makes a log of another that may throw: an embedding program's own. */
-export function harmless(log: Log): Log {
+/** Returns a log that never throws, although an application's log may. A lost line costs no more than the line. */
+export function withoutThrowing(log: Log): Log {
   const safely = (write: (event: string, facts?: Facts) => void): Log["info"] => (event, facts) => {
     try {
       write.call(log, event, facts);
     } catch {
-      // A lost line costs no more than the line.
+      // See above.
     }
   };
   return { info: safely(log.info), warn: safely(log.warn), error: safely(log.error) };
 }
 
-/** An unknown thrown thing, as one line. */
+/** Returns what was thrown as one line. */
 export function reason(thrown: unknown): string {
   return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
 }
 
 /**
- * Writes a text to the end, which may take several writes.
+ * Writes a whole text, which may take several writes.
  *
- * @returns whether it could; nobody who writes a line has to fail with it.
+ * @returns false if that failed. It never throws.
  */
 export async function writeAll(sink: Sink, text: string): Promise<boolean> {
   try {
@@ -217,12 +221,12 @@ export async function writeAll(sink: Sink, text: string): Promise<boolean> {
 function lineOf(level: string, event: string, facts: Facts): string {
   const pairs = Object.entries(facts)
     .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => ` ${key}=${plain(String(value).slice(0, MAX_FACT))}`);
+    .map(([key, value]) => ` ${key}=${quoted(String(value).slice(0, MAX_FACT))}`);
   return `${new Date().toISOString()} ${level} ${event}${pairs.join("")}\n`;
 }
 
-/** A line stays a line, whatever is put into it. */
-function plain(value: string): string {
+/** Quotes what is not a plain word, so that a line stays one line. */
+function quoted(value: string): string {
   return /^[\w./:@%+-]+$/.test(value) ? value : JSON.stringify(value);
 }
 

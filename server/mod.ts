@@ -20,7 +20,7 @@ import type { Authorize } from "./access/rights.ts";
 import { Server } from "./server.ts";
 
 export { BrokerError } from "./broker/broker.ts";
-export { consoleLog, type Log, silentLog } from "./log.ts";
+export { consoleLog, type Facts, type Log, silentLog } from "./log.ts";
 export { OptionError, type Options } from "./options.ts";
 export {
   CLOSE,
@@ -32,8 +32,6 @@ export {
   ERRORS,
   SUBPROTOCOLS,
 } from "./protocol/tables.ts";
-export { Refusal } from "./protocol/refusal.ts";
-export { COMMANDS } from "./protocol/commands.ts";
 export type {
   AnnouncedLimits,
   ByeEvent,
@@ -68,23 +66,33 @@ export type {
 export type { Authorize } from "./access/rights.ts";
 export type { Server } from "./server.ts";
 
-/** What an embedding program may bring besides options. */
-export interface Extras {
-  /** Where log lines go. @default {consoleLog} */
+/** `Hooks` are what an application may bring besides options. */
+export interface Hooks {
+  /**
+   * Takes the lines of the log.
+   *
+   * @default {consoleLog}
+   */
   readonly log?: Log;
-  /** Who may join which room and speak in it. @default {() => true} */
+  /**
+   * Decides which user may join which room and speak in it. It is asked for every join, message and
+   * page of history, so it must answer at once.
+   *
+   * @default {() => true}
+   */
   readonly authorize?: Authorize;
 }
 
 /**
- * A server with its log open, not listening yet: call `listen()`, or hand requests to `fetch`.
+ * `createServer` opens the database and makes a server that does not listen yet: call `listen()`, or
+ * pass requests to `fetch`.
  *
- * @throws {OptionError} if an option is out of its range.
- * @throws {BrokerError} if the database cannot be used.
+ * @throws {OptionError} if an option is unknown, out of its range, or does not go with another.
+ * @throws {BrokerError} if the database cannot be opened, or Redis not be reached.
  */
 export async function createServer(
   options: Partial<Options> = {},
-  { log = consoleLog, authorize = () => true }: Extras = {},
+  { log = consoleLog, authorize = () => true }: Hooks = {},
 ): Promise<Server> {
   const complete = completeOptions(options);
   const files = await StaticFiles.load();
@@ -94,7 +102,7 @@ export async function createServer(
 
 async function openBroker(options: Options, log: Log): Promise<Broker> {
   if (options.redis === "") return await SqliteBroker.open({ ...options, path: options.db });
-  // Only here: on one node there is no Redis, and its client is not loaded.
+  // Imported only here, so that a server without Redis does not load the client of Redis.
   const { RedisBroker } = await import("./broker/redis/redis_broker.ts");
   const { redis: url, redisPrefix: prefix } = options;
   return await RedisBroker.open({ ...options, url, prefix, log });

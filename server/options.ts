@@ -1,394 +1,466 @@
 /**
- * Everything that can be set, as one table: name, default, range, and what it means. Flags,
- * environment variables, `--help`, the README's table and the checks for embedders all come from it.
- * It reads nothing itself: `main.ts` hands it the arguments and the environment.
+ * `OPTIONS` is the table of everything that can be set. Flags, environment variables, `--help`, the table
+ * in the papers and the checks for embedding programs come from it, and tests/options_test.ts holds the
+ * documentation of `Options` to it. `read_options.ts` reads the options of the program.
  *
  * @module
  */
-import { parseArgs } from "node:util";
 
-/** What a server may be told. Sizes are in bytes of UTF-8; for limits, 0 is "no limit". */
+/** `Options` are what a server is made with; `createServer` fills in what is not given. */
 export interface Options {
-  /** TCP port, 0 to 65535; 0 picks a free one. @default {8080} */
+  /**
+   * TCP port to listen on; 0 picks a free one.
+   *
+   * From 0 to 65,535.
+   *
+   * @default {8080}
+   */
   readonly port: number;
   /**
-   * Address to listen on; `0.0.0.0` or `::` for all. On a loopback address, with no proxy trusted, only
-   * loopback names, this one and the hosts of `allowOrigin` are answered; `*` names none.
+   * Address to listen on; 0.0.0.0 or :: for all.
+   *
+   * On a loopback address and without a trusted proxy, the server answers only to loopback names,
+   * to this name and to the hosts of `allowOrigin` (`*` names none). So no web page can reach it by
+   * a name of its own that points to this machine.
    *
    * @default {"127.0.0.1"}
    */
   readonly host: string;
-  /** Path of the database; `:memory:` forgets everything at the end. @default {"parley.db"} */
+  /**
+   * Path of the database file; :memory: keeps nothing after a stop.
+   *
+   * @default {"parley.db"}
+   */
   readonly db: string;
-  /** Redis in place of a database of one's own, for several nodes: `redis://…` @default {""} */
+  /**
+   * URL of a Redis that nodes share, in place of the database.
+   *
+   * Such as `redis://127.0.0.1:6379`, or `rediss://…` for TLS.
+   *
+   * @default {""}
+   */
   readonly redis: string;
-  /** Begins all keys and channels in Redis: letters, digits, `_.:-`. @default {"parley"} */
+  /**
+   * Text that every key and channel in Redis begins with.
+   *
+   * 1 to 64 letters, digits or `_.:-`.
+   *
+   * @default {"parley"}
+   */
   readonly redisPrefix: string;
-  /** Threads that listen on the one port, each a node by itself; over 1 needs `redis`. @default {1} */
+  /**
+   * Threads that listen on the port, each a node; needs Redis above 1.
+   *
+   * From 1 to 64.
+   *
+   * @default {1}
+   */
   readonly workers: number;
-  /** Origins allowed besides the server's own (RFC 6454); `*` is any, `null` the opaque one. */
+  /**
+   * Other origins whose pages may connect, or *, or null.
+   *
+   * As browsers send them (RFC 6454 §6.2), such as `https://example.com`; `null` is the origin of
+   * sandboxed pages and local files. The flag may be repeated; the variable lists them by comma.
+   *
+   * @default {[]}
+   */
   readonly allowOrigin: readonly string[];
-  /** PEM file with the certificate chain: serves https and wss. Needs `key`. @default {""} */
+  /**
+   * PEM file with the certificate chain, to serve https and wss.
+   *
+   * Needs `key`.
+   *
+   * @default {""}
+   */
   readonly cert: string;
-  /** PEM file with the certificate's private key. @default {""} */
+  /**
+   * PEM file with the private key of the certificate.
+   *
+   * Needs `cert`.
+   *
+   * @default {""}
+   */
   readonly key: string;
-  /** Commands a second, sustained, of each user on all connections to one node. @default {10} */
+  /**
+   * Commands per second that a user may sustain; 0 is no limit.
+   *
+   * Counted on each node, over all connections of the user.
+   *
+   * From 0 to 1,000,000,000; may have a fraction.
+   *
+   * @default {10}
+   */
   readonly rate: number;
-  /** Commands at once, of each person. @default {30} */
+  /**
+   * Commands that a user may send at once; 0 is no limit.
+   *
+   * From 0 to 1,000,000.
+   *
+   * @default {30}
+   */
   readonly burst: number;
-  /** Units a second, sustained, of each address over everything that it does. @default {300} */
+  /**
+   * Units per second that an address may sustain; 0 is no limit.
+   *
+   * Counted on each node, over everything that comes from the address. A command costs 1 unit and 1
+   * more per KiB, a connection 5: see `COSTS` in `server/access/allowances.ts`.
+   *
+   * From 0 to 1,000,000,000; may have a fraction.
+   *
+   * @default {300}
+   */
   readonly addressRate: number;
-  /** Units at once, of each address. @default {3000} */
+  /**
+   * Units that an address may use at once; 0 is no limit.
+   *
+   * From 0 to 1,000,000,000.
+   *
+   * @default {3000}
+   */
   readonly addressBurst: number;
-  /** Bad commands before a connection is closed with 1008; one is forgiven every 10 s. @default {20} */
+  /**
+   * Bad commands before a connection is closed; 0 is no limit.
+   *
+   * The close code is 1008. One bad command is forgiven every 10 seconds.
+   *
+   * From 0 to 1,000,000,000.
+   *
+   * @default {20}
+   */
   readonly badCommands: number;
-  /** Connections at once. @default {10000} */
+  /**
+   * Connections to a node at once; 0 is no limit.
+   *
+   * From 0 to 1,000,000,000.
+   *
+   * @default {10000}
+   */
   readonly maxConnections: number;
-  /** Connections at once from one address. @default {200} */
+  /**
+   * Connections from one address at once; 0 is no limit.
+   *
+   * From 0 to 1,000,000,000.
+   *
+   * @default {200}
+   */
   readonly maxConnectionsPerAddress: number;
-  /** Reverse proxies in front whose `X-Forwarded-For` entry is believed. @default {0} */
+  /**
+   * Reverse proxies in front whose X-Forwarded-For is believed.
+   *
+   * Set it to their exact number: one too many lets a client invent its address.
+   *
+   * From 0 to 16.
+   *
+   * @default {0}
+   */
   readonly trustProxies: number;
-  /** Rooms with members at once. @default {10000} */
+  /**
+   * Rooms with members at once; 0 is no limit.
+   *
+   * From 0 to 1,000,000,000.
+   *
+   * @default {10000}
+   */
   readonly maxRooms: number;
-  /** Rooms that one connection may be in. @default {50} */
+  /**
+   * Rooms that a connection may be in; 0 is no limit.
+   *
+   * From 0 to 1,000,000,000.
+   *
+   * @default {50}
+   */
   readonly maxRoomsPerConnection: number;
-  /** Connections in one room. @default {10000} */
+  /**
+   * Connections in one room; 0 is no limit.
+   *
+   * From 0 to 1,000,000,000.
+   *
+   * @default {10000}
+   */
   readonly maxMembersPerRoom: number;
-  /** Largest frame or request body that is read. @default {16384} */
+  /**
+   * Bytes of the largest frame or request body that is read.
+   *
+   * From 256 to 16,777,216.
+   *
+   * @default {16384}
+   */
   readonly frameBytes: number;
-  /** Queued for a connection above this, it becomes behind and is fed from the log. @default {262144} */
+  /**
+   * Bytes queued for a connection, above which it is behind.
+   *
+   * A connection that is behind is sent pages of the log instead of live messages, so that the
+   * queue stays small.
+   *
+   * From 1,024 to 1,073,741,824.
+   *
+   * @default {262144}
+   */
   readonly highWaterBytes: number;
-  /** Queued below this, a behind connection is fed again. @default {65536} */
+  /**
+   * Bytes queued for a connection, below which the next page is sent.
+   *
+   * Must be less than `highWaterBytes`.
+   *
+   * From 0 to 1,073,741,824.
+   *
+   * @default {65536}
+   */
   readonly lowWaterBytes: number;
   /**
-   * A connection that takes nothing of what is queued for this long is dropped, and a request whose
-   * body takes longer is refused, in seconds. @default {30}
+   * Seconds without progress after which a peer is dropped.
+   *
+   * A connection that takes nothing of what is queued is closed; a request whose body does not end
+   * is refused.
+   *
+   * From 0.05 to 3,600; may have a fraction.
+   *
+   * @default {30}
    */
   readonly stallSeconds: number;
-  /** Seconds between `ping` events; a peer silent for two of them is gone. @default {25} */
+  /**
+   * Seconds between two ping events.
+   *
+   * A WebSocket that stays silent for two of them is closed.
+   *
+   * From 0.05 to 3,600; may have a fraction.
+   *
+   * @default {25}
+   */
   readonly heartbeatSeconds: number;
-  /** Seconds that a person may be gone before the room is told. @default {5} */
+  /**
+   * Seconds a user may be gone before the room is told.
+   *
+   * A user who reconnects in that time never left.
+   *
+   * From 0 to 3,600; may have a fraction.
+   *
+   * @default {5}
+   */
   readonly graceSeconds: number;
-  /** Messages shown to one who joins without a cursor. @default {50} */
+  /**
+   * Messages that are sent to a client that joins without a cursor.
+   *
+   * From 0 to 10,000.
+   *
+   * @default {50}
+   */
   readonly recentMessages: number;
-  /** Newest messages of a room kept in memory, for those who are behind. @default {524288} */
+  /**
+   * Bytes of newest messages kept in memory per room.
+   *
+   * Connections that are behind read these without the database.
+   *
+   * From 0 to 1,073,741,824.
+   *
+   * @default {524288}
+   */
   readonly tailBytes: number;
-  /** Messages kept in each room. @default {10000} */
+  /**
+   * Messages kept per room; 0 keeps all.
+   *
+   * From 0 to 1,000,000,000.
+   *
+   * @default {10000}
+   */
   readonly retainMessages: number;
-  /** Days that a message is kept. @default {30} */
+  /**
+   * Days that a message is kept; 0 is for ever.
+   *
+   * From 0 to 36,500; may have a fraction.
+   *
+   * @default {30}
+   */
   readonly retainDays: number;
-  /** Megabytes of the database file that may be in use; not with Redis. @default {4096} */
+  /**
+   * Megabytes (MiB) used in the database file; 0 is no limit.
+   *
+   * At the limit the oldest messages are deleted first. Without effect with Redis.
+   *
+   * From 0 to 1,000,000,000.
+   *
+   * @default {4096}
+   */
   readonly maxDatabaseMb: number;
-  /** Newest messages of a room among which a repeated `ref` is recognised. @default {10000} */
+  /**
+   * Newest messages per room among which a repeated ref is found.
+   *
+   * From 1 to 10,000,000.
+   *
+   * @default {10000}
+   */
   readonly dedupeMessages: number;
-  /** On shutdown clients are told to come back at moments spread over this many seconds. @default {10} */
+  /**
+   * Seconds over which clients come back after a shutdown.
+   *
+   * Each client is told its own moment, so that they do not all return at once.
+   *
+   * From 0 to 3,600; may have a fraction.
+   *
+   * @default {10}
+   */
   readonly returnSeconds: number;
 }
 
-interface Spec<T> {
-  readonly value: T;
+interface OptionRow<T> {
+  readonly default: T;
+  /** One line for `--help`; the documentation of the option begins with it. */
   readonly help: string;
-  /** The least and the greatest, for numbers. */
-  readonly range?: readonly [number, number];
-  /** May have a fraction. */
-  readonly real?: true;
-  /** The environment variable, where it is not the flag's name. */
-  readonly variable?: string;
+  /** The minimum and the maximum of a number. */
+  readonly range?: Range;
+  /** Whether the number may have a fraction. */
+  readonly fraction?: boolean;
 }
 
-const LIMIT = [0, 1e9] as const;
+type Range = readonly [min: number, max: number];
 
-/** The table. Its order is the order of `--help` and of the README. */
-export const SPECS: { readonly [K in keyof Options]: Spec<Options[K]> } = {
-  port: { value: 8080, range: [0, 65535], help: "TCP port; 0 picks a free one" },
-  host: {
-    value: "127.0.0.1",
-    help: "address to listen on; 0.0.0.0 for all, loopback for its own names",
+/** The range of limits, where 0 means that there is none. */
+const LIMIT: Range = [0, 1e9];
+
+function whole(value: number, range: Range, help: string): OptionRow<number> {
+  return { default: value, range, help };
+}
+
+function fraction(value: number, range: Range, help: string): OptionRow<number> {
+  return { default: value, range, help, fraction: true };
+}
+
+function limit(value: number, help: string): OptionRow<number> {
+  return whole(value, LIMIT, help);
+}
+
+/** The table of options, in the order of `--help`. */
+export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } = {
+  port: whole(8080, [0, 65_535], "TCP port to listen on; 0 picks a free one"),
+  host: { default: "127.0.0.1", help: "address to listen on; 0.0.0.0 or :: for all" },
+  db: {
+    default: "parley.db",
+    help: "path of the database file; :memory: keeps nothing after a stop",
   },
-  db: { value: "parley.db", help: "path of the database, or :memory:" },
-  redis: {
-    value: "",
-    variable: "REDIS_URL",
-    help: "redis://… in place of the database, for several nodes",
-  },
-  redisPrefix: {
-    value: "parley",
-    help: "begins all keys and channels in Redis: letters, digits, _.:-",
-  },
-  workers: {
-    value: 1,
-    range: [1, 64],
-    help: "nodes on the one port, a thread each; needs --redis",
-  },
-  allowOrigin: {
-    value: [],
-    help: "origin allowed besides our own; repeatable; * and null possible",
-  },
-  cert: { value: "", help: "PEM certificate chain: serves https and wss; needs --key" },
-  key: { value: "", help: "PEM private key; needs --cert" },
-  rate: {
-    value: 10,
-    range: LIMIT,
-    real: true,
-    help: "commands a second a person; 0: no limit",
-  },
-  burst: { value: 30, range: [0, 1e6], help: "commands at once a person; 0: no limit" },
-  addressRate: {
-    value: 300,
-    range: LIMIT,
-    real: true,
-    help: "units a second an address, on each node; 0: no limit",
-  },
-  addressBurst: { value: 3000, range: LIMIT, help: "units at once an address; 0: no limit" },
-  badCommands: { value: 20, range: LIMIT, help: "bad commands before a close; 0: no limit" },
-  maxConnections: { value: 10_000, range: LIMIT, help: "connections at once; 0: no limit" },
-  maxConnectionsPerAddress: {
-    value: 200,
-    range: LIMIT,
-    help: "connections at once from one address; 0: no limit",
-  },
-  trustProxies: {
-    value: 0,
-    range: [0, 16],
-    help: "reverse proxies in front whose X-Forwarded-For entry is believed",
-  },
-  maxRooms: { value: 10_000, range: LIMIT, help: "rooms with members at once; 0: no limit" },
-  maxRoomsPerConnection: { value: 50, range: LIMIT, help: "rooms a connection; 0: no limit" },
-  maxMembersPerRoom: { value: 10_000, range: LIMIT, help: "connections in one room; 0: no limit" },
-  frameBytes: {
-    value: 16_384,
-    range: [256, 1 << 24],
-    help: "largest frame or body read, in bytes",
-  },
-  highWaterBytes: {
-    value: 262_144,
-    range: [1024, 1 << 30],
-    help: "bytes queued for a connection above which it is fed from the log",
-  },
-  lowWaterBytes: {
-    value: 65_536,
-    range: [0, 1 << 30],
-    help: "bytes queued below which feeding goes on",
-  },
-  stallSeconds: {
-    value: 30,
-    range: [0.05, 3600],
-    real: true,
-    help: "seconds without progress before a stuck connection or request is dropped",
-  },
-  heartbeatSeconds: { value: 25, range: [0.05, 3600], real: true, help: "seconds between pings" },
-  graceSeconds: {
-    value: 5,
-    range: [0, 3600],
-    real: true,
-    help: "seconds that a person may be gone before the room is told",
-  },
-  recentMessages: {
-    value: 50,
-    range: [0, 10_000],
-    help: "messages shown to one who joins without a cursor",
-  },
-  tailBytes: {
-    value: 524_288,
-    range: [0, 1 << 30],
-    help: "bytes of newest messages kept in memory a room",
-  },
-  retainMessages: { value: 10_000, range: LIMIT, help: "messages kept a room; 0: all" },
-  retainDays: {
-    value: 30,
-    range: [0, 36_500],
-    real: true,
-    help: "days that a message is kept; 0: for ever",
-  },
-  maxDatabaseMb: {
-    value: 4096,
-    range: LIMIT,
-    help: "megabytes in the database file, the oldest go then; 0: no bound",
-  },
-  dedupeMessages: {
-    value: 10_000,
-    range: [1, 1e7],
-    help: "newest messages of a room among which a repeated ref is recognised",
-  },
-  returnSeconds: {
-    value: 10,
-    range: [0, 3600],
-    real: true,
-    help: "seconds over which clients are told to come back after a shutdown",
-  },
+  redis: { default: "", help: "URL of a Redis that nodes share, in place of the database" },
+  redisPrefix: { default: "parley", help: "text that every key and channel in Redis begins with" },
+  workers: whole(1, [1, 64], "threads that listen on the port, each a node; needs Redis above 1"),
+  allowOrigin: { default: [], help: "other origins whose pages may connect, or *, or null" },
+  cert: { default: "", help: "PEM file with the certificate chain, to serve https and wss" },
+  key: { default: "", help: "PEM file with the private key of the certificate" },
+  rate: fraction(10, LIMIT, "commands per second that a user may sustain; 0 is no limit"),
+  burst: whole(30, [0, 1_000_000], "commands that a user may send at once; 0 is no limit"),
+  addressRate: fraction(300, LIMIT, "units per second that an address may sustain; 0 is no limit"),
+  addressBurst: limit(3000, "units that an address may use at once; 0 is no limit"),
+  badCommands: limit(20, "bad commands before a connection is closed; 0 is no limit"),
+  maxConnections: limit(10_000, "connections to a node at once; 0 is no limit"),
+  maxConnectionsPerAddress: limit(200, "connections from one address at once; 0 is no limit"),
+  trustProxies: whole(0, [0, 16], "reverse proxies in front whose X-Forwarded-For is believed"),
+  maxRooms: limit(10_000, "rooms with members at once; 0 is no limit"),
+  maxRoomsPerConnection: limit(50, "rooms that a connection may be in; 0 is no limit"),
+  maxMembersPerRoom: limit(10_000, "connections in one room; 0 is no limit"),
+  frameBytes: whole(
+    16_384,
+    [256, 16_777_216],
+    "bytes of the largest frame or request body that is read",
+  ),
+  highWaterBytes: whole(
+    262_144,
+    [1024, 1_073_741_824],
+    "bytes queued for a connection, above which it is behind",
+  ),
+  lowWaterBytes: whole(
+    65_536,
+    [0, 1_073_741_824],
+    "bytes queued for a connection, below which the next page is sent",
+  ),
+  stallSeconds: fraction(
+    30,
+    [0.05, 3600],
+    "seconds without progress after which a peer is dropped",
+  ),
+  heartbeatSeconds: fraction(25, [0.05, 3600], "seconds between two ping events"),
+  graceSeconds: fraction(5, [0, 3600], "seconds a user may be gone before the room is told"),
+  recentMessages: whole(
+    50,
+    [0, 10_000],
+    "messages that are sent to a client that joins without a cursor",
+  ),
+  tailBytes: whole(524_288, [0, 1_073_741_824], "bytes of newest messages kept in memory per room"),
+  retainMessages: limit(10_000, "messages kept per room; 0 keeps all"),
+  retainDays: fraction(30, [0, 36_500], "days that a message is kept; 0 is for ever"),
+  maxDatabaseMb: limit(4096, "megabytes (MiB) used in the database file; 0 is no limit"),
+  dedupeMessages: whole(
+    10_000,
+    [1, 10_000_000],
+    "newest messages per room among which a repeated ref is found",
+  ),
+  returnSeconds: fraction(10, [0, 3600], "seconds over which clients come back after a shutdown"),
 };
 
-const NAMES = Object.keys(SPECS) as (keyof Options)[];
+/** The names of all options, in the order of the table. */
+export const OPTION_NAMES = Object.keys(OPTIONS) as (keyof Options)[];
 
-/** What was wrong with an option, in one line for people. */
+/** `OptionError` says in one line which option is wrong and what would be right. */
 export class OptionError extends Error {
+  /** Always `"OptionError"`. */
   override readonly name = "OptionError";
 }
 
-/** `maxConnections` → `max-connections`. */
+/** Returns the flag of an option without its dashes: `max-connections` for `maxConnections`. */
 export function flagOf(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
 }
 
-/** `maxConnections` → `MAX_CONNECTIONS`, unless the table says otherwise. */
-export function variableOf(name: string): string {
-  const row = Object.entries(SPECS).find(([key]) => key === name)?.[1];
-  return row?.variable ?? flagOf(name).replaceAll("-", "_").toUpperCase();
-}
-
 /**
- * Every option, from what an embedding program gave and the defaults.
+ * `completeOptions` fills in defaults and checks every value.
  *
- * @throws {OptionError} if a value is of the wrong type or out of its range.
+ * @throws {OptionError} if a value has the wrong type, is out of range, or does not go with another.
  */
 export function completeOptions(given: Partial<Options> = {}): Options {
   for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(SPECS, name)) throw new OptionError(`There is no option ${name}.`);
+    if (!Object.hasOwn(OPTIONS, name)) throw new OptionError(`There is no option "${name}".`);
   }
   const options: Options = { ...defaults(), ...given };
-  for (const name of NAMES) check(name, options[name]);
-  if (options.lowWaterBytes >= options.highWaterBytes) {
-    throw new OptionError("--low-water-bytes must be below --high-water-bytes.");
-  }
-  if (options.redis !== "" && !/^rediss?:$/.test(URL.parse(options.redis)?.protocol ?? "")) {
-    throw new OptionError("--redis must be like redis://127.0.0.1:6379.");
-  }
-  if (!/^[\w.:-]{1,64}$/.test(options.redisPrefix)) {
-    throw new OptionError("--redis-prefix must be 1 to 64 letters, digits or _.:- in all.");
-  }
-  if (options.workers > 1 && options.redis === "") {
-    throw new OptionError("--workers needs --redis: two of them cannot share a database file.");
-  }
-  if ((options.cert === "") !== (options.key === "")) {
-    throw new OptionError("--cert and --key go together.");
-  }
+  for (const name of OPTION_NAMES) check(name, options[name]);
+  const { lowWaterBytes, highWaterBytes, redis, redisPrefix, workers, cert, key } = options;
+  demand(lowWaterBytes < highWaterBytes, "--low-water-bytes must be less than --high-water-bytes.");
+  const isRedisUrl = /^rediss?:$/.test(URL.parse(redis)?.protocol ?? "");
+  demand(redis === "" || isRedisUrl, "--redis must be a URL such as redis://127.0.0.1:6379.");
+  const isPrefix = /^[\w.:-]{1,64}$/.test(redisPrefix);
+  demand(isPrefix, "--redis-prefix must be 1 to 64 letters, digits or _.:- characters.");
+  const canShare = workers === 1 || redis !== "";
+  demand(canShare, "--workers above 1 needs --redis: nodes cannot share a database file.");
+  demand((cert === "") === (key === ""), "--cert and --key must be given together.");
   return options;
 }
 
-/**
- * Every option, from flags, the environment and the defaults, in that order.
- * Lists in the environment are separated by commas.
- *
- * @returns `"help"` if `--help` or `-h` is among the flags.
- * @throws {OptionError} in one line, for the first thing that is wrong.
- */
-export function readOptions(
-  args: readonly string[],
-  env: (variable: string) => string | undefined,
-): Options | "help" {
-  const flags = parseFlags(args);
-  if (flags.help) return "help";
-  const given: Record<string, unknown> = {};
-  for (const name of NAMES) {
-    const flag = flags[flagOf(name)];
-    const variable = env(variableOf(name));
-    if (flag !== undefined) given[name] = fromText(name, flag, `--${flagOf(name)}`);
-    else if (variable !== undefined && variable !== "") {
-      const text = Array.isArray(SPECS[name].value)
-        ? variable.split(",").map((item) => item.trim())
-        : variable;
-      given[name] = fromText(name, text, variableOf(name));
-    }
-  }
-  return completeOptions(given);
-}
-
-/** What `--help` prints. */
-export function helpText(): string {
-  const rows = NAMES.map((name) => {
-    const { value, help, variable }: Spec<unknown> = SPECS[name];
-    const fact = variable ?? (Array.isArray(value) ? "" : value);
-    const shown = fact === "" ? "" : ` (${fact})`;
-    return `  --${flagOf(name).padEnd(29)}${help}${shown}`;
-  });
-  return [
-    "Parley, a real-time room server.",
-    "",
-    "  deno task start [flags]",
-    "",
-    ...rows,
-    `  --${"help".padEnd(29)}this text`,
-    "",
-    "Each is also read from the environment: --max-connections is MAX_CONNECTIONS. Flags win.",
-  ].join("\n");
-}
-
-/** The README's table, a row for each option. */
-export function tableRows(): string[] {
-  return NAMES.map((name) => {
-    const { value, help } = SPECS[name];
-    const shown = Array.isArray(value) || value === "" ? "" : `\`${value}\``;
-    return `| \`--${flagOf(name)}\` | \`${variableOf(name)}\` | ${shown} | ${help} |`;
-  });
-}
-
-type Flags = Record<string, string | boolean | (string | boolean)[] | undefined>;
-
-function parseFlags(args: readonly string[]): Flags {
-  const options = Object.fromEntries(
-    NAMES.map((name) => [flagOf(name), {
-      type: "string" as const,
-      multiple: Array.isArray(SPECS[name].value),
-    }]),
-  );
-  // `deno task start -- --port 1` hands the "--" on.
-  const rest = args[0] === "--" ? args.slice(1) : [...args];
-  const { values, tokens } = parseArgs({
-    args: rest,
-    options: { ...options, help: { type: "boolean", short: "h" } },
-    strict: false,
-    tokens: true,
-  });
-  for (const token of tokens) {
-    if (token.kind === "positional") throw new OptionError(`What is "${token.value}"? See --help.`);
-    if (token.kind !== "option") continue;
-    const known = token.name === "help" || Object.hasOwn(options, token.name);
-    if (!known) throw new OptionError(`There is no flag ${token.rawName}. See --help.`);
-    // `--db --port 1`: the next flag is nobody's value.
-    const eatsFlag = !token.inlineValue && token.value?.startsWith("--");
-    if (token.name !== "help" && (token.value === undefined || eatsFlag)) {
-      throw new OptionError(`${token.rawName} needs a value.`);
-    }
-  }
-  return values;
-}
-
-function fromText(name: keyof Options, text: unknown, source: string): unknown {
-  if (typeof SPECS[name].value !== "number") return text;
-  const number = typeof text === "string" && /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : NaN;
-  if (Number.isNaN(number)) throw new OptionError(`${source} must be a number, not "${text}".`);
-  return number;
-}
-
 function check(name: keyof Options, value: unknown): void {
-  const { value: normal, range, real } = SPECS[name];
+  const { default: normal, range, fraction: mayBeFraction }: OptionRow<unknown> = OPTIONS[name];
   const flag = `--${flagOf(name)}`;
   if (range !== undefined) {
-    const whole = real === true || Number.isInteger(value);
-    if (typeof value !== "number" || !(value >= range[0] && value <= range[1]) || !whole) {
-      const kind = real ? "a number" : "a whole number";
-      throw new OptionError(
-        `${flag} must be ${kind} from ${range[0]} to ${range[1]}, not ${value}.`,
-      );
-    }
-    return;
+    const [min, max] = range;
+    const isInRange = typeof value === "number" && value >= min && value <= max;
+    const kind = mayBeFraction ? "a number" : "a whole number";
+    const sentence = `${flag} must be ${kind} from ${min} to ${max}, not ${value}.`;
+    return demand(isInRange && (mayBeFraction || Number.isInteger(value)), sentence);
   }
   if (Array.isArray(normal)) {
-    const origins: unknown[] = Array.isArray(value) ? value : [undefined];
-    for (const origin of origins) checkOrigin(flag, origin);
+    demand(Array.isArray(value), `${flag} must be a list of origins.`);
+    for (const origin of value) checkOrigin(flag, origin);
     return;
   }
-  if (typeof value !== "string") throw new OptionError(`${flag} must be text.`);
-  if (value === "" && normal !== "") throw new OptionError(`${flag} must not be empty.`);
+  demand(typeof value === "string", `${flag} must be text.`);
+  demand(value !== "" || normal === "", `${flag} must not be empty.`);
 }
 
-/** An origin as browsers send it (RFC 6454 §6.2): anything else would never match. */
+/** Checks that an origin is written as browsers send it (RFC 6454 §6.2): another would never match. */
 function checkOrigin(flag: string, origin: unknown): void {
-  if (origin === "*" || origin === "null") return;
-  if (typeof origin === "string" && URL.parse(origin)?.origin === origin) return;
-  throw new OptionError(`${flag} must be like https://example.com, or * or null, not "${origin}".`);
+  const isOrigin = typeof origin === "string" && URL.parse(origin)?.origin === origin;
+  const sentence = `${flag} must be like https://example.com, or * or null, not "${origin}".`;
+  demand(isOrigin || origin === "*" || origin === "null", sentence);
+}
+
+function demand(isRight: boolean, sentence: string): asserts isRight {
+  if (!isRight) throw new OptionError(sentence);
 }
 
 function defaults(): Options {
-  return Object.fromEntries(NAMES.map((name) => [name, SPECS[name].value])) as unknown as Options;
+  const pairs = OPTION_NAMES.map((name) => [name, OPTIONS[name].default]);
+  return Object.fromEntries(pairs) as Options;
 }

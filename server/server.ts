@@ -1,37 +1,33 @@
 /**
- * One fetch handler with its routes, and the life of a server: it listens, drains and stops.
+ * `Server` answers requests: it upgrades WebSockets, leads HTTP requests to their routes, and serves the
+ * page. It listens, and stops without losing a message that was accepted.
  *
  * @module
  */
 import { COSTS } from "./access/allowances.ts";
-import type { Authorize } from "./access/rights.ts";
-import type { Source } from "./access/source.ts";
-import type { Broker } from "./broker/broker.ts";
-import { Batch } from "./broker/page.ts";
-import type { Connection, ConnectionContext } from "./connections/connection.ts";
-import { Heartbeat } from "./connections/heartbeat.ts";
-import { DrainMonitor } from "./connections/drain_monitor.ts";
-import { WebSocketConnection } from "./connections/web_socket.ts";
-import { drained } from "./http/body.ts";
-import { type Connect, Gate } from "./http/gate.ts";
-import { Origins } from "./http/origin.ts";
-import { problem, problemOf } from "./http/problem.ts";
-import { restRoutes } from "./http/routes.ts";
-import { otherThanGet, Router } from "./http/router.ts";
-import type { StaticFiles } from "./http/static_files.ts";
-import { asksForUpgrade, examine } from "./http/upgrade.ts";
 import { Identity } from "./access/identity.ts";
+import type { Authorize } from "./access/rights.ts";
+import { type Source, Sources } from "./access/source.ts";
+import type { Broker } from "./broker/broker.ts";
+import { OpenConnections } from "./connections/open_connections.ts";
+import { WebSocketConnection } from "./connections/web_socket.ts";
+import { settleWithin } from "./deadline.ts";
+import { clientAddress } from "./http/client_address.ts";
+import { drainBody } from "./http/drain_body.ts";
+import { Origins } from "./http/origins.ts";
+import { problem, problemOf } from "./http/responses.ts";
+import { answerOtherMethod, Router } from "./http/router.ts";
+import { routesOf } from "./http/routes.ts";
+import type { StaticFiles } from "./http/static_files.ts";
+import { asksForUpgrade, checkHandshake } from "./http/upgrade.ts";
 import { Listener } from "./listener.ts";
-import { harmless, type Log, reason } from "./log.ts";
+import { type Log, reason, withoutThrowing } from "./log.ts";
 import type { Options } from "./options.ts";
-import { encode } from "./protocol/encode.ts";
 import { Refusal } from "./protocol/refusal.ts";
-import { CLOSE } from "./protocol/tables.ts";
 import { Hub } from "./rooms/hub.ts";
-import { within } from "./within.ts";
 
-/** What a server is made of. */
-export interface Parts {
+/** The parts that a server is made of. `createServer` makes them from options. */
+export interface ServerParts {
   readonly options: Options;
   readonly broker: Broker;
   readonly files: StaticFiles;
@@ -39,88 +35,93 @@ export interface Parts {
   readonly authorize: Authorize;
 }
 
-/** How long a stop waits for commits, and then for peers to answer the close. */
+/** How long a stop waits for the last commits. */
 const COMMIT_MS = 2000;
+/** How long a stop waits for peers to answer the close, and then for the listener. */
 const GOODBYE_MS = 1500;
-/** How long a check waits for a tick: a sound one comes in a few milliseconds. */
+/** How long `check` waits for a tick, which takes a few milliseconds. */
 const TICK_MS = 2000;
+/** The methods of what can only be read. */
+const READ_METHODS = ["GET", "HEAD"];
 
+/**
+ * A `Server` is one node: it has rooms, connections to them, and one broker. `createServer` makes it.
+ * Call `listen()`, or pass requests to `fetch`; dispose of it or call `stop()` at the end.
+ */
 export class Server implements AsyncDisposable {
-  readonly #parts: Parts;
+  readonly #options: Options;
+  readonly #broker: Broker;
+  readonly #files: StaticFiles;
+  readonly #log: Log;
   readonly #hub: Hub;
-  readonly #heartbeat: Heartbeat;
-  readonly #watch: DrainMonitor;
+  readonly #sources: Sources;
+  readonly #connections: OpenConnections;
   readonly #origins: Origins;
   readonly #router: Router;
-  readonly #gate: Gate;
-  readonly #connections = new Set<Connection>();
-  /** Where each socket comes from that is still there, also of connections that have ended for us. */
-  readonly #sockets = new Map<Connection, Source>();
-  /** Called when the last socket is gone. */
-  #vacated = () => {};
-  readonly #context: ConnectionContext;
   #listener: Listener | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(given: Parts) {
-    const parts = { ...given, log: harmless(given.log) };
-    const { options, broker } = parts;
+  /** Makes a server of its parts. Programs call `createServer`. */
+  constructor(parts: ServerParts) {
+    const { options, broker, files, authorize } = parts;
+    const log = withoutThrowing(parts.log);
     const now = () => performance.now();
-    this.#parts = parts;
-    this.#hub = new Hub({ ...parts, identity: new Identity(broker.secret), now });
-    this.#heartbeat = new Heartbeat(options.heartbeatSeconds);
-    this.#watch = new DrainMonitor(options, now);
-    this.#gate = new Gate(options, parts.log, now, this.#enter.bind(this));
-    this.#context = {
-      hub: this.#hub,
-      drainMonitor: this.#watch,
-      ended: (connection) => this.#ended(connection),
-      released: (connection) => this.#released(connection),
-    };
-    this.#origins = new Origins(options, parts.log);
+    this.#options = options;
+    this.#broker = broker;
+    this.#files = files;
+    this.#log = log;
+    const identity = new Identity(broker.secret);
+    this.#hub = new Hub({ options, broker, log, authorize, identity, now });
+    this.#sources = new Sources(options, log, now);
+    this.#connections = new OpenConnections(this.#hub, options, now);
+    this.#origins = new Origins(options, log);
     this.#router = new Router(
-      restRoutes(this.#hub, this.#gate),
-      (request, info) => this.#gate.sourceOf(request, info),
+      routesOf(this.#hub, this.#connections),
+      (request, info) => this.#sourceOf(request, info),
       this.#origins,
-      parts.log,
+      log,
     );
   }
 
-  /** Where it listens, such as `http://127.0.0.1:8080`; empty before `listen`. */
+  /** The URL that it listens at, such as `http://127.0.0.1:8080`. It is `""` before `listen()`. */
   get url(): string {
     if (this.#listener === undefined) return "";
     const { hostname, port } = this.#listener;
-    const scheme = this.#parts.options.cert === "" ? "http" : "https";
+    const scheme = this.#options.cert === "" ? "http" : "https";
     return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
   }
 
-  /** The port that it listens on; 0 before `listen`. */
+  /** The TCP port that it listens on. It is 0 before `listen()`. */
   get port(): number {
     return this.#listener?.port ?? 0;
   }
 
-  /** Where the messages are, for people. */
-  get place(): string {
-    return this.#parts.broker.place;
+  /** Where the messages are stored, as text for people: a path, `memory`, or a Redis and its address. */
+  get location(): string {
+    return this.#broker.place;
   }
 
-  /** Connections that are open. */
+  /** The number of WebSockets and event streams that are open on this node. */
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#connections.count;
   }
 
-  /** Rooms that somebody is in. */
+  /** The number of rooms that have members on this node. */
   get roomCount(): number {
     return this.#hub.rooms.size;
   }
 
   /**
-   * Begins to listen where the options say.
+   * Begins to listen on the host and port of the options, with TLS if they name a certificate. If the
+   * listener fails later, it is opened again on the same port.
    *
-   * @throws {Deno.errors.AddrInUse} and what else the system or the certificate has against it.
+   * @throws {Deno.errors.AddrInUse} if the port is in use.
+   * @throws {Deno.errors.PermissionDenied} if the process may not listen on the port.
+   * @throws {Deno.errors.NotFound} if the file of the certificate or its key does not exist.
+   * @throws {Deno.errors.InvalidData} if the certificate and the key cannot be used.
    */
   listen(): void {
-    const { host, port, cert, key, workers } = this.#parts.options;
+    const { host, port, cert, key, workers } = this.#options;
     const tls = cert === ""
       ? undefined
       : { cert: Deno.readTextFileSync(cert), key: Deno.readTextFileSync(key) };
@@ -129,56 +130,70 @@ export class Server implements AsyncDisposable {
       port,
       reusePort: workers > 1,
       tls,
-      onError: (thrown) => this.#failed(thrown),
-      handler: (request, info) => this.fetch(request, info),
-    }, this.#parts.log);
+      handler: this.fetch,
+      onError: (thrown) => this.#errorResponse(thrown),
+    }, this.#log);
   }
 
-  /** Answers one request: what `Deno.serve` calls, and what an embedding program may call. */
+  /**
+   * Answers one request, as `Deno.serve` calls it. A program that listens itself may pass on the requests
+   * that are for the server. It must pass on the request that it got: Deno upgrades no other to a
+   * WebSocket (RFC 6455 §4.2).
+   *
+   * Errors are responses of the type `application/problem+json` (RFC 9457). It never throws.
+   *
+   * @param request a request whose path is relative to the root, such as `/rooms/lobby/messages`.
+   * @param info the peer's address, and when the response was sent.
+   */
   fetch = (request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response> => {
     try {
-      return drained(request, this.#route(request, info));
+      return drainBody(request, this.#answer(request, info));
     } catch (thrown) {
-      return this.#failed(thrown);
+      return this.#errorResponse(thrown);
     }
   };
 
   /**
-   * Looks whether the server still does its work: whether its tick comes, and what it commits is kept.
+   * Checks that the server still works: that its tick comes within 2 seconds, and that what it commits is
+   * kept.
    *
-   * @throws {Error} if not. Then it is best to stop it and to start another.
+   * @throws {Error} if it does not. Then stop it and start another.
    */
   async check(): Promise<void> {
-    let ticked = false;
-    await within(TICK_MS, this.#hub.tick.next().then(() => ticked = true));
-    if (!ticked) throw new Error("The tick has stopped.");
-    await this.#parts.broker.check();
+    let hasTicked = false;
+    await settleWithin(TICK_MS, this.#hub.tick.next().then(() => hasTicked = true));
+    if (!hasTicked) throw new Error(`No tick came within ${TICK_MS} ms.`);
+    await this.#broker.check();
   }
 
-  /** Says goodbye to all clients, commits what was accepted, and stops. May be called repeatedly. */
+  /**
+   * Commits what was accepted, sends `bye` to all clients, closes their connections with 1012, and ends
+   * the broker. It takes at most about 5 seconds. Every call returns the same promise.
+   */
   stop(): Promise<void> {
     return this.#stopping ??= this.#stop();
   }
 
+  /** Stops the server, as `stop()` does, at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
 
-  #route(request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response> {
+  #answer(request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response> {
     const url = URL.parse(request.url);
     if (url === null) return problem(400, "The Host or the path is malformed.");
-    const refused = this.#origins.misdirected(request, this.#listener?.hostname);
+    const refused = this.#origins.refuseHost(request, this.#listener?.hostname);
     if (refused !== undefined) return refused;
+    const { method } = request;
     const { pathname } = url;
-    const isSocketPath = pathname === "/ws" && request.method !== "OPTIONS" ||
+    const isSocketPath = pathname === "/ws" && method !== "OPTIONS" ||
       pathname === "/" && asksForUpgrade(request);
     if (isSocketPath) return this.#upgrade(request, info);
     const answer = this.#router.answer(request, info, url);
     if (answer !== undefined) return answer;
-    const otherwise = otherThanGet(request);
-    if (otherwise !== undefined) return otherwise;
+    if (!READ_METHODS.includes(method)) return answerOtherMethod(request, READ_METHODS);
     if (pathname === "/healthz") return this.#health();
-    return this.#parts.files.answer(request, pathname) ?? problem(404, "There is nothing here.");
+    return this.#files.answer(request, pathname) ?? problem(404, "There is nothing here.");
   }
 
   #health(): Response {
@@ -187,75 +202,43 @@ export class Server implements AsyncDisposable {
   }
 
   #upgrade(request: Request, info: Deno.ServeHandlerInfo): Response {
-    const { options } = this.#parts;
-    const source = this.#gate.sourceOf(request, info);
-    const admit = () => this.#gate.admit(source, COSTS.connection);
-    const verdict = examine(request, this.#origins, admit);
-    if (verdict instanceof Response) return verdict;
-    const { protocol } = verdict;
+    const source = this.#sourceOf(request, info);
+    const admit = () => this.#connections.admit(source, COSTS.connection);
+    const handshake = checkHandshake(request, this.#origins, admit);
+    if (handshake instanceof Response) return handshake;
+    const { protocol } = handshake;
     const { socket, response } = Deno.upgradeWebSocket(request, {
-      idleTimeout: Math.ceil(options.heartbeatSeconds * 2),
+      idleTimeout: Math.ceil(this.#options.heartbeatSeconds * 2),
     });
-    // Its own option for this throws unless the offers are parted by a comma and exactly one space.
+    // The runtime's option `protocol` throws unless the offer is separated by exactly a comma and a space.
     if (protocol !== undefined) response.headers.set("sec-websocket-protocol", protocol);
-    // Nothing from here on may throw: it would take the listener along.
-    this.#gate.enter(
+    // A throw after the upgrade would close the whole listener: nothing from here on may throw.
+    this.#connections.open(
       source,
-      (context) => new WebSocketConnection(socket, verdict, context, source),
+      (context) => new WebSocketConnection(socket, handshake, context, source),
     );
     return response;
   }
 
-  /** Lets a connection in, and counts it until its peer has let go. */
-  #enter<C extends Connection>(source: Source, connect: Connect<C>): C {
-    const connection = connect(this.#context);
-    this.#connections.add(connection);
-    this.#heartbeat.add(connection);
-    this.#sockets.set(connection, source);
-    return connection;
+  #sourceOf(request: Request, info: Deno.ServeHandlerInfo): Source {
+    const { address, unbelieved } = clientAddress(request, info, this.#options.trustProxies);
+    return this.#sources.of(address, unbelieved);
   }
 
-  #ended(connection: Connection): void {
-    this.#connections.delete(connection);
-    this.#heartbeat.delete(connection);
-  }
-
-  /** Not when it ended for us: a peer that ignores our close goes on holding a socket and a place. */
-  #released(connection: Connection): void {
-    const source = this.#sockets.get(connection);
-    if (source === undefined) return;
-    this.#sockets.delete(connection);
-    this.#gate.leave(source);
-    if (this.#sockets.size === 0) this.#vacated();
-  }
-
-  #failed(thrown: unknown): Response {
-    // A connection that was not admitted, or an answer that we broke off ourselves, half-way.
+  #errorResponse(thrown: unknown): Response {
     if (thrown instanceof Refusal) return problemOf(thrown);
-    this.#parts.log.error("request failed", { reason: reason(thrown) });
+    this.#log.error("request failed", { reason: reason(thrown) });
     return problem(500, "The server failed to answer.");
   }
 
   async #stop(): Promise<void> {
-    this.#gate.close();
-    const failed = (thrown: unknown) =>
-      this.#parts.log.error("stop failed", { reason: reason(thrown) });
-    await within(COMMIT_MS, this.#hub.tick.drain()).catch(failed);
-    const { returnSeconds } = this.#parts.options;
-    for (const connection of [...this.#connections]) {
-      // Each its own moment, so that they do not all come back in the same one.
-      const retryAfterMs = Math.round(500 + Math.random() * returnSeconds * 1000);
-      const bye = encode({ type: "bye", payload: "The server is restarting.", retryAfterMs });
-      connection.reply(Batch.of(bye));
-      connection.close(CLOSE.restart);
-    }
-    if (this.#sockets.size > 0) {
-      await within(GOODBYE_MS, new Promise<void>((resolve) => this.#vacated = resolve));
-    }
-    this.#heartbeat.stop();
-    this.#watch.stop();
+    const logFailure = (thrown: unknown) =>
+      this.#log.error("stop failed", { reason: reason(thrown) });
+    this.#connections.close();
+    await settleWithin(COMMIT_MS, this.#hub.tick.drain()).catch(logFailure);
+    await this.#connections.sayGoodbye(GOODBYE_MS);
     this.#hub.close();
-    await within(GOODBYE_MS, this.#listener?.shutdown()).catch(failed);
-    await this.#parts.broker[Symbol.asyncDispose]();
+    await settleWithin(GOODBYE_MS, this.#listener?.shutdown()).catch(logFailure);
+    await this.#broker[Symbol.asyncDispose]();
   }
 }

@@ -44,18 +44,18 @@ const GARBAGE = [
   ...["[::1]x", "[::1]:x", '"', '""', "١.2.3.4", "::1\u0000", "for=1.2.3.4", "\xff"],
 ];
 
-Deno.test("parseAddress() takes nothing else for an address", () => {
+Deno.test("parseAddress() returns undefined when the text is no address", () => {
   for (const text of GARBAGE) assertEquals(parseAddress(text), undefined, text);
 });
 
-Deno.test("parseAddress() takes no time for what is far too long for an address", () => {
+Deno.test("parseAddress() is quick when the text is far too long for an address", () => {
   // By its square this took eight minutes, and nothing else was done meanwhile.
   for (const text of [`:${".".repeat(650_000)}x`, "1".repeat(650_000), ":".repeat(650_000)]) {
     assertEquals(parseAddress(text), undefined);
   }
 });
 
-Deno.test("an IPv4 address is by itself, an IPv6 address is one of its /64 and of its /48", () => {
+Deno.test("parseAddress() puts an IPv4 address in a group of its own, an IPv6 address in its /64 and its /48", () => {
   const groups = (text: string) => parseAddress(text)?.groups;
   assertEquals(groups("192.0.2.1:5"), [{ key: "192.0.2.1", times: 1 }]);
   assertEquals(groups(SITE), [
@@ -109,7 +109,7 @@ Deno.test("clientAddress() of a peer on a Unix socket is local", () => {
 
 const PORTS = { "port": 0, "db": ":memory:" } as const;
 
-Deno.test("connections are counted by address, not by spelling, and a /48 has sixteen shares", async () => {
+Deno.test("connections are counted by address, however it is spelled, and a /48 may have 16 times as many", async () => {
   const log = { info() {}, warn() {}, error() {} };
   await using server = await createServer(
     { ...PORTS, trustProxies: 1, maxConnectionsPerAddress: 3 },
@@ -138,7 +138,7 @@ Deno.test("connections are counted by address, not by spelling, and a /48 has si
   for (const socket of open) socket[Symbol.dispose]();
 });
 
-Deno.test("a forwarded header that is not believed is told of once, and in every refusal", async () => {
+Deno.test("a forwarded header that is not believed is logged once, and named in every refusal", async () => {
   const lines: string[] = [];
   const warn = (event: string, facts = {}) => void lines.push(`${event} ${JSON.stringify(facts)}`);
   const options = { ...PORTS, maxConnectionsPerAddress: 1 };

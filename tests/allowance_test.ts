@@ -36,7 +36,7 @@ async function talk(client: Client, times: number): Promise<number> {
   return through;
 }
 
-Deno.test("allowance: a person with several connections has one, and HTTP draws on it", async () => {
+Deno.test("allowance: a user has one for all connections, and HTTP draws on it", async () => {
   await using server = await serve(OPTIONS);
   const { client: first, token } = await come(server);
   const { client: second } = await come(server, token); // its hello was yet a guest's
@@ -50,7 +50,7 @@ Deno.test("allowance: a person with several connections has one, and HTTP draws 
   await again.close();
 });
 
-Deno.test("allowance: other people have their own, and bad commands are each connection's", async () => {
+Deno.test("allowance: each user has one, and each connection counts its own bad commands", async () => {
   await using server = await serve({ ...OPTIONS, badCommands: 2 });
   const { client: talker, token } = await come(server);
   assertEquals(await talk(talker, 9), 4);
@@ -65,7 +65,7 @@ Deno.test("allowance: other people have their own, and bad commands are each con
   await Promise.all([talker.close(), other.close()]);
 });
 
-Deno.test("allowance: being many people in turn is no way around it", async () => {
+Deno.test("allowance: a connection that becomes another user again and again gets no more", async () => {
   await using server = await serve(OPTIONS);
   const tokens: string[] = [];
   for (let n = 0; n < 3; n++) {

@@ -141,7 +141,7 @@ Deno.test("a body that breaks off stores nothing", async () => {
   assertEquals((await ask(server, MESSAGES)).json.head, 0);
 });
 
-Deno.test("a body that stalls is given up on", async () => {
+Deno.test("a body that stalls is refused after stallSeconds", async () => {
   await whileChatting({ stallSeconds: 0.2 }, async (server) => {
     const stalled = Array.from(
       { length: 20 },

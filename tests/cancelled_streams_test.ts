@@ -20,13 +20,13 @@ import { assert, assertEquals } from "./support/assert.ts";
 import { FaultyBroker } from "./support/faulty_broker.ts";
 import { member, serve, until } from "./support/harness.ts";
 import { fill } from "./support/http.ts";
-import { seeded } from "./support/proxy.ts";
+import { seeded } from "./support/random.ts";
 
 const seed = Math.floor(Math.random() * 2 ** 32);
 
 for (const [count, length] of [[10, 16_000], [50, 1_500]] as const) {
   const what = `${count} messages of ${length} characters, seed ${seed}`;
-  Deno.test(`streams closed 0 to 4 ms after they were asked for harm nobody: ${what}`, async () => {
+  Deno.test(`streams that are closed 0 to 4 ms after the request disturb no other client: ${what}`, async () => {
     const random = seeded(seed);
     await using server = await serve({ graceSeconds: 0 });
     await fill(server, count, "x".repeat(length));
@@ -122,7 +122,7 @@ function say(hub: Hub, payload: string): Promise<unknown> {
 }
 
 for (const door of ["write", "queued"] as const) {
-  Deno.test(`a connection whose "${door}" throws is ended, and the others hear everything`, async () => {
+  Deno.test(`a connection whose "${door}" throws is ended, and the others get everything`, async () => {
     await withThree(async (hub, [first, hostile, last], seen) => {
       hostile.throwing.add(door);
       // Enough that each connection asks the runtime how much is queued.

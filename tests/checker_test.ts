@@ -31,7 +31,7 @@ function scene(): { checker: Checker; ann: View; bob: View; log: string[] } {
   return { checker, ann, bob, log };
 }
 
-Deno.test("the checker is content with a run in which all is well", () => {
+Deno.test("Checker accepts a run that keeps every guarantee", () => {
   const { checker, ann, bob, log } = scene();
   ann.repeats("two");
   assertEquals(ann.heard(log[1] ?? ""), undefined);
@@ -104,12 +104,12 @@ const WRONGS: readonly (readonly [
 ];
 
 for (const [what, says, act] of WRONGS) {
-  Deno.test(`the checker complains of ${what}`, () => {
+  Deno.test(`Checker reports ${what}`, () => {
     assertThrows(() => act(scene()), Error, says);
   });
 }
 
-Deno.test("the checker lets a log be lost if it may, and not what is echoed in the next", () => {
+Deno.test("Checker accepts a lost log where that is allowed, but no lost message of the next log", () => {
   const checker = new Checker({ mayLose: true });
   const ann = checker.view("Ann");
   ann.welcomed("a");

@@ -44,7 +44,7 @@ const ANSWERS: readonly (readonly [what: string, status: number, type: string, b
 ];
 
 for (const [what, status, type, body] of ANSWERS) {
-  Deno.test(`a gateway that answers hello with ${what} costs neither token, name nor message`, async () => {
+  Deno.test(`a client keeps its token, name and messages when a gateway answers hello with ${what}`, async () => {
     await using server = await serve();
     await using proxy = new GatewayProxy(server.url);
     const { id, token } = await tokenOf(server, "Ada");
@@ -70,7 +70,7 @@ for (const [what, status, type, body] of ANSWERS) {
   });
 }
 
-Deno.test("a message whose answer a gateway replaced is stored once, by the same person", async () => {
+Deno.test("a message is stored once, from the same user, when a gateway replaces the answer to it", async () => {
   await using server = await serve();
   await using proxy = new GatewayProxy(server.url);
   const ada = connect(`${proxy.url}/ws`, {
@@ -92,7 +92,7 @@ Deno.test("a message whose answer a gateway replaced is stored once, by the same
   }
 });
 
-Deno.test("a message whose echo over WebSocket was lost is stored once, though a gateway then refuses hello", async () => {
+Deno.test("a message whose echo is lost is stored once, even if a gateway then refuses hello", async () => {
   await using server = await serve();
   await using proxy = new GatewayProxy(server.url);
   proxy.passesSockets = true;
@@ -184,7 +184,7 @@ function unknown(seq: number, more: Record<string, unknown> = {}): WireEvent {
   return { ...chat(seq), type: "poll", ...more } as unknown as WireEvent; // no type of this version's
 }
 
-Deno.test("a stored event of an unknown type moves the cursor and is passed over", async () => {
+Deno.test("a stored event of an unknown type moves the client's cursor and is not dispatched", async () => {
   using it = scripted();
   it.received(joined(1), chat(1));
   it.received(unknown(2));
@@ -201,7 +201,7 @@ Deno.test("a stored event of an unknown type moves the cursor and is passed over
   assertEquals(Object(join).since, { epoch: "e", seq: 3 });
 });
 
-Deno.test("a message of one's own that comes back as an unknown type is acknowledged", async () => {
+Deno.test("a client's own message that comes back as an unknown type is acknowledged", async () => {
   using it = scripted();
   it.received(joined(0));
   const sent = it.client.send(room, "hm", "mine");
@@ -221,7 +221,7 @@ Deno.test("an event of an unknown type is not taken for one of the client's own"
 
 // --- emit() ------------------------------------------------------------------------------------------
 
-Deno.test("emit() says of each event whether it was sent, and error tells of those over the rate", async () => {
+Deno.test("emit() returns whether the event was sent, and dispatches error when it is over the rate", async () => {
   await using server = await serve({ rate: 20, burst: 10 });
   await using bob = await member(server, { name: "Bob" });
   const ada = new Client(`${server.url}/ws`, QUICK);

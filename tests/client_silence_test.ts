@@ -14,7 +14,7 @@ import { faultProxy } from "./support/proxy.ts";
 
 const QUICK = { backoffMs: { min: 5, max: 50 } };
 
-Deno.test("a message that a dead network swallowed is stored over another connection, and it tells that it is in doubt", async () => {
+Deno.test("a message that a dead network swallowed is stored over another connection, after the client dispatched doubt", async () => {
   await using server = await serve({ heartbeatSeconds: 1 });
   await using proxy = faultProxy(server.url);
   const doubts: boolean[] = [];

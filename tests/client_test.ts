@@ -21,7 +21,8 @@ import {
 import { CLOSE_DONE, CLOSE_GOING_AWAY, CLOSE_RESTART } from "../static/client/transport.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { patiently, serve, until } from "./support/harness.ts";
-import { faultProxy, seeded } from "./support/proxy.ts";
+import { faultProxy } from "./support/proxy.ts";
+import { seeded } from "./support/random.ts";
 import {
   chat,
   fakeTransport,
@@ -117,7 +118,7 @@ Deno.test("the client's tables are the protocol's", () => {
   assertEquals([...RETRIABLE_ERRORS].sort(), retriable.sort());
 });
 
-Deno.test("connect() says who one is, and send() resolves with the stored message", async () => {
+Deno.test("connect() gives the client its user, and send() resolves with the stored message", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url, { name: "Ada" });
   const stored = await ada.client.send("lobby", "hello");
@@ -127,7 +128,7 @@ Deno.test("connect() says who one is, and send() resolves with the stored messag
   assertEquals(ada.client.unsent, []);
 });
 
-Deno.test("send() keeps the order of what is said faster than the rate allows", async () => {
+Deno.test("send() keeps the order of messages that come faster than the rate allows", async () => {
   await using server = await serve({ rate: 200, burst: 8 });
   await using ada = new Talker(server.url);
   const said = numbers("m", 60);
@@ -145,7 +146,7 @@ Deno.test("send() keeps within the largest frame that the server reads", async (
   assertEquals(ada.states.map(({ status }) => status), ["open"]);
 });
 
-Deno.test("send() comes through when another has used up the rate", async () => {
+Deno.test("send() succeeds when the rate is lower than the client believes", async () => {
   let limits = 0;
   await using server = await serve({ rate: 20, burst: 4 });
   await using ada = new Talker(server.url);
@@ -199,7 +200,7 @@ Deno.test("a message cut off between commit and echo is stored once and shown on
   assertEquals(await ada.hears(2), ["once", "end"]);
 });
 
-Deno.test("a server that falls silent is given up after two missed heartbeats", async () => {
+Deno.test("a client connects anew after two missed heartbeats", async () => {
   await using server = await serve(HEARTBEAT);
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url);
@@ -213,7 +214,7 @@ Deno.test("a server that falls silent is given up after two missed heartbeats", 
   assertEquals(await ada.hears(1), ["again"]);
 });
 
-Deno.test("a server that is gone without a word (half-open) is given up too", async () => {
+Deno.test("a client connects anew when its connection is half-open", async () => {
   await using server = await serve(HEARTBEAT);
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url);
@@ -270,7 +271,7 @@ Deno.test("under cuts, stalls and splits at random every client shows the same l
   }
 });
 
-Deno.test("what is said offline survives a reload, and is sent in order, once", async () => {
+Deno.test("messages that are sent offline survive a reload, and are stored in order, once", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   const kept = { identity: memory(), outbox: memory() };
@@ -309,7 +310,7 @@ Deno.test("what is said offline survives a reload, and is sent in order, once", 
   assertEquals([again.client.user?.id, again.client.user?.name], [before, "Ada"]);
 });
 
-Deno.test("send() with the ref of an unsent message is that message", async () => {
+Deno.test("send() with the ref of an unsent message returns the promise of that message", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url);
   const first = ada.client.send("lobby", "twice", "same");
@@ -320,7 +321,7 @@ Deno.test("send() with the ref of an unsent message is that message", async () =
   assertEquals(ada.texts, ["twice", "end"]);
 });
 
-Deno.test("close() forgets what was not sent; a server that closes does not", async () => {
+Deno.test("close() forgets unsent messages; a close by the server keeps them", async () => {
   for (const forgotten of [true, false]) {
     const fake = fakeTransport();
     const outbox = memory();
@@ -342,7 +343,7 @@ Deno.test("a name that the server refuses makes a guest, not a loop", async () =
   assert(ada.client.user?.name.startsWith("Guest"));
 });
 
-Deno.test("send() refuses what cannot be stored, and says why", async () => {
+Deno.test("send() rejects with the reason when a message cannot be stored", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url, { maxUnsent: 2 });
@@ -365,7 +366,7 @@ Deno.test("send() refuses what cannot be stored, and says why", async () => {
   assertEquals(await code(ada.client.send("lobby", "d")), "closed");
 });
 
-Deno.test("a server that forgot the log is told apart: recovered is false", async () => {
+Deno.test("a client gets recovered: false when the server has lost its log", async () => {
   await using proxy = faultProxy("http://127.0.0.1:1");
   await using ada = new Talker(proxy.url);
   {
@@ -381,7 +382,7 @@ Deno.test("a server that forgot the log is told apart: recovered is false", asyn
   assertEquals(ada.texts, ["anew"]);
 });
 
-Deno.test("a client comes back when the server that says bye told it to", async () => {
+Deno.test("a client comes back when bye told it to", async () => {
   await using server = await serve({ returnSeconds: 1000 });
   await using ada = new Talker(server.url, { backoffMs: { min: 1, max: 2 } });
   await ada.client.join("lobby");
@@ -394,7 +395,7 @@ Deno.test("a client comes back when the server that says bye told it to", async 
   await stopped;
 });
 
-Deno.test("a final close code ends the client, and all that waits for it", async () => {
+Deno.test("a final close code ends the client and rejects all its promises", async () => {
   await using server = await serve({ badCommands: 1 });
   await using ada = new Talker(server.url);
   await ada.client.join("lobby");
@@ -404,7 +405,7 @@ Deno.test("a final close code ends the client, and all that waits for it", async
   assert(ada.client.state.status === "closed" && ada.client.state.code === 1008);
 });
 
-Deno.test("retry(), and the browser being online again, try at once", async () => {
+Deno.test(`retry() and the event "online" make the client try at once`, async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   proxy.refusing = true;
@@ -422,7 +423,7 @@ Deno.test("retry(), and the browser being online again, try at once", async () =
   await until(() => ada.status === "open", "coming back");
 });
 
-Deno.test("failed tries are spread at random over a time that grows", () => {
+Deno.test("a client waits a random part of a delay that grows with each failure", () => {
   const fake = fakeTransport();
   const client = connect("ws://test/ws", { transport: fake.open });
   const waits: number[] = [];
@@ -437,7 +438,7 @@ Deno.test("failed tries are spread at random over a time that grows", () => {
   assert(Math.max(...waits) > 1_000, "it backs off");
 });
 
-Deno.test("a token of another server is given up, and one is somebody new", async () => {
+Deno.test("a client becomes a new guest when its token is of another server", async () => {
   await using server = await serve();
   const identity = memory();
   identity.setItem("parley.me", '{"token":"not.from.here","name":"Ada"}');
@@ -446,7 +447,7 @@ Deno.test("a token of another server is given up, and one is somebody new", asyn
   assert(JSON.parse(identity.getItem("parley.me") ?? "").token !== "not.from.here");
 });
 
-Deno.test("rename() holds in all tabs and after a reconnect; a bad name is refused", async () => {
+Deno.test("rename() changes the name in all tabs and after a reconnect, and a bad name is refused", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   const identity = memory();
@@ -464,7 +465,7 @@ Deno.test("rename() holds in all tabs and after a reconnect; a bad name is refus
   assertEquals(ada.client.user?.name, "Ada");
 });
 
-Deno.test("a name taken while offline is said when back", async () => {
+Deno.test("rename() takes effect after the reconnect when the client is offline", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(proxy.url);
@@ -477,7 +478,7 @@ Deno.test("a name taken while offline is said when back", async () => {
   await until(() => ada.client.user?.name === "Ada", "the new name");
 });
 
-Deno.test("typing() is seen by the others, once, and is over with the message", async () => {
+Deno.test("typing() reaches the others once, and ends with the message", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url);
   await using bob = new Talker(server.url);
@@ -491,7 +492,7 @@ Deno.test("typing() is seen by the others, once, and is over with the message", 
   assertEquals(ada.events.filter(({ type }) => type === "typing"), []);
 });
 
-Deno.test("typing is over when the connection is lost", async () => {
+Deno.test("typing ends when the connection is lost", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);
   await using ada = new Talker(server.url);
@@ -538,7 +539,7 @@ Deno.test("join() waits for a place in a full room, and leave() makes one", asyn
   assertEquals((await patiently(sent, "the echo")).seq, 1);
 });
 
-Deno.test("join() is refused for good where one may not go", async () => {
+Deno.test("join() rejects when the application does not allow the room", async () => {
   await using server = await serve({}, (_user, _action, room) => room !== "secret");
   await using ada = new Talker(server.url);
   const error = await assertRejects(() => ada.client.join("secret"), ClientError);
@@ -546,7 +547,7 @@ Deno.test("join() is refused for good where one may not go", async () => {
   await ada.client.send("lobby", "but here one may");
 });
 
-Deno.test("history() reads what was said before", async () => {
+Deno.test("history() returns the messages before a seq", async () => {
   await using server = await serve({ recentMessages: 2 });
   await using ada = new Talker(server.url);
   for (const text of numbers("m", 6)) await ada.client.send("lobby", text);
@@ -557,13 +558,13 @@ Deno.test("history() reads what was said before", async () => {
   assertEquals((await bob.client.history("lobby", 1)).length, 0);
 });
 
-Deno.test("history() of a server that is not there fails with unavailable", async () => {
+Deno.test("history() rejects with unavailable when the server is away", async () => {
   await using ada = new Talker("http://127.0.0.1:1");
   const error = await assertRejects(() => ada.client.history("lobby", 5), ClientError);
   assertEquals(error.code, "unavailable");
 });
 
-Deno.test("a room that is pruned to nothing can still be spoken in", async () => {
+Deno.test("a message can be sent to a room whose log was pruned to nothing", async () => {
   await using server = await serve({ recentMessages: 0 });
   await using ada = new Talker(server.url);
   await ada.client.send("lobby", "not shown to who comes later");
@@ -596,7 +597,7 @@ function hurried(): NonNullable<ClientOptions["transport"]> {
   };
 }
 
-Deno.test("an answer that runs ahead of the log does not make the client leap over it", async () => {
+Deno.test("an answer that is ahead of the log does not move the client's cursor past it", async () => {
   using it = scripted();
   it.received(joined(1), chat(1));
   const sent = it.client.send(room, "m4", "mine");
@@ -607,7 +608,7 @@ Deno.test("an answer that runs ahead of the log does not make the client leap ov
   assertEquals(it.seqs, [1, 2, 3, 4, 5]);
 });
 
-Deno.test("nothing is sent again before what was missed has come, as it may be among it", async () => {
+Deno.test("a client sends nothing again before the missed messages have come", async () => {
   using it = scripted();
   it.received(joined(3));
   const sent = it.client.send(room, "m3", "mine");
@@ -619,7 +620,7 @@ Deno.test("nothing is sent again before what was missed has come, as it may be a
   assertEquals(it.sent.filter((command) => Object(command).type === "chat"), []);
 });
 
-Deno.test("a message that nobody answers is sent again, though the server still speaks", async () => {
+Deno.test("a message that is not answered is sent again, even if other events come", async () => {
   using it = scripted({ ...welcome, heartbeatSeconds: 0.02 });
   it.received(joined(0));
   it.client.send(room, "lost somewhere", "mine").catch(() => {});
@@ -633,7 +634,7 @@ Deno.test("a message that nobody answers is sent again, though the server still 
   assertEquals(it.sent.filter((command) => Object(command).ref === "mine").length, 2);
 });
 
-Deno.test("a client that always has something under way is not taken for a stuck one", async () => {
+Deno.test("a client that always has messages under way is not taken for a stuck one", async () => {
   using it = scripted({ ...welcome, heartbeatSeconds: 0.02 });
   it.received(joined(0));
   const began = performance.now();
@@ -648,14 +649,14 @@ Deno.test("a client that always has something under way is not taken for a stuck
   assertEquals(it.client.state.status, "open");
 });
 
-Deno.test("a seq that one has is ignored, and an unasked joined starts afresh", () => {
+Deno.test("a client ignores a seq that it has, and starts a room afresh at an unasked joined", () => {
   using it = scripted();
   it.received(joined(2), chat(1), chat(2), chat(2), chat(1), chat(3));
   it.received(joined(90), chat(89), chat(90));
   assertEquals(it.seqs, [1, 2, 3, 89, 90]);
 });
 
-Deno.test("what comes for a room after leaving it is not told", () => {
+Deno.test("a client dispatches nothing for a room that it left", () => {
   using it = scripted();
   it.received(joined(1), chat(1));
   it.client.leave(room);

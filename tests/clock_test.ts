@@ -102,7 +102,7 @@ for (const leapMs of [HOUR_MS, -HOUR_MS]) {
     }
   });
 
-  Deno.test(`${leap}: hearts beat, and nobody is taken for dead or stuck`, async () => {
+  Deno.test(`${leap}: heartbeats go on, and no client is taken for dead or stuck`, async () => {
     using clock = new WallClock();
     await using server = await serve({ heartbeatSeconds: 0.1, stallSeconds: 1 });
     await using alice = await member(server);
@@ -134,7 +134,7 @@ for (const leapMs of [HOUR_MS, -HOUR_MS]) {
     }, "the next second");
   });
 
-  Deno.test(`${leap}: who is gone is waited for as long as before`, async () => {
+  Deno.test(`${leap}: the grace period is as long as before`, async () => {
     using clock = new WallClock();
     await using server = await serve({ graceSeconds: 0.5 });
     await using alice = await member(server);
@@ -150,7 +150,7 @@ for (const leapMs of [HOUR_MS, -HOUR_MS]) {
     assertEquals(left.user?.name, "Bob");
   });
 
-  Deno.test(`${leap}: one who is refused and goes on talking is closed in the end`, async () => {
+  Deno.test(`${leap}: a client that goes on with bad commands is closed`, async () => {
     using clock = new WallClock();
     await using server = await serve({ frameBytes: 400 });
     using peer = await RawSocket.open(server);
@@ -195,7 +195,7 @@ for (const leapMs of [HOUR_MS, -HOUR_MS]) {
     assertEquals((await broker.read("a", { after: 0, limit: 9 }))?.batch.events.length, undefined);
   });
 
-  Deno.test(`${leap}: the client library speaks, types and notices a dead server`, async () => {
+  Deno.test(`${leap}: the client library sends, types and notices a dead server`, async () => {
     using clock = new WallClock();
     await using server = await serve({ heartbeatSeconds: 1, rate: 10, burst: 3 });
     await using proxy = faultProxy(server.url);
@@ -255,7 +255,7 @@ Deno.test("a server that was stopped itself does not take its peers for stuck", 
   watch.stop();
 });
 
-Deno.test("a wall clock that starts in 1970 is no hindrance", async () => {
+Deno.test("a server works when its wall clock starts in 1970", async () => {
   using clock = new WallClock();
   clock.offsetMs = -Date.now(); // 1970, as on a board without a battery
   await using server = await serve();

@@ -8,7 +8,7 @@ import { assertEquals } from "./support/assert.ts";
 import { member, serve } from "./support/harness.ts";
 import { ask, MESSAGES } from "./support/http.ts";
 
-Deno.test("two guests of one address who use one ref for two texts: the second is told", async () => {
+Deno.test("the second of two guests of one address who use one ref for two texts gets conflict", async () => {
   await using server = await serve();
   const post = (body: unknown) => ask(server, MESSAGES, { method: "POST", body });
   assertEquals((await post({ payload: "pump on", ref: "1" })).status, 201);

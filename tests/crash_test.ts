@@ -9,18 +9,17 @@ import { assert, assertEquals } from "./support/assert.ts";
 import { Checker, readLog } from "./support/checker.ts";
 import { Crowd } from "./support/crowd.ts";
 import { connect, until } from "./support/harness.ts";
-import { seeded } from "./support/proxy.ts";
+import { SEED, seeded } from "./support/random.ts";
 import { ServerProcess } from "./support/server_process.ts";
 
 const KILLS = Deno.env.get("CRASH") === undefined ? 12 : 50;
-const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const OPTIONS = {
-  RATE: "0",
-  ADDRESS_RATE: "0",
-  RETAIN_MESSAGES: "0",
-  RECENT_MESSAGES: "0",
-  DEDUPE_MESSAGES: "1000000",
-  GRACE_SECONDS: "0.1",
+  PARLEY_RATE: "0",
+  PARLEY_ADDRESS_RATE: "0",
+  PARLEY_RETAIN_MESSAGES: "0",
+  PARLEY_RECENT_MESSAGES: "0",
+  PARLEY_DEDUPE_MESSAGES: "1000000",
+  PARLEY_GRACE_SECONDS: "0.1",
 };
 
 /** Lets everybody come to an end, and has the last word. */
@@ -31,7 +30,7 @@ async function conclude(crowd: Crowd, server: ServerProcess): Promise<number> {
   return texts.length;
 }
 
-Deno.test(`a server that is killed ${KILLS} times keeps its word, seed ${SEED}`, async () => {
+Deno.test(`a server that is killed ${KILLS} times keeps its guarantees, seed ${SEED}`, async () => {
   await using server = await ServerProcess.start(OPTIONS);
   const random = seeded(SEED);
   await using crowd = new Crowd(8, { nodes: [server], random, thinkMs: 4 });
@@ -52,7 +51,7 @@ Deno.test(`a server that is killed ${KILLS} times keeps its word, seed ${SEED}`,
   if (KILLS > 12) console.log(`${KILLS} kills, ${total} messages`);
 });
 
-Deno.test(`killed in the middle of a write: the checker is content, seed ${SEED}`, async () => {
+Deno.test(`a server that is killed in the middle of a write keeps its guarantees, seed ${SEED}`, async () => {
   await using server = await ServerProcess.start(OPTIONS);
   const random = seeded(SEED);
   await using crowd = new Crowd(8, { nodes: [server], random, thinkMs: 1 });
@@ -78,7 +77,7 @@ const NTH = 3;
 for (const [moment, stored] of MOMENTS) {
   const script = ["tests/support/doomed_server.ts", moment];
 
-  Deno.test(`killed exactly ${moment}: the message is stored ${stored} times, and once when retried`, async () => {
+  Deno.test(`a server that is killed ${moment} has stored the message ${stored} times, and once after a retry`, async () => {
     await using server = await ServerProcess.start(OPTIONS, { script: [...script, `${NTH}`] });
     const checker = new Checker();
     const alice = checker.view("Alice");
@@ -110,7 +109,7 @@ for (const [moment, stored] of MOMENTS) {
     assertEquals((await checker.conclude(server)).texts.length, NTH);
   });
 
-  Deno.test(`killed ${moment} of a batch of many: the checker is content, seed ${SEED}`, async () => {
+  Deno.test(`a server that is killed ${moment} of a batch of many keeps its guarantees, seed ${SEED}`, async () => {
     await using server = await ServerProcess.start(OPTIONS, { script: [...script, "40"] });
     await using crowd = new Crowd(8, { nodes: [server], random: seeded(SEED), thinkMs: 1 });
     assertEquals((await crowd.meanwhile(server.ended()))?.signal, "SIGKILL");

@@ -81,7 +81,7 @@ function swapped(text: string): string {
 }
 
 for (const when of ["while it runs", "after a restart"]) {
-  Deno.test(`a cursor that says nothing is not recovered, ${when}, however it is said`, async () => {
+  Deno.test(`a cursor that does not fit the log is not recovered, ${when}, over any door`, async () => {
     await using at = new Directory();
     let server = await full(at);
     if (when === "after a restart") {
@@ -111,7 +111,7 @@ const GARBAGE = [
   ...["EPOCH,EPOCH:79", "79:EPOCH", `${"e".repeat(5000)}:79`, "\xa0EPOCH:79", "EPOCH:79\xa0"],
 ];
 
-Deno.test("a Last-Event-ID of any garbage begins afresh, and says so", async () => {
+Deno.test("a stream starts afresh when its Last-Event-ID is no cursor", async () => {
   await using at = new Directory();
   await using server = await full(at);
   const epoch = await epochOf(server, "lobby");

@@ -8,7 +8,8 @@
 import type { ChatEvent } from "../server/mod.ts";
 import { assertEquals, assertGreater } from "./support/assert.ts";
 import { connect, member, serve, until } from "./support/harness.ts";
-import { faultProxy, seeded } from "./support/proxy.ts";
+import { faultProxy } from "./support/proxy.ts";
+import { seeded } from "./support/random.ts";
 import { Stream } from "./support/stream.ts";
 
 const MESSAGES = 10_000;

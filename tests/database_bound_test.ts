@@ -36,7 +36,7 @@ async function fill(broker: SqliteBroker, room: string, bytes: number): Promise<
   }
 }
 
-Deno.test("the bound holds under posts into ever new rooms, and their rows go too", async () => {
+Deno.test("the database keeps its bound under posts into ever new rooms, and removes their rows too", async () => {
   await using at = new Directory();
   {
     await using broker = await at.open({ maxDatabaseMb: 2 });
@@ -57,7 +57,7 @@ Deno.test("the bound holds under posts into ever new rooms, and their rows go to
   assertEquals(rows, rowsOf(at, "batches"));
 });
 
-Deno.test("the bound holds under posts into one room, which loses its oldest, without holes", async () => {
+Deno.test("the database keeps its bound under posts into one room, which loses its oldest messages without holes", async () => {
   await using at = new Directory();
   {
     await using broker = await at.open({ maxDatabaseMb: 2 });
@@ -70,7 +70,7 @@ Deno.test("the bound holds under posts into one room, which loses its oldest, wi
   assert(used(at) <= 2 * MB, `${used(at)} bytes are in use`);
 });
 
-Deno.test("rooms with members lose last, and the largest of them first", async () => {
+Deno.test("rooms with members lose messages last, and the largest of them first", async () => {
   await using at = new Directory();
   await using broker = await at.open({ maxDatabaseMb: 4 });
   await broker.open("small");
@@ -89,7 +89,7 @@ Deno.test("rooms with members lose last, and the largest of them first", async (
   assertEquals(await count("empty 199"), 0);
 });
 
-Deno.test("others' messages are taken at the bound; when nothing can be pruned the refusal says why", async () => {
+Deno.test("messages are stored at the bound; the refusal says why when nothing can be pruned", async () => {
   await using at = new Directory();
   {
     await using broker = await at.open({ maxDatabaseMb: 1 });

@@ -11,17 +11,16 @@ import { Checker } from "./support/checker.ts";
 import { Crowd } from "./support/crowd.ts";
 import { type Client, member, until } from "./support/harness.ts";
 import { ask, MESSAGES } from "./support/http.ts";
-import { seeded } from "./support/proxy.ts";
+import { SEED, seeded } from "./support/random.ts";
 import { ServerProcess } from "./support/server_process.ts";
 
-const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const OPTIONS = {
-  RATE: "0",
-  ADDRESS_RATE: "0",
-  RETAIN_MESSAGES: "0",
-  RECENT_MESSAGES: "0",
-  GRACE_SECONDS: "0.1",
-  HEARTBEAT_SECONDS: "0.5",
+  PARLEY_RATE: "0",
+  PARLEY_ADDRESS_RATE: "0",
+  PARLEY_RETAIN_MESSAGES: "0",
+  PARLEY_RECENT_MESSAGES: "0",
+  PARLEY_GRACE_SECONDS: "0.1",
+  PARLEY_HEARTBEAT_SECONDS: "0.5",
 };
 /** Breaks the disk under people who talk, and mends it. @returns the messages in the end. */
 async function scene(
@@ -93,7 +92,7 @@ Deno.test(`a full disk, then space again, seed ${SEED}`, async () => {
   const folder = `${await Deno.makeTempDir()}/disk`;
   const isMounted = await mount(folder);
   try {
-    const env = { ...OPTIONS, DB: `${folder}/parley.db` };
+    const env = { ...OPTIONS, PARLEY_DB: `${folder}/parley.db` };
     await using server = await ServerProcess.start(env);
     const { stored, echoes } = await scene(server, async (crowd) => {
       for (let time = 0; time < 2; time++) {

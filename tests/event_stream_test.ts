@@ -18,7 +18,7 @@ const EVENTS = "/rooms/lobby/events";
 
 // --- what comes ----------------------------------------------------------------------------------
 
-Deno.test("a stream begins with welcome, joined and the recent messages, and goes on live", async () => {
+Deno.test("a stream gets welcome, joined and the recent messages, then live ones", async () => {
   await using server = await serve({ recentMessages: 2 });
   await fill(server, 5);
   await using stream = await Stream.open(server, { query: { name: "Ann" } });
@@ -35,7 +35,7 @@ Deno.test("a stream begins with welcome, joined and the recent messages, and goe
   assertEquals(ids, [3, 4, 5, 6].map((seq) => `${joined.epoch}:${seq}`));
 });
 
-Deno.test("a stream shows what a socket shows, each event in one block", async () => {
+Deno.test("a stream gets the same events as a socket, each in one block", async () => {
   await using server = await serve();
   await using stream = await Stream.open(server);
   await stream.next("joined");
@@ -65,7 +65,7 @@ Deno.test("a stream shows what a socket shows, each event in one block", async (
   assertEquals(withId.length, 2);
 });
 
-Deno.test("a stream is a member: people are told when it comes and when it has gone", async () => {
+Deno.test("the user of a stream is a member: the others are told when it comes and goes", async () => {
   await using server = await serve({ graceSeconds: 0 });
   await using alice = await member(server);
   {
@@ -78,7 +78,7 @@ Deno.test("a stream is a member: people are told when it comes and when it has g
   await until(() => server.connectionCount === 1, "the stream to be cleaned up");
 });
 
-Deno.test("a stream's welcome has the token to speak with as the same person", async () => {
+Deno.test("a stream's welcome has the token to post as the same user", async () => {
   await using server = await serve();
   await using stream = await Stream.open(server, { query: { name: "Ann" } });
   const { user, token } = await stream.next("welcome");
@@ -209,7 +209,7 @@ for (const [options, status, code] of LIMITS) {
   });
 }
 
-Deno.test("a stream is refused where the person may not join", async () => {
+Deno.test("a stream is refused when the user may not join", async () => {
   await using server = await serve({}, (_, action) => action === "speak");
   assertEquals((await ask(server, EVENTS)).json.code, "forbidden");
   assertEquals(server.connectionCount, 0);

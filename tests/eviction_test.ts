@@ -85,7 +85,8 @@ for (const what of ["log", "entries", "young", "old"]) {
 const PRESENCE = ["people", "turn", "nodes", "at"];
 
 Deno.test({
-  name: "eviction: without a key of presence all are named again, once each, and none has left",
+  name:
+    "eviction: without a key of presence all members are listed again, once each, and none has left",
   ignore: WITHOUT_REDIS,
   fn: async () => {
     await using redis = await RedisProcess.start();

@@ -51,7 +51,7 @@ for (const mode of ["refuse", "swallow"] as const) {
   });
 }
 
-Deno.test("a client over HTTP whose server forgot it begins again, and loses nothing unsent", async () => {
+Deno.test("a client over HTTP starts again when its server has forgotten it, and loses no unsent message", async () => {
   const first = await serve({ returnSeconds: 0 });
   await using proxy = new BlockingProxy(first.url, "refuse");
   const ada = talker(proxy.url);

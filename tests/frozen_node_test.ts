@@ -47,7 +47,7 @@ function last(client: Client, name: string): string | undefined {
 }
 
 Deno.test({
-  name: "frozen node: its people leave after the lease, and all are told when they are back",
+  name: "frozen node: its users leave after the lease, and all members are told when they are back",
   ignore: WITHOUT_REDIS,
   fn: async () => {
     await using redis = await RedisProcess.start();

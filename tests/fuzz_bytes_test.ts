@@ -6,7 +6,8 @@
  */
 import { CLOSE_CODES, SUBPROTOCOLS } from "../server/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
-import { budget, Dice, Ground, mustBeDocumented, parallel, SEED } from "./support/fuzz.ts";
+import { budget, Ground, mustBeDocumented, parallel } from "./support/fuzz.ts";
+import { Dice, SEED } from "./support/random.ts";
 import { frameOf, handshake, OPCODES, RawSocket } from "./support/raw_socket.ts";
 
 const ENCODER = new TextEncoder();

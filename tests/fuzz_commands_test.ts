@@ -1,17 +1,20 @@
 /**
  * Conversations made from a grammar, checked against a small model: every command takes effect, or
- * gets exactly one error that says what is wrong with it; what was refused is nowhere to be seen.
+ * gets exactly one error that says what is wrong with it; what was refused is nowhere to be seen. And
+ * texts that are only nearly commands, by the hundred thousand.
  *
  * @module
  */
 import fc from "npm:fast-check@4.10.2";
 import type { Message } from "../server/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
-import { budget, Ground, mustBeDocumented, SEED } from "./support/fuzz.ts";
+import { budget, Ground, mustBeDocumented, parallel } from "./support/fuzz.ts";
 import { Actor, MOST_ROOMS, numberOf } from "./support/fuzz_actor.ts";
 import { CLIENTS, conversation, type Expected, ROOMS } from "./support/grammar.ts";
 import { connect, until } from "./support/harness.ts";
 import { ask } from "./support/http.ts";
+import { Dice, SEED } from "./support/random.ts";
+import { frameOf, OPCODES, RawSocket } from "./support/raw_socket.ts";
 
 const RECENT = 50;
 const OPTIONS = {
@@ -46,6 +49,75 @@ Deno.test(`${runs} conversations go as the model says, seed ${SEED}`, async () =
   );
   await ground.settled();
 });
+
+// --- texts that are nearly commands ----------------------------------------------------------------
+
+/** Clients, and what each of them sends. */
+const attackers = budget(2000);
+const TEXTS_EACH = 50;
+/** Some of the texts are lawful messages: what may be kept of them is little. */
+const KEPT = { retainMessages: 100, dedupeMessages: 100, tailBytes: 10_000 };
+const LEEWAY_BYTES = 600_000;
+
+Deno.test(`${attackers * TEXTS_EACH} texts that are nearly commands cost nobody else anything, seed ${SEED}`, async () => {
+  await using ground = await Ground.open(KEPT);
+  const warmth = Math.floor(attackers / 10);
+  await parallel(warmth, (run) => harass(ground, run));
+  ground.warm();
+  await parallel(attackers - warmth, (run) => harass(ground, warmth + run));
+  await ground.settled(LEEWAY_BYTES);
+});
+
+const SEEDLINGS = [
+  '{"type":"hello","name":"Ann"}',
+  '{"type":"join","room":"r1","since":{"epoch":"e","seq":1}}',
+  '{"type":"leave","room":"r1"}',
+  '{"type":"chat","room":"r1","payload":"hello","ref":"r"}',
+  '{"type":"custom","room":"r1","name":"x","payload":[1,{"a":null}],"durable":true}',
+  '{"type":"typing","room":"r1","payload":true}',
+  '{"type":"rename","name":"Bob"}',
+  '[{"type":"join"},{"type":"chat","payload":"x"}]',
+].map((text) => new TextEncoder().encode(text));
+
+/** One connection: it sends its texts, all of which are read, and then a frame that is broken. */
+async function harass(ground: Ground, run: number): Promise<void> {
+  const dice = new Dice(SEED + run);
+  using socket = await RawSocket.open(ground.server, { protocol: "parley.v1.batched" });
+  for (let sent = 0; sent < TEXTS_EACH; sent++) await socket.bytes(frameOf(nearlyCommand(dice)));
+  await socket.frame("", { opcode: OPCODES.ping });
+  for (;;) {
+    const answer = await socket.next();
+    assert(answer !== undefined, `run ${run}: a frame that is only text has ended the connection`);
+    if (answer.opcode === OPCODES.pong) break;
+    if (run % 20 === 0) mustBeDocumented(JSON.parse(new TextDecoder().decode(answer.payload)));
+  }
+  await socket.bytes(brokenFrame(dice));
+  if (run % 20 === 0) await ground.breathe();
+}
+
+/** A text that is nearly a command, or nearly JSON, or neither. */
+function nearlyCommand(dice: Dice): Uint8Array {
+  const text = Uint8Array.from(dice.pick(SEEDLINGS));
+  const printable = () => 32 + dice.below(95);
+  if (dice.chance(0.2)) return text.map(printable);
+  if (dice.chance(0.4)) return text.map((byte) => dice.chance(0.05) ? dice.below(128) : byte);
+  for (let left = dice.below(4); left > 0; left--) text[dice.below(text.length)] = printable();
+  return dice.chance(0.8) ? text : text.subarray(0, dice.below(text.length));
+}
+
+/** A frame that is broken, or announces what never comes. */
+function brokenFrame(dice: Dice): Uint8Array {
+  const text = dice.pick(SEEDLINGS);
+  if (dice.chance(0.5)) {
+    const [opcode, reserved] = [dice.below(16), dice.below(8)];
+    return frameOf(text, { opcode, reserved, fin: dice.chance(0.5) });
+  }
+  const bytes = frameOf(text);
+  for (let left = 3; left > 0; left--) bytes[dice.below(8)] = dice.below(256);
+  return bytes;
+}
+
+// --- conversations ---------------------------------------------------------------------------------
 
 /** The clients of one conversation, and the logs that they write to. */
 class Stage {

@@ -6,7 +6,8 @@
  */
 import fc from "npm:fast-check@4.10.2";
 import { assert, assertEquals } from "./support/assert.ts";
-import { budget, Ground, mustBeDocumented, SEED } from "./support/fuzz.ts";
+import { budget, Ground, mustBeDocumented } from "./support/fuzz.ts";
+import { SEED } from "./support/random.ts";
 import { closeCode, frameOf, type FrameOptions, OPCODES, RawSocket } from "./support/raw_socket.ts";
 
 const FRAME_BYTES = 1000;

@@ -17,7 +17,7 @@ async function hello(server: Server, body: { name?: string }, token?: string) {
   return (await ask(server, "/hello", { method: "POST", body, headers })).json;
 }
 
-Deno.test("what POST /hello was told is the name of who posts with its token", async () => {
+Deno.test("a post has the name that POST /hello was given with its token", async () => {
   await using server = await serve();
   const { user, token } = await hello(server, { name: "metrics" });
   assertEquals((await say(server, "cpu 3 %", {}, bearer(token))).json.from, user);
@@ -30,7 +30,7 @@ Deno.test("what POST /hello was told is the name of who posts with its token", a
   assertEquals((await socket.next("welcome")).user, user);
 });
 
-Deno.test("the name goes on over a restart, and takes a new one with another hello", async () => {
+Deno.test("a token keeps its name over a restart, and another hello changes it", async () => {
   const folder = await Deno.makeTempDir();
   const db = `${folder}/parley.db`;
   const over = async <T>(use: (server: Server) => Promise<T>): Promise<T> => {
@@ -47,7 +47,7 @@ Deno.test("the name goes on over a restart, and takes a new one with another hel
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("whoever is connected goes by the name of now, whatever the token says", async () => {
+Deno.test("a connected user keeps the present name, whatever the token holds", async () => {
   await using server = await serve();
   const { token } = await hello(server, { name: "Ada" });
   await using ada = await connect(server, { protocol: "parley.v1" });
@@ -65,7 +65,7 @@ Deno.test("whoever is connected goes by the name of now, whatever the token says
   assertEquals((await hello(server, {}, welcome.token)).user.name, "Countess");
 });
 
-Deno.test("a hello with a token tells nobody of another name first", async () => {
+Deno.test("a hello with a token announces no other name first", async () => {
   await using server = await serve();
   await using bob = await member(server, { name: "Bob" });
   const { token } = await hello(server, { name: "Ada" });
@@ -75,7 +75,7 @@ Deno.test("a hello with a token tells nobody of another name first", async () =>
   assertEquals(user?.name, "Ada");
 });
 
-Deno.test("Identity proves a user with and without a name of their own, and nobody else", () => {
+Deno.test("Identity verifies tokens with and without a name, and no others", () => {
   const secret = crypto.getRandomValues(new Uint8Array(32));
   const identity = new Identity(secret);
   const guest = identity.newGuest();

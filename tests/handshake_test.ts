@@ -185,14 +185,14 @@ async function thirdAnswer(
   return answer;
 }
 
-Deno.test("the handshake answers 503 when the server is full, until somebody leaves", async () => {
+Deno.test("the handshake answers 503 when the server is full, until a connection ends", async () => {
   const answer = await thirdAnswer({ maxConnections: 2 });
   assertEquals(answer.status, 503);
   assertEquals(answer.headers.get("retry-after"), "5");
   assertStringIncludes(JSON.parse(answer.body).detail, "(--max-connections)");
 });
 
-Deno.test("the handshake answers 429 when an address has enough, until it has less", async () => {
+Deno.test("the handshake answers 429 when the address has its connections, until one ends", async () => {
   const answer = await thirdAnswer({ maxConnectionsPerAddress: 2 });
   assertEquals(answer.status, 429);
   assertGreater(Number(answer.headers.get("retry-after")), 4);

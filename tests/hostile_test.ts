@@ -183,7 +183,7 @@ const THROWN: readonly (readonly [
 ];
 
 for (const [what, command, spoil] of THROWN) {
-  Deno.test(`a throw in ${what} costs that client an error, and nobody anything else`, async () => {
+  Deno.test(`a client gets an error when ${what} throws, and no other client notices`, async () => {
     const broker = await FaultyBroker.make();
     await using server = await serveOn(broker);
     await unharmed(server, async () => {
@@ -196,7 +196,7 @@ for (const [what, command, spoil] of THROWN) {
   });
 }
 
-Deno.test("a throw in an embedding program's decision costs that client an error", async () => {
+Deno.test("a client gets an error when authorize() throws", async () => {
   await using server = await serve({}, (user) => {
     if (user.name === "Mallory") throw new Error("thrown on purpose");
     return true;

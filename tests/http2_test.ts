@@ -43,7 +43,7 @@ async function overHttp2(
 
 const POST = ["--json", '{"payload":"x"}'];
 
-Deno.test("over HTTP/2 the server's own pages may ask, and no others", async () => {
+Deno.test("over HTTP/2 the server's own pages are answered, and no others", async () => {
   await overHttp2({}, async (url, speak) => {
     const ask = (origin: string, more: readonly string[]) =>
       curl([speak, "-H", `Origin: ${origin}`, `${url}/rooms/lobby/messages`, ...more]);
@@ -104,7 +104,7 @@ Deno.test("over HTTP/2 a refusal reaches the client, though its body was not rea
   }
 });
 
-Deno.test("over HTTP/2 too many requests are told so, whatever they bring", async () => {
+Deno.test("over HTTP/2 too many requests are answered 429, whatever their bodies hold", async () => {
   const file = await Deno.makeTempFile();
   await Deno.writeTextFile(file, "x".repeat(500_000));
   try {

@@ -61,7 +61,7 @@ Deno.test("without WebSocket one stream carries all of a client's rooms, and 20 
   assertEquals(ada.errors, []);
 });
 
-Deno.test("rooms are entered and left over HTTP while people talk: nothing is lost or doubled", async () => {
+Deno.test("a client without WebSocket enters and leaves rooms while others talk, and nothing is lost or doubled", async () => {
   await using server = await serve();
   await using proxy = new GatewayProxy(server.url);
   const rooms = names(12);
@@ -90,7 +90,7 @@ Deno.test("rooms are entered and left over HTTP while people talk: nothing is lo
   assertEquals([recovered[0], recovered.slice(1).includes(false)], [false, false]);
 });
 
-Deno.test("over HTTP each refused room is told of by its own code, and the others are entered", async () => {
+Deno.test("a client without WebSocket gets an error for each refused room, and enters the others", async () => {
   await using server = await serve(
     { maxMembersPerRoom: 1 },
     (_, action, room) => action === "speak" || room !== "secret",
@@ -108,7 +108,7 @@ Deno.test("over HTTP each refused room is told of by its own code, and the other
   assertEquals((await patiently(ada.client.send("open", "hi"), "the message")).seq, 1);
 });
 
-Deno.test("over HTTP a client beyond its network's connections is told so, and let in later", async () => {
+Deno.test("a client without WebSocket waits when its address has its connections, and enters later", async () => {
   await using server = await serve({ maxConnectionsPerAddress: 1 });
   await using proxy = new GatewayProxy(server.url);
   using ada = talker(proxy.url);

@@ -9,7 +9,7 @@ import { assert, assertEquals } from "./support/assert.ts";
 import { patiently, serve } from "./support/harness.ts";
 
 for (const protocol of [undefined, "parley.v1", "parley.v1.batched"]) {
-  Deno.test(`Node's ws joins and speaks ${protocol ?? "without a subprotocol"}`, async () => {
+  Deno.test(`Node's ws joins and sends with ${protocol ?? "no subprotocol"}`, async () => {
     await using server = await serve();
     const socket = new Ws(server.url.replace("http", "ws") + "/", protocol ? [protocol] : []);
     const heard: Event[] = [];

@@ -25,7 +25,7 @@ async function withTroubled(
 }
 
 for (const what of ["rejection", "throw", "timer"] as const) {
-  Deno.test(`an unforeseen ${what} is logged with its stack, and the program goes on`, async () => {
+  Deno.test(`the program logs an unforeseen ${what} with its stack, and goes on`, async () => {
     await withTroubled(async (program) => {
       await using client = await connect(program);
       await client.next("joined");
@@ -45,7 +45,7 @@ for (const what of ["rejection", "throw", "timer"] as const) {
   });
 }
 
-Deno.test("many unforeseen rejections are gathered", async () => {
+Deno.test("many unforeseen rejections are logged in one line a second", async () => {
   await withTroubled(async (program) => {
     for (let n = 0; n < 50; n++) {
       await fetch(`${program.url}/trouble/rejection`).then((response) => response.body?.cancel());
@@ -75,7 +75,7 @@ Deno.test("an unforeseen rejection while the database is gone stops the program 
   });
 });
 
-Deno.test("SIGTERM while the peers of streams are just gone: the others are told, and it leaves with 0", async () => {
+Deno.test("SIGTERM while the peers of streams are just gone: the others get bye, and the program exits with 0", async () => {
   const roomy = ["--db", ":memory:", "--max-connections-per-address", "0"];
   await using program = await Program.start(roomy);
   const members = [await connect(program), await connect(program)];
@@ -99,7 +99,7 @@ Deno.test("SIGTERM while the peers of streams are just gone: the others are told
   assertEquals([code, err.includes("unforeseen")], [0, false], err);
 });
 
-Deno.test("a log disk that is full costs the lines, and nothing else", async () => {
+Deno.test("the program loses only log lines when the log's disk is full", async () => {
   const toFull = ["bash", "-c", 'exec "$@" 2>/dev/full', "bash"];
   await using program = await Program.start(["--db", ":memory:"], {}, toFull, SCRIPT);
   await using client = await connect(program);
@@ -113,7 +113,7 @@ Deno.test("a log disk that is full costs the lines, and nothing else", async () 
   assertEquals((await program.ended()).code, 0);
 });
 
-Deno.test("a log reader that is stuck holds up neither the program nor its end", async () => {
+Deno.test("the program runs and ends in time when the log's reader is stuck", async () => {
   const folder = await Deno.makeTempDir({ prefix: "parley-" });
   const pipe = `${folder}/pipe`;
   await new Deno.Command("mkfifo", { args: [pipe] }).output();

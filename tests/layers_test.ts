@@ -18,9 +18,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/rooms/"],
   ["server/access/"],
   ["server/broker/"],
+  ["server/read_options.ts"],
   ["server/options.ts", "server/listener.ts"],
   ["server/log.ts"],
-  ["server/within.ts"],
+  ["server/deadline.ts"],
   ["server/protocol/"],
 ];
 
@@ -28,7 +29,7 @@ const LAYERS: readonly (readonly string[])[] = [
 const LEAVES = ["options", "log"].map((name) => `server/${name}.ts`);
 
 /** And these even less: leaves may import them. */
-const BELOW_LEAVES = ["server/within.ts"];
+const BELOW_LEAVES = ["server/deadline.ts"];
 
 async function* filesIn(directory: string): AsyncGenerator<string> {
   for await (const { name, isDirectory } of Deno.readDir(new URL(directory, ROOT))) {

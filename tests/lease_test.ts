@@ -9,12 +9,15 @@ import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 import { ServerProcess } from "./support/server_process.ts";
 
 Deno.test({
-  name: "lease: the people of a node that died leave everywhere within their lease, and once",
+  name: "lease: the users of a node that died leave on all nodes within the lease, and once",
   ignore: WITHOUT_REDIS,
   fn: async () => {
     await using redis = await RedisProcess.start();
     await using a = await serve({ redis: redis.url, graceSeconds: 0 });
-    await using b = await ServerProcess.start({ REDIS_URL: redis.url, GRACE_SECONDS: "0" });
+    await using b = await ServerProcess.start({
+      PARLEY_REDIS: redis.url,
+      PARLEY_GRACE_SECONDS: "0",
+    });
     await using c = await serve({ redis: redis.url, graceSeconds: 0 });
     await using ann = await member(a, { name: "Ann" });
     await using cy = await member(c, { name: "Cy" });

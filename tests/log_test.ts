@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { harmless, LineLog, type Sink } from "../server/log.ts";
+import { LineLog, type Sink, withoutThrowing } from "../server/log.ts";
 import { assert, assertEquals, assertLess, assertMatch } from "./support/assert.ts";
 import { until } from "./support/harness.ts";
 
@@ -101,9 +101,9 @@ Deno.test("LineLog waits for a stuck sink with little, and flush() does not wait
   assertEquals(counts.reduce((sum, count) => sum + count, 0), 200 * 40);
 });
 
-Deno.test("harmless() keeps the throw of another's log", () => {
+Deno.test("withoutThrowing() catches what an embedding program's log throws", () => {
   const thrown: string[] = [];
-  const log = harmless({
+  const log = withoutThrowing({
     info: (event) => void thrown.push(event),
     warn() {
       throw new Error("the log is full");

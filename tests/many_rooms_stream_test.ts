@@ -8,7 +8,7 @@ import { NAME } from "../server/protocol/names.ts";
 import { assert, assertEquals, assertGreater } from "./support/assert.ts";
 import { member, serve, until } from "./support/harness.ts";
 import { ask, JSON_TYPE } from "./support/http.ts";
-import { seeded } from "./support/proxy.ts";
+import { seeded } from "./support/random.ts";
 import { Stream } from "./support/stream.ts";
 
 const EVENT_STREAM = { accept: "text/event-stream" };
@@ -41,7 +41,7 @@ Deno.test("one stream carries several rooms, and its ids list their cursors in t
 });
 
 for (const how of ["Last-Event-ID", "after"] as const) {
-  Deno.test(`a stream of several rooms resumes each by ${how}`, async () => {
+  Deno.test(`a stream of several rooms resumes in each by ${how}`, async () => {
     await using server = await serve({ recentMessages: 1 });
     for (const room of ["a", "b", "c"]) {
       for (let n = 0; n < 5; n++) await post(server, room, `${room}${n + 1}`);
@@ -165,7 +165,7 @@ Deno.test("a stream may name 20 rooms with the longest names that there are", as
   assert((await again.take("joined", 20)).every(({ recovered }) => recovered));
 });
 
-Deno.test("a stream that is to end after a while ends, and can be gone on with", async () => {
+Deno.test("a stream with ?seconds= ends, and can be resumed", async () => {
   await using server = await serve();
   await using stream = await Stream.open(server, { rooms: ["a", "b"], query: { seconds: "1" } });
   await stream.take("joined", 2);
@@ -212,7 +212,7 @@ for (const path of ["/rooms/busy/events", "/events?room=busy"]) {
   }
 }
 
-Deno.test("what refuses a stream for good keeps its status for an EventSource", async () => {
+Deno.test("a final refusal of a stream keeps its status for an EventSource", async () => {
   await using server = await serve({}, (_, action) => action === "speak");
   const statusOf = async (query: string) =>
     (await ask(server, query, { headers: EVENT_STREAM })).status;

@@ -89,7 +89,7 @@ Deno.test("NAME refuses every single character that Unicode says to show nothing
   }
 });
 
-Deno.test("every name is said by every door as it was given", async () => {
+Deno.test("every door hands on every name as it was given", async () => {
   await using server = await serve();
   await using witness = await member(server);
   for (const name of NAMES) {
@@ -106,7 +106,7 @@ Deno.test("every name is said by every door as it was given", async () => {
   assertEquals(witness.frames.filter((frame) => frame.includes('"chat"')), []);
 });
 
-Deno.test("what is no name is refused by every door, which names the field", async () => {
+Deno.test("every door refuses what is no name, and names the field", async () => {
   await using server = await serve({ badCommands: 0 });
   await using client = await member(server);
   for (const [, name] of NO_NAMES.slice(1)) {

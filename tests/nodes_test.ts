@@ -43,7 +43,7 @@ test("a message reaches the members of all nodes, with the same seq and text", a
   assertEquals(heard[0]?.map(({ seq }) => seq), [1, 2]);
 });
 
-test("people of all nodes are listed, counted and announced alike", async ({ a, b }) => {
+test("users of all nodes are listed, counted and announced alike", async ({ a, b }) => {
   await using alice = await member(a, { name: "Alice" });
   await using carol = await member(b, { name: "Carol" });
   const bob = await connect(b, { protocol: "parley.v1" });
@@ -74,7 +74,7 @@ test("people of all nodes are listed, counted and announced alike", async ({ a, 
   }
 });
 
-test("a person on two nodes is there once, under one name", async ({ a, b }) => {
+test("a user on two nodes is one member, with one name", async ({ a, b }) => {
   await using watcher = await member(a, { name: "Watcher" });
   const first = await connect(a, { protocol: "parley.v1" });
   first.send({ type: "hello", name: "Alice" }, { type: "join" });
@@ -104,7 +104,7 @@ test("typing and other signals reach the other node", async ({ a, b }) => {
   assert(!alice.pending.some(({ type }) => type === "typing"));
 });
 
-test("a cursor, a token and a ref of one node are good on the other", async ({ a, b }) => {
+test("a cursor, a token and a ref of one node are valid on the other", async ({ a, b }) => {
   const alice = await connect(a, { protocol: "parley.v1" });
   alice.send({ type: "hello", name: "Alice" }, { type: "join" });
   const { token } = await alice.next("welcome");
@@ -170,7 +170,7 @@ test("writes that a failover lost begin a new epoch", async ({ redis, a, b }) =>
   assertEquals((await bob.next("joined")).epoch, epoch);
 });
 
-test("while Redis is away clients stay, and all is caught up afterwards", async ({ redis, a, b }) => {
+test("clients stay connected while Redis is away, and catch up afterwards", async ({ redis, a, b }) => {
   await using alice = await member(a, { name: "Alice" });
   await using bob = await member(b, { name: "Bob" });
   alice.send({ type: "chat", payload: "before" });
@@ -187,7 +187,7 @@ test("while Redis is away clients stay, and all is caught up afterwards", async 
   assert(!bob.pending.some(({ type }) => type === "joined"));
 });
 
-test("a gap in what is heard is filled from the log", async ({ redis, a, b }) => {
+test("a gap in what Pub/Sub brings is filled from the log", async ({ redis, a, b }) => {
   await using alice = await member(a, { name: "Alice" });
   await using bob = await member(b, { name: "Bob" });
   // What b listened to is cut off, and comes back; what is said meanwhile is not heard.

@@ -6,18 +6,14 @@
 import {
   completeOptions,
   flagOf,
-  helpText,
+  OPTION_NAMES,
   OptionError,
+  OPTIONS,
   type Options,
-  readOptions,
-  SPECS,
-  tableRows,
-  variableOf,
 } from "../server/options.ts";
+import { helpText, readOptions, tableRows, variableOf } from "../server/read_options.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "./support/assert.ts";
-
-const ROOT = new URL("../", import.meta.url);
-const NAMES = Object.keys(SPECS);
+import { Paper, ROOT, unpadded } from "./support/paper.ts";
 
 function read(args: string, env: Record<string, string> = {}): Options {
   const options = readOptions(args.split(" ").filter(Boolean), (variable) => env[variable]);
@@ -29,7 +25,7 @@ Deno.test("readOptions() gives every option its default", () => {
   assertEquals(
     read(""),
     Object.fromEntries(
-      Object.entries(SPECS).map(([name, { value }]) => [name, value]),
+      Object.entries(OPTIONS).map(([name, row]) => [name, row.default]),
     ) as unknown as Options,
   );
   assertEquals([read("").port, read("").host, read("").db], [8080, "127.0.0.1", "parley.db"]);
@@ -37,7 +33,7 @@ Deno.test("readOptions() gives every option its default", () => {
 
 Deno.test("readOptions() reads every option from its flag and from its variable", () => {
   const pairs = { lowWaterBytes: "1", cert: "c", key: "k", redis: "redis://r" };
-  for (const [name, { value }] of Object.entries(SPECS)) {
+  for (const [name, { default: value }] of Object.entries(OPTIONS)) {
     const text = Array.isArray(value) ? "https://a.example" : typeof value === "number" ? "7" : "x";
     const said: Record<string, string> = {
       ...pairs,
@@ -69,7 +65,7 @@ Deno.test("readOptions() reads a list from repeated flags or from commas", () =>
     read("--allow-origin https://a.example --allow-origin null --allow-origin=*").allowOrigin,
     list,
   );
-  assertEquals(read("", { ALLOW_ORIGIN: "https://a.example, null ,*" }).allowOrigin, list);
+  assertEquals(read("", { PARLEY_ALLOW_ORIGIN: "https://a.example, null ,*" }).allowOrigin, list);
 });
 
 Deno.test("readOptions() passes over the -- that task runners hand on", () => {
@@ -116,11 +112,11 @@ const WRONG: readonly (readonly [args: string, names: string, env?: Record<strin
   ["--low-water-bytes 300000", "--low-water-bytes"],
   ["--redis localhost", "--redis"],
   ["--redis http://127.0.0.1:6379", "--redis"],
-  ["", "--redis", { REDIS_URL: "localhost:6379" }],
+  ["", "--redis", { PARLEY_REDIS: "localhost:6379" }],
   ["--workers 2", "--redis"],
   ["", "PORT", { PORT: "http" }],
   ["", "port", { PORT: "70000" }],
-  ["", "MAX_ROOMS", { MAX_ROOMS: "many" }],
+  ["", "PARLEY_MAX_ROOMS", { PARLEY_MAX_ROOMS: "many" }],
 ];
 
 for (const [args, names, env] of WRONG) {
@@ -144,32 +140,49 @@ Deno.test("completeOptions() checks what an embedding program gives", () => {
 
 Deno.test("helpText() names every flag with its default, in lines that fit", () => {
   const lines = helpText().split("\n");
-  for (const name of NAMES) {
+  for (const name of OPTION_NAMES) {
     const line = lines.find((line) => line.includes(`--${flagOf(name)} `));
     assert(line !== undefined, name);
-    const { value } = SPECS[name as keyof Options];
+    const value = OPTIONS[name].default;
     if (typeof value === "number") assertStringIncludes(line, `(${value})`);
   }
   for (const line of lines) assert(line.length <= 110, line);
 });
 
-Deno.test("README.md has exactly the options that there are", async () => {
-  const readme = await Deno.readTextFile(new URL("README.md", ROOT)).catch(() => "");
-  if (readme === "") return; // the test of the README's presence is elsewhere
-  const rows = readme.split("\n").filter((line) => line.startsWith("| `--"));
-  assertEquals(rows.map(squeeze), tableRows().map(squeeze));
+Deno.test("OPERATIONS.md has exactly the options that there are", async () => {
+  const paper = await Paper.read("server/OPERATIONS.md");
+  assertEquals(paper.tableLines("Options").map(unpadded), tableRows().map(unpadded));
 });
 
-/** `deno fmt` pads tables. */
-function squeeze(row: string): string {
-  return row.replace(/\s+/g, " ");
-}
+Deno.test("CHANGELOG.md gives the present variable of each that was renamed", async () => {
+  const paper = await Paper.read(".github/CHANGELOG.md");
+  const variables: readonly string[] = OPTION_NAMES.map(variableOf);
+  for (const [, variable = ""] of paper.table("For operators")) {
+    assert(variables.includes(variable), variable);
+  }
+});
 
-Deno.test("the start and dev tasks may read the variable of every option, and no other", async () => {
+Deno.test("the start and dev tasks may read the variable of every option, by one wildcard", async () => {
   const config = await Deno.readTextFile(new URL("deno.json", ROOT));
   const { tasks }: { tasks: Record<string, string> } = JSON.parse(config);
   for (const task of ["start", "dev"]) {
-    const allowed = tasks[task]?.match(/--allow-env=([\w,]+)/)?.[1]?.split(",") ?? [];
-    assertEquals(allowed.sort(), NAMES.map(variableOf).sort());
+    assertEquals(tasks[task]?.match(/--allow-env=(\S+)/)?.[1], "PORT,HOST,PARLEY_*");
+  }
+  const others = OPTION_NAMES.map(variableOf).filter((name) => !name.startsWith("PARLEY_"));
+  assertEquals(others, ["PORT", "HOST"]);
+});
+
+Deno.test("the documentation of Options says what the table says", async () => {
+  const source = await Deno.readTextFile(new URL("server/options.ts", ROOT));
+  const fields = [...source.matchAll(/\/\*\*\n((?: {3}\*.*\n)+) {3}\*\/\n {2}readonly (\w+):/g)];
+  assertEquals(fields.map(([, , name]) => name), OPTION_NAMES);
+  for (const [, doc = "", name] of fields) {
+    const { default: value, help, range, fraction } = OPTIONS[name as keyof Options];
+    const lines = doc.split("\n").map((line) => line.replace(/^ *\* ?/, ""));
+    assertEquals(lines[0], `${help.charAt(0).toUpperCase()}${help.slice(1)}.`);
+    assertEquals(lines.at(-2), `@default {${JSON.stringify(value)}}`);
+    if (range === undefined) continue;
+    const [min, max] = range.map((bound) => bound.toLocaleString("en"));
+    assertEquals(lines.at(-4), `From ${min} to ${max}${fraction ? "; may have a fraction" : ""}.`);
   }
 });

@@ -204,7 +204,7 @@ browserTest("what was typed just before a reload is sent, and shown once", async
 browserTest(
   "a server killed and started again: a banner, then every message once",
   async (chrome) => {
-    await using server = await ServerProcess.start({ HEARTBEAT_SECONDS: "1" });
+    await using server = await ServerProcess.start({ PARLEY_HEARTBEAT_SECONDS: "1" });
     const ada = await chrome.open(server.url);
     const bob = await chrome.open(server.url);
     await say(ada, "before");
@@ -238,7 +238,7 @@ browserTest(
 browserTest(
   "a server that stops answering is noticed, and all comes when it goes on",
   async (chrome) => {
-    await using server = await ServerProcess.start({ HEARTBEAT_SECONDS: "0.5" });
+    await using server = await ServerProcess.start({ PARLEY_HEARTBEAT_SECONDS: "0.5" });
     const ada = await chrome.open(server.url);
     await say(ada, "before");
     await shows(ada, ["before"]);

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertNotEquals } from "./support/assert.ts";
 import { connect, member, serve, told } from "./support/harness.ts";
 
-Deno.test("presence counts people, not tabs", async () => {
+Deno.test("memberCount counts users, not connections", async () => {
   await using server = await serve({ graceSeconds: 0 });
   await using bob = await member(server, { name: "Bob" });
   const first = await member(server, { name: "Alice" });
@@ -25,7 +25,7 @@ Deno.test("presence counts people, not tabs", async () => {
   assertEquals([left.kind, left.user], ["left", user]);
 });
 
-Deno.test("a reload within the grace period makes no noise", async () => {
+Deno.test("a user who reloads within the grace period is not announced", async () => {
   await using server = await serve({ graceSeconds: 3600 });
   await using bob = await member(server, { name: "Bob" });
   const tab = await connect(server, { protocol: "parley.v1" });
@@ -41,7 +41,7 @@ Deno.test("a reload within the grace period makes no noise", async () => {
   assert(chat?.type === "chat" && chat.payload === "back" && chat.from.name === "Alice");
 });
 
-Deno.test("a person who leaves on purpose is not waited for", async () => {
+Deno.test("a user who sends leave is announced at once", async () => {
   await using server = await serve({ graceSeconds: 3600 });
   await using bob = await member(server, { name: "Bob" });
   await using alice = await member(server, { name: "Alice" });
@@ -49,7 +49,7 @@ Deno.test("a person who leaves on purpose is not waited for", async () => {
   assertEquals((await bob.next("system", ({ kind }) => kind === "left")).memberCount, 1);
 });
 
-Deno.test("a name is changed in all rooms and in all tabs", async () => {
+Deno.test("rename changes the name in all rooms and on all connections", async () => {
   await using server = await serve();
   await using bob = await member(server, { name: "Bob", room: "a" });
   bob.send({ type: "join", room: "b" });
@@ -70,7 +70,7 @@ Deno.test("a name is changed in all rooms and in all tabs", async () => {
   assertEquals((await bob.next("chat")).from.name, "Carol");
 });
 
-Deno.test("a crowd is counted rather than named", async () => {
+Deno.test("a room of more than 200 members gets counts in place of names", async () => {
   await using server = await serve({ graceSeconds: 0 });
   const crowd = await Promise.all(
     Array.from({ length: 201 }, (_, index) => member(server, { name: `N${index}` })),
@@ -88,7 +88,7 @@ Deno.test("a crowd is counted rather than named", async () => {
   await Promise.all(crowd.map((client) => client.close()));
 });
 
-Deno.test("typing goes to the others, at most once a second a person", async () => {
+Deno.test("typing reaches the others, at most once a second for each user", async () => {
   await using server = await serve();
   await using bob = await member(server, { name: "Bob" });
   await using alice = await member(server, { name: "Alice" });
@@ -103,7 +103,7 @@ Deno.test("typing goes to the others, at most once a second a person", async () 
   assert(!alice.frames.some((frame) => frame.includes('"typing"')));
 });
 
-Deno.test("hello with a token keeps the id, over a restart too", async () => {
+Deno.test("hello with a token keeps the user's id, over a restart too", async () => {
   const path = await Deno.makeTempDir();
   const db = `${path}/parley.db`;
   const helloWith = async (token?: string) => {
@@ -118,7 +118,7 @@ Deno.test("hello with a token keeps the id, over a restart too", async () => {
   await Deno.remove(path, { recursive: true });
 });
 
-Deno.test("hello with a token that is not ours is unauthorized and changes nothing", async () => {
+Deno.test("hello with a token of another server is unauthorized and changes nothing", async () => {
   await using server = await serve();
   await using client = await connect(server, { protocol: "parley.v1" });
   client.send({ type: "hello", name: "Ann" });
@@ -141,7 +141,7 @@ Deno.test("hello with a token that is not ours is unauthorized and changes nothi
   assertEquals((await client.next("welcome")).user, user);
 });
 
-Deno.test("hello with a token in the midst of rooms makes one person of two", async () => {
+Deno.test("hello with a token makes one member of two when the user is in the room already", async () => {
   await using server = await serve();
   await using bob = await member(server, { name: "Bob" });
   await using tab = await connect(server, { protocol: "parley.v1" });

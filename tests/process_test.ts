@@ -17,7 +17,7 @@ async function withFolder(act: (folder: string) => Promise<void>): Promise<void>
   }
 }
 
-Deno.test("the program says where it is and where the messages are, and nothing else", async () => {
+Deno.test("the program prints its URL and its database, and nothing else", async () => {
   await withFolder(async (folder) => {
     const db = `${folder}/my messages.db`;
     await using program = await Program.start(["--db", db]);
@@ -34,7 +34,12 @@ Deno.test("the program says where it is and where the messages are, and nothing 
 });
 
 Deno.test("the program reads its environment, and flags win", async () => {
-  const env = { DB: ":memory:", HOST: "localhost", FRAME_BYTES: "300", BURST: "1" };
+  const env = {
+    PARLEY_DB: ":memory:",
+    HOST: "localhost",
+    PARLEY_FRAME_BYTES: "300",
+    PARLEY_BURST: "1",
+  };
   await using program = await Program.start(["--frame-bytes", "400"], env);
   assertStringIncludes(program.out, "memory");
   await using client = await connect(program, { protocol: "parley.v1" });
@@ -43,7 +48,7 @@ Deno.test("the program reads its environment, and flags win", async () => {
   assertEquals([limits.frameBytes, limits.burst], [400, 1]);
 });
 
-Deno.test("--help prints every option and leaves with 0", async () => {
+Deno.test("--help prints every option and exits with 0", async () => {
   await using program = await Program.run(["--help"]);
   const { code, out, err } = await program.ended();
   assertEquals([code, err], [0, ""]);
@@ -71,7 +76,7 @@ const WRONG: readonly (readonly [args: string[], names: string, env?: Record<str
 
 for (const [args, names, env] of WRONG) {
   const what = [...args, ...(env ? [JSON.stringify(env)] : [])].join(" ");
-  Deno.test(`the program refuses "${what}" in one line and leaves with 1`, async () => {
+  Deno.test(`the program refuses "${what}" in one line and exits with 1`, async () => {
     await withFolder(async (folder) => {
       await Deno.writeTextFile(`${folder}/foreign.db`, "dear diary");
       const real = (text: string) => text.replace("DIR", folder);
@@ -85,7 +90,7 @@ for (const [args, names, env] of WRONG) {
   });
 }
 
-Deno.test("the program serves though nobody reads what it says", async () => {
+Deno.test("the program serves when nobody reads its output", async () => {
   await using program = await Program.start(["--db", ":memory:"]);
   await program.hangUp();
   await using client = await connect(program);
@@ -129,7 +134,7 @@ for (const signal of ["SIGHUP", "SIGQUIT", "SIGUSR2", "SIGPWR", "SIGXCPU", "SIGA
 }
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  Deno.test(`${signal}: every client is told, what was accepted is kept, and it leaves with 0`, async () => {
+  Deno.test(`${signal}: every client gets bye, accepted messages are kept, and the program exits with 0`, async () => {
     await withFolder(async (folder) => {
       const db = `${folder}/parley.db`;
       let kept = 0;
@@ -161,7 +166,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 
-Deno.test("SIGTERM: it leaves with 0 though a peer is stuck with much queued", async () => {
+Deno.test("SIGTERM: the program exits with 0 when a peer is stuck with much queued", async () => {
   await using program = await Program.start(["--db", ":memory:"]);
   using stuck = await RawSocket.open(program, { protocol: "parley.v1.batched" });
   await stuck.send({ type: "join" });

@@ -12,6 +12,7 @@ import { NAME } from "../server/protocol/names.ts";
 import { parseCommand, parseJson, refOf } from "../server/protocol/parse.ts";
 import { Refusal } from "../server/protocol/refusal.ts";
 import { assert, assertEquals, assertThrows } from "./support/assert.ts";
+import { SEED } from "./support/random.ts";
 
 const NAME_64 = "é".repeat(64);
 
@@ -142,7 +143,7 @@ Deno.test("parseCommand() counts a name in characters, not in UTF-16 units", () 
   assertThrows(() => rename("😀".repeat(65)), Refusal);
 });
 
-Deno.test("parseCommand() repeats no more than a little of what it refuses", () => {
+Deno.test("parseCommand() quotes only a little of what it refuses", () => {
   const long = "\u202e<script>".repeat(1000);
   for (const value of [{ type: long }, { type: "chat", payload: "x", [long]: 1 }]) {
     const event = encode(assertThrows(() => parseCommand(value), Refusal).event());
@@ -180,8 +181,7 @@ Deno.test("ERRORS has a status of 4xx or 5xx in every row, and CLOSE_CODES a sho
 });
 
 // Properties. A failure prints the seed and the shrunken example; SEED repeats a run.
-const seed = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
-const parameters = { seed, numRuns: 2000 };
+const parameters = { seed: SEED, numRuns: 2000 };
 
 const words = fc.constantFrom(
   "type",
@@ -199,7 +199,7 @@ const anything = fc.oneof(
   }).chain((rest) => words.map((type) => ({ ...rest, type }))),
 );
 
-Deno.test(`parseCommand() throws nothing but a Refusal that names a field, seed ${seed}`, () => {
+Deno.test(`parseCommand() throws nothing but a Refusal that names a field, seed ${SEED}`, () => {
   fc.assert(
     fc.property(anything, (value) => {
       const said = JSON.stringify(value);
@@ -217,7 +217,7 @@ Deno.test(`parseCommand() throws nothing but a Refusal that names a field, seed 
   );
 });
 
-Deno.test(`parseJson() throws nothing but a Refusal, seed ${seed}`, () => {
+Deno.test(`parseJson() throws nothing but a Refusal, seed ${SEED}`, () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (said) => {
       try {
@@ -252,7 +252,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ type: fc.constant("rename"), name: good }, { noNullPrototype: true }),
 );
 
-Deno.test(`parseCommand() hands on an accepted command as it was said, seed ${seed}`, () => {
+Deno.test(`parseCommand() returns an accepted command unchanged, seed ${SEED}`, () => {
   fc.assert(
     fc.property(command, ref, (command, ref) => {
       const said = ref === undefined ? command : { ...command, ref };

@@ -78,7 +78,8 @@ function keysOf([name = "", ...rest]: readonly string[]): readonly string[] {
 }
 
 Deno.test({
-  name: "cluster: what one shard does not refuse, and each script touches the keys that it names",
+  name:
+    "cluster: one shard accepts every script, and each script touches only the keys that it names",
   ignore: WITHOUT_REDIS,
   fn: async () => {
     await using redis = await shard(0, 16383);

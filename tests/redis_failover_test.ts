@@ -119,7 +119,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "failover: Redis going and coming back is one line each, with the reason and how long",
+  name: "failover: Redis away and Redis back are one log line each, with the reason and the time",
   ignore: WITHOUT_REDIS,
   fn: async () => {
     await using redis = await RedisProcess.start("file");
@@ -137,7 +137,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "failover: whatever is published on a room's channel, nothing breaks",
+  name: "failover: nothing breaks, whatever is published on a room's channel",
   ignore: WITHOUT_REDIS,
   fn: async () => {
     await using redis = await RedisProcess.start();

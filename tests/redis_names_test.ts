@@ -18,7 +18,7 @@ const PAIRS: Readonly<Record<string, readonly [Partial<Options>, Partial<Options
 
 for (const [what, pair] of Object.entries(PAIRS)) {
   Deno.test({
-    name: `redis names: Parleys with ${what} hear and read nothing of each other`,
+    name: `redis names: Parleys with ${what} get nothing of each other`,
     ignore: WITHOUT_REDIS,
     fn: async () => {
       await using redis = await RedisProcess.start();

@@ -35,7 +35,7 @@ async function talk(server: Server, from: number, to: number): Promise<string> {
   return epoch;
 }
 
-test("a cursor from beyond the backup is not recovered, one from before it is", async () => {
+test("a cursor from after the backup is not recovered, one from before it is", async () => {
   await using redis = await RedisProcess.start();
   let epoch = "";
   {
@@ -68,7 +68,7 @@ test("a cursor from beyond the backup is not recovered, one from before it is", 
   assertEquals((await resume(server, epoch, 4)).recovered, true);
 });
 
-test("restarts of Parley, of Redis and of both are recovered from", async () => {
+test("cursors are recovered after restarts of Parley, of Redis and of both", async () => {
   await using redis = await RedisProcess.start("file");
   const epochs: string[] = [];
   for (let round = 0; round < 3; round++) {
@@ -90,7 +90,7 @@ test("restarts of Parley, of Redis and of both are recovered from", async () => 
   }
 });
 
-test("while a node is there that knows the log, Redis's restart changes nothing", async () => {
+test("a restart of Redis changes nothing while a node knows the log", async () => {
   await using redis = await RedisProcess.start("file");
   await using server = await serveHasty(redis.url);
   await using alice = await member(server, { name: "Alice" });

@@ -77,7 +77,7 @@ test("a batch whose answer was lost is stored once, with refs and without", asyn
   assertEquals(heard, [1, 2, 3, 4, 5, 6, 7]);
 });
 
-test("what was told to be unstored is never stored, though Redis gets it later", async (store) => {
+test("a message that was refused is never stored, even if Redis gets it later", async (store) => {
   await using broker = await store.open();
   await broker.open("lobby");
   await broker.publish([draft("before")]);
@@ -128,7 +128,7 @@ test("messages that are too old go, and the room goes on counting", async (store
   assertEquals((await broker.state("lobby")).head, 2);
 });
 
-test("a full Redis says so, reading goes on, and so does writing once there is room", async (store) => {
+test("a full Redis refuses messages with the reason, goes on reading, and stores again when there is room", async (store) => {
   await using broker = await store.open();
   await broker.open("lobby");
   await broker.publish([draft("before")]);
@@ -140,7 +140,7 @@ test("a full Redis says so, reading goes on, and so does writing once there is r
   assertEquals(await textsOf(broker), ["before", "after"]);
 });
 
-test("a Redis that takes nothing is refused in one line", async (store) => {
+test("a Redis that takes no writes is refused in one line", async (store) => {
   await store.redis.ask("CONFIG", "SET", "maxmemory", "1");
   const { message } = await assertRejects(() => store.open(), BrokerError);
   assert(message.startsWith("Cannot use Redis at ") && message.includes("OOM"), message);

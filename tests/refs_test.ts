@@ -31,7 +31,7 @@ async function turnsOf(broker: SqliteBroker, text: string, ref: string) {
   return { turns, receipt };
 }
 
-Deno.test("refs of a long log are read in steps, and are all there", async () => {
+Deno.test("the refs of a long log are read in steps, and every one is recognised", async () => {
   await using at = new Directory();
   {
     await using broker = await at.open(OPTIONS);
@@ -77,7 +77,7 @@ Deno.test("other rooms go on while refs are read, and a batch of both rooms is s
   assertEquals([(await broker.state("lobby")).head, (await broker.state("other")).head], [1001, 1]);
 });
 
-Deno.test("rooms that are only read push nothing out that is written to", async () => {
+Deno.test("rooms that are only read evict no refs of rooms that are written to", async () => {
   await using at = new Directory();
   await using broker = await at.open({ ...OPTIONS, path: ":memory:" });
   await fill(broker, 1000);

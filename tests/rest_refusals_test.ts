@@ -9,7 +9,7 @@ import { assert, assertEquals, assertMatch } from "./support/assert.ts";
 import { connect, serve } from "./support/harness.ts";
 import { type Ask, ask, bearer, JSON_TYPE, MESSAGES, say } from "./support/http.ts";
 
-Deno.test("every path says what may be done with it", async () => {
+Deno.test("every path answers OPTIONS with its methods", async () => {
   await using server = await serve();
   const allowed = {
     "/rooms": "GET, HEAD, OPTIONS",
@@ -45,7 +45,7 @@ async function headOf(server: Server, path: string): Promise<{ status: number; l
   return { status: response.status, length: Number(response.headers.get("content-length")) };
 }
 
-Deno.test("pages of allowed origins may ask, pages of others may not", async () => {
+Deno.test("pages of allowed origins are answered, pages of others are refused", async () => {
   const friend = "https://friend.example";
   await using server = await serve({ allowOrigin: [friend] });
   const from = (origin: string) => say(server, "x", {}, { origin });
@@ -156,7 +156,7 @@ Deno.test("application/json is understood in any case and with parameters", asyn
   assertEquals((await say(server, "x", {}, headers)).status, 201);
 });
 
-Deno.test("how long to wait is told in whole milliseconds, and whole seconds", async () => {
+Deno.test("retryAfterMs is in whole milliseconds, and Retry-After in whole seconds", async () => {
   await using server = await serve({ rate: 0.37, burst: 1 });
   await say(server, "x");
   const { status, json, headers } = await say(server, "x");

@@ -10,7 +10,7 @@ import { ask, bearer, MESSAGES, say, tokenOf } from "./support/http.ts";
 
 // --- what is read ------------------------------------------------------------------------------
 
-Deno.test("GET /rooms names the rooms that people are in, the fullest first", async () => {
+Deno.test("GET /rooms lists the rooms with members, the fullest first", async () => {
   await using server = await serve();
   assertEquals((await ask(server, "/rooms")).json.rooms, []);
   await using _a = await member(server, { room: "small" });
@@ -21,7 +21,7 @@ Deno.test("GET /rooms names the rooms that people are in, the fullest first", as
   assertEquals(headers.get("cache-control"), "no-store");
 });
 
-Deno.test("GET /rooms leaves out what whoever asks may not join", async () => {
+Deno.test("GET /rooms leaves out rooms that the caller may not join", async () => {
   await using server = await serve({}, (user, _, room) => room !== "vip" || user.name === "Ann");
   await using ann = await member(server, { name: "Ann", room: "vip" });
   ann.send({ type: "hello" });
@@ -72,7 +72,7 @@ Deno.test("GET messages answers the newest 50 unless asked, and nothing beyond t
   assertEquals(await seqs(`?after=${Number.MAX_SAFE_INTEGER}`), []);
 });
 
-Deno.test("GET messages of a room that nobody was ever in is an empty page", async () => {
+Deno.test("GET messages of a new room is an empty page", async () => {
   await using server = await serve();
   const { status, json } = await ask(server, "/rooms/%F0%9F%98%80%2F%20x/messages");
   assertEquals([status, json.room, json.head, json.messages], [200, "😀/ x", 0, []]);
@@ -97,7 +97,7 @@ Deno.test("POST messages stores, shows the room, and answers with the event", as
   assertEquals(stored.json.messages, [json]);
 });
 
-Deno.test("POST messages needs nobody in the room, and leaves nobody there", async () => {
+Deno.test("POST messages makes no member", async () => {
   await using server = await serve();
   const { status } = await say(server, "is anybody here?");
   assertEquals([status, server.roomCount], [201, 0]);
@@ -133,7 +133,7 @@ Deno.test("POST messages with one ref is one message over WebSocket and HTTP", a
   assertEquals([status, json], [200, echo]);
 });
 
-Deno.test("POST messages: a token is a person, who takes the name that is given", async () => {
+Deno.test("POST messages with a token and a name renames that user", async () => {
   await using server = await serve();
   const { id, token } = await tokenOf(server, "Bob");
   const named = await say(server, "hi", { name: "Robert" }, bearer(token));
@@ -157,13 +157,13 @@ Deno.test("POST messages keeps what is odd but allowed, to the byte", async () =
   assertEquals((await alice.next("chat")).payload, payload);
 });
 
-Deno.test("POST messages is asked about joining and about speaking", async () => {
+Deno.test(`POST messages asks authorize() about "join" and "speak"`, async () => {
   await using server = await serve({}, (_, action) => action === "join");
   const { status, json } = await say(server, "may I?");
   assertEquals([status, json.code], [403, "forbidden"]);
 });
 
-Deno.test("POST hello gives the token to be the same person with", async () => {
+Deno.test("POST hello returns a token that makes later requests the same user", async () => {
   await using server = await serve();
   const hello = (name: string, headers = {}) =>
     ask(server, "/hello", { method: "POST", body: { name }, headers });
@@ -175,7 +175,7 @@ Deno.test("POST hello gives the token to be the same person with", async () => {
   assertEquals(said.json.from, again.json.user);
 });
 
-Deno.test("POST typing is told to the others, once a second a person", async () => {
+Deno.test("POST typing reaches the others, once a second for each user", async () => {
   await using server = await serve();
   await using alice = await member(server);
   const { token } = await tokenOf(server, "Bob");
@@ -193,7 +193,7 @@ Deno.test("POST typing is told to the others, once a second a person", async () 
   assertEquals(alice.frames.filter((frame) => frame.includes('"typing"')).length, 1);
 });
 
-Deno.test("POST messages is limited, by person and by address", async () => {
+Deno.test("POST messages is limited by user and by address", async () => {
   await using server = await serve({ rate: 0.001, burst: 4 });
   const { token } = (await ask(server, "/hello", { method: "POST", body: {} })).json;
   // That was one of the address's.

@@ -75,7 +75,7 @@ function verify(log: readonly ChatEvent[], echoes: ReadonlyMap<string, number>):
   for (const [ref, seq] of echoes) assertEquals(log[seq - 1]?.ref, ref);
 }
 
-Deno.test(`a restart under ${CROWD} clients: all come back in their turn, and nothing is lost`, async () => {
+Deno.test(`after a restart ${CROWD} clients come back, each at its own moment, and nothing is lost`, async () => {
   await using deployment = await Deployment.make();
   const crowd = Array.from(
     { length: CROWD },
@@ -155,7 +155,7 @@ function report(joinedAfter: readonly number[], shares: readonly number[]): void
   console.log(`joined in each second: ${seconds}\nprocessor in each second, %: ${shares}`);
 }
 
-Deno.test("SIGTERM under load with a stuck peer: it leaves in time, and every echo is in the log", async () => {
+Deno.test("SIGTERM under load with a stuck peer: the program ends in time, and every echo is in the log", async () => {
   await using deployment = await Deployment.make();
   using stuck = await RawSocket.open(deployment.program, { protocol: "parley.v1.batched" });
   await stuck.send({ type: "join" });

@@ -104,7 +104,7 @@ Deno.test("a cursor before what is kept is not recovered: the recent messages fo
   assertEquals(await seqs(client, 5), numbers(196, 200));
 });
 
-Deno.test("a cursor that is no cursor is a bad field, and the member is not in", async () => {
+Deno.test("a join with a since that is no cursor gets bad_field", async () => {
   await using server = await serve();
   await using client = await resume(server, { epoch: 1, seq: "x" });
   assertEquals((await client.next("error")).field, "since");
@@ -121,7 +121,7 @@ Deno.test("a cursor at the head of an empty log is recovered", async () => {
   assertEquals((await client.next("joined")).recovered, true);
 });
 
-Deno.test("a failed commit is told to each sender, shown to nobody, and may be tried again", async () => {
+Deno.test("each sender of a failed commit gets an error, no member gets the message, and a retry succeeds", async () => {
   const broker = await FaultyBroker.make();
   await using server = await serveOn(broker);
   await using alice = await member(server);
@@ -140,7 +140,7 @@ Deno.test("a failed commit is told to each sender, shown to nobody, and may be t
   assertEquals([chat.payload, chat.seq], ["kept", 1]);
 });
 
-Deno.test("an outage does not end the connections of those who go on trying", async () => {
+Deno.test("clients that go on trying through an outage stay connected", async () => {
   const broker = await FaultyBroker.make();
   await using server = await serveOn(broker, { badCommands: 2 });
   await using alice = await member(server);
@@ -154,7 +154,7 @@ Deno.test("an outage does not end the connections of those who go on trying", as
   await alice.next("chat");
 });
 
-Deno.test("a join that cannot be carried out is told, and may be tried again", async () => {
+Deno.test("a join that fails gets an error, and may be tried again", async () => {
   const broker = await FaultyBroker.make();
   await using server = await serveOn(broker);
   await using alice = await connect(server, { protocol: "parley.v1" });
@@ -169,7 +169,7 @@ Deno.test("a join that cannot be carried out is told, and may be tried again", a
   await alice.next("chat");
 });
 
-Deno.test("one who left before a join failed is not thrown out of the room it joined since", async () => {
+Deno.test("a client that leaves and joins again stays in when the first join fails late", async () => {
   const broker = await FaultyBroker.make();
   await using server = await serveOn(broker, { graceSeconds: 0 });
   await using alice = await connect(server, { protocol: "parley.v1" });
@@ -183,7 +183,7 @@ Deno.test("one who left before a join failed is not thrown out of the room it jo
   await alice.next("chat");
 });
 
-Deno.test("a log that cannot be read is read later", async () => {
+Deno.test("a log that cannot be read now is read later", async () => {
   const broker = await FaultyBroker.make();
   await using server = await serveOn(broker, { tailBytes: 0 });
   const { epoch } = await fill(server, 50);
@@ -211,7 +211,7 @@ Deno.test("while a commit is in flight, the next batch gathers in order", async 
   assertEquals(chats.map(({ payload }) => payload), numbers(0, 99).map(String));
 });
 
-Deno.test("one who joins while messages are on their way misses none of them", async () => {
+Deno.test("a client that joins while messages are under way misses none", async () => {
   const broker = await FaultyBroker.make();
   await using server = await serveOn(broker);
   await using alice = await member(server);
@@ -237,7 +237,7 @@ Deno.test("a message committed while a room is being opened is not missed", asyn
   assertEquals(await seqs(alice, 2), [1, 2]);
 });
 
-Deno.test("one who is still being fed hears who comes and goes", async () => {
+Deno.test("a subscriber that is behind gets notices of who comes and goes", async () => {
   const broker = await FaultyBroker.make();
   await using server = await serveOn(broker, { tailBytes: 0, graceSeconds: 0 });
   for (const text of ["1", "2"]) assertEquals((await say(server, text)).status, 201);

@@ -26,7 +26,7 @@ Deno.test("a plain client needs ten lines", async () => {
   assertMatch(chat.from.name, /^Guest-[0-9a-f]{4}$/);
 });
 
-Deno.test("a plain client is told of others in sentences", async () => {
+Deno.test("a plain client gets a sentence when others come and go", async () => {
   await using server = await serve();
   await using bob = await connect(server, { room: "tea", name: "Bob" });
   await bob.next("joined");
@@ -52,7 +52,7 @@ Deno.test("a plain client gets the recent messages, one event a frame", async ()
   for (const frame of bob.frames) assert(!Array.isArray(JSON.parse(frame)));
 });
 
-Deno.test("a parley.v1 client joins when it says so", async () => {
+Deno.test("a parley.v1 client joins when it sends join", async () => {
   await using server = await serve();
   await using client = await connect(server, { protocol: "parley.v1", room: "ignored" });
   client.send({ type: "chat", payload: "too early", ref: "r" });
@@ -66,7 +66,7 @@ Deno.test("a parley.v1 client joins when it says so", async () => {
   assertEquals([joined.room, joined.seq, joined.recovered], ["lobby", 0, false]);
 });
 
-Deno.test("a batched client sends an array and is sent arrays", async () => {
+Deno.test("a batched client sends an array and gets arrays", async () => {
   await using server = await serve();
   await using client = await connect(server, { protocol: "parley.v1.batched" });
   client.raw(JSON.stringify([
@@ -89,7 +89,7 @@ Deno.test("a batched client's empty array is a bad command", async () => {
   assertEquals((await client.next("error")).code, "bad_command");
 });
 
-Deno.test("a connection may be in so many rooms, and in another after leaving one", async () => {
+Deno.test("a connection gets too_many_rooms at its maximum, and joins again after leaving one", async () => {
   await using server = await serve({ maxRoomsPerConnection: 2 });
   await using client = await member(server, { room: "a" });
   client.send({ type: "join", room: "b" }, { type: "join", room: "c", ref: "r" });
@@ -101,7 +101,7 @@ Deno.test("a connection may be in so many rooms, and in another after leaving on
   await client.next("joined", ({ room }) => room === "c");
 });
 
-Deno.test("a room may have so many members, and another after one has left", async () => {
+Deno.test("a room gives room_full at its maximum, and lets another in after one has left", async () => {
   await using server = await serve({ maxMembersPerRoom: 1 });
   await using alice = await member(server);
   await using bob = await connect(server, { protocol: "parley.v1" });
@@ -115,7 +115,7 @@ Deno.test("a room may have so many members, and another after one has left", asy
   await bob.next("joined");
 });
 
-Deno.test("there may be so many rooms, and another after one is empty", async () => {
+Deno.test("the server gives too_many_rooms at its maximum, and opens another after one is empty", async () => {
   await using server = await serve({ maxRooms: 1 });
   await using alice = await member(server, { room: "a" });
   alice.send({ type: "join", room: "b" });
@@ -134,7 +134,7 @@ Deno.test("commands over the rate are refused with a time to wait", async () => 
   assert((error.retryAfterMs ?? 0) > 900_000);
 });
 
-Deno.test("twenty bad commands are borne, and the next one ends the connection", async () => {
+Deno.test("twenty bad commands are answered, and the next one ends the connection", async () => {
   await using server = await serve({ badCommands: 20 });
   await using client = await connect(server);
   for (let i = 0; i < 22; i++) client.raw("?");
@@ -143,7 +143,7 @@ Deno.test("twenty bad commands are borne, and the next one ends the connection",
   assertEquals(errors.length, 21);
 });
 
-Deno.test("what is no fault of the client's does not end its connection", async () => {
+Deno.test("refusals that are not the client's fault do not end its connection", async () => {
   await using server = await serve({ badCommands: 2, maxMembersPerRoom: 1 });
   await using _alice = await member(server);
   await using bob = await connect(server, { protocol: "parley.v1" });
@@ -153,7 +153,7 @@ Deno.test("what is no fault of the client's does not end its connection", async 
   await bob.next("joined");
 });
 
-Deno.test("a repeated ref is stored once, and its sender is sent the original again", async () => {
+Deno.test("a repeated ref is stored once, and its sender gets the original again", async () => {
   await using server = await serve();
   await using alice = await member(server);
   await using bob = await member(server, { name: "Bob" });
@@ -218,7 +218,7 @@ Deno.test("pings come, and need no answer", async () => {
   for (let i = 0; i < 3; i++) assert((await client.next("ping")).at > 0);
 });
 
-Deno.test("one event a frame or many, the order is one for all", async () => {
+Deno.test("plain and batched clients get the same events in the same order", async () => {
   await using server = await serve();
   await using batched = await member(server, { protocol: "parley.v1.batched" });
   await using single = await member(server, { protocol: "parley.v1" });
@@ -239,7 +239,7 @@ Deno.test("one event a frame or many, the order is one for all", async () => {
   }
 });
 
-Deno.test("a crowd that speaks in very many rooms at once is heard in all", async () => {
+Deno.test("messages to very many rooms at once reach the members of all", async () => {
   await using server = await serve();
   await using crowd = new AsyncDisposableStack();
   const rooms = Array.from({ length: 150 }, (_, index) => `room ${index}`);
@@ -256,7 +256,7 @@ Deno.test("a crowd that speaks in very many rooms at once is heard in all", asyn
   assertEquals(heard.map(({ room, seq }) => [room, seq]), rooms.map((room) => [room, 1]));
 });
 
-Deno.test("who speaks before it is let in sees its message come back all the same", async () => {
+Deno.test("a client that sends before its join is done gets its message back", async () => {
   const broker = await FaultyBroker.make();
   await using server = await serveOn(broker, { recentMessages: 0 });
   await using alice = await connect(server, { protocol: "parley.v1" });
@@ -269,7 +269,7 @@ Deno.test("who speaks before it is let in sees its message come back all the sam
   assertEquals([seq, ref], [1, "r"]);
 });
 
-Deno.test("who speaks before it is let in and is not is told so, for each message", async () => {
+Deno.test("a client that sends before its join is refused gets an error for each message", async () => {
   const broker = await FaultyBroker.make();
   await using server = await serveOn(broker);
   await using alice = await connect(server, { protocol: "parley.v1" });

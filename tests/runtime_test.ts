@@ -99,7 +99,7 @@ function announcing(length: number, opcode: number, fin = true): Uint8Array {
   return head;
 }
 
-// README, "Guarantees": the largest frame that is read into memory before the server is asked.
+// README, "What one stranger can do": the largest frame that is read into memory before the server is asked.
 Deno.test("Deno: a frame of 64 MiB is refused by its head, and one byte less is waited for", async () => {
   await using server = new BareSockets();
   using refused = await RawSocket.open(server);
@@ -112,7 +112,7 @@ Deno.test("Deno: a frame of 64 MiB is refused by its head, and one byte less is 
   await happens(newest, `message ${64 * MIB - 1} bytes`);
 });
 
-// README, "Guarantees": nothing on this side of the runtime can bound it.
+// README, "What one stranger can do": nothing on this side of the runtime can bound it.
 Deno.test("Deno: a message in fragments has no limit", async () => {
   await using server = new BareSockets();
   using peer = await RawSocket.open(server);

@@ -116,7 +116,7 @@ const WHILE_ASLEEP = {
 };
 
 for (const how of ["quiet", "busy"] as const) {
-  Deno.test(`a client that is stopped in a ${how} room is gone, and resumes once`, async () => {
+  Deno.test(`a client that is stopped in a ${how} room leaves it, and resumes once`, async () => {
     const stallSeconds = IS_LONG ? 30 : 1;
     await using server = await serve({ ...OPTIONS, stallSeconds });
     await using alice = await member(server, { protocol: "parley.v1.batched" });
@@ -153,10 +153,10 @@ for (const how of ["quiet", "busy"] as const) {
   });
 }
 
-Deno.test("a server that is stopped is missed, and all resume once when it goes on", async () => {
+Deno.test("clients notice a server that is stopped, and resume once when it goes on", async () => {
   await using server = await ServerProcess.start({
-    HEARTBEAT_SECONDS: String(HEARTBEAT_SECONDS),
-    GRACE_SECONDS: "0",
+    PARLEY_HEARTBEAT_SECONDS: String(HEARTBEAT_SECONDS),
+    PARLEY_GRACE_SECONDS: "0",
   });
   using alice = new Here(server.url);
   using bob = new Here(server.url);
@@ -182,7 +182,7 @@ Deno.test("a server that is stopped is missed, and all resume once when it goes 
   await until(async () => await peopleOf(server.url) === 2, "no ghosts");
 });
 
-Deno.test("a network that swallows everything is noticed by both ends, and resumed once", async () => {
+Deno.test("both ends notice a network that swallows everything, and the client resumes once", async () => {
   await using server = await serve(OPTIONS);
   await using proxy = faultProxy(server.url);
   using alice = new Here(proxy.url);

@@ -61,7 +61,7 @@ async function readUpTo(socket: RawSocket, last: number): Promise<number[]> {
   return seqs;
 }
 
-Deno.test("a reader that stops is fed from the log when it reads again, without gap or repeat", async () => {
+Deno.test("a reader that stops catches up from the log when it reads again, without gap or repeat", async () => {
   using sockets = new ServerSockets();
   await using server = await serve({ ...MARKS, stallSeconds: 3600 });
   using slow = await mute(server);
@@ -117,7 +117,7 @@ Deno.test("a reader that is behind is not sent what is ephemeral", async () => {
   assert(!types.has("custom"));
 });
 
-Deno.test("a reader so slow that the log was pruned past it is told to start afresh", async () => {
+Deno.test("a reader so slow that the log was pruned past it gets recovered: false", async () => {
   const retainMessages = 100;
   await using server = await serve({
     ...MARKS,
@@ -145,7 +145,7 @@ Deno.test("a reader so slow that the log was pruned past it is told to start afr
   assertEquals(restarts, 1);
 });
 
-Deno.test("one who asks and asks and does not read the answers is dropped", async () => {
+Deno.test("a client that sends without reading the answers is dropped", async () => {
   await using server = await serve({ ...MARKS, burst: 0, badCommands: 0, stallSeconds: 3600 });
   using greedy = await mute(server);
   await using other = await member(server, { name: "Bob" });

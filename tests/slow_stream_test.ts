@@ -28,7 +28,7 @@ import { Stream } from "./support/stream.ts";
 
 const EVENTS = "/rooms/lobby/events";
 
-Deno.test("on shutdown each stream is told its own delay and ends, and none is let in", async () => {
+Deno.test("on shutdown each stream gets its own delay and ends, and no other is opened", async () => {
   const server = await serve();
   const streams = await Promise.all(Array.from({ length: 10 }, () => Stream.open(server)));
   for (const stream of streams) await stream.next("joined");
@@ -103,7 +103,7 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
   hub.close();
 });
 
-Deno.test("a stream that takes nothing at all is dropped, and comes back for the rest", async () => {
+Deno.test("a stream that reads nothing is dropped, and resumes with the rest", async () => {
   await using server = await serve({ stallSeconds: 0.3, heartbeatSeconds: 3600 });
   await using proxy = faultProxy(server.url);
   await using stuck = await Stream.open(proxy);

@@ -21,7 +21,7 @@ Deno.test(`streams and sockets that are cut at once harm nobody (the short form)
   assertEquals([heard, after.connections], [said, 2]);
 });
 
-Deno.test("the verdict of a soak names what grew, and passes over what comes and goes", () => {
+Deno.test("the verdict of a soak names what grew for good, and nothing else", () => {
   const flat: Row = {
     rssBytes: 1e8,
     heapBytes: 1e7,

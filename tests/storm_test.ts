@@ -7,7 +7,8 @@
  */
 import { assertEquals } from "./support/assert.ts";
 import { Crowd } from "./support/crowd.ts";
-import { faultProxy, seeded } from "./support/proxy.ts";
+import { faultProxy } from "./support/proxy.ts";
+import { SEED, seeded } from "./support/random.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 import { ServerProcess } from "./support/server_process.ts";
 
@@ -15,20 +16,19 @@ const IS_LONG = Deno.env.get("STORM") !== undefined;
 const SCALE = IS_LONG
   ? { wanderers: 300, messages: 167, thinkMs: 4000, step: 0.2, stopMs: 30_000, pauseMs: 10_000 }
   : { wanderers: 24, messages: 100, thinkMs: 300, step: 1, stopMs: 1_000, pauseMs: 500 };
-const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const OPTIONS = {
-  RATE: "0",
-  ADDRESS_RATE: "0",
-  BAD_COMMANDS: "0",
-  MAX_CONNECTIONS_PER_ADDRESS: "0",
-  RETAIN_MESSAGES: "0",
-  RECENT_MESSAGES: "0",
-  DEDUPE_MESSAGES: "100000",
-  GRACE_SECONDS: "1",
+  PARLEY_RATE: "0",
+  PARLEY_ADDRESS_RATE: "0",
+  PARLEY_BAD_COMMANDS: "0",
+  PARLEY_MAX_CONNECTIONS_PER_ADDRESS: "0",
+  PARLEY_RETAIN_MESSAGES: "0",
+  PARLEY_RECENT_MESSAGES: "0",
+  PARLEY_DEDUPE_MESSAGES: "100000",
+  PARLEY_GRACE_SECONDS: "1",
 };
 
 Deno.test({
-  name: `storm: nodes and Redis fail in turn, and the checker is content, seed ${SEED}`,
+  name: `storm: nodes and Redis fail in turn, and every guarantee is kept, seed ${SEED}`,
   ignore: WITHOUT_REDIS,
   fn: storm,
 });
@@ -37,9 +37,9 @@ async function storm(): Promise<void> {
   await using redis = await RedisProcess.start("file");
   await using proxy = faultProxy(redis.url, SEED);
   const REDIS_URL = `redis://127.0.0.1:${new URL(proxy.url).port}`;
-  await using a = await ServerProcess.start({ ...OPTIONS, REDIS_URL });
-  await using b = await ServerProcess.start({ ...OPTIONS, REDIS_URL: redis.url });
-  await using c = await ServerProcess.start({ ...OPTIONS, REDIS_URL: redis.url });
+  await using a = await ServerProcess.start({ ...OPTIONS, PARLEY_REDIS: REDIS_URL });
+  await using b = await ServerProcess.start({ ...OPTIONS, PARLEY_REDIS: redis.url });
+  await using c = await ServerProcess.start({ ...OPTIONS, PARLEY_REDIS: redis.url });
   const { messages, thinkMs } = SCALE;
   const journey = { nodes: [a, b, c], random: seeded(SEED), messages, thinkMs };
   await using crowd = new Crowd(SCALE.wanderers, journey);

@@ -80,7 +80,7 @@ Deno.test("an address without allowance is refused at every door of HTTP, before
 /** 4 KiB of UTF-8, in half as many characters. */
 const WIDE = "é".repeat(2048);
 
-Deno.test("a command is paid for by its bytes", async () => {
+Deno.test("a command costs its address by its bytes", async () => {
   // A connection, a hello and a join; a command of 4 KiB and a little; and not enough for another.
   await using server = await serve({ ...EMPTY, addressBurst: 13 + 6 });
   await using client = await member(server, STRANGER);
@@ -91,7 +91,7 @@ Deno.test("a command is paid for by its bytes", async () => {
 });
 
 for (const isAnnounced of [true, false]) {
-  Deno.test(`a body is paid for by its bytes, ${isAnnounced ? "" : "not "}announced`, async () => {
+  Deno.test(`a body costs its address by its bytes, ${isAnnounced ? "" : "not "}announced`, async () => {
     await using server = await serve({ ...EMPTY, addressBurst: 6 });
     const post = async (body: BodyInit) => {
       const headers = { ...STRANGER.headers, ...JSON_TYPE };
@@ -262,7 +262,7 @@ Deno.test("an office's hour fits into the default allowance, with a restart and 
   }
 });
 
-Deno.test("Sources remembers who uses something, however many others come by", () => {
+Deno.test("Sources keeps an address that is in use, however many others come", () => {
   const options = { addressRate: 1, addressBurst: 10, trustProxies: 0 };
   const sources = new Sources(options, silentLog, () => 0);
   const of = (text: string) => {
@@ -278,7 +278,7 @@ Deno.test("Sources remembers who uses something, however many others come by", (
   assertEquals(of("203.0.113.7").usages, talker.usages);
 });
 
-Deno.test("what a /48 refuses is not taken from its /64", () => {
+Deno.test("a refusal of the /48 takes nothing from the /64", () => {
   let now = 0;
   const options = { addressRate: 1, addressBurst: 10, trustProxies: 0 };
   const sources = new Sources(options, silentLog, () => now);

@@ -15,7 +15,7 @@ const TEXT = "x".repeat(10_000);
 const HIGH_WATER_BYTES = 262_144;
 /** One tick, or a page of the log: what is begun below the mark is written whole. */
 const FRAME_BYTES = 160_000;
-/** What the runtime needs besides for a socket (RUNTIME.md: 21 KB), and the allocator for its pieces. */
+/** What the runtime needs besides for a socket (21 KB), and the allocator for its pieces. */
 const SOCKET_BYTES = 100_000;
 /** What the process may take for itself, whoever reads: SQLite's cache, above all. */
 const SLACK_BYTES = 35_000_000;
@@ -115,7 +115,7 @@ function show(what: string, { rssBytes, queuedBytes, mostQueuedBytes }: Sample):
 }
 
 for (const count of IS_LONG ? [1, 100, 500] : [1, 100]) {
-  Deno.test(`${count} stuck: memory stays bounded, and who reads again misses nothing`, async () => {
+  Deno.test(`${count} stuck peers: memory stays bounded, and a peer that reads again misses nothing`, async () => {
     await using server = await WatchedProcess.start({ stallSeconds: 3600, recentMessages: 0 });
     await using pair = await Pair.in(server);
     await speak(pair, "alone"); // SQLite's cache is full now
@@ -151,7 +151,7 @@ for (const count of IS_LONG ? [1, 100, 500] : [1, 100]) {
     }
   });
 
-  Deno.test(`${count} stuck for good: the room forgets them, and their place is kept till they go`, async () => {
+  Deno.test(`${count} peers stuck for good: the room drops them, and they count as connections until they go`, async () => {
     const patience = IS_LONG ? {} : { stallSeconds: 0.5, graceSeconds: 0.1 };
     await using server = await WatchedProcess.start({ ...patience, recentMessages: 0 });
     await using pair = await Pair.in(server);
@@ -167,7 +167,7 @@ for (const count of IS_LONG ? [1, 100, 500] : [1, 100]) {
     // deno-lint-ignore no-console
     if (IS_LONG) console.log(`${count} forgotten after ${seconds.toFixed(1)} s`);
     await pair.talk(1000);
-    // RUNTIME.md: there is no terminate(), so the sockets are there and are counted.
+    // The runtime has no terminate(), so the sockets are there and are counted.
     assertEquals((await server.sample()).sockets, count + 2);
     peers[Symbol.dispose]();
     await until(async () => (await server.sample()).sockets === 2, "the sockets to be gone");

@@ -15,7 +15,7 @@ Deno.test("TokenBuckets gives each key its own allowance, which comes back with 
   assertEquals(buckets.take("a"), 0);
 });
 
-Deno.test("TokenBuckets forgets who has been away longest, and holds no more than it may", () => {
+Deno.test("TokenBuckets forgets the key that was away longest, and holds no more than its maximum", () => {
   const buckets = new TokenBuckets(1, 1, () => 0, 100);
   for (let n = 0; n < 99; n++) buckets.take(`${n}`);
   buckets.take("regular");
@@ -40,7 +40,7 @@ Deno.test("TokenBucket lets through what costs more than it can hold, for all th
   assertEquals([bucket.take(100), bucket.take(1)], [0, 1000]);
 });
 
-Deno.test("TokenBuckets: who goes on under another key has no more for it, nor less", () => {
+Deno.test("TokenBuckets follow() gives a key no more than the other key had, and no less", () => {
   const buckets = new TokenBuckets(1, 3, () => 0);
   for (let n = 0; n < 3; n++) buckets.take("poor");
   buckets.inherit("new", "poor");

@@ -22,7 +22,7 @@ async function after(speaker: Client, listener: Client): Promise<boolean[]> {
   return await heard(listener);
 }
 
-Deno.test("an end of typing is told at once, though the start was a moment ago", async () => {
+Deno.test("the others get the end of typing at once, even right after the start", async () => {
   await using server = await serve();
   await using bob = await member(server, { name: "Bob" });
   await using alice = await member(server);
@@ -30,7 +30,7 @@ Deno.test("an end of typing is told at once, though the start was a moment ago",
   assertEquals(await after(alice, bob), [true, false]);
 });
 
-Deno.test("starts and ends in quick succession cost the others one pair", async () => {
+Deno.test("the others get one start and one end when many come in quick succession", async () => {
   await using server = await serve();
   await using bob = await member(server, { name: "Bob" });
   await using alice = await member(server);
@@ -38,7 +38,7 @@ Deno.test("starts and ends in quick succession cost the others one pair", async 
   assertEquals(await after(alice, bob), [true, false]);
 });
 
-Deno.test("typing is told of for each room by itself", async () => {
+Deno.test("typing in one room does not limit typing in another", async () => {
   await using server = await serve();
   await using bob = await member(server, { name: "Bob" });
   await using alice = await member(server);
@@ -57,7 +57,7 @@ Deno.test("typing is told of for each room by itself", async () => {
   ]);
 });
 
-Deno.test("a start over WebSocket ends over HTTP, and the other way round", async () => {
+Deno.test("typing that began over WebSocket ends over HTTP, and the other way round", async () => {
   await using server = await serve();
   await using bob = await member(server, { name: "Bob" });
   const { token } = await tokenOf(server, "Alice");
@@ -108,7 +108,7 @@ const GOINGS: readonly (readonly [how: string, go: (client: Client) => Promise<v
 ];
 
 for (const [how, go] of GOINGS) {
-  Deno.test(`whoever types and ${how} is told to have stopped, before the grace is over`, async () => {
+  Deno.test(`the others get the end of typing when the user ${how}, before the grace is over`, async () => {
     await using server = await serve({ graceSeconds: 3600 });
     await using bob = await member(server, { name: "Bob" });
     const alice = await member(server);
@@ -121,7 +121,7 @@ for (const [how, go] of GOINGS) {
   });
 }
 
-Deno.test("whoever types and says hello as another is told to have stopped", async () => {
+Deno.test("the others get the end of typing when the user becomes another with hello", async () => {
   await using server = await serve();
   await using bob = await member(server, { name: "Bob" });
   const { token } = await tokenOf(server, "Carol");
@@ -133,7 +133,7 @@ Deno.test("whoever types and says hello as another is told to have stopped", asy
   assertEquals([end.payload, end.from], [false, from]);
 });
 
-Deno.test("whoever types and has another connection in the room goes on", async () => {
+Deno.test("typing goes on when the user has another connection in the room", async () => {
   await using server = await serve({ graceSeconds: 0 });
   await using bob = await member(server, { name: "Bob" });
   const { token } = await tokenOf(server, "Alice");
@@ -147,7 +147,7 @@ Deno.test("whoever types and has another connection in the room goes on", async 
   assertEquals((await bob.next("typing")).payload, false);
 });
 
-Deno.test("whoever does not type goes without a word about typing", async () => {
+Deno.test("the others get no typing event when a user leaves who did not type", async () => {
   await using server = await serve({ graceSeconds: 0 });
   await using bob = await member(server, { name: "Bob" });
   const alice = await member(server);

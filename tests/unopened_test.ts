@@ -11,7 +11,7 @@ import { RawSocket } from "./support/raw_socket.ts";
 
 const MOST = 5;
 
-Deno.test("a socket that never opens is released, and the next client of its address is let in", async () => {
+Deno.test("a socket that never opens is released, and the next client of its address connects", async () => {
   await using parley = await createServer({
     db: ":memory:",
     stallSeconds: 0.2,

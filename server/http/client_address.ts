@@ -1,20 +1,22 @@
 /**
- * Which address a request comes from: the peer's, or the one that the outermost trusted proxy saw.
+ * `clientAddress` finds the address that a request comes from: the peer's, or the one that the outermost
+ * trusted proxy saw.
  *
  * @module
  */
 import { type Address, LOCAL, parseAddress } from "../access/address.ts";
 
-/** Where a request comes from, as far as its headers are believed. */
+/** The address of a client. */
 export interface ClientAddress {
   readonly address: Address;
-  /** The header that named another address and was not believed, if there was one. */
+  /** The forwarding header that was there and was not believed, for a warning. */
   readonly unbelieved: string | undefined;
 }
 
 /**
- * Reads the client's address. What our own proxies wrote is at the right end of `X-Forwarded-For`;
- * anything further left, anybody may have written. Where there is no address, the peer's counts.
+ * Returns the client's address. Each proxy adds an entry at the right end of `X-Forwarded-For`, so the
+ * entry that counts is as many from the right as there are trusted proxies; anybody may have written
+ * those before it. If it is not an address, the peer's address is used.
  */
 export function clientAddress(
   { headers }: Request,

@@ -1,52 +1,34 @@
 /**
- * What can be done over plain HTTP, as a table of paths and methods.
+ * The table of what can be done over plain HTTP: a path, its methods, and the function for each.
  *
  * @module
  */
-import { COSTS } from "../access/allowances.ts";
+import type { OpenConnections } from "../connections/open_connections.ts";
 import type { Hub } from "../rooms/hub.ts";
 import { asyncApi } from "./documents/asyncapi.ts";
-import { readerOf } from "./caller.ts";
-import { history } from "./routes/get_messages.ts";
-import { json } from "./json.ts";
+import { published } from "./documents/document.ts";
 import { openApi } from "./documents/openapi.ts";
-import { openStream } from "./routes/get_events.ts";
-import type { Gate } from "./gate.ts";
+import { type Route, route } from "./router.ts";
+import { getEvents } from "./routes/get_events.ts";
+import { getMessages } from "./routes/get_messages.ts";
+import { getRooms } from "./routes/get_rooms.ts";
 import { postHello } from "./routes/post_hello.ts";
 import { postMessage } from "./routes/post_message.ts";
 import { postTyping } from "./routes/post_typing.ts";
-import { published } from "./documents/document.ts";
-import type { Call, Route } from "./router.ts";
-import { Writers } from "./writers.ts";
 
-/** Rooms that a list names at most: the fullest. */
-const MOST_ROOMS = 1000;
-
-export function restRoutes(hub: Hub, gate: Gate): readonly Route[] {
-  const writers = new Writers(hub);
+/** Returns the routes of a server. Its connections are where event streams are opened. */
+export function routesOf(hub: Hub, connections: OpenConnections): readonly Route[] {
   return [
-    path("/asyncapi.json", { GET: published(asyncApi()) }),
-    path("/openapi.json", { GET: published(openApi()) }),
-    path("/hello", { POST: (call) => postHello(call, hub, writers) }),
-    path("/rooms", { GET: (call) => rooms(call, hub) }),
-    path("/rooms/:room/messages", {
-      GET: (call) => history(call, hub),
-      POST: (call) => postMessage(call, hub, writers),
+    route("/asyncapi.json", { GET: published(asyncApi()) }),
+    route("/openapi.json", { GET: published(openApi()) }),
+    route("/hello", { POST: (call) => postHello(call, hub) }),
+    route("/rooms", { GET: (call) => getRooms(call, hub) }),
+    route("/rooms/:room/messages", {
+      GET: (call) => getMessages(call, hub),
+      POST: (call) => postMessage(call, hub),
     }),
-    path("/rooms/:room/events", { GET: (call) => openStream(call, hub, gate) }),
-    path("/events", { GET: (call) => openStream(call, hub, gate) }),
-    path("/rooms/:room/typing", { POST: (call) => postTyping(call, hub, writers) }),
+    route("/rooms/:room/events", { GET: (call) => getEvents(call, hub, connections) }),
+    route("/events", { GET: (call) => getEvents(call, hub, connections) }),
+    route("/rooms/:room/typing", { POST: (call) => postTyping(call, hub) }),
   ];
-}
-
-function path(pathname: string, methods: Route["methods"]): Route {
-  return { pattern: new URLPattern({ pathname }), methods };
-}
-
-/** `GET /rooms`: those that somebody is in, and that whoever asks may join. */
-async function rooms(call: Call, hub: Hub): Promise<Response> {
-  call.source.spend(COSTS.page);
-  const user = readerOf(call, hub);
-  const mayJoin = (room: string) => hub.context.authorize(user, "join", room);
-  return json(200, JSON.stringify({ rooms: await hub.occupiedRooms(MOST_ROOMS, mayJoin) }));
 }

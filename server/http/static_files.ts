@@ -1,7 +1,7 @@
 /**
- * The browser client. Its files are few: they are read once at start, TypeScript becomes JavaScript
- * by stripping its types, and paths are looked up in a map, which makes traversal impossible rather
- * than merely checked.
+ * `StaticFiles` serves the page and the client library. The files are few: they are read once at start,
+ * and types are stripped from TypeScript. Paths are looked up in a map, so that no path can lead
+ * outside the folders.
  *
  * @module
  */
@@ -14,9 +14,9 @@ import { contentType } from "@std/media-types";
 import { extname } from "@std/path";
 
 const DIRECTORY = new URL("../../static/", import.meta.url);
-/** The client library and the page, each under the path that is its folder's name. */
+/** The folders of the client library and the page. Each is served under its own name. */
 const FOLDERS = ["client/", "page/"];
-/** The page itself, which is at the root as well: its links are relative to that. */
+/** The page, which is served at `/` as well: its links are relative to that. */
 const INDEX = "/page/index.html";
 
 const HEADERS = {
@@ -45,6 +45,7 @@ export class StaticFiles {
     this.#files = files;
   }
 
+  /** Reads all files. */
   static async load(): Promise<StaticFiles> {
     const files = new Map<string, File>();
     for (const folder of FOLDERS) {
@@ -57,11 +58,7 @@ export class StaticFiles {
     return new StaticFiles(files);
   }
 
-  has(path: string): boolean {
-    return this.#files.has(path);
-  }
-
-  /** @returns `undefined` if there is no such file; for GET and HEAD. */
+  /** Answers `GET` and `HEAD`. @returns `undefined` if there is no such file. */
   answer(request: Request, path: string): Response | undefined {
     const file = this.#files.get(path);
     if (file === undefined) return undefined;

@@ -1,28 +1,29 @@
 /**
- * The opening handshake of a WebSocket (RFC 6455 §4.2): flat guard clauses, one refusal each, all of
- * them before the upgrade. Deno checks next to nothing here, and a throw or another answer after
- * `Deno.upgradeWebSocket` would close the whole listener.
+ * The opening handshake of a WebSocket (RFC 6455 §4.2). Deno checks almost nothing of it, and a throw or
+ * another response after `Deno.upgradeWebSocket` closes the whole listener. So everything is checked
+ * before, one refusal after the other.
  *
  * @module
  */
 import type { Handshake } from "../connections/web_socket.ts";
 import { DEFAULT_ROOM, SUBPROTOCOLS } from "../protocol/tables.ts";
 import { parseName } from "../protocol/names.ts";
-import { Refusal } from "../protocol/refusal.ts";
-import type { Origins } from "./origin.ts";
-import { problem, problemOf } from "./problem.ts";
+import type { Origins } from "./origins.ts";
+import { problem } from "./responses.ts";
 
-/** Whether somebody wants to speak WebSocket here. */
-export function asksForUpgrade(request: Request): boolean {
-  return has(request.headers.get("upgrade"), "websocket");
+/** Tells whether a request asks for a WebSocket. */
+export function asksForUpgrade({ headers }: Request): boolean {
+  return has(headers.get("upgrade"), "websocket");
 }
 
 /**
- * The refusal, or what the handshake is about.
+ * Checks a handshake.
  *
- * @throws {Refusal} as `admit` does.
+ * @param admit takes what the connection costs, as the last check but for the names in the URL.
+ * @returns the handshake, or the response that refuses it.
+ * @throws {Refusal} as `admit` does, and `bad_field`.
  */
-export function examine(
+export function checkHandshake(
   request: Request,
   origins: Origins,
   admit: () => void,
@@ -32,50 +33,49 @@ export function examine(
     return problem(405, "A WebSocket is opened with GET.", { allow: "GET" });
   }
   if (!asksForUpgrade(request) || !has(headers.get("connection"), "upgrade")) {
-    return problem(426, "This is a WebSocket; ask for an upgrade.", {
-      upgrade: "websocket",
-      connection: "upgrade",
-    });
+    return problem(
+      426,
+      "A WebSocket needs the headers Upgrade: websocket and Connection: Upgrade.",
+      {
+        upgrade: "websocket",
+        connection: "upgrade",
+      },
+    );
   }
   if (headers.get("sec-websocket-version") !== "13") {
-    return problem(426, "Only version 13 is spoken here.", { "sec-websocket-version": "13" });
+    return problem(426, "Sec-WebSocket-Version must be 13.", { "sec-websocket-version": "13" });
   }
   if (!isKey(headers.get("sec-websocket-key"))) {
     return problem(400, "Sec-WebSocket-Key must be 16 bytes in base64.");
   }
-  const refused = origins.refusal(request);
+  const refused = origins.refuseOrigin(request);
   if (refused !== undefined) return refused;
   admit();
-  const protocol = choose(headers.get("sec-websocket-protocol"));
+  const protocol = chooseProtocol(headers.get("sec-websocket-protocol"));
   const { searchParams } = new URL(request.url);
   const room = searchParams.get("room") ?? DEFAULT_ROOM;
   const name = searchParams.get("name") || undefined;
-  const handshake = { protocol, plain: { room, name } };
-  if (protocol !== undefined) return handshake;
-  try {
+  if (protocol === undefined) {
     parseName("room", room);
     if (name !== undefined) parseName("name", name);
-    return handshake;
-  } catch (thrown) {
-    if (!(thrown instanceof Refusal)) throw thrown;
-    return problemOf(thrown);
   }
+  return { protocol, plain: { room, name } };
 }
 
-/** The best of the offered subprotocols that we know; their names have a case (RFC 6455 §11.3.4). */
-function choose(offered: string | null): string | undefined {
+/** Returns the best known of the offered subprotocols. Their names have a case (RFC 6455 §11.3.4). */
+function chooseProtocol(offered: string | null): string | undefined {
   const names = membersOf(offered);
   return Object.values(SUBPROTOCOLS).find((known) => names.includes(known));
 }
 
-/** Whether a comma-separated header has that member, in any case. */
+/** Tells whether a comma-separated header has a member, in any case. */
 function has(header: string | null, member: string): boolean {
   return membersOf(header).some((item) => item.toLowerCase() === member);
 }
 
 /**
- * What a comma-separated header lists (RFC 9110 §5.6.1). A no-break space is no space there, though
- * `trim` takes it for one: the runtime would throw at what we had let in.
+ * Returns the members of a comma-separated header (RFC 9110 §5.6.1). A header with a no-break space has
+ * none: `trim` removes it, but the runtime does not, and would throw after our checks.
  */
 function membersOf(header: string | null): readonly string[] {
   if (header === null || header.includes("\u00a0")) return [];

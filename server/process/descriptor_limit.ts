@@ -1,19 +1,19 @@
 /**
- * How many files and sockets this process may have open at once.
+ * `descriptorLimit` reads how many files and sockets this process may have open at once.
  *
  * @module
  */
 
-/** Where Linux tells a process its limits. Elsewhere there is no such file. */
+/** The file in which Linux lists the limits of a process. Other systems do not have it. */
 const LIMITS: string = "file:///proc/self/limits";
 
 /**
- * Reads the limit, which the runtime has raised to the highest that is allowed.
+ * `descriptorLimit` returns the soft limit, which the runtime raises to the hard limit at its start.
  *
- * `Deno.readTextFile` asks for all permissions when it reads from `/proc`. An import as text needs the
- * permission to read and nothing else: tests/descriptors_test.ts notices when that changes.
+ * `Deno.readTextFile` needs all permissions to read from `/proc`. So the file is imported as text, which
+ * needs only the permission to read. If that changes, tests/descriptors_test.ts fails.
  *
- * @returns `undefined` where the system does not tell.
+ * @returns `undefined` on systems that do not list their limits.
  */
 export async function descriptorLimit(): Promise<number | undefined> {
   try {

@@ -1,52 +1,53 @@
 /**
- * The last net, for what nobody thought of: a throw in a timer, a promise that nobody awaits. Without it
- * the runtime ends the process, and every client with it. It belongs to programs: whoever embeds the
- * library decides for himself.
+ * `catchUnforeseen` keeps the process alive after an error that no code caught, such as a throw in a timer
+ * or a rejected promise that is not awaited. Without it the runtime ends the process, and all clients are
+ * cut off. Only programs use it: an application that embeds the library decides for itself.
  *
  * @module
  */
 import { type Log, reason } from "../log.ts";
 
-/** What is asked whether it can go on. */
-export interface Checked {
-  /** @throws {Error} if it cannot. */
+/** A server that can say whether it still works. */
+export interface Checkable {
+  /** @throws {Error} if it does not work. */
   check(): Promise<void>;
 }
 
 /**
- * Catches what would end this thread, and logs it with its stack. If the server is sound, that is all.
- * If it is not, `unsound` is called once, to stop it in order.
+ * Catches every error that would end this thread, logs it with its stack, and checks the server.
  *
- * @returns what takes the net away.
+ * @param onUnsound is called once, if the check fails: then the server must be stopped.
+ * @returns a function that ends the catching.
  */
-export function catchUnforeseen(log: Log, server: Checked, unsound: () => void): () => void {
-  let checking = false;
+export function catchUnforeseen(log: Log, server: Checkable, onUnsound: () => void): () => void {
+  let isChecking = false;
   const check = async () => {
-    if (checking) return;
-    checking = true;
+    if (isChecking) return;
+    isChecking = true;
     try {
       await server.check();
-      checking = false; // and not when it is unsound, which is for ever
+      isChecking = false; // stays true after a failure, which is reported once
     } catch (thrown) {
       log.error("unsound", { reason: reason(thrown) });
-      unsound();
+      onUnsound();
     }
   };
-  const caught = (event: Event, what: unknown) => {
+  const handle = (event: Event, thrown: unknown) => {
     event.preventDefault();
-    log.error("unforeseen", { reason: reason(what), stack: stackOf(what) });
+    log.error("unforeseen", { reason: reason(thrown), stack: stackOf(thrown) });
     void check();
   };
-  const thrown = (event: ErrorEvent) => caught(event, event.error);
-  const rejected = (event: PromiseRejectionEvent) => caught(event, event.reason);
-  addEventListener("error", thrown);
-  addEventListener("unhandledrejection", rejected);
+  const onError = (event: ErrorEvent) => handle(event, event.error);
+  const onRejection = (event: PromiseRejectionEvent) => handle(event, event.reason);
+  addEventListener("error", onError);
+  addEventListener("unhandledrejection", onRejection);
   return () => {
-    removeEventListener("error", thrown);
-    removeEventListener("unhandledrejection", rejected);
+    removeEventListener("error", onError);
+    removeEventListener("unhandledrejection", onRejection);
   };
 }
 
+/** Returns the stack of an error in one line. */
 function stackOf(thrown: unknown): string | undefined {
   return thrown instanceof Error ? thrown.stack?.replace(/\s*\n\s*/g, " | ") : undefined;
 }

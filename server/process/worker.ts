@@ -1,5 +1,6 @@
 /**
- * A node in a thread of its own: it is told its options, listens, and stops when it is told to.
+ * The script of a worker thread. It is a whole node: it starts with the options of the first message, and
+ * stops at the second.
  *
  * @module
  */
@@ -9,15 +10,15 @@ import { consoleLog, reason } from "../log.ts";
 import { createServer, type Options, type Server } from "../mod.ts";
 import { catchUnforeseen } from "./safety_net.ts";
 
-/** What a thread is told. */
+/** A message to the thread. */
 export type Order = { readonly start: Options } | "stop";
 
-/** What it answers: to `stop` too, then with nothing. */
+/** The answer to each message; `error` says why it failed. */
 export type Answer = { readonly error?: string };
 
 let server: Server | undefined;
 
-async function carryOut(order: Order): Promise<Answer> {
+async function obey(order: Order): Promise<Answer> {
   try {
     if (order === "stop") await stop();
     else await start(order.start);
@@ -31,12 +32,12 @@ async function start(options: Options): Promise<void> {
   const started = await createServer(options);
   server = started;
   started.listen();
-  const takeNetAway = catchUnforeseen(consoleLog, started, async () => {
+  const endCatching = catchUnforeseen(consoleLog, started, async () => {
     try {
       await stop();
     } finally {
-      takeNetAway();
-      reportError(new Error("unsound")); // which ends this thread, and it is replaced
+      endCatching();
+      reportError(new Error("unsound")); // ends this thread, and `Workers` starts another
     }
   });
 }
@@ -50,5 +51,5 @@ async function stop(): Promise<void> {
 }
 
 self.onmessage = async ({ data }: MessageEvent<Order>) => {
-  self.postMessage(await carryOut(data));
+  self.postMessage(await obey(data));
 };

@@ -1,7 +1,7 @@
 /**
- * More nodes on this machine's other cores: threads that listen on the port of the first, among which
- * the kernel shares out the connections. Threads rather than processes: the program then needs no
- * permission to run others. Each is a whole node, and they know of each other through Redis alone.
+ * `Workers` runs more nodes on the machine's other cores. Each is a thread that listens on the same port,
+ * and the kernel divides the connections among them. They share nothing but Redis. They are threads and
+ * not processes, because the program would need the permission to run other programs.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
 import type { Answer, Order } from "./worker.ts";
 
-/** A thread that failed is replaced, but not more often than that. */
+/** How long to wait before a thread that failed is replaced. */
 const REPLACE_MS = 1000;
 
 export class Workers {
@@ -18,23 +18,24 @@ export class Workers {
   readonly #script: URL;
   readonly #threads = new Set<Worker>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
-  #stopping = false;
+  #isStopping = false;
 
-  /** @param options those of the first node, with the port that it has got. */
+  /** @param options those of the first node, with the port that it listens on. */
   constructor(options: Options, log: Log, script = new URL("./worker.ts", import.meta.url)) {
     this.#options = options;
     this.#log = log;
     this.#script = script;
   }
 
-  /** Starts all but the first, which is the caller. */
+  /** Starts the threads: one less than the option says, because the caller is a node itself. */
   async start(): Promise<void> {
     const started = Array.from({ length: this.#options.workers - 1 }, () => this.#start());
     await Promise.all(started);
   }
 
+  /** Stops all threads in order. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#isStopping = true;
     for (const timer of this.#timers) clearTimeout(timer);
     await Promise.all([...this.#threads].map(async (thread) => {
       await ask(thread, "stop");
@@ -48,11 +49,11 @@ export class Workers {
     try {
       thread = new Worker(this.#script, { type: "module" });
     } catch (thrown) {
-      return this.#replace(reason(thrown)); // the system has no more threads or files for now
+      return this.#replace(reason(thrown)); // the system has no thread or file left
     }
     this.#threads.add(thread);
     thread.onerror = (event) => {
-      event.preventDefault(); // or all the others would go with it
+      event.preventDefault(); // an error that is not handled here would end the whole process
       this.#failed(thread, event.message);
     };
     const { error } = await ask(thread, { start: this.#options });
@@ -66,7 +67,7 @@ export class Workers {
   }
 
   #replace(why: string): void {
-    if (this.#stopping) return;
+    if (this.#isStopping) return;
     this.#log.error("worker failed", { reason: why });
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
@@ -76,7 +77,7 @@ export class Workers {
   }
 }
 
-/** One order at a time, answered once; one that fails meanwhile is never heard of again. */
+/** Sends an order to a thread and waits for its answer, which is empty if the thread dies. */
 function ask(thread: Worker, order: Order): Promise<Answer> {
   const { promise, resolve } = Promise.withResolvers<Answer>();
   thread.onmessage = ({ data }: MessageEvent<Answer>) => resolve(data);

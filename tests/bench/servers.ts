@@ -1,5 +1,5 @@
 /** The servers that are compared: how each is started, told apart and stopped. */
-import { flagOf, SPECS } from "../../server/options.ts";
+import { flagOf, OPTIONS } from "../../server/options.ts";
 import { eachLine } from "./lines.ts";
 import type { Dialect } from "./load/job.ts";
 
@@ -20,8 +20,8 @@ const LIMITS = [
 ];
 
 /** Flags that set those back to what they are by default. */
-export const DEFAULT_LIMITS: readonly string[] = Object.entries(SPECS).flatMap(([name, spec]) =>
-  LIMITS.includes(flagOf(name)) ? [`--${flagOf(name)}`, String(spec.value)] : []
+export const DEFAULT_LIMITS: readonly string[] = Object.entries(OPTIONS).flatMap(([name, spec]) =>
+  LIMITS.includes(flagOf(name)) ? [`--${flagOf(name)}`, String(spec.default)] : []
 );
 
 /** The `start` task: what it sets, and what it gives to `deno`. */
@@ -159,8 +159,7 @@ export function parley(
   root = ROOT,
 ): ServerKind {
   const { settings, flags } = startTask(root);
-  const readme = Deno.readTextFileSync(`${root}/README.md`);
-  const known = LIMITS.filter((name) => readme.includes(`--${name}\``));
+  const known = LIMITS.filter((name) => hasOption(root, name));
   const unlimited = known.flatMap((name) => [`--${name}`, "0"]);
   return {
     label,
@@ -171,6 +170,18 @@ export function parley(
       ...["--port", "0", ...unlimited, "--db", database(file)],
     ],
   };
+}
+
+/** Whether that checkout, which may be an older one, has the option of that flag. */
+function hasOption(root: string, flag: string): boolean {
+  const papers = ["README.md", "server/OPERATIONS.md"].map((path) => `${root}/${path}`);
+  return papers.some((path) => {
+    try {
+      return Deno.readTextFileSync(path).includes(`| \`--${flag}\` `);
+    } catch {
+      return false; // an older checkout has all of its options in its README
+    }
+  });
 }
 
 function startTask(root: string) {

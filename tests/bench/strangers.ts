@@ -1,5 +1,5 @@
 /** What one address that tries every door at once gets, and what that costs a bystander. */
-import { SPECS } from "../../server/options.ts";
+import { OPTIONS } from "../../server/options.ts";
 import type { BystanderResult, StrangerResult } from "./load/strangers.ts";
 import { note, type Plan } from "./plan.ts";
 import type { Section } from "./section.ts";
@@ -23,7 +23,7 @@ export async function strangers(plan: Plan): Promise<Section> {
       attack,
       load<BystanderResult>("bystander", url, seconds - 1),
     ]);
-    const allowed = SPECS.addressRate.value * stranger.seconds + SPECS.addressBurst.value;
+    const allowed = OPTIONS.addressRate.default * stranger.seconds + OPTIONS.addressBurst.default;
     note(`(strangers) ${JSON.stringify(stranger.got)}`);
     const rows = ([["quiet", quiet], ["attacked", busy]] as const).map(([label, result]) => [
       label,

@@ -1,4 +1,4 @@
-/** The work, (a) to (e), and what Parley must reach at it: the numbers of the issue, as data. */
+/** The work, (a) to (e), and what Parley must reach at it: its goals, as data. */
 import type { Crowd } from "./load/job.ts";
 import type { ServerId, YardstickId } from "./servers.ts";
 

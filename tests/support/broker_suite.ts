@@ -10,6 +10,7 @@ import { isRepeat } from "../../server/broker/repeat.ts";
 import type { Page } from "../../server/broker/page.ts";
 import { type Draft, messageHead } from "../../server/protocol/encode.ts";
 import { assert, assertEquals } from "./assert.ts";
+import { SEED } from "./random.ts";
 
 /** How a suite gets its brokers. */
 export interface Factory {
@@ -30,8 +31,6 @@ export interface StoreOptions {
   readonly retainMessages?: number;
   readonly dedupeMessages?: number;
 }
-
-const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
 
 export interface TestDraft extends Draft {
   readonly text: string;

@@ -76,3 +76,16 @@ export function freePort(): number {
     }
   }
 }
+
+/**
+ * Says whether tests that need a program are skipped, because it is not installed. On a build machine
+ * nothing is skipped: that would hide them.
+ */
+export function isMissing(program: string, versionFlag: string): boolean {
+  if (Deno.env.get("CI") !== undefined) return false;
+  try {
+    return !new Deno.Command(program, { args: [versionFlag] }).outputSync().success;
+  } catch {
+    return true;
+  }
+}

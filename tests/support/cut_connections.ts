@@ -5,7 +5,7 @@
  * @module
  */
 import { type Client, member, until } from "./harness.ts";
-import { seeded } from "./proxy.ts";
+import { seeded } from "./random.ts";
 import { handshake } from "./raw_socket.ts";
 import { type Sample, WatchedProcess } from "./watched_process.ts";
 

@@ -2,7 +2,7 @@
  * A server that kills itself at a moment that cannot be met from outside: just before its n-th commit,
  * or when that is on disk and nobody has been told. For the crash tests.
  *
- *     PORT=… DB=… deno run -A tests/support/doomed_server.ts "before the commit" 3
+ *     PORT=… PARLEY_DB=… deno run -A tests/support/doomed_server.ts "before the commit" 3
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { BrokerListener } from "../../server/broker/broker.ts";
 import { SqliteBroker } from "../../server/broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "../../server/http/static_files.ts";
 import { silentLog } from "../../server/mod.ts";
-import { readOptions } from "../../server/options.ts";
+import { readOptions } from "../../server/read_options.ts";
 import type { Draft } from "../../server/protocol/encode.ts";
 import { Server } from "../../server/server.ts";
 

@@ -23,47 +23,17 @@ import {
 import { assert, assertEquals } from "./assert.ts";
 import { type Client, member, until } from "./harness.ts";
 import { ask } from "./http.ts";
-import { seeded } from "./proxy.ts";
-
-/** Printed in the name of each test; `SEED` repeats a run. */
-export const SEED = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 31));
 
 /** So many runs, or `FUZZ` times as many. */
 export function budget(runs: number): number {
   return Math.ceil(runs * Number(Deno.env.get("FUZZ") ?? 1));
 }
 
-/** Random choices, the same for the same seed. */
-export class Dice {
-  readonly #next: () => number;
-
-  constructor(seed: number) {
-    this.#next = seeded(seed);
-  }
-
-  /** A whole number from 0 to below that. */
-  below(limit: number): number {
-    return Math.floor(this.#next() * limit);
-  }
-
-  chance(probability: number): boolean {
-    return this.#next() < probability;
-  }
-
-  pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)] as T; // a cast: there is one
-  }
-
-  bytes(count: number): Uint8Array {
-    return Uint8Array.from({ length: count }, () => this.below(256));
-  }
-}
-
 setFlagsFromString("--expose-gc");
 const collect: () => void = runInNewContext("gc");
 
 /** What is held, in bytes. */
-export function heapAfterCollection(): number {
+function heapAfterCollection(): number {
   collect();
   return Deno.memoryUsage().heapUsed;
 }
@@ -152,15 +122,19 @@ export class Ground implements AsyncDisposable {
     this.#heap = heapAfterCollection();
   }
 
-  /** All others have gone, and the server is what it was. */
-  async settled(): Promise<void> {
+  /**
+   * All others have gone, and the server is what it was.
+   *
+   * @param leeway bytes by which the heap may have grown since {@linkcode warm}.
+   */
+  async settled(leeway = LEEWAY): Promise<void> {
     const { server } = this;
     await until(() => server.connectionCount === 1, "the connections to be gone");
     await until(() => server.roomCount === 1, "their rooms to be gone");
     await this.breathe();
     // Nothing but refusals was thrown, and no promise was left alone.
     assertEquals(this.#faults, []);
-    await until(() => heapAfterCollection() - this.#heap < LEEWAY, "the heap to be what it was");
+    await until(() => heapAfterCollection() - this.#heap < leeway, "the heap to be what it was");
   }
 
   /** A room's log from there on: documented, in order, and without holes. */

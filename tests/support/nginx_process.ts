@@ -1,23 +1,19 @@
 /**
- * A real nginx in front of a server, as README shows it. Tests that need one are skipped by name where it
+ * A real nginx in front of servers, with the configuration of OPERATIONS.md. Tests that need one are skipped by name where it
  * is not installed; never on a build machine, where that would hide them.
  *
  * @module
  */
-import { Child } from "./child.ts";
+import { Child, isMissing } from "./child.ts";
+import { Paper } from "./paper.ts";
 
 export class NginxProcess extends Child {
-  readonly #target: number;
-
-  private constructor(target: number) {
-    super();
-    this.#target = target;
-  }
-
-  /** @param target the port of the server behind it. */
-  static async start(target: number): Promise<NginxProcess> {
-    const started = new NginxProcess(target);
-    await Deno.writeTextFile(`${started.folder}/nginx.conf`, started.#configuration());
+  /** @param ports the ports of the servers behind it. */
+  static async start(...ports: readonly number[]): Promise<NginxProcess> {
+    const started = new NginxProcess();
+    const paper = await Paper.read("server/OPERATIONS.md");
+    const configuration = started.#complete(paper.snippet("nginx", "upstream parley"), ports);
+    await Deno.writeTextFile(`${started.folder}/nginx.conf`, configuration);
     await started.restart();
     return started;
   }
@@ -44,7 +40,10 @@ export class NginxProcess extends Child {
     }
   }
 
-  #configuration(): string {
+  /** Returns the snippet as a whole configuration, with its own port and those of the servers. */
+  #complete(snippet: string, ports: readonly number[]): string {
+    const server = /^ *server 127\.0\.0\.1:8081(.*)\n *server 127\.0\.0\.1:8082.*$/m;
+    const servers = ports.map((port) => `server 127.0.0.1:${port}$1`).join("\n");
     return `
       daemon off; master_process off; pid nginx.pid;
       events {}
@@ -52,27 +51,10 @@ export class NginxProcess extends Child {
         access_log off;
         client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
         uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-        map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
-        server {
-          listen 127.0.0.1:${this.port};
-          location / {
-            proxy_pass http://127.0.0.1:${this.#target};
-            proxy_http_version 1.1; proxy_set_header Host $http_host;
-            proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
-            proxy_read_timeout 90s;
-          }
-        }
+        ${snippet.replace(server, servers).replace("listen 8000", `listen 127.0.0.1:${this.port}`)}
       }`;
   }
 }
 
-function isInstalled(): boolean {
-  try {
-    return new Deno.Command("nginx", { args: ["-v"] }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
-/** Whether tests that need nginx are passed over. */
-export const WITHOUT_NGINX = Deno.env.get("CI") === undefined && !isInstalled();
+/** Whether tests that need nginx are skipped. */
+export const WITHOUT_NGINX = isMissing("nginx", "-v");

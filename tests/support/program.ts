@@ -5,8 +5,7 @@
  * @module
  */
 import { patiently, until } from "./harness.ts";
-
-const ROOT = new URL("../../", import.meta.url);
+import { ROOT } from "./paper.ts";
 
 /** What `deno task start` runs, and where. */
 export function startTask(): { args: string[]; env: Record<string, string>; cwd: URL } {
@@ -53,16 +52,23 @@ export class Program implements AsyncDisposable {
   ): Promise<Program> {
     const task = startTask();
     const command = [...prefix, Deno.execPath(), ...(script ?? task.args), ...args];
-    const [program = "", ...rest] = command;
-    const process = new Deno.Command(program, {
-      args: rest,
-      cwd: task.cwd,
-      env: { NO_COLOR: "1", ...task.env, ...env },
+    return Program.spawn(command, { ...task.env, ...env });
+  }
+
+  /** Starts any command at the root of the repository. */
+  static spawn(
+    [program = "", ...args]: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Program {
+    const command = new Deno.Command(program, {
+      args,
+      cwd: ROOT,
+      env: { NO_COLOR: "1", ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
     });
-    return new Program(process.spawn());
+    return new Program(command.spawn());
   }
 
   /** Starts it on a free port, unless told otherwise, and waits until it says where it is. */
@@ -93,6 +99,12 @@ export class Program implements AsyncDisposable {
 
   signal(signal: Deno.Signal): void {
     this.#process.kill(signal);
+  }
+
+  /** Waits until it has printed that. */
+  async prints(pattern: RegExp): Promise<readonly string[]> {
+    await until(() => pattern.test(this.out + this.err), `the program to print ${pattern}`);
+    return (this.out + this.err).match(pattern) ?? [];
   }
 
   /** Closes the pipes that it speaks into. */

@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { seeded } from "./random.ts";
 
 /** `up` is from the client to the server, `down` is what comes back. */
 export type Direction = "up" | "down";
@@ -20,16 +21,6 @@ export interface Passage {
   readonly delayMs?: number;
   /** The longest piece; each is of a random length up to it. @default as they come */
   readonly pieceBytes?: number;
-}
-
-/** Random numbers from 0 to 1 that are the same in every run (mulberry32). */
-export function seeded(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 interface Link {

@@ -24,8 +24,8 @@ export class ServerProcess extends Child {
 
   private constructor(environment: Readonly<Record<string, string>>, { script, prefix }: Start) {
     super();
-    this.db = environment.DB ?? `${this.folder}/parley.db`;
-    this.#environment = { ...environment, PORT: String(this.port), DB: this.db };
+    this.db = environment.PARLEY_DB ?? `${this.folder}/parley.db`;
+    this.#environment = { ...environment, PORT: String(this.port), PARLEY_DB: this.db };
     this.#script = script;
     this.#prefix = prefix ?? [];
   }

@@ -43,6 +43,24 @@ export class Directory implements Store {
     database.exec(statements);
   }
 
+  /**
+   * Makes a database as version 2 did, with one message in the lobby. A file of this shape must be
+   * readable for ever, or its version refused.
+   */
+  makeVersion2(): void {
+    const message = '{"type":"chat","room":"lobby","seq":1,"at":1,' +
+      '"from":{"id":"u1","name":"N"},"payload":"old","ref":"r"}';
+    this.sql(`PRAGMA application_id = ${0x50726c79}; PRAGMA user_version = 2;
+      CREATE TABLE log (epoch TEXT NOT NULL, secret BLOB NOT NULL) STRICT;
+      CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+        head INTEGER NOT NULL DEFAULT 0) STRICT;
+      CREATE TABLE batches (id INTEGER PRIMARY KEY, place INTEGER NOT NULL UNIQUE,
+        count INTEGER NOT NULL, at INTEGER NOT NULL, events TEXT NOT NULL) STRICT;
+      INSERT INTO log VALUES ('epoch', randomblob(32));
+      INSERT INTO rooms VALUES (1, 'lobby', 0);
+      INSERT INTO batches VALUES (1, (1 << 32) + 1, 1, ${Date.now()}, '[${message}]');`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.path, { recursive: true });
   }

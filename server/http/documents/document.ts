@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { json } from "../json.ts";
+import { json } from "../responses.ts";
 import type { Handler } from "../router.ts";
 
 /** A document, to be fetched by whatever page likes to show it. */

@@ -5,8 +5,8 @@
  */
 import { NAME } from "../../protocol/names.ts";
 import { reference, type Schema } from "../../protocol/rules.ts";
-import { MOST, USUAL } from "../routes/get_messages.ts";
-import { MOST_ROOMS, MOST_SECONDS } from "../routes/get_events.ts";
+import { DEFAULT_LIMIT, MAX_LIMIT } from "../routes/get_messages.ts";
+import { MAX_ROOMS, MAX_SECONDS } from "../routes/get_events.ts";
 import { SCHEMAS } from "./schemas.ts";
 
 export function openApi(): Schema {
@@ -45,7 +45,12 @@ export function openApi(): Schema {
           parameters: [
             query("after", { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
             query("before", { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
-            query("limit", { type: "integer", minimum: 1, maximum: MOST, default: USUAL }),
+            query("limit", {
+              type: "integer",
+              minimum: 1,
+              maximum: MAX_LIMIT,
+              default: DEFAULT_LIMIT,
+            }),
           ],
           responses: { 200: answer("A page", "Page"), ...problems(400, 401, 403, 414, 429, 503) },
         },
@@ -111,7 +116,7 @@ function stream(operationId: string, summary: string, parameters: readonly Schem
       query("name", NAME.schema, "What to be called"),
       query(
         "seconds",
-        { type: "integer", minimum: 1, maximum: MOST_SECONDS },
+        { type: "integer", minimum: 1, maximum: MAX_SECONDS },
         "Ends the stream after so long: for clients behind what holds a body back until its end",
       ),
       { name: "Last-Event-ID", in: "header", schema: { type: "string" } },
@@ -128,7 +133,7 @@ function stream(operationId: string, summary: string, parameters: readonly Schem
 }
 
 function list(items: Schema): Schema {
-  return { type: "array", items, maxItems: MOST_ROOMS };
+  return { type: "array", items, maxItems: MAX_ROOMS };
 }
 
 function room(): Schema {

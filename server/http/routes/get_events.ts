@@ -1,11 +1,12 @@
 /**
- * Opens an event stream of one room or several: guard clauses, one refusal each, and only then a
- * connection.
+ * `GET /events?room=&room=&after=&after=` and `GET /rooms/{room}/events?after=` open an event stream of
+ * some rooms. Both take `name`, `token`, `seconds` and the header `Last-Event-ID`.
  *
  * @module
  */
 import { COSTS } from "../../access/allowances.ts";
 import { EventStreamConnection } from "../../connections/event_stream.ts";
+import type { OpenConnections } from "../../connections/open_connections.ts";
 import {
   cursorId,
   type Followed,
@@ -17,31 +18,29 @@ import type { Cursor } from "../../protocol/messages.ts";
 import { DEFAULT_ROOM, ERRORS } from "../../protocol/tables.ts";
 import { encode } from "../../protocol/encode.ts";
 import { parseName } from "../../protocol/names.ts";
-import { Refusal } from "../../protocol/refusal.ts";
+import { badField, Refusal } from "../../protocol/refusal.ts";
 import type { Hub } from "../../rooms/hub.ts";
-import { readerOf, tokenOf } from "../caller.ts";
-import type { Gate } from "../gate.ts";
+import { wholeNumber } from "../query.ts";
+import { readerOf, tokenOf } from "../requester.ts";
 import type { Call } from "../router.ts";
 
-/** The most rooms that one stream follows. */
-export const MOST_ROOMS = 20;
-/** The longest time after which a client may have its stream end. */
-export const MOST_SECONDS = 60;
+/** How many rooms a stream follows at most. */
+export const MAX_ROOMS = 20;
+/** The maximum of `seconds`, after which the stream ends. */
+export const MAX_SECONDS = 60;
 
 const HEADERS = {
   "content-type": "text/event-stream",
-  // Neither kept nor compressed on the way, for then it would come in lumps …
+  // A proxy that compresses the stream would gather events before it sends them …
   "cache-control": "no-store, no-transform",
-  // … nor gathered by nginx.
+  // … and so would nginx, whatever the headers before say.
   "x-accel-buffering": "no",
   "x-content-type-options": "nosniff",
 };
 
-/** `GET /events?room=&room=&after=&after=` and `GET /rooms/{room}/events?after=`, both with
- * `name`, `token`, `seconds` and `Last-Event-ID`. */
-export function openStream(call: Call, hub: Hub, gate: Gate): Response {
+export function getEvents(call: Call, hub: Hub, connections: OpenConnections): Response {
   try {
-    return open(call, hub, gate);
+    return open(call, hub, connections);
   } catch (thrown) {
     const { request } = call;
     const isBrowser = request.method === "GET" &&
@@ -52,24 +51,24 @@ export function openStream(call: Call, hub: Hub, gate: Gate): Response {
 }
 
 /**
- * Refuses a browser's `EventSource` for now. Any other status than 200 would make it give up for good,
- * so it gets a stream that says when to come back, says why, and ends.
+ * Refuses a browser's `EventSource` for now. With any other status than 200 it would never try again, so
+ * it gets a stream that says when to come back and why, and ends.
  */
 function comeBack(refusal: Refusal, returnSeconds: number): Response {
   const retry = retryLine(returnMs(returnSeconds, refusal.retryAfterMs));
   return new Response(`${retry}data: ${encode(refusal.event())}\n\n`, { headers: HEADERS });
 }
 
-function open(call: Call, hub: Hub, gate: Gate): Response {
+function open(call: Call, hub: Hub, connections: OpenConnections): Response {
   const { request, info, query, source } = call;
-  const rooms = followedBy(call);
-  gate.admit(source, COSTS.stream + COSTS.join * (rooms.length - 1));
+  const rooms = followedRooms(call);
+  connections.admit(source, COSTS.stream + COSTS.join * (rooms.length - 1));
   readerOf(call, hub);
   const name = query.get("name") || undefined;
   if (name !== undefined) parseName("name", name);
-  const seconds = secondsOf(query);
+  const seconds = wholeNumber(query, "seconds", 1, MAX_SECONDS);
   if (request.method === "HEAD") return new Response(null, { headers: HEADERS });
-  const stream = gate.enter(
+  const stream = connections.open(
     source,
     (context) => new EventStreamConnection(rooms, info.completed, context, source),
   );
@@ -82,30 +81,22 @@ function open(call: Call, hub: Hub, gate: Gate): Response {
   return new Response(stream.body, { headers: HEADERS });
 }
 
-function secondsOf(query: URLSearchParams): number | undefined {
-  const text = query.get("seconds");
-  if (text === null) return undefined;
-  const seconds = /^\d{1,2}$/.test(text) ? Number(text) : 0;
-  if (seconds >= 1 && seconds <= MOST_SECONDS) return seconds;
-  throw badField("seconds", `"seconds" must be a whole number from 1 to ${MOST_SECONDS}.`);
-}
-
-/** The rooms that a request names, each with the cursor that it has there. */
-function followedBy(call: Call): readonly Followed[] {
+/** Returns the rooms that a request names, each with its cursor. */
+function followedRooms(call: Call): readonly Followed[] {
   const rooms = roomsOf(call);
   const cursors = cursorsOf(call, rooms.length);
-  return rooms.map((room, place) => ({ room, since: cursors[place] }));
+  return rooms.map((room, index) => ({ room, since: cursors[index] }));
 }
 
 function roomsOf({ room, query }: Call): readonly string[] {
   if (room !== "") return [room];
   const rooms = query.getAll("room");
-  if (rooms.length > MOST_ROOMS) {
-    throw badField("room", `A stream follows at most ${MOST_ROOMS} rooms.`);
+  if (rooms.length > MAX_ROOMS) {
+    throw badField("room", `A stream follows at most ${MAX_ROOMS} rooms.`);
   }
-  for (const [place, name] of rooms.entries()) {
+  for (const [index, name] of rooms.entries()) {
     parseName("room", name);
-    if (rooms.indexOf(name) !== place) {
+    if (rooms.indexOf(name) !== index) {
       throw badField("room", `Room ${JSON.stringify(name)} is named twice.`);
     }
   }
@@ -113,9 +104,9 @@ function roomsOf({ room, query }: Call): readonly string[] {
 }
 
 /**
- * Where the client left off in each room: what its browser remembers is newer than what its address says.
- * What the browser remembers and is no cursor begins afresh: a page cannot change what its browser
- * sends, and would give up for good if it were refused.
+ * Returns the cursor of each room, from `Last-Event-ID` or else from the URL: what the browser remembers
+ * is newer. A `Last-Event-ID` that holds no cursors is passed over: the page cannot change what its browser
+ * sends, and an `EventSource` that is refused never tries again.
  */
 function cursorsOf(
   { request, query }: Call,
@@ -134,10 +125,6 @@ function cursorsOf(
     const cursor = parseCursorId(id);
     if (id === "" || cursor !== undefined) return cursor;
     const example = cursorId({ epoch: "epoch", seq: 12 });
-    throw badField("after", `A cursor is what the id of an event holds, such as ${example}.`);
+    throw badField("after", `A cursor is the id of an event, such as ${example}.`);
   });
-}
-
-function badField(field: string, sentence: string): Refusal {
-  return new Refusal("bad_field", sentence, { field });
 }

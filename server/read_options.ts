@@ -1,0 +1,127 @@
+/**
+ * `readOptions` reads the options of the program from its flags and its environment, and `helpText` lists
+ * them. Neither touches the process: `main.ts` hands in the arguments and a way to read variables.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import {
+  completeOptions,
+  flagOf,
+  OPTION_NAMES,
+  OptionError,
+  OPTIONS,
+  type Options,
+} from "./options.ts";
+
+/** Variables that keep the name that many hosting services set. */
+const COMMON_VARIABLES: readonly string[] = ["port", "host"];
+
+/** Returns the environment variable of an option: `PARLEY_MAX_ROOMS` for `maxRooms`. */
+export function variableOf(name: string): string {
+  const prefix = COMMON_VARIABLES.includes(name) ? "" : "PARLEY_";
+  return prefix + flagOf(name).replaceAll("-", "_").toUpperCase();
+}
+
+/**
+ * `readOptions` takes each option from its flag, else from its variable, else its default. A list is a
+ * repeated flag, or one variable with commas. An empty variable counts as not set.
+ *
+ * @returns `"help"` if `--help` or `-h` is among the flags.
+ * @throws {OptionError} in one line, for the first thing that is wrong.
+ */
+export function readOptions(
+  args: readonly string[],
+  readVariable: (variable: string) => string | undefined,
+): Options | "help" {
+  const flags = parseFlags(args);
+  if (flags.help) return "help";
+  const given: Record<string, unknown> = {};
+  for (const name of OPTION_NAMES) {
+    const flag = `--${flagOf(name)}`;
+    const variable = variableOf(name);
+    const fromFlag = flags[flagOf(name)];
+    const fromVariable = readVariable(variable);
+    if (fromFlag !== undefined) given[name] = parseValue(name, fromFlag, flag);
+    else if (fromVariable) given[name] = parseValue(name, fromVariable, variable);
+  }
+  return completeOptions(given);
+}
+
+/** Returns what `--help` prints. */
+export function helpText(): string {
+  const rows = OPTION_NAMES.map((name) => {
+    const value = shownDefault(name);
+    return `  --${flagOf(name).padEnd(29)}${OPTIONS[name].help}${value && ` (${value})`}`;
+  });
+  return [
+    "Parley, a real-time room server.",
+    "",
+    "  deno task start [flags]",
+    "",
+    ...rows,
+    `  --${"help".padEnd(29)}this text`,
+    "",
+    "Each flag has an environment variable: --max-rooms is PARLEY_MAX_ROOMS. Flags win.",
+    "--port and --host are PORT and HOST.",
+  ].join("\n");
+}
+
+/** Returns the rows of the table of options in the papers, in Markdown. */
+export function tableRows(): string[] {
+  return OPTION_NAMES.map((name) => {
+    const value = shownDefault(name);
+    const cells = [`\`--${flagOf(name)}\``, `\`${variableOf(name)}\``, value && `\`${value}\``];
+    return `| ${cells.join(" | ")} | ${OPTIONS[name].help} |`;
+  });
+}
+
+/** The default as text: nothing for a list, which is empty. */
+function shownDefault(name: keyof Options): string {
+  return String(OPTIONS[name].default);
+}
+
+type FlagValue = string | boolean | (string | boolean)[];
+
+function parseFlags(args: readonly string[]): Record<string, FlagValue | undefined> {
+  const options = Object.fromEntries(
+    OPTION_NAMES.map((name) => [flagOf(name), {
+      type: "string" as const,
+      multiple: Array.isArray(OPTIONS[name].default),
+    }]),
+  );
+  // `deno task start -- --port 1` hands the "--" on.
+  const rest = args[0] === "--" ? args.slice(1) : [...args];
+  const { values, tokens } = parseArgs({
+    args: rest,
+    options: { ...options, help: { type: "boolean", short: "h" } },
+    strict: false,
+    tokens: true,
+  });
+  for (const token of tokens) {
+    if (token.kind === "positional") {
+      throw new OptionError(`"${token.value}" is not a flag. See --help.`);
+    }
+    if (token.kind !== "option" || token.name === "help") continue;
+    const { name, rawName, value, inlineValue } = token;
+    if (!Object.hasOwn(options, name)) {
+      throw new OptionError(`There is no flag ${rawName}. See --help.`);
+    }
+    // In `--db --port 1` the parser takes the next flag for the value.
+    const isFlag = !inlineValue && value?.startsWith("--");
+    if (value === undefined || isFlag) throw new OptionError(`${rawName} needs a value.`);
+  }
+  return values;
+}
+
+/** @param source the flag or the variable, for the error. */
+function parseValue(name: keyof Options, value: FlagValue, source: string): unknown {
+  const { default: normal } = OPTIONS[name];
+  if (Array.isArray(normal)) {
+    return Array.isArray(value) ? value : String(value).split(",").map((item) => item.trim());
+  }
+  if (typeof normal !== "number") return value;
+  const text = String(value).trim();
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
+  throw new OptionError(`${source} must be a number, not "${value}".`);
+}

@@ -1,0 +1,117 @@
+/**
+ * Every snippet of the papers runs. Each is a program of its own, with only the address, the ports and
+ * the paths put in.
+ *
+ * @module
+ */
+import { assertEquals } from "./support/assert.ts";
+import { connect, member, serve } from "./support/harness.ts";
+import { ask, MESSAGES } from "./support/http.ts";
+import { NginxProcess, WITHOUT_NGINX } from "./support/nginx_process.ts";
+import { Paper, ROOT } from "./support/paper.ts";
+import { Program } from "./support/program.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+
+const README = await Paper.read("README.md");
+const OPERATIONS = await Paper.read("server/OPERATIONS.md");
+
+/** Runs a snippet as a file, by this Deno. */
+async function run(code: string, url: string, task = "run"): Promise<Program> {
+  const folder = await Deno.makeTempDir({ prefix: "parley-" });
+  const file = `${folder}/snippet.ts`;
+  const here = code
+    .replaceAll('"./', `"${ROOT}`)
+    .replaceAll("//127.0.0.1:8080", url.slice(url.indexOf("//")))
+    .replace('"chat.db"', `"${folder}/chat.db"`)
+    .replace("port: 8080", "port: 0");
+  await Deno.writeTextFile(file, here);
+  const config = new URL("deno.json", ROOT).pathname;
+  const lock = new URL("tests/deno.lock", ROOT).pathname;
+  return Program.spawn([Deno.execPath(), task, "-A", "--config", config, "--lock", lock, file]);
+}
+
+Deno.test("README.md: the first client talks and listens", async () => {
+  await using server = await serve();
+  await using bob = await member(server, { name: "Bob" });
+  await using program = await run(README.snippet("js", "new WebSocket"), server.url);
+  await program.prints(/Ada: hello/);
+  bob.send({ type: "chat", payload: "hello yourself" });
+  await program.prints(/Bob: hello yourself/);
+});
+
+Deno.test("README.md: two terminals with curl talk with a WebSocket", async () => {
+  await using server = await serve();
+  await using bob = await member(server, { name: "Bob" });
+  const [listen = "", speak = ""] = README.snippet("sh", "curl -N")
+    .replaceAll("http://127.0.0.1:8080", server.url).trim().split("\n");
+  await using listener = Program.spawn(["bash", "-c", `exec ${listen}`]);
+  await bob.next("system", ({ user }) => user?.name === "Terminal");
+  await using speaker = Program.spawn(["bash", "-c", `exec ${speak}`]);
+  assertEquals((await speaker.ended()).code, 0);
+  const { from, payload } = await bob.next("chat");
+  assertEquals([from.name, payload], ["Grace", "hello from curl"]);
+  await listener.prints(/id: \S+:1\ndata: .*hello from curl/);
+});
+
+Deno.test("README.md: the embedding program serves its own page beside the rooms, and stops", async () => {
+  await using program = await run(README.snippet("ts", "createServer"), "http://unused");
+  const [, url = ""] = await program.prints(/Listening on (http\S+:\d+)/);
+  assertEquals(await (await fetch(`${url}/about`)).text(), "my own page");
+  {
+    await using alice = await member({ url });
+    alice.send({ type: "chat", payload: "hi" });
+    assertEquals((await alice.next("chat")).seq, 1);
+  }
+  {
+    await using alice = await member({ url }, { room: "announcements" });
+    alice.send({ type: "chat", room: "announcements", payload: "hi" });
+    assertEquals((await alice.next("error")).code, "forbidden");
+  }
+  program.signal("SIGTERM");
+  assertEquals((await program.ended()).code, 0);
+});
+
+Deno.test("static/README.md: the client library joins, sends and is answered", async () => {
+  await using server = await serve();
+  const paper = await Paper.read("static/README.md");
+  await using program = await run(paper.snippet("ts", "connect("), server.url);
+  await program.prints(/It is number 1\./);
+  assertEquals((await program.ended()).code, 0);
+});
+
+Deno.test("tests/README.md: the test that is shown passes", async () => {
+  const paper = await Paper.read("tests/README.md");
+  await using program = await run(paper.snippet("ts", "Deno.test("), "http://unused", "test");
+  const { code, out } = await program.ended();
+  assertEquals(code, 0, out);
+});
+
+Deno.test({
+  name: "OPERATIONS.md: two nodes on one Redis behind nginx carry one conversation",
+  ignore: WITHOUT_NGINX || WITHOUT_REDIS,
+  async fn() {
+    const [first = "", ...nodes] = OPERATIONS.snippet("sh", "redis-server").trim().split("\n");
+    await using redis = await RedisProcess.start("file", ...first.split(" ").slice(1));
+    const start = (line: string) => {
+      const flags = line.replace("deno task start ", "").split(" ");
+      const own = ["--port", "0", "--redis", redis.url];
+      return Program.start([...flags, ...own]);
+    };
+    await using one = await start(nodes[0] ?? "");
+    await using two = await start(nodes[1] ?? "");
+    const ports = [one, two].map(({ url }) => Number(new URL(url).port));
+    await using nginx = await NginxProcess.start(...ports);
+    await using alice = await member(nginx, { name: "Alice" });
+    // nginx has given the second connection to the other node, which has the fewest.
+    await using bob = await member(nginx, { name: "Bob" });
+    alice.send({ type: "chat", payload: "hello" });
+    assertEquals((await bob.next("chat")).payload, "hello");
+    await ask(nginx, MESSAGES, { method: "POST", body: { payload: "posted" } });
+    assertEquals((await bob.next("chat", ({ payload }) => payload !== "hello")).seq, 2);
+    one.signal("SIGTERM");
+    await one.ended();
+    await using carol = await connect(nginx, { name: "Carol" });
+    assertEquals((await carol.next("chat")).payload, "hello");
+    assertEquals([one.err, two.err].filter((text) => text.includes("not believed")), []);
+  },
+});
