@@ -120,6 +120,7 @@ const ONLY: readonly (readonly [what: string, use: RegExp, where: readonly strin
     /Deno\.(args|env|exit|\w*[sS]ignalListener)/,
     ["main.ts"],
   ],
+  ["the fields of wire text", /"(type|at|from|payload)":/, ["server/protocol/encode.ts"]],
   ["standard output and error", /\bconsole\.|Deno\.std(out|err)/, ["main.ts", "server/log.ts"]],
 ];
 

@@ -15,6 +15,7 @@ import { parseCommand } from "../server/protocol/parse.ts";
 import { Refusal } from "../server/protocol/refusal.ts";
 import { reference, type Rule, type Schema } from "../server/protocol/rules.ts";
 import { assert, assertEquals } from "./support/assert.ts";
+import { STORED_EXAMPLES } from "./support/examples.ts";
 import { connect, member, patiently, serve } from "./support/harness.ts";
 import { ask, MESSAGES, say } from "./support/http.ts";
 import { Stream } from "./support/stream.ts";
@@ -207,6 +208,7 @@ Deno.test("every event on the wire has exactly the fields of its schema", async 
   const bob = await connect(server, { name: "Bob" });
   bob.send(
     { type: "chat", payload: "plain" },
+    ...STORED_EXAMPLES,
     { type: "chat", payload: "", ref: "r" },
     { type: "chat", payload: "again", ref: "r" },
     { type: "custom", name: "kept", payload: { deep: [null, 1.5, "\u2028"] }, durable: true },

@@ -8,9 +8,9 @@ import { COSTS } from "../server/access/allowances.ts";
 import { Sources } from "../server/access/source.ts";
 import { type Options, silentLog } from "../server/mod.ts";
 import { completeOptions } from "../server/options.ts";
-import type { COMMANDS } from "../server/protocol/commands.ts";
 import { Refusal } from "../server/protocol/refusal.ts";
 import { assert, assertEquals, assertGreater, assertThrows } from "./support/assert.ts";
+import { EXAMPLES } from "./support/examples.ts";
 import { type Client, connect, member, serve, until } from "./support/harness.ts";
 import { ask, JSON_TYPE } from "./support/http.ts";
 import { RawSocket } from "./support/raw_socket.ts";
@@ -22,24 +22,12 @@ const EMPTY: Partial<Options> = { trustProxies: 1, addressRate: 0.001 };
 const STRANGER = from("203.0.113.7");
 const OTHER = from("198.51.100.1");
 
-/** A valid command of every type. */
-const EXAMPLES: { readonly [T in keyof typeof COMMANDS]: Record<string, unknown> } = {
-  hello: {},
-  join: { room: "other" },
-  leave: {},
-  chat: { payload: "x" },
-  custom: { name: "x", payload: 1 },
-  typing: { payload: true },
-  rename: { name: "Mallory" },
-  pong: {},
-};
-
 Deno.test("an address without allowance is refused every command, and others are not", async () => {
   await using server = await serve({ ...EMPTY, addressBurst: 14 });
   await using client = await member(server, STRANGER); // connection, hello, join: 13 and a little
   client.send(...Array.from({ length: 10 }, () => ({ type: "pong" }))); // and the rest
   await using other = await connect(server, OTHER);
-  for (const [type, fields] of Object.entries(EXAMPLES)) {
+  for (const { type, ...fields } of EXAMPLES) {
     client.send({ type, ...fields, ref: type });
     const error = await client.next("error", ({ ref }) => ref === type);
     assertEquals(error.code, "rate_limited", type);

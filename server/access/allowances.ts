@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { type CommandRow, COMMANDS } from "../protocol/commands.ts";
-import type { Command } from "../protocol/messages.ts";
+import { COMMANDS } from "../protocol/commands.ts";
 import { isRecord } from "../protocol/rules.ts";
 
 /** Milliseconds that only ever grow, such as `performance.now()`. */
@@ -44,15 +43,25 @@ export const COSTS = {
   page: 5,
 } as const;
 
-const ROWS: ReadonlyMap<unknown, CommandRow<Command["type"]>> = new Map(Object.entries(COMMANDS));
+interface CommandPrice {
+  readonly cost: number;
+  /** The field that, if true, has the command stored: it then costs `command`. */
+  readonly flag: string | undefined;
+}
+
+const COMMAND_PRICES: ReadonlyMap<unknown, CommandPrice> = new Map(
+  Object.entries(COMMANDS).map(([type, { cost, stored }]) => [
+    type,
+    { cost: COSTS[cost], flag: typeof stored === "string" ? stored : undefined },
+  ]),
+);
 
 /** Says what a command costs besides its length. It is asked before the command is parsed. */
 export function costOf(command: unknown): number {
   if (!isRecord(command)) return COSTS.command;
-  const row = ROWS.get(command.type);
-  if (row === undefined) return COSTS.command;
-  const isStored = typeof row.stored === "string" && command[row.stored] === true;
-  return isStored ? COSTS.command : COSTS[row.cost];
+  const price = COMMAND_PRICES.get(command.type);
+  if (price === undefined) return COSTS.command;
+  return price.flag !== undefined && command[price.flag] === true ? COSTS.command : price.cost;
 }
 
 /** A token bucket lets `burst` through at once and `rate` a second after that. */

@@ -15,7 +15,7 @@ export function isRepeat(event: string, draft: Draft): boolean {
   return said(event) === said(numbered(draft, 0, 0));
 }
 
-/** What a message says, as text to compare. */
+/** What a message says, as text to compare: all of it but when it was stored and the sender's name. */
 function said(event: string): string {
   const message: Message = JSON.parse(event);
   return JSON.stringify({ ...message, seq: 0, at: 0, from: message.from.id });

@@ -34,7 +34,12 @@ export interface Draft {
  * @param at when, in milliseconds since 1970.
  */
 export function numbered(draft: Draft, seq: number, at: number): string {
-  return `${draft.head}${seq},"at":${at},${draft.rest}`;
+  return draft.head + seq + atText(at) + draft.rest;
+}
+
+/** Writes what stands between the `seq` of a message and its rest. */
+export function atText(at: number | string): string {
+  return `,"at":${at},`;
 }
 
 /** Writes the beginning of every message of that type in that room. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Draft } from "../../protocol/encode.ts";
+import { atText, type Draft } from "../../protocol/encode.ts";
 import { Batch } from "../page.ts";
 
 /** Stands where an event's `seq` and `at` belong. JSON text cannot hold it (RFC 8259 §7). */
@@ -32,7 +32,7 @@ export function frameOf(text: string, first: number, last: number, at: string): 
 }
 
 function fill([start = "", ...rests]: readonly string[], first: number, at: string): string {
-  const middle = `,"at":${at},`;
+  const middle = atText(at);
   let seq = first;
   return rests.reduce((before, rest) => before + seq++ + middle + rest, start);
 }
