@@ -1,7 +1,6 @@
 /**
  * The words of the wire, version 1, as types. A command is what a client may send, an event is what
- * it is sent, and a message is an event in a room's log. The tables that the server works with are in
- * `commands.ts` and `events.ts`.
+ * it is sent, and a message is an event in a room's log. `commands.ts` and `events.ts` have tables.
  *
  * @module
  */
@@ -23,75 +22,74 @@ export interface Cursor {
   readonly seq: number;
 }
 
+/** A JSON value (RFC 8259). */
+export type Json = null | boolean | number | string | readonly Json[] | {
+  readonly [key: string]: Json;
+};
+
+/** `CommandBase` is what all commands have. */
+export interface CommandBase<T extends string> {
+  /** Which command it is. */
+  readonly type: T;
+  /** The client's own id for the command, 1 to 64 characters. The answer has it too. */
+  readonly ref?: string;
+}
+
+/** `RoomCommand` is what all commands to a room have. */
+export interface RoomCommand<T extends string> extends CommandBase<T> {
+  /** The name of the room. A client may leave it out and means `lobby` then. */
+  readonly room: string;
+}
+
 /** `hello` says who the client is, and is answered by `welcome`. Without it the client is a guest. */
-export interface HelloCommand {
-  readonly type: "hello";
+export interface HelloCommand extends CommandBase<"hello"> {
+  /** The name that the user wants. */
   readonly name?: string;
   /** The token of an earlier `welcome`: it makes the client the same user again. */
   readonly token?: string;
-  readonly ref?: string;
 }
 
 /** `join` enters a room. `joined` answers it, then the missed or recent messages, then live ones. */
-export interface JoinCommand {
-  readonly type: "join";
-  readonly room: string;
+export interface JoinCommand extends RoomCommand<"join"> {
   /** The client's cursor. Without it, the client gets the room's recent messages. */
   readonly since?: Cursor;
-  readonly ref?: string;
 }
 
 /** `leave` leaves a room. */
-export interface LeaveCommand {
-  readonly type: "leave";
-  readonly room: string;
-  readonly ref?: string;
-}
+export interface LeaveCommand extends RoomCommand<"leave"> {}
 
 /** `chat` says something: it is stored, numbered, and sent to all members, the sender included. */
-export interface ChatCommand {
-  readonly type: "chat";
-  readonly room: string;
+export interface ChatCommand extends RoomCommand<"chat"> {
+  /** The text. */
   readonly payload: string;
-  readonly ref?: string;
 }
 
 /** `custom` sends an application's own event to all members, the sender included. */
-export interface CustomCommand {
-  readonly type: "custom";
-  readonly room: string;
-  /** 1 to 64 visible characters. */
+export interface CustomCommand extends RoomCommand<"custom"> {
+  /** The name of the event, 1 to 64 visible characters. */
   readonly name: string;
-  /** Any JSON value, nested at most {@linkcode MAX_DEPTH} deep. */
+  /** Nested at most {@linkcode MAX_DEPTH} deep. */
   readonly payload: Json;
-  readonly ref?: string;
-  /**
-   * Whether the event is stored and numbered like a `chat`.
-   * @default {false}
-   */
+  /** Whether the event is stored and numbered like a `chat`; without it, it is not. */
   readonly durable?: boolean;
 }
 
-/** `typing` tells the other members that the user began (`true`) or stopped (`false`) typing. */
-export interface TypingCommand {
-  readonly type: "typing";
-  readonly room: string;
+/** `typing` tells the other members that the user began or stopped typing. */
+export interface TypingCommand extends RoomCommand<"typing"> {
+  /** True: began; false: stopped. */
   readonly payload: boolean;
-  readonly ref?: string;
 }
 
 /** `rename` gives the user a new name, in all rooms and on all of the user's connections. */
-export interface RenameCommand {
-  readonly type: "rename";
+export interface RenameCommand extends CommandBase<"rename"> {
+  /** The new name, 1 to 64 visible characters. */
   readonly name: string;
-  readonly ref?: string;
 }
 
 /** `pong` answers a `ping`. No client has to send it. */
-export interface PongCommand {
-  readonly type: "pong";
+export interface PongCommand extends CommandBase<"pong"> {
+  /** The `at` of the `ping`. */
   readonly at?: number;
-  readonly ref?: string;
 }
 
 /** Everything that a client may send. */
@@ -105,10 +103,29 @@ export type Command =
   | RenameCommand
   | PongCommand;
 
-/** A JSON value (RFC 8259). */
-export type Json = null | boolean | number | string | readonly Json[] | {
-  readonly [key: string]: Json;
-};
+/** `EventBase` is what all events have. */
+export interface EventBase<T extends string> {
+  /** Which event it is. */
+  readonly type: T;
+}
+
+/** `RoomEvent` is what all events about a room have. */
+export interface RoomEvent<T extends string> extends EventBase<T> {
+  /** The name of the room. */
+  readonly room: string;
+}
+
+/** `StoredEvent` is what all events have that are always stored. */
+export interface StoredEvent<T extends string> extends RoomEvent<T> {
+  /** Its place in the room: 1, 2, 3, without holes. */
+  readonly seq: number;
+  /** When it was committed, in milliseconds since 1970 by the server's clock. */
+  readonly at: number;
+  /** The sender. */
+  readonly from: User;
+  /** The sender's own id for the message. */
+  readonly ref?: string;
+}
 
 /** The limits of a connection, announced so that a client can keep them; 0: no limit. */
 export interface AnnouncedLimits {
@@ -123,93 +140,79 @@ export interface AnnouncedLimits {
 }
 
 /** `welcome` answers `hello`. */
-export interface WelcomeEvent {
-  readonly type: "welcome";
+export interface WelcomeEvent extends EventBase<"welcome"> {
+  /** The client's user. */
   readonly user: User;
-  /**
-   * A secret. A client that sends it in its next `hello` is the same user, by the same name. After a
-   * `rename` it still has the old name; a `hello` with the new name is answered with a new token.
-   */
+  /** A secret. A later `hello` with it is the same user, by the name when the token was made. */
   readonly token: string;
   /** Seconds between two `ping` events. When two in a row are missing, the server is dead. */
   readonly heartbeatSeconds: number;
+  /** The limits of this connection. */
   readonly limits: AnnouncedLimits;
 }
 
 /** `joined` answers `join`. The missed or recent messages follow it, then live ones. */
-export interface JoinedEvent {
-  readonly type: "joined";
-  readonly room: string;
+export interface JoinedEvent extends RoomEvent<"joined"> {
+  /** The name of the room's log, for the client's cursor. */
   readonly epoch: string;
   /** The room's newest `seq`. */
   readonly seq: number;
   /**
    * True: every message after the client's cursor follows, and nothing else. False, as always without
-   * `since`: the client forgets what it has of the room and shows the messages that follow. It also
-   * comes without a `join`, to a client so slow that the log was pruned past its cursor.
+   * `since`: what follows replaces all that the client has of the room. It also comes without a `join`,
+   * to a client so slow that the log was pruned past its cursor.
    */
   readonly recovered: boolean;
-  /** At most {@linkcode MAX_LISTED} users; `memberCount` says how many members there are. */
+  /** At most {@linkcode MAX_LISTED} of the members. */
   readonly members: readonly User[];
+  /** How many members there are. */
   readonly memberCount: number;
 }
 
 /** `chat` is a message. Its text is the same when it is live and when it is replayed. */
-export interface ChatEvent {
-  readonly type: "chat";
-  readonly room: string;
-  /** Its place in the room: 1, 2, 3, without holes. */
-  readonly seq: number;
-  /** When it was committed, in milliseconds since 1970 by the server's clock. */
-  readonly at: number;
-  readonly from: User;
+export interface ChatEvent extends StoredEvent<"chat"> {
+  /** The text. */
   readonly payload: string;
-  readonly ref?: string;
 }
 
 /** `custom` is an application's own event. It has `seq` and `at` if it is stored. */
-export interface CustomEvent {
-  readonly type: "custom";
-  readonly room: string;
-  readonly seq?: number;
-  readonly at?: number;
+export interface CustomEvent
+  extends Omit<StoredEvent<"custom">, "seq" | "at">, Partial<Pick<ChatEvent, "seq" | "at">> {
+  /** The name of the event. */
   readonly name: string;
-  readonly from: User;
+  /** What the sender sent. */
   readonly payload: Json;
-  readonly ref?: string;
 }
 
 /** `system` tells of members. In a room of more than 200 only `count` comes, once a second. */
-export interface SystemEvent {
-  readonly type: "system";
-  readonly room: string;
+export interface SystemEvent extends RoomEvent<"system"> {
   /** A sentence for people. */
   readonly payload: string;
+  /** What happened to `user`; or `count`, which is about `memberCount` only. */
   readonly kind: "joined" | "left" | "renamed" | "count";
   /** The user that the event is about; after `renamed`, with the new name. Missing for `count`. */
   readonly user?: User;
+  /** How many members there are now. */
   readonly memberCount: number;
 }
 
 /** `typing` says that a user began or stopped typing. A start comes at most once a second per user. */
-export interface TypingEvent {
-  readonly type: "typing";
-  readonly room: string;
-  readonly from: User;
+export interface TypingEvent extends RoomEvent<"typing">, Pick<ChatEvent, "from"> {
+  /** True: began; false: stopped. */
   readonly payload: boolean;
 }
 
 /** `ping` is the heartbeat. */
-export interface PingEvent {
-  readonly type: "ping";
+export interface PingEvent extends EventBase<"ping"> {
+  /** When it was sent, in milliseconds since 1970 by the server's clock. */
   readonly at: number;
 }
 
 /** `error` says that a command was refused. The command changed nothing. */
-export interface ErrorEvent {
-  readonly type: "error";
+export interface ErrorEvent extends EventBase<"error"> {
+  /** Why, for programs. */
   readonly code: ErrorCode;
-  /** A sentence for people. */
+  /** Why, in a sentence for people. */
   readonly payload: string;
   /** The field that was wrong. */
   readonly field?: string;
@@ -222,8 +225,8 @@ export interface ErrorEvent {
 }
 
 /** `bye` says that the server is going; a close follows. Each client gets a delay of its own. */
-export interface ByeEvent {
-  readonly type: "bye";
+export interface ByeEvent extends EventBase<"bye"> {
+  /** A sentence for people. */
   readonly payload: string;
   /** Milliseconds after which the client should connect again. */
   readonly retryAfterMs: number;
@@ -241,10 +244,7 @@ export type Event =
   | ErrorEvent
   | ByeEvent;
 
-/** The stored form of an event: only what has both `seq` and `at` can be stored. */
-type StoredForm<E extends Event> = E extends Event
-  ? "seq" | "at" extends keyof E ? E & { readonly seq: number; readonly at: number } : never
-  : never;
-
-/** A `Message` is an event in a room's log. */
-export type Message = StoredForm<Event>;
+/** A `Message` is an event in a room's log: only such an event has both `seq` and `at`. */
+export type Message =
+  | Extract<Event, { readonly seq: number; readonly at: number }>
+  | (CustomEvent & { readonly seq: number; readonly at: number });

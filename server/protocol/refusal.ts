@@ -9,12 +9,18 @@ import type { ErrorEvent } from "./messages.ts";
 
 /** A refused command or request: a code of {@linkcode ERRORS} and a sentence for people. */
 export class Refusal extends Error {
+  /** Why, for programs. */
   readonly code: ErrorCode;
   /** The field that was wrong. */
   readonly field: string | undefined;
   /** Milliseconds after which the same may succeed, as a whole number. */
   readonly retryAfterMs: number | undefined;
 
+  /**
+   * Makes a refusal, to be thrown.
+   *
+   * @param sentence why, for people.
+   */
   constructor(
     code: ErrorCode,
     sentence: string,
