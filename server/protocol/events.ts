@@ -8,6 +8,7 @@ import type { Event, Message } from "./messages.ts";
 import { NAME } from "./names.ts";
 import {
   BOOLEAN,
+  COUNT,
   type FieldsOf,
   optional,
   REF,
@@ -18,9 +19,6 @@ import {
 } from "./rules.ts";
 import { ERRORS, MAX_LISTED } from "./tables.ts";
 
-export const COUNT: Shape = {
-  schema: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
-};
 export const STRING: Shape = { schema: { type: "string" } };
 export const SENTENCE: Shape = described(STRING, "For people.");
 export const ROOM: Shape = described(NAME, "A room's name.");

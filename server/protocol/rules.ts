@@ -90,6 +90,12 @@ export const NUMBER: Rule = {
   schema: { type: "number" },
 };
 
+export const COUNT: Rule = {
+  accepts: (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= 0,
+  expects: "a whole number from 0",
+  schema: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+};
+
 export const TOKEN: Rule = pattern("^[\\w.-]{1,4096}$", "a token that this server gave out");
 
 export const ANY_JSON: Rule = {
@@ -102,16 +108,12 @@ export const ANY_JSON: Rule = {
 export const SINCE: Rule = {
   accepts: (value) => {
     if (!isRecord(value) || Object.keys(value).length !== 2) return false;
-    const { epoch, seq } = value;
-    return REF.accepts(epoch) && typeof seq === "number" && Number.isSafeInteger(seq) && seq >= 0;
+    return REF.accepts(value.epoch) && COUNT.accepts(value.seq);
   },
   expects: 'a cursor: {"epoch": text, "seq": whole number from 0}',
   schema: {
     type: "object",
-    properties: {
-      epoch: REF.schema,
-      seq: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
-    },
+    properties: { epoch: REF.schema, seq: COUNT.schema },
     required: ["epoch", "seq"],
     additionalProperties: false,
   },

@@ -10,7 +10,6 @@
 import { COMMANDS } from "../../protocol/commands.ts";
 import {
   CODE,
-  COUNT,
   DELAY,
   EVENTS,
   HEAD,
@@ -23,6 +22,7 @@ import type { AnnouncedLimits, Cursor, User } from "../../protocol/messages.ts";
 import { NAME } from "../../protocol/names.ts";
 import { REQUESTS } from "../../protocol/requests.ts";
 import {
+  COUNT,
   type Field,
   type FieldsOf,
   optional,
