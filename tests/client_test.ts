@@ -5,7 +5,7 @@
  * @module
  */
 import { build, stop } from "npm:esbuild@0.28.2";
-import type { Event as WireEvent, Message } from "../server/protocol/messages.ts";
+import type { ChatEvent, Event as WireEvent, Message } from "../server/protocol/messages.ts";
 import { CLOSE, CLOSE_CODES, ERRORS } from "../server/protocol/tables.ts";
 import {
   type Client,
@@ -48,7 +48,7 @@ function memory(): KeyValue {
 /** A client that is in the lobby and writes down what it is told. */
 class Talker implements AsyncDisposable {
   readonly client: Client;
-  readonly messages: Message[] = [];
+  readonly messages: ChatEvent[] = [];
   readonly events: WireEvent[] = [];
   readonly states: ClientState[] = [];
 
@@ -122,6 +122,7 @@ Deno.test("connect() gives the client its user, and send() resolves with the sto
   await using server = await serve();
   await using ada = new Talker(server.url, { name: "Ada" });
   const stored = await ada.client.send("lobby", "hello");
+  assert(stored.type === "chat");
   assertEquals([stored.seq, stored.payload, stored.from], [1, "hello", ada.client.user]);
   assertEquals(ada.client.user?.name, "Ada");
   assertEquals(ada.states.map(({ status }) => status), ["open"]);
@@ -554,7 +555,7 @@ Deno.test("history() returns the messages before a seq", async () => {
   await using bob = new Talker(server.url);
   await bob.hears(2);
   const page = await bob.client.history("lobby", bob.messages[0]?.seq ?? 0, 3);
-  assertEquals(page.map(({ payload }) => payload), ["m2", "m3", "m4"]);
+  assertEquals(page, ada.messages.slice(1, 4));
   assertEquals((await bob.client.history("lobby", 1)).length, 0);
 });
 

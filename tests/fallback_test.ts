@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Message } from "../server/protocol/messages.ts";
+import type { ChatEvent, Message } from "../server/protocol/messages.ts";
 import { Client, ClientError } from "../static/client/client.ts";
 import { withFallback } from "../static/client/fallback.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
@@ -15,13 +15,13 @@ import { member, patiently, serve, until } from "./support/harness.ts";
 const HURRIED = { patienceMs: 300, againMs: 200 };
 
 /** A client that notes what it is told. */
-function talker(url: string): Client & { readonly seen: Message[] } {
+function talker(url: string): Client & { readonly seen: ChatEvent[] } {
   const client = new Client(`${url}/ws`, {
     name: "Ada",
     backoffMs: { min: 10, max: 100 },
     transport: (address, handlers) => withFallback(HURRIED, address, handlers),
   });
-  const seen: Message[] = [];
+  const seen: ChatEvent[] = [];
   client.addEventListener("chat", ({ detail }) => void seen.push(detail));
   return Object.assign(client, { seen });
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ErrorEvent, Message } from "../server/protocol/messages.ts";
+import type { ChatEvent, ErrorEvent } from "../server/protocol/messages.ts";
 import { Client, ClientError } from "../static/client/client.ts";
 import { type FallbackOptions, withFallback } from "../static/client/fallback.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
@@ -22,7 +22,7 @@ function talker(url: string, how: FallbackOptions = HURRIED) {
     backoffMs: { min: 10, max: 100 },
     transport: (address, handlers) => withFallback(how, address, handlers),
   });
-  const seen: Message[] = [];
+  const seen: ChatEvent[] = [];
   const errors: ErrorEvent[] = [];
   client.addEventListener("chat", ({ detail }) => void seen.push(detail));
   client.addEventListener("error", ({ detail }) => void errors.push(detail));

@@ -107,7 +107,7 @@ export class Actor {
 let said = 0;
 
 /** The number of a message, which it carries in its payload. */
-export function numberOf({ type, payload }: Message | Event & { type: "custom" }): number {
-  if (type === "chat") return Number(payload.split("#").at(-1));
-  return Number(Object(payload).number);
+export function numberOf(event: Message | Event & { type: "custom" }): number {
+  if (event.type === "chat") return Number(event.payload.split("#").at(-1));
+  return event.type === "custom" ? Number(Object(event.payload).number) : NaN;
 }
