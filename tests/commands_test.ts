@@ -68,6 +68,23 @@ for (const example of STORED_EXAMPLES) {
   });
 }
 
+/** What is said in a room: all commands that name one, but for entering and leaving it. */
+const IN_ROOMS = EXAMPLES.filter(({ type }) =>
+  "room" in COMMANDS[type].fields && type !== "join" && type !== "leave"
+);
+
+Deno.test("who may not speak in a room is refused all that is said there, and so is who is not in it", async () => {
+  await using server = await serve({}, (_user, action) => action === "join");
+  await using client = await member(server);
+  for (const example of [...IN_ROOMS, ...STORED_EXAMPLES]) {
+    client.send({ ...example, ref: "in" }, { ...example, ref: "out", room: "elsewhere" });
+    const forbidden = await client.next("error");
+    const notInRoom = await client.next("error");
+    assertEquals([forbidden.code, forbidden.ref], ["forbidden", "in"], example.type);
+    assertEquals([notInRoom.code, notInRoom.ref], ["not_in_room", "out"], example.type);
+  }
+});
+
 Deno.test("costOf() asks of a stored command no less than of any message", () => {
   for (const example of STORED_EXAMPLES) assert(costOf(example) >= COSTS.command, example.type);
 });
