@@ -5,7 +5,7 @@
  * @module
  */
 import fc from "npm:fast-check@4.10.2";
-import type { ErrorCode } from "../../server/mod.ts";
+import type { Command, ErrorCode } from "../../server/mod.ts";
 
 /** What a refused command is answered with. */
 export interface Expected {
@@ -80,6 +80,7 @@ const SINCE: Field = {
 };
 const JSON_VALUE = fc.jsonValue({ maxDepth: 3, stringUnit: "grapheme-ascii" });
 
+/** The fields of every command. The compiler tells what is missing here. */
 const FIELDS: Readonly<{ [type: string]: Readonly<{ [field: string]: Field }> }> = {
   hello: {
     name: NAME,
@@ -103,6 +104,8 @@ const FIELDS: Readonly<{ [type: string]: Readonly<{ [field: string]: Field }> }>
   typing: { room: ROOM, payload: { ...BOOLEAN, required: true }, ref: REF },
   rename: { name: { ...NAME, required: true }, ref: REF },
   pong: { at: { good: fc.integer(), bad: ["x", null, {}] }, ref: REF },
+} satisfies {
+  [T in Command["type"]]: { [F in Exclude<keyof Extract<Command, { type: T }>, "type">]-?: Field };
 };
 
 function deep(depth: number): unknown {
