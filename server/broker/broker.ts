@@ -22,7 +22,10 @@ export interface LogState {
   readonly mark?: string;
 }
 
-/** A part of a room's log to read. */
+/**
+ * A part of a room's log to read, by `after` or by `before`, or the newest without both. Any whole
+ * numbers may come: where they leave nothing, there is no page.
+ */
 export interface Range {
   /** The oldest messages above this `seq` … */
   readonly after?: number;
@@ -31,7 +34,7 @@ export interface Range {
   /** How many messages at most. */
   readonly limit: number;
   /**
-   * About how many characters at most. A page has at least one row, however long it is.
+   * About how many characters at most. A page has at least one message, however long it is.
    *
    * @default {Infinity}
    */
@@ -45,8 +48,8 @@ export interface Receipt<D extends Draft> {
   /** The event's text; for a repeated draft, the text of the original. */
   readonly event: string;
   /**
-   * True if nothing was stored, because the room's log already has a message with the same user's
-   * `ref`. {@linkcode isSameMessage} tells whether it is the same message.
+   * True if nothing was stored, because the room's log already has a message of the same user with
+   * this `ref`. {@linkcode isSameMessage} tells whether it is the same message.
    */
   readonly repeated: boolean;
 }
@@ -67,7 +70,10 @@ function contentOf(event: string): string {
 
 /** The callbacks of a broker. None of them may throw. */
 export interface BrokerListener {
-  /** The page is in the log now. */
+  /**
+   * The page is in the log now. It may come from another node. A broker need not call this for a room
+   * that is not open.
+   */
   committed(room: string, page: Page): void;
   /** An ephemeral event arrived. */
   signalled(room: string, signal: Signal): void;
@@ -125,7 +131,11 @@ export class BrokerError extends Error {
 export class FullError extends BrokerError {}
 
 /**
- * Stores batches, numbers them, reads them back and carries signals.
+ * Stores batches, numbers them, reads them back and carries signals. `tests/support/broker_suite.ts`
+ * holds every broker to this.
+ *
+ * A broker is opened with the options `dedupeMessages` and `retainMessages`. It remembers the `ref`s of
+ * at least so many messages of a room, and keeps at least so many, but at most about twice as many.
  *
  * Every asynchronous method may reject when the storage is away. Nothing was shown to anyone then,
  * and the call may be repeated later.
@@ -133,7 +143,7 @@ export class FullError extends BrokerError {}
 export interface Broker extends AsyncDisposable {
   /** Says where the data is, for an operator to read. */
   readonly location: string;
-  /** The secret that tokens are signed with. It is kept with the log. */
+  /** The secret that tokens are signed with: at least 32 random bytes, which are kept with the log. */
   readonly secret: Uint8Array;
   /** Set if rooms have members on other nodes too. Without it, the members are those of this node. */
   readonly members?: SharedMembers;
@@ -157,7 +167,7 @@ export interface Broker extends AsyncDisposable {
   prepare?(batch: readonly Draft[]): ReadonlyMap<string, Promise<void>> | undefined;
   /**
    * Commits a batch, and calls `committed` before it answers. If it rejects, nothing is stored.
-   * Only one call runs at a time: the hub gathers the next batch meanwhile.
+   * Only one call runs at a time: the tick gathers the next batch meanwhile.
    *
    * @param unstored is called for each draft of a room that failed while other rooms did not.
    */

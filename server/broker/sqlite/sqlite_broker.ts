@@ -122,7 +122,7 @@ export class SqliteBroker implements Broker {
       windows.set(room, this.#refs.get(room));
     }
     for (const [room, window] of windows) {
-      // The hub has prepared all windows, but one may have been dropped since.
+      // The tick has had all windows prepared, but one may have been dropped since.
       if (window === undefined) windows.set(room, await this.#refs.read(room));
     }
     this.#store.makeRoom(chars);
