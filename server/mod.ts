@@ -75,8 +75,9 @@ export interface Hooks {
    */
   readonly log?: Log;
   /**
-   * Decides which user may join which room and speak in it. It is asked for every join, message and
-   * page of history, so it must answer at once.
+   * Decides which user may join which room and speak in it. It is asked for every join, page of
+   * history, `chat`, `custom` and `typing`, and for each room of the list of rooms, so it must answer
+   * at once. If it throws, the command or request fails.
    *
    * @default {() => true}
    */

@@ -8,7 +8,12 @@
 import type { User } from "../protocol/messages.ts";
 import { Refusal } from "../protocol/refusal.ts";
 
-/** Decides whether a user may do this in that room. An embedding program may provide it. */
+/**
+ * Decides whether a user may do this in that room. An embedding program may provide it.
+ *
+ * - `join`: enter the room, read its history, and see it in the list of rooms.
+ * - `speak`: send `chat`, `custom` and `typing` there. A request that speaks needs `join` too.
+ */
 export type Authorize = (user: User, action: "join" | "speak", room: string) => boolean;
 
 export class Rights {
