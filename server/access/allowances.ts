@@ -29,9 +29,9 @@ export const COSTS = {
   /** Each KiB of a command or a body, in addition; in proportion, so half a KiB is half of it. */
   kib: 1,
   /**
-   * A join is answered with the recent messages, from the log. As many messages as a page would cost
-   * 5, but then an office could not come back after a crash; as a command, one could have
-   * 150 × `--recent-messages` read to it in a second.
+   * A join is answered with the recent messages from the log, as a page is. At the price of a page, an
+   * office could not come back after a crash. At the price of a command, one address could have
+   * `--recent-messages` read to it hundreds of times a second.
    */
   join: 3,
   hello: 5,

@@ -15,7 +15,7 @@ import { type Clock, COSTS, TokenBucket } from "./allowances.ts";
 export interface Usage {
   /** The group in CIDR notation, or the address itself. */
   readonly key: string;
-  /** How many times the limits of a single address hold for the group. */
+  /** The limits of the group are so many times those of a single address. */
   readonly times: number;
   readonly bucket: TokenBucket;
   /** How many commands of it may still be refused. */
@@ -33,8 +33,8 @@ const MAX_GROUPS = 65_536;
  */
 const REFUSALS = { rate: 100, burst: 2000 };
 /**
- * How much longer than necessary a refused client is told to wait: each another time between these two.
- * Otherwise all clients of a busy address would come back in the same moment, and be refused again.
+ * A refused client is told to wait longer than necessary, by a random time between these two. Otherwise
+ * all clients of a busy address would come back in the same moment, and be refused again.
  */
 const MIN_SPREAD_MS = 2000;
 const MAX_SPREAD_MS = 4000;
@@ -117,7 +117,7 @@ export class Sources {
 
 export class Source {
   readonly address: string;
-  /** The address that its limits are counted by, or the network of an IPv6 address. */
+  /** What its limits are counted by: the address, or the network of an IPv6 address. */
   readonly group: string;
   readonly usages: readonly Usage[];
   readonly #isLimited: boolean;

@@ -34,8 +34,8 @@ export class AgeClock {
   }
 
   /**
-   * Reads the time. It follows the wall clock, but a jump forward of over an hour only an hour later.
-   * A step back is followed at once: it makes nothing older.
+   * Reads the time. It follows the wall clock, but follows a jump forward of over an hour only when an
+   * hour has passed. A step back is followed at once: it makes nothing older.
    */
   now(): number {
     const wall = this.#clocks.wall();

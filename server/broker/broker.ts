@@ -75,7 +75,7 @@ export interface BrokerListener {
    * that is not open.
    */
   committed(room: string, page: Page): void;
-  /** An ephemeral event arrived. */
+  /** An event that is not stored arrived. */
   signalled(room: string, signal: Signal): void;
   /**
    * The log was lost and begun anew, or pruned past what this node has received. The next message is
@@ -113,7 +113,7 @@ export interface SharedMembers {
   rooms(max: number): Promise<readonly RoomSummary[]>;
 }
 
-/** An ephemeral event on its way to a room's members, on all nodes. */
+/** An event that is not stored, on its way to a room's members on all nodes. */
 export interface Signal {
   /** The event's text. */
   readonly event: string;
@@ -147,7 +147,7 @@ export interface Broker extends AsyncDisposable {
   readonly secret: Uint8Array;
   /** Set if rooms have members on other nodes too. Without it, the members are those of this node. */
   readonly members?: SharedMembers;
-  /** Sets the listener. Call it once, before anything else. */
+  /** Sets the listener. Call it once, before anything else. Without it, nothing is called back. */
   listen(listener: BrokerListener): void;
   /**
    * Begins to call back this room's messages and signals, from all nodes. The first page that is

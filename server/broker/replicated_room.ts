@@ -83,7 +83,7 @@ export class ReplicatedRoom {
     if (this.#known !== undefined) void this.catchUp();
   }
 
-  /** Waits until a message has arrived, which this node has just stored; reads it after a timeout. */
+  /** Waits until a message that this node has just stored has arrived. After a timeout it is read instead. */
   async waitFor(epoch: string, seq: number, timeoutMs: number): Promise<void> {
     if (this.isClosed || this.#known?.epoch !== epoch || this.#known.head >= seq) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -95,7 +95,7 @@ export class ReplicatedRoom {
 
   /** Delivers the messages up to `seq`, as far as they exist. It rejects if the log cannot be read. */
   async catchUpTo(seq: number): Promise<void> {
-    // Twice: the first may be one that has read the log's position before the message was stored.
+    // Twice: a fill may be under way that has read the log's position before the message was stored.
     for (let i = 0; i < 2 && (this.#known?.head ?? Infinity) < seq; i++) await this.#fill();
   }
 

@@ -8,7 +8,7 @@ import { STATUS_TEXT } from "@std/http/status";
 import type { Refusal } from "../protocol/refusal.ts";
 import { ERRORS } from "../protocol/tables.ts";
 
-/** `HttpError` refuses a request with a status of its own: no command has such an error. */
+/** `HttpError` refuses a request with a status for which the wire has no error code. */
 export class HttpError extends Error {
   override readonly name = "HttpError";
   readonly status: number;

@@ -29,7 +29,10 @@ type CommandOf<T extends Command["type"]> = Extract<Command, { type: T }>;
 /** The fields of a command that hold true or false. */
 type FlagOf<C> = { [F in keyof C]-?: [C[F]] extends [boolean | undefined] ? F : never }[keyof C];
 
-/** What the row of a command must say of storing. Its event shows it, which has the same type. */
+/**
+ * What the row of a command must say in `stored`. The event of the same type decides it: true if that
+ * event always has a `seq`, the name of a flag if only sometimes, and false if there is no such event.
+ */
 type StoredOf<T extends Command["type"]> = T extends Message["type"]
   ? Extract<Event, { type: T }> extends { readonly seq: number } ? true : FlagOf<CommandOf<T>>
   : false;

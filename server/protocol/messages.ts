@@ -115,7 +115,7 @@ export interface RoomEvent<T extends string> extends EventBase<T> {
   readonly room: string;
 }
 
-/** `StoredEvent` is what all events have that are always stored. */
+/** `StoredEvent` is what every event has that is always stored. */
 export interface StoredEvent<T extends string> extends RoomEvent<T> {
   /** Its place in the room: 1, 2, 3, without holes. */
   readonly seq: number;

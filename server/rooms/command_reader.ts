@@ -57,7 +57,7 @@ export class CommandReader {
     }
   }
 
-  /** @param cost of the text. What is no JSON costs a command besides. */
+  /** @param cost of the text. Text that is not JSON costs that and as much as a command. */
   #parse(text: string, cost: number): unknown {
     try {
       return parseJson(text);

@@ -26,7 +26,7 @@ export interface FeedContext extends NodeContext {
   joinFailed(subscriber: Subscriber, ref: string | undefined): void;
 }
 
-/** How far a subscriber is that is behind. */
+/** How far a subscriber has come that is behind. */
 interface Progress {
   /** The last `seq` that it was sent. */
   seq: number;
@@ -121,7 +121,7 @@ export class Feed {
     }
   }
 
-  /** Sends an ephemeral event to all who were sent `joined` and are ready, also while they catch up. */
+  /** Sends an event that is not stored to all who were sent `joined` and are ready, live or behind. */
   relay(event: string, exceptUserId?: string): void {
     const batch = Batch.of(event);
     const send = ({ user, connection }: Subscriber) => {
@@ -218,7 +218,7 @@ export class Feed {
           continue;
         }
         if (page !== undefined) subscriber.connection.send(page.batch);
-        // No page: there is nothing up to where the head was when it was read. It may have moved since.
+        // Without a page there is nothing up to `head`. The log may have grown since `head` was read.
         progress.seq = page?.last ?? head;
         progress.isFresh = false;
       }

@@ -56,7 +56,7 @@ export class Roster {
     if (wasKnown !== (change.kind === "joined")) yield { change, isExpected };
   }
 
-  /** Applies the changes that were missed. Those of the first list are not announced. */
+  /** Applies the changes that were missed. The first list of all members is no news, so nothing is yielded. */
   *#replace(users: readonly User[]): Iterable<News> {
     const isAnnounced = this.#isComplete;
     this.#isComplete = true;

@@ -36,7 +36,7 @@ export class Tail {
   /**
    * Returns about `chars` characters of what follows `seq`.
    *
-   * @returns `undefined` if it is not in memory, or begins before what is.
+   * @returns `undefined` if the message after `seq` is not in memory.
    */
   after(seq: number, chars: number): Page | undefined {
     if (this.#answer?.after === seq) return this.#answer.page;

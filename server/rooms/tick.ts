@@ -202,7 +202,7 @@ export class Tick {
     return this.#queue.splice(0, count);
   }
 
-  /** Puts messages back that were taken before all that is queued. */
+  /** Puts messages back at the front of the queue: they are older than all that is in it. */
   #requeue(pending: readonly Pending[]): void {
     if (pending.length === 0) return;
     this.#queue = [...pending, ...this.#queue];

@@ -61,7 +61,7 @@ export class RedisRoom extends ReplicatedRoom {
   };
 }
 
-/** `m` epoch first last at, line feed, text. */
+/** Reads a page: `m`, epoch, first, last, time, line feed, text. The time is also the log's new tip. */
 function parsePage(message: string): ReceivedPage | undefined {
   const end = message.indexOf("\n");
   const [epoch = "", from, to, tip = ""] = message.slice(1, Math.max(1, end)).split(" ");

@@ -71,7 +71,7 @@ export class Pruning {
     this.#saveSizes();
   }
 
-  /** Removes some of the messages that are too many. The caller's transaction has added new ones. */
+  /** Removes some of the oldest messages, if the log has too many. The caller's transaction adds new ones. */
   byCount(log: Log): void {
     const max = this.#retention.retainMessages;
     if (max === 0 || log.head - log.floor < max * 1.1) return;

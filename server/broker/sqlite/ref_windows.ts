@@ -1,7 +1,7 @@
 /**
- * The windows of recent `ref`s, one for each room that messages with a `ref` are written to. They are
- * rebuilt from the end of the log, some rows at a time: a log may hold more text than one turn of the
- * event loop can read.
+ * The windows of recent `ref`s, one for each room that gets messages with a `ref`. They are rebuilt
+ * from the end of the log, some rows at a time: a log may hold more text than one turn of the event
+ * loop can read.
  *
  * @module
  */

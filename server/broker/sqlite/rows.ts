@@ -17,7 +17,7 @@ export interface NewRow {
 }
 
 /**
- * About the most characters in a page. A page becomes a row and a batch: small enough to be cut when
+ * About how many characters a page has at most. A page becomes a row and a batch: small enough to be cut when
  * only a part is asked for, and to stay in the processor's cache while it is sent to a thousand members.
  */
 const PAGE_CHARS = 65_536;

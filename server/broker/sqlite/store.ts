@@ -81,8 +81,8 @@ export class SqliteStore {
   }
 
   /**
-   * Tells whether what is stored up to `seq` was stored before the start after that mark. What a later
-   * start stored there is something else, if a backup was restored in between.
+   * Tells whether all messages up to `seq` were stored before the start that came after the one of that
+   * mark. If a backup was put back in between, a later start has stored other messages in their place.
    */
   canResume(room: string, mark: string, seq: number): boolean {
     if (mark === this.#database.mark) return true;
