@@ -138,7 +138,8 @@ Deno.test("tests/README.md has a place for every test file", async () => {
     .map((name) => new RegExp(`^${name.replaceAll("*", ".*")}\\.ts$`));
   for await (const { name } of Deno.readDir(new URL("tests/", ROOT))) {
     if (!name.endsWith("_test.ts")) continue;
-    assert(patterns.some((pattern) => pattern.test(name)), `${name} is missing`);
+    const hasPlace = patterns.some((pattern) => pattern.test(name));
+    assert(hasPlace, `${name} is missing in the table "What is where"`);
   }
 });
 
