@@ -5,7 +5,7 @@
  * @module
  */
 import { type Client, member, until } from "./harness.ts";
-import { seeded } from "./random.ts";
+import { SEED, seeded } from "./random.ts";
 import { handshake } from "./raw_socket.ts";
 import { type Sample, WatchedProcess } from "./watched_process.ts";
 
@@ -106,10 +106,15 @@ async function openAndCut(
 }
 
 if (import.meta.main) {
-  const seed = Math.floor(Math.random() * 2 ** 32);
-  const plan = { streams: 20_000, sockets: 20_000, restSeconds: 120, heartbeatSeconds: 25, seed };
+  const plan = {
+    streams: 20_000,
+    sockets: 20_000,
+    restSeconds: 120,
+    heartbeatSeconds: 25,
+    seed: SEED,
+  };
   const say = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(text + "\n"));
-  say(`${plan.streams} streams and ${plan.sockets} sockets, cut within ${MAX_MS} ms, seed ${seed}`);
+  say(`${plan.streams} streams and ${plan.sockets} sockets, cut within ${MAX_MS} ms, seed ${SEED}`);
   const { said, heard, before, atEnd, after, seconds } = await cutConnections(plan);
   const mega = ({ rssBytes }: Sample) => (rssBytes / 1e6).toFixed(1);
   say(`${seconds.toFixed(0)} s; the bystander heard ${heard} of ${said}`);
