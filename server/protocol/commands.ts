@@ -79,6 +79,7 @@ export const COMMANDS: { readonly [T in Command["type"]]: CommandRow<T> } = {
       payload: required(ANY_JSON),
       ref: optional(REF),
       durable: optional(BOOLEAN),
+      retain: optional(BOOLEAN),
     },
     stored: "durable",
     cost: "signal",

@@ -107,11 +107,12 @@ export function unnumbered(type: Message["type"], room: string, rest: string): s
  * @param members each user as JSON.
  */
 export function joinedText(
-  { room, epoch, seq, recovered, memberCount }: Omit<JoinedEvent, "type" | "members">,
+  { room, epoch, seq, recovered, memberCount, right }: Omit<JoinedEvent, "type" | "members">,
   members: readonly string[],
 ): string {
   return `{"type":"joined","room":${JSON.stringify(room)},"epoch":${JSON.stringify(epoch)},` +
-    `"seq":${seq},"recovered":${recovered},"members":[${members}],"memberCount":${memberCount}}`;
+    `"seq":${seq},"recovered":${recovered},"members":[${members}],"memberCount":${memberCount},` +
+    `"right":"${right}"}`;
 }
 
 /**

@@ -17,7 +17,7 @@ import {
   type Shape,
   TEXT,
 } from "./rules.ts";
-import { ERRORS, MAX_LISTED } from "./tables.ts";
+import { ERRORS, MAX_LISTED, RIGHTS } from "./tables.ts";
 
 export const STRING: Shape = { schema: { type: "string" } };
 export const SENTENCE: Shape = described(STRING, "For people.");
@@ -32,6 +32,7 @@ const SEQ = described(
   "Its place in the room: 1, 2, 3, no holes.",
 );
 const AT = described(COUNT, "Milliseconds since 1970 by the server's clock.");
+const RIGHT: Shape = { schema: { type: "string", enum: [...RIGHTS] } };
 const USER: Shape = { schema: reference("User") };
 
 /** Every event. An event that has both `seq` and `at` is stored. */
@@ -40,7 +41,7 @@ export const EVENTS: {
 } = {
   welcome: {
     user: required(USER),
-    token: required(described(STRING, "A secret: proves next time who one is.")),
+    token: optional(described(STRING, "A guest's secret: proves next time who one is.")),
     heartbeatSeconds: required({ schema: { type: "number", exclusiveMinimum: 0 } }),
     limits: required({ schema: reference("Limits") }),
   },
@@ -51,6 +52,7 @@ export const EVENTS: {
     recovered: required(described(BOOLEAN, "False: forget the room, what follows is all.")),
     members: required({ schema: { type: "array", items: USER.schema, maxItems: MAX_LISTED } }),
     memberCount: required(COUNT),
+    right: required(RIGHT),
   },
   chat: {
     room: required(ROOM),
@@ -68,6 +70,7 @@ export const EVENTS: {
     from: required(USER),
     payload: required({ schema: reference("Json") }),
     ref: optional(REF),
+    retained: optional({ schema: { const: true } }),
   },
   system: {
     room: required(ROOM),
@@ -77,6 +80,12 @@ export const EVENTS: {
     memberCount: required(COUNT),
   },
   typing: { room: required(ROOM), from: required(USER), payload: required(BOOLEAN) },
+  right: {
+    room: required(ROOM),
+    right: required(RIGHT),
+    payload: optional(SENTENCE),
+    seconds: optional({ schema: { type: "number", exclusiveMinimum: 0 } }),
+  },
   ping: { at: required(AT) },
   error: {
     code: required(CODE),

@@ -4,14 +4,18 @@
  *
  * @module
  */
-import type { ErrorCode } from "./tables.ts";
+import type { ErrorCode, Right } from "./tables.ts";
 
 /** A `User` is a person as the others in a room see them. */
 export interface User {
-  /** The server chooses it. It stays the same for as long as the client keeps its token. */
+  /** The application's id of the user; for a guest one that the server chose: 16 hexadecimal digits. */
   readonly id: string;
   /** 1 to 64 visible characters, as {@linkcode NAME} says; two users may have the same name. */
   readonly name: string;
+  /** What the application says of the user, for all to see; at most 256 bytes of JSON. */
+  readonly info?: Json;
+  /** Set for guests, on a server where an application brings users. */
+  readonly guest?: true;
 }
 
 /** A `Cursor` says that a client has everything of a room's log up to and including `seq`. */
@@ -45,7 +49,7 @@ export interface RoomCommand<T extends string> extends CommandBase<T> {
 export interface HelloCommand extends CommandBase<"hello"> {
   /** The name that the user wants. */
   readonly name?: string;
-  /** The token of an earlier `welcome`: it makes the client the same user again. */
+  /** The application's token of the user, or the token of an earlier `welcome`; 1 to 4,096 characters. */
   readonly token?: string;
 }
 
@@ -72,6 +76,11 @@ export interface CustomCommand extends RoomCommand<"custom"> {
   readonly payload: Json;
   /** Whether the event is stored and numbered like a `chat`; without it, it is not. */
   readonly durable?: boolean;
+  /**
+   * Whether the newest event of this name is kept and given to everyone who joins. It has no `seq`, so
+   * it does not go with `durable`. A payload of `null` removes what is kept.
+   */
+  readonly retain?: boolean;
 }
 
 /** `typing` tells the other members that the user began or stopped typing. */
@@ -143,8 +152,8 @@ export interface AnnouncedLimits {
 export interface WelcomeEvent extends EventBase<"welcome"> {
   /** The client's user. */
   readonly user: User;
-  /** A secret. A later `hello` with it is the same user, by the name when the token was made. */
-  readonly token: string;
+  /** For guests: a secret. A later `hello` with it is the same user, by the name when it was made. */
+  readonly token?: string;
   /** Seconds between two `ping` events. When two in a row are missing, the server is dead. */
   readonly heartbeatSeconds: number;
   /** The limits of this connection. */
@@ -167,6 +176,18 @@ export interface JoinedEvent extends RoomEvent<"joined"> {
   readonly members: readonly User[];
   /** How many members there are. */
   readonly memberCount: number;
+  /** What the user may do in the room: `read`, `write` or `manage`. */
+  readonly right: Right;
+}
+
+/** `right` says that what the user may do in a room has changed. */
+export interface RightEvent extends RoomEvent<"right"> {
+  /** The right from now on. `none` ends the membership. */
+  readonly right: Right;
+  /** Why, in a sentence for people. */
+  readonly payload?: string;
+  /** For how many seconds, if it is not for good. */
+  readonly seconds?: number;
 }
 
 /** `chat` is a message. Its text is the same when it is live and when it is replayed. */
@@ -182,6 +203,8 @@ export interface CustomEvent
   readonly name: string;
   /** What the sender sent. */
   readonly payload: Json;
+  /** Set where the newest event of this name is given to a client that joins. */
+  readonly retained?: true;
 }
 
 /** `system` tells of members. In a room of more than 200 only `count` comes, once a second. */
@@ -240,6 +263,7 @@ export type Event =
   | CustomEvent
   | SystemEvent
   | TypingEvent
+  | RightEvent
   | PingEvent
   | ErrorEvent
   | ByeEvent;

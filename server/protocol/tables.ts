@@ -24,6 +24,7 @@ export const ERRORS = {
   too_many_rooms: { status: 429, retry: true },
   unauthorized: { status: 401, retry: false },
   forbidden: { status: 403, retry: false },
+  not_found: { status: 404, retry: false },
   conflict: { status: 409, retry: false },
   unavailable: { status: 503, retry: true },
 } as const;
@@ -40,6 +41,8 @@ export const CLOSE = {
   tooLarge: 1009,
   restart: 1012,
   tooSlow: 1013,
+  unauthorized: 3000,
+  forbidden: 3003,
 } as const;
 
 /** One of the numbers of {@linkcode CLOSE}. */
@@ -62,7 +65,22 @@ export const CLOSE_CODES: { readonly [C in CloseCode]: CloseRow } = {
   [CLOSE.tooLarge]: { reason: "frame too large", comeBack: false },
   [CLOSE.restart]: { reason: "server restart", comeBack: true },
   [CLOSE.tooSlow]: { reason: "overloaded, or the reader is too slow", comeBack: true },
+  [CLOSE.unauthorized]: { reason: "unauthorized: come back with a new token", comeBack: true },
+  [CLOSE.forbidden]: { reason: "forbidden", comeBack: false },
 };
+
+/**
+ * What a user may do in a room, the least first; each right includes those before it.
+ *
+ * - `none`: nothing, not even learn whether the room exists.
+ * - `read`: join the room, read its history, see its members, and see it in the list of rooms.
+ * - `write`: send `chat`, `custom` and `typing`.
+ * - `manage`: change and take back what others said.
+ */
+export const RIGHTS = ["none", "read", "write", "manage"] as const;
+
+/** One of {@linkcode RIGHTS}. */
+export type Right = (typeof RIGHTS)[number];
 
 /** The room that is meant by a command without `room`. */
 export const DEFAULT_ROOM = "lobby";

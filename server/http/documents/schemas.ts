@@ -38,6 +38,8 @@ import { MAX_DEPTH } from "../../protocol/tables.ts";
 const USER: FieldsOf<User, Shape> = {
   id: required({ schema: { type: "string", minLength: 1 } }),
   name: required(NAME),
+  info: optional({ schema: reference("Json") }),
+  guest: optional({ schema: { const: true } }),
 };
 
 const CURSOR: FieldsOf<Cursor, Shape> = { epoch: required(REF), seq: required(COUNT) };
