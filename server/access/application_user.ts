@@ -6,7 +6,6 @@
  */
 import type { Json } from "../protocol/messages.ts";
 import { NAME } from "../protocol/names.ts";
-import { Refusal } from "../protocol/refusal.ts";
 import { ANY_JSON, isRecord, pattern, type Rule } from "../protocol/rules.ts";
 import { type Right, RIGHTS } from "../protocol/tables.ts";
 
@@ -76,34 +75,30 @@ const TIME: Rule = {
   schema: { type: "number", minimum: 0, maximum: MAX_TIME },
 };
 
-/** Where a description of a user comes from: the beginning of the sentences about it, and its words. */
-export interface UserSource {
-  /** Such as "The token's claim". */
-  readonly owner: string;
-  /** The fields that are called something else there. */
-  readonly words?: Readonly<Partial<Record<keyof ApplicationUser, string>>>;
-}
+/** Makes the error that says what a field must be. It must repeat no value. */
+export type WrongField = (field: keyof ApplicationUser, expected: string) => Error;
 
-const FROM_HOOK: UserSource = { owner: "The application's user cannot be used: field" };
+/** The error of a hook that answered with something else. */
+const wrongAnswer: WrongField = (field, expected) =>
+  new TypeError(`Its user's field "${field}" must be ${expected}.`);
 
 /**
  * `checkApplicationUser` returns the user whom an application describes, as a copy. Fields that are not
  * of an `ApplicationUser` are left out.
  *
- * @throws {Refusal} `unauthorized`, with a sentence that names the field and repeats no value.
+ * @throws {Error} that `wrongField` makes, by default a `TypeError`.
  */
 export function checkApplicationUser(
   value: unknown,
-  { owner, words = {} }: UserSource = FROM_HOOK,
+  wrongField: WrongField = wrongAnswer,
 ): ApplicationUser {
-  const refusal = (field: keyof ApplicationUser, { expects }: Rule) =>
-    new Refusal("unauthorized", `${owner} "${words[field] ?? field}" must be ${expects}.`);
-  if (!isRecord(value) || !isText(value.id, USER_ID)) throw refusal("id", USER_ID);
+  const wrong = (field: keyof ApplicationUser, { expects }: Rule) => wrongField(field, expects);
+  if (!isRecord(value) || !isText(value.id, USER_ID)) throw wrong("id", USER_ID);
   const { id, name, info, rooms, expiresAt } = value;
-  if (name !== undefined && !isText(name, NAME)) throw refusal("name", NAME);
-  if (info !== undefined && !INFO.accepts(info)) throw refusal("info", INFO);
-  if (rooms !== undefined && !isRoomRights(rooms)) throw refusal("rooms", ROOM_RIGHTS);
-  if (expiresAt !== undefined && !isTime(expiresAt)) throw refusal("expiresAt", TIME);
+  if (name !== undefined && !isText(name, NAME)) throw wrong("name", NAME);
+  if (info !== undefined && !INFO.accepts(info)) throw wrong("info", INFO);
+  if (rooms !== undefined && !isRoomRights(rooms)) throw wrong("rooms", ROOM_RIGHTS);
+  if (expiresAt !== undefined && !isTime(expiresAt)) throw wrong("expiresAt", TIME);
   return {
     id,
     ...(name !== undefined && { name }),

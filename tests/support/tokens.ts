@@ -175,12 +175,15 @@ export async function assertRefused(
   about: string,
 ): Promise<Refusal> {
   const refusal = await assertRejects(() => verifier.verify(token), Refusal);
-  const { code, message } = refusal;
+  const { code, field, message } = refusal;
   assert(message.includes(about), `"${message}" is not about ${about}`);
   for (const part of token.split(".").filter(({ length }) => length > 8)) {
     assert(!message.includes(part), message);
   }
-  assertEquals(code, about === "cannot be read" ? "unavailable" : "unauthorized");
+  const expected = about === "cannot be read"
+    ? ["unavailable", undefined]
+    : ["unauthorized", "token"];
+  assertEquals([code, field], expected);
   return refusal;
 }
 

@@ -11,7 +11,11 @@ import { type Log, reason } from "../../log.ts";
 import { MIN_SECRET_BYTES, OptionError, type Options } from "../../options.ts";
 import type { Refusal } from "../../protocol/refusal.ts";
 import type { Clock } from "../allowances.ts";
-import { type ApplicationUser, checkApplicationUser } from "../application_user.ts";
+import {
+  type ApplicationUser,
+  checkApplicationUser,
+  type WrongField,
+} from "../application_user.ts";
 import { KeySet } from "./key_set.ts";
 import { type Jose, type KeySource, secretSource, type TokenHeader, unauthorized } from "./keys.ts";
 import { isUrl, readJwks } from "./read_jwks.ts";
@@ -36,8 +40,11 @@ export interface JwtSurroundings {
 const SKEW_SECONDS = 30;
 /** How long the URL of a JWK Set may take to answer. */
 const DEADLINE_MS = 3000;
-/** How the claims are called in the sentences of refusals. */
-const CLAIMS = { owner: "The token's claim", words: { id: "sub", expiresAt: "exp" } };
+/** The claims that have other names than the fields of a user. */
+const CLAIMS: Readonly<Record<string, string>> = { id: "sub", expiresAt: "exp" };
+
+const wrongClaim: WrongField = (field, expected) =>
+  unauthorized(`The token's claim "${CLAIMS[field] ?? field}" must be ${expected}.`);
 
 /** Says whether the options name a key for tokens. Without one, a server needs no `JwtVerifier`. */
 export function hasJwtKey({ jwtSecret, jwtSecretFile, jwks }: JwtOptions): boolean {
@@ -86,16 +93,13 @@ export class JwtVerifier {
   }
 
   /**
-   * Returns the user whom a token vouches for, or `undefined` if the text is not a JWT: then it may be the
-   * token of a guest.
+   * Returns the user whom a token vouches for.
    *
    * @throws {Refusal} `unauthorized`, or `unavailable` if the keys cannot be read now. The sentence says
    * what is wrong and repeats nothing of the token.
    */
-  async verify(token: string): Promise<ApplicationUser | undefined> {
-    const header = this.#headerOf(token);
-    if (header === undefined) return undefined;
-    const { key, alg } = await this.#keys.keyFor(header);
+  async verify(token: string): Promise<ApplicationUser> {
+    const { key, alg } = await this.#keys.keyFor(this.#headerOf(token));
     const { jwtIssuer, jwtAudience } = this.#options;
     try {
       const { payload } = await this.#jose.jwtVerify<Record<string, unknown>>(token, key, {
@@ -108,18 +112,18 @@ export class JwtVerifier {
       });
       const { sub: id, exp, name, info, rooms } = payload;
       const expiresAt = Number(exp) * 1000;
-      return checkApplicationUser({ id, name, info, rooms, expiresAt }, CLAIMS);
+      return checkApplicationUser({ id, name, info, rooms, expiresAt }, wrongClaim);
     } catch (thrown) {
       throw this.#refusalOf(thrown) ?? thrown;
     }
   }
 
-  #headerOf(token: string): TokenHeader | undefined {
+  #headerOf(token: string): TokenHeader {
     try {
       const { alg, kid } = this.#jose.decodeProtectedHeader(token);
       return { alg, kid };
     } catch {
-      return undefined;
+      throw unauthorized("The token is neither a JWT nor one of this server.");
     }
   }
 

@@ -36,7 +36,7 @@ const MIN_RSA_BITS = 2048;
 
 /** Makes a refusal. The sentence must not repeat anything of the token. */
 export function unauthorized(sentence: string): Refusal {
-  return new Refusal("unauthorized", sentence);
+  return new Refusal("unauthorized", sentence, { field: "token" });
 }
 
 /** Makes the source that has one key: the secret that the application signs with. */
