@@ -5,8 +5,8 @@
  * @module
  */
 import { COSTS } from "./access/allowances.ts";
-import { Identity } from "./access/identity.ts";
-import type { Authorize } from "./access/rights.ts";
+import type { Application } from "./access/application.ts";
+import type { TokenVerifier } from "./access/authenticator.ts";
 import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import { OpenConnections } from "./connections/open_connections.ts";
@@ -32,7 +32,8 @@ export interface ServerParts {
   readonly broker: Broker;
   readonly files: StaticFiles;
   readonly log: Log;
-  readonly authorize: Authorize;
+  readonly application?: Application | undefined;
+  readonly verifier?: TokenVerifier | undefined;
 }
 
 /** How long a stop waits for the last commits. */
@@ -63,15 +64,14 @@ export class Server implements AsyncDisposable {
 
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
-    const { options, broker, files, authorize } = parts;
+    const { options, broker, files, application, verifier } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
     this.#options = options;
     this.#broker = broker;
     this.#files = files;
     this.#log = log;
-    const identity = new Identity(broker.secret);
-    this.#hub = new Hub({ options, broker, log, authorize, identity, now });
+    this.#hub = new Hub({ options, broker, log, now, application, verifier });
     this.#sources = new Sources(options, log, now);
     this.#connections = new OpenConnections(this.#hub, options, now);
     this.#origins = new Origins(options, log);
@@ -207,6 +207,7 @@ export class Server implements AsyncDisposable {
     const handshake = checkHandshake(request, this.#origins, admit);
     if (handshake instanceof Response) return handshake;
     const { protocol } = handshake;
+    const view = this.#hub.authenticator.viewOf(request, () => this.#origins.trusts(request));
     const { socket, response } = Deno.upgradeWebSocket(request, {
       idleTimeout: Math.ceil(this.#options.heartbeatSeconds * 2),
     });
@@ -215,7 +216,7 @@ export class Server implements AsyncDisposable {
     // A throw after the upgrade would close the whole listener: nothing from here on may throw.
     this.#connections.open(
       source,
-      (context) => new WebSocketConnection(socket, handshake, context, source),
+      (context) => new WebSocketConnection(socket, handshake, context, source, view),
     );
     return response;
   }
