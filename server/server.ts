@@ -7,6 +7,7 @@
 import { COSTS } from "./access/allowances.ts";
 import { Identity } from "./access/identity.ts";
 import type { Authorize } from "./access/rights.ts";
+import type { Rules } from "./access/rules.ts";
 import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import { OpenConnections } from "./connections/open_connections.ts";
@@ -29,6 +30,7 @@ import { Hub } from "./rooms/hub.ts";
 /** The parts that a server is made of. `createServer` makes them from options. */
 export interface ServerParts {
   readonly options: Options;
+  readonly rules: Rules;
   readonly broker: Broker;
   readonly files: StaticFiles;
   readonly log: Log;
@@ -63,7 +65,7 @@ export class Server implements AsyncDisposable {
 
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
-    const { options, broker, files, authorize } = parts;
+    const { options, rules, broker, files, authorize } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
     this.#options = options;
@@ -71,7 +73,7 @@ export class Server implements AsyncDisposable {
     this.#files = files;
     this.#log = log;
     const identity = new Identity(broker.secret);
-    this.#hub = new Hub({ options, broker, log, authorize, identity, now });
+    this.#hub = new Hub({ options, rules, broker, log, authorize, identity, now });
     this.#sources = new Sources(options, log, now);
     this.#connections = new OpenConnections(this.#hub, options, now);
     this.#origins = new Origins(options, log);

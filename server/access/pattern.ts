@@ -6,9 +6,9 @@
  */
 
 /**
- * Finding a match takes no more steps than the name is long, whatever the pattern: each part between
- * two `*` is searched once, from where the part before it ended. A regular expression would go back
- * and try again, and a pattern such as `*a*a*a*a*b` would then take minutes.
+ * A pattern that is matched without going back: each part between two `*` is searched once, from where
+ * the part before it ended. A regular expression would try other places again and again, and take
+ * minutes for `*a*a*a*a*a*b`.
  */
 export class Pattern {
   /** The text before the first `*`, or the whole text if there is none. */
@@ -23,10 +23,10 @@ export class Pattern {
   /** Makes a pattern of any text. */
   constructor(text: string) {
     const [start = "", ...parts] = text.split("*");
+    this.#minLength = text.length - parts.length;
     this.#start = start;
     this.#end = parts.pop();
-    this.#middle = parts.filter((part) => part !== "");
-    this.#minLength = text.length - text.split("*").length + 1;
+    this.#middle = parts;
   }
 
   /** Says whether the pattern stands for this name. */

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { costOf } from "../access/allowances.ts";
+import type { Charged } from "../access/user_allowances.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { User } from "../protocol/messages.ts";
 import type { Hub } from "../rooms/hub.ts";
@@ -36,15 +38,22 @@ export function readerOf(call: Call, hub: Hub): User {
  * has one allowance for sockets and requests; the guests without a token share one for each address,
  * because each request could come from a new guest.
  *
+ * @param type the command that does the same as the request.
  * @returns the user of the token, or `undefined` without a token.
  * @throws {Refusal} `unauthorized`, `rate_limited`
  */
-export function admitWriter(call: Call, hub: Hub, cost: number): User | undefined {
-  call.source.spend(cost);
+export function admitWriter(call: Call, hub: Hub, type: Charged["type"]): User | undefined {
+  const command = { type, room: call.room };
+  call.source.spend(costOf(command));
   const user = userOf(call, hub);
-  const retryAfterMs = hub.allowances.take(user?.id ?? `address ${call.source.group}`);
+  const retryAfterMs = hub.allowances.take(chargedTo(call, user), command);
   if (retryAfterMs === 0) return user;
   throw new Refusal("rate_limited", "Too many requests. Slow down.", { retryAfterMs });
+}
+
+/** Returns whose allowance a request takes from: the user of its token, or those without one at its address. */
+export function chargedTo({ source }: Call, user: User | undefined): string {
+  return user?.id ?? `address ${source.group}`;
 }
 
 /** Returns the same guest for the same key, room and address, so that a retry is by the same user. */

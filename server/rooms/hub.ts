@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { TokenBuckets } from "../access/allowances.ts";
 import type { Identity } from "../access/identity.ts";
 import { type Authorize, Rights } from "../access/rights.ts";
 import { RoomLimits } from "../access/room_limits.ts";
+import { SlowMode } from "../access/slow_mode.ts";
 import type { Source } from "../access/source.ts";
+import { UserAllowances } from "../access/user_allowances.ts";
 import type { RoomSummary } from "../broker/broker.ts";
 import { DEFAULT_ROOM } from "../protocol/tables.ts";
 import type { NodeContext } from "./context.ts";
@@ -23,15 +24,12 @@ export interface HubContext extends NodeContext {
   readonly authorize: Authorize;
 }
 
-/** How many users' allowances are remembered. */
-const MAX_ALLOWANCES = 65_536;
-
 export class Hub {
   readonly context: HubContext;
   readonly users = new ConnectedUsers();
   readonly rights: Rights;
-  /** How much each user may do, over all of the user's connections to this node. */
-  readonly allowances: TokenBuckets;
+  readonly allowances: UserAllowances;
+  readonly slowMode: SlowMode;
   readonly typing: Typing;
   readonly tick: Tick;
   readonly #roomLimits: RoomLimits;
@@ -39,9 +37,10 @@ export class Hub {
 
   constructor(context: HubContext) {
     this.context = context;
-    const { options, broker, now } = context;
+    const { options, rules, broker, now } = context;
     this.rights = new Rights(context.authorize);
-    this.allowances = new TokenBuckets(options.rate, options.burst, now, MAX_ALLOWANCES);
+    this.allowances = new UserAllowances(options, rules, now);
+    this.slowMode = new SlowMode(rules, now);
     this.typing = new Typing(context);
     this.tick = new Tick(context, this.#rooms);
     this.#roomLimits = new RoomLimits(options);

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { COSTS } from "../../access/allowances.ts";
 import { encode } from "../../protocol/encode.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
@@ -16,7 +15,7 @@ import type { Call } from "../router.ts";
 
 export async function postHello(call: Call, hub: Hub): Promise<Response> {
   const { context } = hub;
-  const user = admitWriter(call, hub, COSTS.hello) ?? context.identity.newGuest();
+  const user = admitWriter(call, hub, "hello") ?? context.identity.newGuest();
   const { name } = parseRequest("hello", await readJson(call, context.options));
   return await actAs(hub, user, name, ({ user }) => json(200, encode(welcome(context, user))));
 }

@@ -4,24 +4,24 @@
  *
  * @module
  */
-import { COSTS } from "../../access/allowances.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { post } from "../../rooms/post.ts";
 import { readJson } from "../read_json.ts";
-import { actAs, admitWriter, assertCanWrite, guestFor } from "../requester.ts";
+import { actAs, admitWriter, assertCanWrite, chargedTo, guestFor } from "../requester.ts";
 import { json } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 export async function postMessage(call: Call, hub: Hub): Promise<Response> {
   const { room } = call;
   const { identity, options } = hub.context;
-  const known = admitWriter(call, hub, COSTS.command);
+  const known = admitWriter(call, hub, "chat");
   const { payload, ref, name } = parseRequest("message", await readJson(call, options));
   // A guest who repeats a `ref` is the same guest, so that a retry is stored once.
   const user = known ?? (ref === undefined ? identity.newGuest() : guestFor(call, hub, ref));
   const { seq, event, repeated } = await actAs(hub, user, name, (user) => {
     assertCanWrite(hub, user, room);
+    hub.slowMode.take(chargedTo(call, known), room, "write", ref);
     return post(hub, { user, room, payload, ref });
   });
   // Relative to the request (RFC 9110 §10.2.2), so that it is right behind a proxy that adds a prefix.

@@ -1,0 +1,89 @@
+/**
+ * `UserAllowances` says how much each user may do, over all of the user's connections to this node. A
+ * user has one allowance for everything, and others for the rooms of rules that set a rate.
+ *
+ * @module
+ */
+import type { Command } from "../protocol/messages.ts";
+import { type Clock, costOf, COSTS, type Limit, TokenBuckets } from "./allowances.ts";
+import type { RoomRule, Rules } from "./rules.ts";
+
+/** What has to be known of a command, or of a request that does the same. */
+export interface Charged {
+  readonly type: Command["type"];
+  readonly room?: string;
+  readonly durable?: boolean;
+}
+
+/** How many users' allowances are remembered, and how many of those for the rooms of rules. */
+const MAX_ALLOWANCES = 65_536;
+/** How many seconds of a rule's rate may be used at once. It is the proportion of the defaults too. */
+const BURST_SECONDS = 3;
+
+/** A rate of a rule. */
+interface RuleLimit extends Limit {
+  /** What the keys of its buckets begin with. */
+  readonly prefix: string;
+}
+
+interface RuleLimits {
+  readonly commands: RuleLimit | undefined;
+  readonly signals: RuleLimit | undefined;
+}
+
+export class UserAllowances {
+  readonly #rules: Rules;
+  readonly #general: TokenBuckets;
+  readonly #ofRules: TokenBuckets;
+  readonly #limits = new Map<RoomRule, RuleLimits>();
+
+  constructor({ rate, burst }: Limit, rules: Rules, now: Clock) {
+    this.#rules = rules;
+    this.#general = new TokenBuckets(rate, burst, now, MAX_ALLOWANCES);
+    this.#ofRules = new TokenBuckets(0, 0, now, MAX_ALLOWANCES);
+    rules.list.forEach((rule, index) => {
+      if (rule.rate === undefined && rule.signalRate === undefined) return;
+      const commands = limitOf(rule.rate, `${index} c `);
+      this.#limits.set(rule, {
+        commands,
+        signals: limitOf(rule.signalRate, `${index} s `) ?? commands,
+      });
+    });
+  }
+
+  /**
+   * Takes one command from the user's allowance: the one for the room's rule, or the general one.
+   *
+   * @returns 0, or in how many milliseconds the user may send one.
+   */
+  take(userId: string, command: Charged): number {
+    const limit = this.#limits.size === 0 ? undefined : this.#limitFor(command);
+    if (limit === undefined) return this.#general.take(userId);
+    return this.#ofRules.take(limit.prefix + userId, 1, limit);
+  }
+
+  /** Lets a user go on with no more than is left to the previous one. */
+  inherit(userId: string, previous: string): void {
+    this.#general.inherit(userId, previous);
+    for (const { commands, signals } of this.#limits.values()) {
+      for (const limit of new Set([commands, signals])) {
+        if (limit === undefined) continue;
+        this.#ofRules.inherit(limit.prefix + userId, limit.prefix + previous, limit);
+      }
+    }
+  }
+
+  #limitFor(command: Charged): RuleLimit | undefined {
+    const { type, room } = command;
+    // A join reads the log. Whatever may be said in a room, coming and going costs as much as elsewhere.
+    if (room === undefined || type === "join" || type === "leave") return undefined;
+    const rule = this.#rules.of(room);
+    const limits = rule && this.#limits.get(rule);
+    return costOf(command) === COSTS.signal ? limits?.signals : limits?.commands;
+  }
+}
+
+function limitOf(rate: number | undefined, prefix: string): RuleLimit | undefined {
+  if (rate === undefined) return undefined;
+  return { rate, burst: Math.max(1, Math.ceil(rate * BURST_SECONDS)), prefix };
+}
