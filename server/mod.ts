@@ -35,6 +35,7 @@ export {
 } from "./protocol/tables.ts";
 export type {
   AnnouncedLimits,
+  AnnouncedRoomLimits,
   ByeEvent,
   ChatCommand,
   ChatEvent,

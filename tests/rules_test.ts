@@ -7,7 +7,7 @@
 import { matches } from "../server/access/pattern.ts";
 import { type RoomRule, Rules } from "../server/access/rules.ts";
 import { SlowMode } from "../server/access/slow_mode.ts";
-import { UserAllowances } from "../server/access/user_allowances.ts";
+import { type Charged, UserAllowances } from "../server/access/user_allowances.ts";
 import { createServer, OptionError, type Server, silentLog } from "../server/mod.ts";
 import { Refusal } from "../server/protocol/refusal.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "./support/assert.ts";
@@ -183,10 +183,18 @@ Deno.test("UserAllowances takes from a rule's own allowance, and from the genera
     { match: "free", rate: 0 },
   ]);
   const allowances = new UserAllowances({ rate: 1, burst: 2 }, rules, () => now);
-  const count = (userId: string, command: Parameters<typeof allowances.take>[1]) => {
-    let taken = 0;
-    while (taken < 500 && allowances.take(userId, command) === 0) taken++;
-    return taken;
+  const waitOf = (userId: string, command: Charged) => {
+    try {
+      allowances.spend(userId, command);
+      return 0;
+    } catch (thrown) {
+      assert(thrown instanceof Refusal && thrown.code === "rate_limited");
+      return thrown.retryAfterMs ?? 0;
+    }
+  };
+  const count = (userId: string, command: Charged) => {
+    for (let taken = 0; taken < 500; taken++) if (waitOf(userId, command) > 0) return taken;
+    return 500;
   };
   const chat = (room: string) => ({ type: "chat", room } as const);
   const signal = (room: string) => ({ type: "custom", room, durable: false } as const);
@@ -205,12 +213,30 @@ Deno.test("UserAllowances takes from a rule's own allowance, and from the genera
   assertEquals(count("c", chat("free")), 500);
   // What is stored is no signal.
   assertEquals(count("d", { type: "custom", room: "fast-1", durable: true }), 6);
-  assertEquals(allowances.take("a", chat("fast-1")), 500);
+  assertEquals(waitOf("a", chat("fast-1")), 500);
   now += 500;
   assertEquals(count("a", chat("fast-1")), 1);
   // A change of user is no way to more.
   allowances.inherit("e", "a");
   assertEquals([count("e", chat("fast-1")), count("e", chat("lobby"))], [0, 0]);
+});
+
+Deno.test("rules: joined tells the limits of a room that has others", async () => {
+  await using server = await serve(
+    { match: "cursors", rate: 0.1, signalRate: 20.5, slowSeconds: 5 },
+    { match: "free", rate: 0, slowSeconds: 0 },
+    { match: "team", everyone: "write" },
+  );
+  await using client = await member(server);
+  const limitsOf = async (room: string) => {
+    client.send({ type: "join", room });
+    return (await client.next("joined")).limits;
+  };
+  assertEquals(await limitsOf("cursors"), {
+    ...{ rate: 0.1, burst: 1, signalRate: 20.5, signalBurst: 62, slowSeconds: 5 },
+  });
+  assertEquals(await limitsOf("free"), { rate: 0, burst: 0 });
+  assertEquals([await limitsOf("team"), await limitsOf("other")], [undefined, undefined]);
 });
 
 Deno.test("rules: rate and signalRate hold in their rooms only, over sockets and over HTTP", async () => {
@@ -225,7 +251,8 @@ Deno.test("rules: rate and signalRate hold in their rooms only, over sockets and
   const typing = await ask(server, "/rooms/cursors-1/typing", {
     ...{ method: "POST", headers, body: { payload: true } },
   });
-  assertEquals([typing.status, typing.json.code], [429, "rate_limited"]);
+  const { code, field } = typing.json;
+  assertEquals([typing.status, code, field], [429, "rate_limited", "room"]);
   const chat = { type: "chat", room: "cursors-1", payload: "x" };
   assertEquals(await outcomes(client, Array(4).fill(chat)), times("ok", 3, "rate_limited", 1));
   const path = "/rooms/cursors-2/messages";
@@ -273,8 +300,8 @@ Deno.test("rules: slowSeconds refuses the next message of a user, with the time 
   alice.send({ ...chat, ref: "1" });
   assertEquals((await alice.next("chat")).seq, 1);
   alice.send({ ...chat, ref: "2" });
-  const { code, ref, retryAfterMs = 0 } = await alice.next("error");
-  assertEquals([code, ref], ["rate_limited", "2"]);
+  const { code, field, ref, retryAfterMs = 0 } = await alice.next("error");
+  assertEquals([code, field, ref], ["rate_limited", "room", "2"]);
   assert(retryAfterMs > 3_500_000 && retryAfterMs <= 3_600_000);
   alice.send({ ...chat, ref: "1" }); // a retry: the original is its answer
   assertEquals((await alice.next("chat")).seq, 1);

@@ -9,6 +9,7 @@ import { reason } from "../log.ts";
 import { LIMIT, OptionError, OPTIONS, type Range } from "../options.ts";
 import { NAME } from "../protocol/names.ts";
 import { quote, Refusal } from "../protocol/refusal.ts";
+import type { AnnouncedRoomLimits } from "../protocol/messages.ts";
 import { BOOLEAN, isRecord } from "../protocol/rules.ts";
 import { type Right, RIGHTS } from "../protocol/tables.ts";
 import { Pattern } from "./pattern.ts";
@@ -88,6 +89,8 @@ const FIELDS: { readonly [F in keyof RoomRule]-?: Field } = {
   store: BOOLEAN,
 };
 
+/** How many seconds of a rate may be used at once. The defaults of `--rate` and `--burst` have this proportion. */
+const BURST_SECONDS = 3;
 /** How many rules there may be: each is tried for a room that was not seen lately. */
 const MAX_RULES = 1000;
 /** For how many rooms the rule is remembered at most. The first is forgotten first. */
@@ -95,6 +98,8 @@ const MAX_REMEMBERED = 10_000;
 
 export class Rules {
   readonly list: readonly RoomRule[];
+  /** The limits of each rule that sets any. */
+  readonly limits: ReadonlyMap<RoomRule, AnnouncedRoomLimits>;
   readonly #patterns: readonly Pattern[];
   /** The rule of each room that was asked for lately; null if it has none. */
   readonly #remembered = new Map<string, RoomRule | null>();
@@ -108,6 +113,8 @@ export class Rules {
   constructor(rules: unknown = [], where = "rules") {
     this.list = checked(rules, where);
     this.#patterns = this.list.map(({ match }) => new Pattern(match));
+    const limits = this.list.map((rule) => [rule, limitsOf(rule)] as const);
+    this.limits = new Map(limits.filter(([, limits]) => Object.keys(limits).length > 0));
     this.#assertAllUsed(where);
   }
 
@@ -145,6 +152,12 @@ export class Rules {
     return rule ?? undefined;
   }
 
+  /** Returns the limits of a room's rule, if it sets any. */
+  limitsOf(room: string): AnnouncedRoomLimits | undefined {
+    const rule = this.of(room);
+    return rule && this.limits.get(rule);
+  }
+
   /**
    * Refuses to store a message in a room that keeps nothing.
    *
@@ -177,6 +190,15 @@ export class Rules {
       );
     });
   }
+}
+
+function limitsOf({ rate, signalRate, slowSeconds }: RoomRule): AnnouncedRoomLimits {
+  const burstOf = (rate: number) => rate === 0 ? 0 : Math.max(1, Math.ceil(rate * BURST_SECONDS));
+  return {
+    ...(rate !== undefined && { rate, burst: burstOf(rate) }),
+    ...(signalRate !== undefined && { signalRate, signalBurst: burstOf(signalRate) }),
+    ...(slowSeconds !== undefined && slowSeconds > 0 && { slowSeconds }),
+  };
 }
 
 function checked(rules: unknown, where: string): readonly RoomRule[] {

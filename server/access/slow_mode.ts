@@ -52,7 +52,7 @@ export class SlowMode {
       if (ref !== undefined && ref === last.ref) return;
       if (retryAfterMs > 0) {
         const sentence = `You may send one message in ${seconds} seconds here.`;
-        throw new Refusal("rate_limited", sentence, { retryAfterMs });
+        throw new Refusal("rate_limited", sentence, { field: "room", retryAfterMs });
       }
     }
     this.#last.delete(key);

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Command } from "../protocol/messages.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import { type Clock, costOf, COSTS, type Limit, TokenBuckets } from "./allowances.ts";
 import type { RoomRule, Rules } from "./rules.ts";
 
@@ -17,8 +18,6 @@ export interface Charged {
 
 /** How many users' allowances are remembered, and how many of those for the rooms of rules. */
 const MAX_ALLOWANCES = 65_536;
-/** How many seconds of a rule's rate may be used at once. It is the proportion of the defaults too. */
-const BURST_SECONDS = 3;
 
 /** A rate of a rule. */
 interface RuleLimit extends Limit {
@@ -37,29 +36,35 @@ export class UserAllowances {
   readonly #ofRules: TokenBuckets;
   readonly #limits = new Map<RoomRule, RuleLimits>();
 
-  constructor({ rate, burst }: Limit, rules: Rules, now: Clock) {
+  /** @param general the limit wherever no rule sets another. */
+  constructor(general: Limit, rules: Rules, now: Clock) {
     this.#rules = rules;
-    this.#general = new TokenBuckets(rate, burst, now, MAX_ALLOWANCES);
+    this.#general = new TokenBuckets(general.rate, general.burst, now, MAX_ALLOWANCES);
     this.#ofRules = new TokenBuckets(0, 0, now, MAX_ALLOWANCES);
-    rules.list.forEach((rule, index) => {
-      if (rule.rate === undefined && rule.signalRate === undefined) return;
-      const commands = limitOf(rule.rate, `${index} c `);
-      this.#limits.set(rule, {
-        commands,
-        signals: limitOf(rule.signalRate, `${index} s `) ?? commands,
-      });
-    });
+    for (const [rule, { rate, burst, signalRate, signalBurst }] of rules.limits) {
+      const commands = limitOf(rate, burst, `${this.#limits.size} commands `);
+      const signals = limitOf(signalRate, signalBurst, `${this.#limits.size} signals `) ?? commands;
+      if (signals !== undefined) this.#limits.set(rule, { commands, signals });
+    }
   }
 
   /**
-   * Takes one command from the user's allowance: the one for the room's rule, or the general one.
+   * Takes one command from the user's allowance for the room's rule, or from the general one.
    *
-   * @returns 0, or in how many milliseconds the user may send one.
+   * @throws {Refusal} `rate_limited`
    */
-  take(userId: string, command: Charged): number {
+  spend(userId: string, command: Charged): void {
     const limit = this.#limits.size === 0 ? undefined : this.#limitFor(command);
-    if (limit === undefined) return this.#general.take(userId);
-    return this.#ofRules.take(limit.prefix + userId, 1, limit);
+    const retryAfterMs = limit === undefined
+      ? this.#general.take(userId)
+      : this.#ofRules.take(limit.prefix + userId, 1, limit);
+    if (retryAfterMs === 0) return;
+    throw limit === undefined
+      ? new Refusal("rate_limited", "Too many commands. Slow down.", { retryAfterMs })
+      : new Refusal("rate_limited", "Too many commands to this room. Slow down.", {
+        field: "room",
+        retryAfterMs,
+      });
   }
 
   /** Lets a user go on with no more than is left to the previous one. */
@@ -83,7 +88,6 @@ export class UserAllowances {
   }
 }
 
-function limitOf(rate: number | undefined, prefix: string): RuleLimit | undefined {
-  if (rate === undefined) return undefined;
-  return { rate, burst: Math.max(1, Math.ceil(rate * BURST_SECONDS)), prefix };
+function limitOf(rate: number | undefined, burst = 0, prefix: string): RuleLimit | undefined {
+  return rate === undefined ? undefined : { rate, burst, prefix };
 }

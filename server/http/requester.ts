@@ -6,7 +6,6 @@
  */
 import { costOf } from "../access/allowances.ts";
 import type { Charged } from "../access/user_allowances.ts";
-import { Refusal } from "../protocol/refusal.ts";
 import type { User } from "../protocol/messages.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { ConnectedUser } from "../rooms/user.ts";
@@ -46,9 +45,8 @@ export function admitWriter(call: Call, hub: Hub, type: Charged["type"]): User |
   const command = { type, room: call.room };
   call.source.spend(costOf(command));
   const user = userOf(call, hub);
-  const retryAfterMs = hub.allowances.take(chargedTo(call, user), command);
-  if (retryAfterMs === 0) return user;
-  throw new Refusal("rate_limited", "Too many requests. Slow down.", { retryAfterMs });
+  hub.allowances.spend(chargedTo(call, user), command);
+  return user;
 }
 
 /** Returns whose allowance a request takes from: the user of its token, or those without one at its address. */

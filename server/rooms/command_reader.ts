@@ -94,10 +94,7 @@ export class CommandReader {
       if (cost > 0) this.#source.spend(cost);
       const command = parseCommand(value);
       ref = command.ref;
-      const wait = this.#hub.allowances.take(this.#session.user.id, command);
-      if (wait > 0) {
-        throw new Refusal("rate_limited", "Too many commands. Slow down.", { retryAfterMs: wait });
-      }
+      this.#hub.allowances.spend(this.#session.user.id, command);
       this.#session.carryOut(command);
     } catch (thrown) {
       this.#answerFailure(thrown, [ref ?? refOf(value)]);
