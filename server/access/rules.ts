@@ -78,7 +78,8 @@ function number([min, max]: Range): Field {
 /** The longest wait of slow mode: a day. */
 const MAX_SLOW_SECONDS = 86_400;
 
-const FIELDS: { readonly [F in keyof RoomRule]-?: Field } = {
+/** The keys of a rule, and what each must hold. */
+export const RULE_FIELDS: { readonly [F in keyof RoomRule]-?: Field } = {
   match: NAME,
   everyone: RIGHT,
   guests: RIGHT,
@@ -214,10 +215,10 @@ function checked(rules: unknown, where: string): readonly RoomRule[] {
 function assertRule(rule: unknown, where: string): asserts rule is RoomRule {
   if (!isRecord(rule)) throw new OptionError(`${where}: It must be an object.`);
   for (const key of Object.keys(rule)) {
-    if (Object.hasOwn(FIELDS, key)) continue;
+    if (Object.hasOwn(RULE_FIELDS, key)) continue;
     throw new OptionError(`${where}: There is no key ${quote(key)}.`);
   }
-  for (const [key, { accepts, expects }] of Object.entries(FIELDS)) {
+  for (const [key, { accepts, expects }] of Object.entries(RULE_FIELDS)) {
     const value = rule[key];
     if (accepts(value) || value === undefined && key !== "match") continue;
     throw new OptionError(`${where}: "${key}" must be ${expects}, not ${shown(value)}.`);
