@@ -16,7 +16,7 @@ import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
 import { consoleLog, type Log } from "./log.ts";
 import { completeOptions, OptionError, type Options } from "./options.ts";
-import type { Authorize } from "./access/rights.ts";
+import type { Application, Authenticate, Authorize } from "./access/application.ts";
 import { type RoomRule, Rules } from "./access/rules.ts";
 import { Server } from "./server.ts";
 
@@ -31,11 +31,12 @@ export {
   DEFAULT_ROOM,
   type ErrorCode,
   ERRORS,
+  type Right,
+  RIGHTS,
   SUBPROTOCOLS,
 } from "./protocol/tables.ts";
 export type {
   AnnouncedLimits,
-  AnnouncedRoomLimits,
   ByeEvent,
   ChatCommand,
   ChatEvent,
@@ -56,6 +57,7 @@ export type {
   PingEvent,
   PongCommand,
   RenameCommand,
+  RightEvent,
   RoomCommand,
   RoomEvent,
   StoredEvent,
@@ -65,12 +67,14 @@ export type {
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
-export type { Authorize } from "./access/rights.ts";
+export type { Authenticate, Authorize, Credentials } from "./access/application.ts";
 export type { RoomRule } from "./access/rules.ts";
+export type { ApplicationUser } from "./access/application_user.ts";
+export { Refusal } from "./protocol/refusal.ts";
 export type { Server } from "./server.ts";
 
 /** `Hooks` are what an application may bring besides options. */
-export interface Hooks {
+export interface Hooks extends Application {
   /**
    * Takes the lines of the log.
    *
@@ -78,11 +82,16 @@ export interface Hooks {
    */
   readonly log?: Log;
   /**
-   * Decides which user may join which room and speak in it. It is asked for every join, page of
-   * history, `chat`, `custom` and `typing`, and for each room of the list of rooms, so it must answer
-   * at once. If it throws, the command or request fails.
-   *
-   * @default {() => true}
+   * Says which of the application's users a client is, by a cookie or a token. It is asked when a socket
+   * opens, for each `hello` with a token, and for each request. It may be asynchronous and has 10 seconds;
+   * what the client says meanwhile waits. Without it, and without signed tokens, everybody is a guest.
+   */
+  readonly authenticate?: Authenticate;
+  /**
+   * Says what a user may do in a room: `none`, `read`, `write` or `manage`, or `undefined` to leave it to
+   * the token, the rules and the defaults. It is asked for every join and every request; for a member
+   * the answer holds until the server is told to ask again. It may be asynchronous and has 10 seconds.
+   * If it throws, the join or request fails.
    */
   readonly authorize?: Authorize;
   /**
@@ -102,7 +111,7 @@ export interface Hooks {
  */
 export async function createServer(
   options: Partial<Options> = {},
-  { log = consoleLog, authorize = () => true, rules: given }: Hooks = {},
+  { log = consoleLog, rules: given, ...application }: Hooks = {},
 ): Promise<Server> {
   const complete = completeOptions(options);
   if (given !== undefined && complete.rules !== "") {
@@ -111,7 +120,7 @@ export async function createServer(
   const rules = given === undefined ? await Rules.load(complete.rules) : new Rules(given);
   const files = await StaticFiles.load();
   const broker = await openBroker(complete, rules, log);
-  return new Server({ options: complete, rules, broker, files, log, authorize });
+  return new Server({ options: complete, rules, broker, files, log, application });
 }
 
 async function openBroker(options: Options, rules: Rules, log: Log): Promise<Broker> {

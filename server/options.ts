@@ -163,6 +163,14 @@ export interface Options {
    */
   readonly trustProxies: number;
   /**
+   * The right that no guest exceeds.
+   *
+   * `none`, `read` or `write`. Guests are those without a token of the application.
+   *
+   * @default {"write"}
+   */
+  readonly guests: "none" | "read" | "write";
+  /**
    * Rooms with members at once; 0 is no limit.
    *
    * From 0 to 1,000,000,000.
@@ -318,6 +326,8 @@ interface OptionRow<T> {
   readonly range?: Range;
   /** Whether the number may have a fraction. */
   readonly fraction?: boolean;
+  /** The texts that it may be. */
+  readonly choices?: readonly T[];
 }
 
 export type Range = readonly [min: number, max: number];
@@ -335,6 +345,10 @@ function fraction(value: number, range: Range, help: string): OptionRow<number> 
 
 function limit(value: number, help: string): OptionRow<number> {
   return whole(value, LIMIT, help);
+}
+
+function choice<T extends string>(value: T, choices: readonly T[], help: string): OptionRow<T> {
+  return { default: value, choices, help };
 }
 
 /** The table of options, in the order of `--help`. */
@@ -360,6 +374,7 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
   maxConnections: limit(10_000, "connections to a node at once; 0 is no limit"),
   maxConnectionsPerAddress: limit(200, "connections from one address at once; 0 is no limit"),
   trustProxies: whole(0, [0, 16], "reverse proxies in front whose X-Forwarded-For is believed"),
+  guests: choice("write", ["none", "read", "write"], "the right that no guest exceeds"),
   maxRooms: limit(10_000, "rooms with members at once; 0 is no limit"),
   maxRoomsPerConnection: limit(50, "rooms that a connection may be in; 0 is no limit"),
   maxMembersPerRoom: limit(10_000, "connections in one room; 0 is no limit"),
@@ -440,8 +455,12 @@ export function completeOptions(given: Partial<Options> = {}): Options {
 }
 
 function check(name: keyof Options, value: unknown): void {
-  const { default: normal, range, fraction: mayBeFraction }: OptionRow<unknown> = OPTIONS[name];
+  const { default: normal, range, fraction: mayBeFraction, choices }: OptionRow<unknown> =
+    OPTIONS[name];
   const flag = `--${flagOf(name)}`;
+  if (choices !== undefined) {
+    return demand(choices.includes(value), `${flag} must be one of ${choices.join(", ")}.`);
+  }
   if (range !== undefined) {
     const [min, max] = range;
     const isInRange = typeof value === "number" && value >= min && value <= max;

@@ -5,9 +5,9 @@
  * @module
  */
 import { COSTS } from "./access/allowances.ts";
-import { Identity } from "./access/identity.ts";
-import type { Authorize } from "./access/rights.ts";
-import type { Rules } from "./access/rules.ts";
+import type { Application } from "./access/application.ts";
+import type { TokenVerifier } from "./access/authenticator.ts";
+import { Rules } from "./access/rules.ts";
 import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import { OpenConnections } from "./connections/open_connections.ts";
@@ -30,11 +30,13 @@ import { Hub } from "./rooms/hub.ts";
 /** The parts that a server is made of. `createServer` makes them from options. */
 export interface ServerParts {
   readonly options: Options;
-  readonly rules: Rules;
   readonly broker: Broker;
   readonly files: StaticFiles;
   readonly log: Log;
-  readonly authorize: Authorize;
+  /** @default {new Rules()} */
+  readonly rules?: Rules | undefined;
+  readonly application?: Application | undefined;
+  readonly verifier?: TokenVerifier | undefined;
 }
 
 /** How long a stop waits for the last commits. */
@@ -65,15 +67,14 @@ export class Server implements AsyncDisposable {
 
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
-    const { options, rules, broker, files, authorize } = parts;
+    const { options, broker, files, rules = new Rules(), application, verifier } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
     this.#options = options;
     this.#broker = broker;
     this.#files = files;
     this.#log = log;
-    const identity = new Identity(broker.secret);
-    this.#hub = new Hub({ options, rules, broker, log, authorize, identity, now });
+    this.#hub = new Hub({ options, rules, broker, log, now, application, verifier });
     this.#sources = new Sources(options, log, now);
     this.#connections = new OpenConnections(this.#hub, options, now);
     this.#origins = new Origins(options, log);
@@ -209,6 +210,7 @@ export class Server implements AsyncDisposable {
     const handshake = checkHandshake(request, this.#origins, admit);
     if (handshake instanceof Response) return handshake;
     const { protocol } = handshake;
+    const view = this.#hub.authenticator.viewOf(request, () => this.#origins.trusts(request));
     const { socket, response } = Deno.upgradeWebSocket(request, {
       idleTimeout: Math.ceil(this.#options.heartbeatSeconds * 2),
     });
@@ -217,7 +219,7 @@ export class Server implements AsyncDisposable {
     // A throw after the upgrade would close the whole listener: nothing from here on may throw.
     this.#connections.open(
       source,
-      (context) => new WebSocketConnection(socket, handshake, context, source),
+      (context) => new WebSocketConnection(socket, handshake, context, source, view),
     );
     return response;
   }

@@ -201,7 +201,10 @@ Deno.test("live text and replayed text are the same to the byte", async () => {
 Deno.test("an embedding program decides who may join and who may speak", async () => {
   await using server = await serve(
     {},
-    (user, action, room) => action === "join" ? room !== "staff" : user.name !== "Muted",
+    {
+      authorize: ({ name }, room) =>
+        room === "staff" ? "none" : name === "Muted" ? "read" : "write",
+    },
   );
   await using client = await member(server, { name: "Muted" });
   client.send({ type: "join", room: "staff" });

@@ -12,7 +12,7 @@ import { quote, Refusal } from "../protocol/refusal.ts";
 import type { AnnouncedRoomLimits } from "../protocol/messages.ts";
 import { BOOLEAN, isRecord } from "../protocol/rules.ts";
 import { type Right, RIGHTS } from "../protocol/tables.ts";
-import { Pattern } from "./pattern.ts";
+import { matches } from "./pattern.ts";
 
 /**
  * A `RoomRule` is what holds in the rooms of one pattern. The first rule whose pattern matches a room is
@@ -101,7 +101,6 @@ export class Rules {
   readonly list: readonly RoomRule[];
   /** The limits of each rule that sets any. */
   readonly limits: ReadonlyMap<RoomRule, AnnouncedRoomLimits>;
-  readonly #patterns: readonly Pattern[];
   /** The rule of each room that was asked for lately; null if it has none. */
   readonly #remembered = new Map<string, RoomRule | null>();
 
@@ -113,7 +112,6 @@ export class Rules {
    */
   constructor(rules: unknown = [], where = "rules") {
     this.list = checked(rules, where);
-    this.#patterns = this.list.map(({ match }) => new Pattern(match));
     const limits = this.list.map((rule) => [rule, limitsOf(rule)] as const);
     this.limits = new Map(limits.filter(([, limits]) => Object.keys(limits).length > 0));
     this.#assertAllUsed(where);
@@ -147,7 +145,7 @@ export class Rules {
     if (this.list.length === 0) return undefined;
     let rule = this.#remembered.get(room);
     if (rule === undefined) {
-      rule = this.list[this.#patterns.findIndex((pattern) => pattern.matches(room))] ?? null;
+      rule = this.list.find(({ match }) => matches(match, room)) ?? null;
       this.#remember(room, rule);
     }
     return rule ?? undefined;
@@ -182,7 +180,7 @@ export class Rules {
   #assertAllUsed(where: string): void {
     this.list.forEach(({ match }, index) => {
       // A `*` in the text is itself matched by `*` alone, so the text stands for all of its names.
-      const earlier = this.#patterns.findIndex((pattern) => pattern.matches(match));
+      const earlier = this.list.findIndex((other) => matches(other.match, match));
       if (earlier === index) return;
       const first = JSON.stringify(this.list[earlier]?.match);
       throw new OptionError(

@@ -188,7 +188,7 @@ export class Feed {
       seq: this.#log.head,
       recovered: since !== undefined,
       memberCount: presence.count,
-      right: "write" as const,
+      right: subscriber.rightIn(this.#room),
       ...(limits !== undefined && { limits }),
     };
     subscriber.connection.reply(Batch.of(joinedText(joined, presence.list(MAX_LISTED))));

@@ -4,8 +4,10 @@
  *
  * @module
  */
-import type { Identity } from "../access/identity.ts";
-import { type Authorize, Rights } from "../access/rights.ts";
+import type { Application } from "../access/application.ts";
+import { Authenticator, type TokenVerifier } from "../access/authenticator.ts";
+import { GuestTokens } from "../access/guest_tokens.ts";
+import { Rights } from "../access/rights.ts";
 import { RoomLimits } from "../access/room_limits.ts";
 import { SlowMode } from "../access/slow_mode.ts";
 import type { Source } from "../access/source.ts";
@@ -20,13 +22,17 @@ import { Typing } from "./typing.ts";
 import { ConnectedUsers } from "./user.ts";
 
 export interface HubContext extends NodeContext {
-  readonly identity: Identity;
-  readonly authorize: Authorize;
+  /** What the embedding program decides. */
+  readonly application?: Application | undefined;
+  /** Verifies the tokens that the application signs, if it signs any. */
+  readonly verifier?: TokenVerifier | undefined;
 }
 
 export class Hub {
   readonly context: HubContext;
   readonly users = new ConnectedUsers();
+  readonly guests: GuestTokens;
+  readonly authenticator: Authenticator;
   readonly rights: Rights;
   readonly allowances: UserAllowances;
   readonly slowMode: SlowMode;
@@ -37,8 +43,16 @@ export class Hub {
 
   constructor(context: HubContext) {
     this.context = context;
-    const { options, rules, broker, now } = context;
-    this.rights = new Rights(context.authorize);
+    const { options, rules, broker, log, now, application = {}, verifier } = context;
+    const bringsUsers = application.authenticate !== undefined || verifier !== undefined;
+    this.guests = new GuestTokens(broker.secret, bringsUsers);
+    this.authenticator = new Authenticator({ guests: this.guests, application, verifier, log });
+    this.rights = new Rights({
+      application,
+      log,
+      guests: options.guests,
+      ruleOf: (room) => rules.of(room),
+    });
     this.allowances = new UserAllowances(options, rules, now);
     this.slowMode = new SlowMode(rules, now);
     this.typing = new Typing(context);
@@ -60,14 +74,20 @@ export class Hub {
   }
 
   /** Lists the rooms that have members on any node and that `isListed` accepts, the fullest first. */
-  async occupiedRooms(max: number, isListed: (room: string) => boolean): Promise<RoomSummary[]> {
+  async occupiedRooms(
+    max: number,
+    isListed: (room: string) => boolean | Promise<boolean>,
+  ): Promise<RoomSummary[]> {
     const rooms = await this.context.broker.members?.rooms(max) ??
       [...this.#rooms.values()].map(({ name, presence }) => ({
         name,
         memberCount: presence.count,
       }));
+    const areListed = await Promise.all(
+      rooms.map(({ name, memberCount }) => memberCount > 0 && isListed(name)),
+    );
     return rooms
-      .filter(({ name, memberCount }) => memberCount > 0 && isListed(name))
+      .filter((_, index) => areListed[index])
       .sort((a, b) => b.memberCount - a.memberCount || (a.name < b.name ? -1 : 1))
       .slice(0, max);
   }
