@@ -4,6 +4,8 @@
  *
  * @module
  */
+import type { Identity } from "../access/identity.ts";
+import type { Source } from "../access/source.ts";
 import { Batch } from "../broker/page.ts";
 import { encode } from "../protocol/encode.ts";
 import type { Cursor } from "../protocol/messages.ts";
@@ -12,15 +14,14 @@ import type { Right } from "../protocol/tables.ts";
 import type { Hub } from "./hub.ts";
 import { logThrown } from "./log_thrown.ts";
 import type { Room } from "./room.ts";
-import type { Session } from "./session.ts";
-import type { ConnectedUser } from "./user.ts";
+import type { Subscriber } from "./subscriber.ts";
+import type { ConnectedUser, RightChange } from "./user.ts";
 
-/** Why a right has changed, for the one who has it. */
-export interface RightChange {
-  /** In a sentence. */
-  readonly payload?: string | undefined;
-  /** For how long, if it is not for good. */
-  readonly seconds?: number | undefined;
+/** What memberships need of their session. */
+export interface Member extends Subscriber {
+  /** With the name that the user has now. */
+  readonly identity: Identity;
+  readonly source: Source;
 }
 
 interface Membership {
@@ -30,10 +31,10 @@ interface Membership {
 
 export class Memberships {
   readonly #hub: Hub;
-  readonly #session: Session;
+  readonly #session: Member;
   readonly #byRoom = new Map<string, Membership>();
 
-  constructor(hub: Hub, session: Session) {
+  constructor(hub: Hub, session: Member) {
     this.#hub = hub;
     this.#session = session;
   }

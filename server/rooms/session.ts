@@ -1,9 +1,7 @@
 /**
  * A session is one connection's conversation: its user and its rooms. It carries out typed commands, and
- * sends encoded events to the connection.
- *
- * What the application has to be asked may take time. Whoever calls a method that returns a promise waits
- * for it before the next call; `CommandReader` does.
+ * sends encoded events to the connection. A method that returns a promise waits for the application;
+ * the caller waits too before it calls the next one.
  *
  * @module
  */
@@ -13,16 +11,16 @@ import { Batch } from "../broker/page.ts";
 import type { ChatCommand, Command, Cursor, CustomCommand, Event } from "../protocol/messages.ts";
 import { chatRest, encode, messageRest, unnumbered } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import { CLOSE, type Right } from "../protocol/tables.ts";
+import { CLOSE, type CloseCode, type Right } from "../protocol/tables.ts";
 import type { Hub } from "./hub.ts";
 import { Memberships } from "./memberships.ts";
 import type { Room } from "./room.ts";
 import type { ClientConnection, Subscriber } from "./subscriber.ts";
-import { TokenEnd } from "./token_end.ts";
-import type { ConnectedUser } from "./user.ts";
+import { TokenEnd, tokenEnded } from "./token_end.ts";
+import type { ConnectedUser, RightChange, UserSession } from "./user.ts";
 import { welcome } from "./welcome.ts";
 
-export class Session implements Subscriber {
+export class Session implements Subscriber, UserSession {
   readonly connection: ClientConnection;
   readonly source: Source;
   readonly memberships: Memberships;
@@ -48,8 +46,9 @@ export class Session implements Subscriber {
     return this.#user;
   }
 
+  /** Who the client is, with the name that the user has now. */
   get identity(): Identity {
-    return this.#identity;
+    return { ...this.#identity, user: this.#user.user };
   }
 
   get hasEnded(): boolean {
@@ -78,7 +77,7 @@ export class Session implements Subscriber {
     return waiting.then(() => this.welcome(name));
   }
 
-  /** Takes the name, unless the application has chosen another, and sends `welcome`. */
+  /** Takes the name, unless the application has chosen one, and sends `welcome`. */
   welcome(name?: string): void {
     if (this.#hasEnded) return;
     if (name !== undefined && !this.#identity.hasFixedName) this.#user.rename(name);
@@ -105,7 +104,19 @@ export class Session implements Subscriber {
       this.#hub.users.release(previous);
     }
     if (!isGuest) this.#user.update(user, hasFixedName);
+    return this.refresh();
+  }
+
+  refresh(): void | Promise<void> {
     return this.memberships.refresh();
+  }
+
+  setRight(room: string, right: Right, change?: RightChange): void {
+    this.memberships.setRight(room, right, change);
+  }
+
+  close(code: CloseCode): void {
+    this.connection.close(code);
   }
 
   rightIn(room: string): Right {
@@ -113,14 +124,13 @@ export class Session implements Subscriber {
   }
 
   /**
-   * Joins a room.
+   * Joins a room. The `ref` is for an error that comes later.
    *
-   * @param ref of the `join`, for an error that comes later.
    * @throws {Refusal} `forbidden`, `unauthorized`, `unavailable`, `too_many_rooms`, `room_full`
    */
   join(name: string, since?: Cursor, ref?: string): void | Promise<void> {
     this.#assertTokenHolds();
-    const right = this.#hub.rights.rightOf(this.#identity, this.source, name);
+    const right = this.#hub.rights.rightOf(this.identity, this.source, name);
     if (!(right instanceof Promise)) return this.enter(name, right, since, ref);
     return right.then((right) => this.enter(name, right, since, ref));
   }
@@ -242,12 +252,4 @@ export class Session implements Subscriber {
   #answer(event: Event): void {
     this.connection.reply(Batch.of(encode(event)));
   }
-}
-
-/** @param graceMs how long a new token is waited for. */
-function tokenEnded(graceMs?: number): Refusal {
-  return new Refusal("unauthorized", "The token has ended. Say hello with a new one.", {
-    field: "token",
-    ...(graceMs !== undefined && { retryAfterMs: graceMs }),
-  });
 }

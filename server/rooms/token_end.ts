@@ -5,6 +5,8 @@
  * @module
  */
 
+import { Refusal } from "../protocol/refusal.ts";
+
 /** How long a session goes on reading after its token has ended. */
 export const GRACE_MS = 25_000;
 /** The longest time that `setTimeout` can wait. */
@@ -53,4 +55,16 @@ export class TokenEnd {
     this.#timer = setTimeout(() => this.#listener.graceEnded(), this.#graceMs);
     this.#listener.tokenEnded(this.#graceMs);
   }
+}
+
+/**
+ * Makes the refusal of somebody whose token has ended.
+ *
+ * @param graceMs how long a new token is waited for, if the client is told so now.
+ */
+export function tokenEnded(graceMs?: number): Refusal {
+  return new Refusal("unauthorized", "The token has ended. Say hello with a new one.", {
+    field: "token",
+    ...(graceMs !== undefined && { retryAfterMs: graceMs }),
+  });
 }

@@ -4,12 +4,34 @@
  *
  * @module
  */
+import type { Source } from "../access/source.ts";
 import type { User } from "../protocol/messages.ts";
-import type { Session } from "./session.ts";
+import type { CloseCode, Right } from "../protocol/tables.ts";
 
 /** Is told when a user takes another name. */
 export interface RenameListener {
   renamed(user: ConnectedUser, oldName: string): void;
+}
+
+/** Why a right has changed, for the one who has it. */
+export interface RightChange {
+  /** In a sentence. */
+  readonly payload?: string | undefined;
+  /** For how long, if it is not for good. */
+  readonly seconds?: number | undefined;
+}
+
+/** A session of a user, for those who act on all sessions of that user. */
+export interface UserSession {
+  readonly source: Source;
+  /** Returns what the user may do in a room; `none` if the session is not in it. */
+  rightIn(room: string): Right;
+  /** Sets what the user may do in a room, and tells the client. `none` ends the membership. */
+  setRight(room: string, right: Right, change?: RightChange): void;
+  /** Judges the right in each room anew. Rejects with `unavailable` if the application does not answer. */
+  refresh(): void | Promise<void>;
+  /** Closes the connection. */
+  close(code: CloseCode): void;
 }
 
 export class ConnectedUser {
@@ -17,7 +39,7 @@ export class ConnectedUser {
   /** The rooms that the user is in. */
   readonly renameListeners = new Set<RenameListener>();
   /** The user's sessions on this node. */
-  readonly sessions = new Set<Session>();
+  readonly sessions = new Set<UserSession>();
   /** How many sessions, rooms and requests use this object. */
   holds = 0;
   #user: User;

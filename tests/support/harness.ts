@@ -8,14 +8,7 @@
  *
  * @module
  */
-import {
-  createServer,
-  type Event,
-  type Hooks,
-  type Log,
-  type Options,
-  silentLog,
-} from "../../server/mod.ts";
+import { createServer, type Event, type Hooks, type Options, silentLog } from "../../server/mod.ts";
 import type { Server } from "../../server/mod.ts";
 
 /** How long a test waits for something that ought to happen. Not a timing: a way to fail. */
