@@ -7,6 +7,7 @@
 import { COSTS } from "./access/allowances.ts";
 import type { Application } from "./access/application.ts";
 import type { TokenVerifier } from "./access/authenticator.ts";
+import { Rules } from "./access/rules.ts";
 import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import { OpenConnections } from "./connections/open_connections.ts";
@@ -32,6 +33,8 @@ export interface ServerParts {
   readonly broker: Broker;
   readonly files: StaticFiles;
   readonly log: Log;
+  /** @default {new Rules()} */
+  readonly rules?: Rules | undefined;
   readonly application?: Application | undefined;
   readonly verifier?: TokenVerifier | undefined;
 }
@@ -64,14 +67,14 @@ export class Server implements AsyncDisposable {
 
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
-    const { options, broker, files, application, verifier } = parts;
+    const { options, broker, files, rules = new Rules(), application, verifier } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
     this.#options = options;
     this.#broker = broker;
     this.#files = files;
     this.#log = log;
-    this.#hub = new Hub({ options, broker, log, now, application, verifier });
+    this.#hub = new Hub({ options, rules, broker, log, now, application, verifier });
     this.#sources = new Sources(options, log, now);
     this.#connections = new OpenConnections(this.#hub, options, now);
     this.#origins = new Origins(options, log);

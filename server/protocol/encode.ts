@@ -107,12 +107,15 @@ export function unnumbered(type: Message["type"], room: string, rest: string): s
  * @param members each user as JSON.
  */
 export function joinedText(
-  { room, epoch, seq, recovered, memberCount, right }: Omit<JoinedEvent, "type" | "members">,
+  { room, epoch, seq, recovered, memberCount, right, limits }: Omit<
+    JoinedEvent,
+    "type" | "members"
+  >,
   members: readonly string[],
 ): string {
   return `{"type":"joined","room":${JSON.stringify(room)},"epoch":${JSON.stringify(epoch)},` +
     `"seq":${seq},"recovered":${recovered},"members":[${members}],"memberCount":${memberCount},` +
-    `"right":"${right}"}`;
+    `"right":"${right}"${limits === undefined ? "" : `,"limits":${JSON.stringify(limits)}`}}`;
 }
 
 /**

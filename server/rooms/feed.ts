@@ -178,7 +178,8 @@ export class Feed {
 
   /** Sends `joined`, and sets the subscriber to its cursor or before the recent messages. */
   #start(subscriber: Subscriber, progress: Progress, since: Cursor | undefined): void {
-    const { presence, options } = this.#context;
+    const { presence, options, rules } = this.#context;
+    const limits = rules.limitsOf(this.#room);
     progress.seq = since?.seq ?? Math.max(0, this.#log.head - options.recentMessages);
     progress.isFresh = since === undefined;
     const joined = {
@@ -188,6 +189,7 @@ export class Feed {
       recovered: since !== undefined,
       memberCount: presence.count,
       right: subscriber.rightIn(this.#room),
+      ...(limits !== undefined && { limits }),
     };
     subscriber.connection.reply(Batch.of(joinedText(joined, presence.list(MAX_LISTED))));
     this.#release(progress);

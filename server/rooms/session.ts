@@ -223,13 +223,18 @@ export class Session implements Subscriber, UserSession {
   }
 
   #chat({ room, payload, ref }: ChatCommand): void {
-    this.#roomToSpeakIn(room).publish(this, "chat", chatRest(this.#user.json, payload, ref), ref);
+    const target = this.#roomToSpeakIn(room);
+    this.#hub.slowMode.take(this.#user.id, room, this.rightIn(room), ref);
+    target.publish(this, "chat", chatRest(this.#user.json, payload, ref), ref);
   }
 
   #custom({ room, name, payload, ref, durable }: CustomCommand): void {
     const target = this.#roomToSpeakIn(room);
     const rest = messageRest<"custom">({ name, from: this.#user.user, payload }, ref);
-    if (durable) return target.publish(this, "custom", rest, ref);
+    if (durable) {
+      this.#hub.slowMode.take(this.#user.id, room, this.rightIn(room), ref);
+      return target.publish(this, "custom", rest, ref);
+    }
     this.#hub.context.broker.signal(room, { event: unnumbered("custom", room, rest) });
   }
 
