@@ -18,6 +18,7 @@ import { consoleLog, type Log } from "./log.ts";
 import { completeOptions, type Options } from "./options.ts";
 import type { Authorize } from "./access/rights.ts";
 import { Server } from "./server.ts";
+import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
 
 export { BrokerError } from "./broker/broker.ts";
 export { consoleLog, type Facts, type Log, silentLog } from "./log.ts";
@@ -63,6 +64,7 @@ export type {
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
+export type { GapRecord, WebhookBody } from "./protocol/webhook_body.ts";
 export type { Authorize } from "./access/rights.ts";
 export type { Server } from "./server.ts";
 
@@ -96,9 +98,10 @@ export async function createServer(
   { log = consoleLog, authorize = () => true }: Hooks = {},
 ): Promise<Server> {
   const complete = completeOptions(options);
+  const webhookKeys = await readWebhookKeys(complete);
   const files = await StaticFiles.load();
   const broker = await openBroker(complete, log);
-  return new Server({ options: complete, broker, files, log, authorize });
+  return new Server({ options: complete, broker, files, log, authorize, webhookKeys });
 }
 
 async function openBroker(options: Options, log: Log): Promise<Broker> {
