@@ -179,5 +179,5 @@ export class Webhook {
 /** Says why a request failed, without its URL, which may hold a secret. */
 function causeOf(thrown: unknown): string {
   const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
-  return reason(cause).replace(/ for url \(.*\)/, "");
+  return reason(cause).replace(/ for url \(\S*\)/, "");
 }

@@ -111,7 +111,10 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock that stands still until the test moves it. */
+/** The clock does not stand still for less than this. */
+const NAP_MS = 100;
+
+/** A clock that stands still until the test moves it. Only naps pass by themselves. */
 export class ManualClock implements WebhookClock {
   #now = Date.UTC(2026, 0, 1);
   #sleepers: Sleeper[] = [];
@@ -123,6 +126,10 @@ export class ManualClock implements WebhookClock {
   sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     if (signal.aborted) return Promise.resolve();
+    if (milliseconds <= NAP_MS) {
+      setTimeout(resolve);
+      return promise;
+    }
     const sleeper = { milliseconds, dueAt: this.#now + milliseconds, wake: resolve };
     this.#sleepers.push(sleeper);
     signal.addEventListener("abort", () => {
@@ -137,10 +144,9 @@ export class ManualClock implements WebhookClock {
     return this.#sleepers.map(({ milliseconds }) => milliseconds);
   }
 
-  /** Waits until somebody sleeps, for a time that passes the test, and returns that time. */
-  async sleepOf(test: (milliseconds: number) => boolean): Promise<number> {
-    await until(() => this.sleeping.some(test), "a sleep");
-    return this.sleeping.find(test) ?? 0;
+  /** Waits until somebody sleeps for exactly so long. */
+  async slept(milliseconds: number): Promise<void> {
+    await until(() => this.sleeping.includes(milliseconds), `a sleep of ${milliseconds} ms`);
   }
 
   /** Moves the clock, and wakes those who have slept long enough. */
