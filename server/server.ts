@@ -34,8 +34,8 @@ export interface ServerParts {
   readonly files: StaticFiles;
   readonly log: Log;
   readonly authorize: Authorize;
-  /** What requests to the webhook are signed with; `undefined` without a webhook. */
-  readonly webhookKeys: readonly Uint8Array[] | undefined;
+  /** What requests to the webhook are signed with. Without keys there is no webhook. */
+  readonly webhookKeys?: readonly Uint8Array[] | undefined;
 }
 
 /** How long a stop waits for the last commits. */
