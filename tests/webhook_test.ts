@@ -304,6 +304,22 @@ Deno.test("a slow receiver has one request at a time, and finds the rest in few"
   assertEquals(receiver.deliveries.length, 2);
 });
 
+Deno.test("a quick receiver does not get a request for each commit", async () => {
+  await using at = new Directory();
+  await using receiver = new Receiver();
+  await using bench = await Bench.open(at, receiver);
+  bench.clock.napMs = 0;
+  await bench.store("1");
+  await bench.store("2");
+  for (const count of [2, 12]) {
+    await bench.waitOut(100);
+    await receiver.takes(count);
+    await bench.clock.slept(100);
+    for (let n = 0; n < 10; n++) await bench.store("more");
+  }
+  assertEquals(receiver.deliveries.map(({ body }) => body.data.length), [2, 10]);
+});
+
 Deno.test("a backlog is posted in requests of at most 65,536 characters, or of one commit", async () => {
   await using at = new Directory();
   await using receiver = new Receiver();

@@ -26,7 +26,10 @@ export interface WebhookOptions {
   readonly random?: () => number;
 }
 
-/** After the first new message, more are awaited for this long. */
+/**
+ * How long more messages are awaited before a request, unless it is full already. Without it, a busy
+ * room and a quick receiver would make a request, and a synced write, of every tick.
+ */
 const GATHER_MS = 100;
 /** How long a receiver may take to answer. */
 const DEADLINE_MS = 15_000;
@@ -93,7 +96,7 @@ export class Webhook {
     while (!signal.aborted && !this.#isGone) {
       if (!this.#hasNews) {
         await new Promise<void>((resolve) => this.#wake = resolve);
-        await this.#clock.sleep(GATHER_MS, signal);
+        await this.#gather();
         continue;
       }
       try {
@@ -107,7 +110,8 @@ export class Webhook {
   /** Posts the next excerpt, if there is one, and waits if that fails. */
   async #postNext(): Promise<void> {
     this.#hasNews = false;
-    const excerpt = await this.#journal.read(this.#retried) ?? await this.#journal.read();
+    const again = this.#retried && await this.#journal.read(this.#retried);
+    const excerpt = again ?? await this.#journal.read(); // what was to be repeated may be pruned
     if (excerpt === undefined) return this.#succeed();
     const outcome = await this.#post(excerpt);
     if (!outcome.isTaken) {
@@ -119,6 +123,11 @@ export class Webhook {
     if (excerpt.gaps > 0) this.#log.warn("webhook gap", { gaps: excerpt.gaps });
     await this.#journal.take(excerpt.upTo);
     this.#succeed();
+    if (!excerpt.hasMore) await this.#gather();
+  }
+
+  #gather(): Promise<void> {
+    return this.#clock.sleep(GATHER_MS, this.#stopping.signal);
   }
 
   #succeed(): void {

@@ -111,13 +111,12 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** The clock does not stand still for less than this. */
-const NAP_MS = 100;
-
 /** A clock that stands still until the test moves it. Only naps pass by themselves. */
 export class ManualClock implements WebhookClock {
   #now = Date.UTC(2026, 0, 1);
   #sleepers: Sleeper[] = [];
+  /** So long a sleep passes by itself: a webhook waits for more messages meanwhile. */
+  napMs = 100;
 
   now(): number {
     return this.#now;
@@ -126,7 +125,7 @@ export class ManualClock implements WebhookClock {
   sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     if (signal.aborted) return Promise.resolve();
-    if (milliseconds <= NAP_MS) {
+    if (milliseconds <= this.napMs) {
       setTimeout(resolve);
       return promise;
     }
