@@ -19,6 +19,7 @@ import { completeOptions, OptionError, type Options } from "./options.ts";
 import type { Application, Authenticate, Authorize } from "./access/application.ts";
 import { type RoomRule, Rules } from "./access/rules.ts";
 import { Server } from "./server.ts";
+import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
 
 export { BrokerError } from "./broker/broker.ts";
 export { consoleLog, type Facts, type Log, silentLog } from "./log.ts";
@@ -71,6 +72,7 @@ export type { Authenticate, Authorize, Credentials } from "./access/application.
 export type { RoomRule } from "./access/rules.ts";
 export type { ApplicationUser } from "./access/application_user.ts";
 export { Refusal } from "./protocol/refusal.ts";
+export type { GapRecord, WebhookBody } from "./protocol/webhook_body.ts";
 export type { Server } from "./server.ts";
 
 /** `Hooks` are what an application may bring besides options. */
@@ -118,9 +120,10 @@ export async function createServer(
     throw new OptionError("Rules come from --rules or from the hook `rules`, not from both.");
   }
   const rules = given === undefined ? await Rules.load(complete.rules) : new Rules(given);
+  const webhookKeys = await readWebhookKeys(complete);
   const files = await StaticFiles.load();
   const broker = await openBroker(complete, rules, log);
-  return new Server({ options: complete, rules, broker, files, log, application });
+  return new Server({ options: complete, rules, broker, files, log, application, webhookKeys });
 }
 
 async function openBroker(options: Options, rules: Rules, log: Log): Promise<Broker> {

@@ -121,6 +121,30 @@ export interface Options {
    */
   readonly jwtAudience: string;
   /**
+   * URL that every message is posted to, signed.
+   *
+   * An http or https URL without a user and a password. It needs a secret. It does not go with `redis`,
+   * where there is no one order over all rooms.
+   *
+   * @default {""}
+   */
+  readonly webhook: string;
+  /**
+   * Secret that requests to the webhook are signed with.
+   *
+   * `whsec_` and 24 to 64 random bytes in Base64. Of several, separated by white space, each signs, so
+   * that a receiver can change from one to the next. The program reads it from its variable alone.
+   *
+   * @default {""}
+   */
+  readonly webhookSecret: string;
+  /**
+   * Path of a file with that secret, in place of its variable.
+   *
+   * @default {""}
+   */
+  readonly webhookSecretFile: string;
+  /**
    * Commands per second that a user may sustain; 0 is no limit.
    *
    * Counted on each node, over all connections of the user.
@@ -420,6 +444,12 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
   jwks: { default: "", help: "file or URL of the public keys of the JWTs (a JWK Set)" },
   jwtIssuer: { default: "", help: "what the claim iss of every JWT must be" },
   jwtAudience: { default: "", help: "what the claim aud of every JWT must be or hold" },
+  webhook: { default: "", help: "URL that every message is posted to, signed" },
+  webhookSecret: secret("secret that requests to the webhook are signed with"),
+  webhookSecretFile: {
+    default: "",
+    help: "path of a file with that secret, in place of its variable",
+  },
   rate: fraction(10, LIMIT, "commands per second that a user may sustain; 0 is no limit"),
   burst: whole(30, [0, 1_000_000], "commands that a user may send at once; 0 is no limit"),
   rules: { default: "", help: "JSON file with rules for the rooms whose names match a pattern" },
@@ -519,6 +549,7 @@ export function completeOptions(given: Partial<Options> = {}): Options {
   demand(canShare, "--workers above 1 needs --redis: nodes cannot share a database file.");
   demand((cert === "") === (key === ""), "--cert and --key must be given together.");
   checkJwtOptions(options);
+  checkWebhookOptions(options);
   return options;
 }
 
@@ -539,6 +570,22 @@ function checkJwtOptions(
   );
   const { username, password } = URL.parse(jwks) ?? {};
   demand(!username && !password, "--jwks must be a URL without a user and a password.");
+}
+
+function checkWebhookOptions(
+  { webhook, webhookSecret, webhookSecretFile, redis }: Options,
+): void {
+  const secrets = [webhookSecret, webhookSecretFile].filter((value) => value !== "").length;
+  if (webhook === "") {
+    return demand(secrets === 0, "A secret of the webhook needs --webhook, the URL to post to.");
+  }
+  const { protocol = "", username, password } = URL.parse(webhook) ?? {};
+  const isUrl = /^https?:$/.test(protocol) && !username && !password;
+  demand(isUrl, "--webhook must be an http or https URL without a user and a password.");
+  demand(secrets === 1, "--webhook needs one of PARLEY_WEBHOOK_SECRET and --webhook-secret-file.");
+  const sentence =
+    "--webhook does not go with --redis, where there is no one order over all rooms.";
+  demand(redis === "", sentence);
 }
 
 function check(name: keyof Options, value: unknown): void {

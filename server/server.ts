@@ -26,6 +26,7 @@ import { type Log, reason, withoutThrowing } from "./log.ts";
 import type { Options } from "./options.ts";
 import { Refusal } from "./protocol/refusal.ts";
 import { Hub } from "./rooms/hub.ts";
+import { Webhook } from "./webhooks/webhook.ts";
 
 /** The parts that a server is made of. `createServer` makes them from options. */
 export interface ServerParts {
@@ -37,6 +38,8 @@ export interface ServerParts {
   readonly rules?: Rules | undefined;
   readonly application?: Application | undefined;
   readonly verifier?: TokenVerifier | undefined;
+  /** What requests to the webhook are signed with. Without keys there is no webhook. */
+  readonly webhookKeys?: readonly Uint8Array[] | undefined;
 }
 
 /** How long a stop waits for the last commits. */
@@ -62,12 +65,14 @@ export class Server implements AsyncDisposable {
   readonly #connections: OpenConnections;
   readonly #origins: Origins;
   readonly #router: Router;
+  readonly #webhook: Webhook | undefined;
   #listener: Listener | undefined;
   #stopping: Promise<void> | undefined;
 
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
     const { options, broker, files, rules = new Rules(), application, verifier } = parts;
+    const { webhookKeys: keys } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
     this.#options = options;
@@ -84,6 +89,8 @@ export class Server implements AsyncDisposable {
       this.#origins,
       log,
     );
+    const { journal } = broker;
+    this.#webhook = keys && journal && new Webhook({ url: options.webhook, keys, journal, log });
   }
 
   /** The URL that it listens at, such as `http://127.0.0.1:8080`. It is `""` before `listen()`. */
@@ -240,7 +247,7 @@ export class Server implements AsyncDisposable {
       this.#log.error("stop failed", { reason: reason(thrown) });
     this.#connections.close();
     await settleWithin(COMMIT_MS, this.#hub.tick.drain()).catch(logFailure);
-    await this.#connections.sayGoodbye(GOODBYE_MS);
+    await Promise.all([this.#connections.sayGoodbye(GOODBYE_MS), this.#webhook?.stop()]);
     this.#hub.close();
     await settleWithin(GOODBYE_MS, this.#listener?.shutdown()).catch(logFailure);
     await this.#broker[Symbol.asyncDispose]();

@@ -7,6 +7,7 @@
  */
 import { type Draft, numbered } from "../protocol/encode.ts";
 import type { Message, User } from "../protocol/messages.ts";
+import type { Journal } from "./journal.ts";
 import type { Page } from "./page.ts";
 
 /** The state of a room's log. */
@@ -147,6 +148,8 @@ export interface Broker extends AsyncDisposable {
   readonly secret: Uint8Array;
   /** Set if rooms have members on other nodes too. Without it, the members are those of this node. */
   readonly members?: SharedMembers;
+  /** All messages in one order. Only a broker that has such an order has a journal. */
+  readonly journal?: Journal;
   /** Sets the listener. Call it once, before anything else. Without it, nothing is called back. */
   listen(listener: BrokerListener): void;
   /**

@@ -128,6 +128,22 @@ export function pageText(room: string, epoch: string, head: number, messages: st
     `"messages":${messages}}`;
 }
 
+/**
+ * Writes the body of a webhook's request: a `WebhookBody`.
+ *
+ * @param at when the newest of the messages was stored.
+ * @param records each is one or more messages, or a gap record.
+ */
+export function webhookBody(at: number, records: readonly string[]): string {
+  const timestamp = new Date(at).toISOString();
+  return `{"type":"messages","timestamp":"${timestamp}","data":[${records.join(",\n")}]}`;
+}
+
+/** Writes a `GapRecord`. */
+export function gapText(after: number, before: number): string {
+  return `{"type":"gap","after":${after},"before":${before}}`;
+}
+
 /** The end of a message's text. */
 function refTail(ref: string | undefined): string {
   return ref === undefined ? "}" : `,"ref":${jsonOf(ref)}}`;

@@ -10,7 +10,7 @@ import { pragma } from "./statements.ts";
 
 /** "Prly", in the header of every Parley database. */
 export const APPLICATION_ID = 0x50726c79;
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 /** The oldest version that {@linkcode migrate} can read. */
 export const OLDEST_VERSION = 2;
 
@@ -25,11 +25,19 @@ const STARTS = `
   ) STRICT;
 `;
 
+const WEBHOOK = `
+  CREATE TABLE webhook (              -- one row, once there was a webhook
+    id INTEGER NOT NULL,              -- the highest batches.id that its receiver took
+    at INTEGER NOT NULL               -- the batches.at of that row
+  ) STRICT;
+`;
+
 const SCHEMA = `
   CREATE TABLE log (
     epoch TEXT NOT NULL,
     secret BLOB NOT NULL,
-    era INTEGER NOT NULL DEFAULT 0    -- grows when rooms are removed
+    era INTEGER NOT NULL DEFAULT 0,   -- grows when rooms are removed
+    last INTEGER NOT NULL DEFAULT 0   -- the highest batches.id before rows were last pruned
   ) STRICT;
   CREATE TABLE rooms (
     id INTEGER PRIMARY KEY,
@@ -47,6 +55,7 @@ const SCHEMA = `
     events TEXT NOT NULL              -- a JSON array, as members get it
   ) STRICT;
   ${STARTS}
+  ${WEBHOOK}
 `;
 
 /**
@@ -64,6 +73,12 @@ const FROM_VERSION_2 = `
   INSERT INTO starts (mark, batches) VALUES ('', 0);
 `;
 
+/** Version 3 had none of these. */
+const FROM_VERSION_3 = `
+  ALTER TABLE log ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
+  ${WEBHOOK}
+`;
+
 /** Creates the tables, within the caller's transaction. */
 export function create(database: DatabaseSync): void {
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
@@ -75,10 +90,10 @@ export function create(database: DatabaseSync): void {
 
 /** Migrates an older file in one transaction. The messages are not rewritten. */
 export function migrate(database: DatabaseSync): void {
-  if (pragma(database, "user_version") === SCHEMA_VERSION) return;
-  database.exec(
-    `BEGIN IMMEDIATE; ${FROM_VERSION_2} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`,
-  );
+  const version = Number(pragma(database, "user_version"));
+  if (version === SCHEMA_VERSION) return;
+  const steps = (version < 3 ? FROM_VERSION_2 : "") + FROM_VERSION_3;
+  database.exec(`BEGIN IMMEDIATE; ${steps} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
 }
 
 /**
@@ -91,7 +106,7 @@ export function addStart(database: DatabaseSync): { mark: string; lastRowId: num
   const mark = randomBytes(6).toString("base64url");
   const row = database.prepare(
     `SELECT max((SELECT coalesce(max(id), 0) FROM batches),
-       (SELECT coalesce(max(batches), 0) FROM starts)) AS id`,
+       (SELECT coalesce(max(batches), 0) FROM starts), (SELECT last FROM log)) AS id`,
   ).get();
   const lastRowId = Number(row?.id);
   database.exec("BEGIN IMMEDIATE");

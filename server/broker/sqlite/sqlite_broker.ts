@@ -12,6 +12,7 @@ import { type Draft, numbered } from "../../protocol/encode.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { AgeClock } from "../age_clock.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
+import type { Journal } from "../journal.ts";
 import type { Page } from "../page.ts";
 import type { Log } from "./log_cache.ts";
 import { Hashes, type RefWindow } from "./ref_window.ts";
@@ -79,6 +80,10 @@ export class SqliteBroker implements Broker {
     this.#refs = new RefWindows(this.#store, options.dedupeMessages, this.#open);
     this.#pruneTimer = setInterval(() => this.prune(), PRUNE_EVERY_MS);
     Deno.unrefTimer(Number(this.#pruneTimer));
+  }
+
+  get journal(): Journal {
+    return this.#store.journal;
   }
 
   listen(listener: BrokerListener): void {

@@ -11,6 +11,7 @@ import { type OpenDatabase, openDatabase } from "./database_file.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import { Pruning, type Retention } from "./pruning.ts";
 import { type NewRow, readPage } from "./rows.ts";
+import { SqliteJournal } from "./sqlite_journal.ts";
 import { isDiskFull, prepare, type Statements } from "./statements.ts";
 
 export interface StoreOptions extends Retention {
@@ -38,12 +39,13 @@ const NO_REFS = new Uint8Array(1);
 
 export class SqliteStore {
   readonly secret: Uint8Array;
+  readonly journal: SqliteJournal;
   readonly #database: OpenDatabase;
   readonly #sql: Statements;
   readonly #logs: LogCache;
   readonly #pruning: Pruning;
   readonly #bound: DatabaseBound;
-  /** The highest id that a row ever had. No id is used twice. */
+  /** The highest id that a row ever had. Ids have no holes, and none is used twice. */
   #lastRowId: number;
 
   /**
@@ -61,6 +63,11 @@ export class SqliteStore {
     this.#bound = new DatabaseBound(database, sql, this.#pruning, maxBytes);
     this.#lastRowId = database.lastRowId;
     this.secret = database.secret;
+    this.journal = new SqliteJournal(sql, database.files, this);
+  }
+
+  get lastRowId(): number {
+    return this.#lastRowId;
   }
 
   /** When the newest message was stored, if there is one. */
@@ -110,10 +117,12 @@ export class SqliteStore {
       if (!isDiskFull(thrown) || !this.#database.files?.emptyLog()) throw thrown;
       this.#append(rows, at);
     }
+    this.journal.wake();
   }
 
   #append(rows: readonly NewRow[], at: number): void {
     const before = new Map<Log, Log>();
+    const lastRowId = this.#lastRowId;
     try {
       this.#sql.transact(() => {
         for (const { log, page, refs } of rows) {
@@ -131,6 +140,7 @@ export class SqliteStore {
       });
     } catch (thrown) {
       for (const [log, old] of before) Object.assign(log, old);
+      this.#lastRowId = lastRowId;
       throw thrown;
     }
   }
