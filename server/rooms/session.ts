@@ -6,6 +6,7 @@
  */
 import type { Source } from "../access/source.ts";
 import { Batch } from "../broker/page.ts";
+import type { RetainedEvent } from "../broker/retained.ts";
 import type {
   ChatCommand,
   Command,
@@ -20,6 +21,7 @@ import type { Hub } from "./hub.ts";
 import { logThrown } from "./log_thrown.ts";
 import type { Room } from "./room.ts";
 import type { ClientConnection, Subscriber } from "./subscriber.ts";
+import { retain } from "./retain.ts";
 import type { ConnectedUser } from "./user.ts";
 import { welcome } from "./welcome.ts";
 
@@ -152,11 +154,17 @@ export class Session implements Subscriber {
     this.#roomToSpeakIn(room).publish(this, "chat", chatRest(this.#user.json, payload, ref), ref);
   }
 
-  #custom({ room, name, payload, ref, durable }: CustomCommand): void {
+  #custom({ room, name, payload, ref, durable, retain }: CustomCommand): void {
     const target = this.#roomToSpeakIn(room);
     const rest = messageRest<"custom">({ name, from: this.#user.user, payload }, ref);
     if (durable) return target.publish(this, "custom", rest, ref);
-    this.#hub.context.broker.signal(room, { event: unnumbered("custom", room, rest) });
+    const event = unnumbered("custom", room, rest);
+    if (retain) return this.#retain(room, { name, event, isRemoval: payload === null }, ref);
+    this.#hub.context.broker.signal(room, { event });
+  }
+
+  #retain(room: string, event: RetainedEvent, ref: string | undefined): void {
+    retain(this.#hub.context, room, event).catch((thrown) => this.refuse(thrown, ref));
   }
 
   #roomToSpeakIn(name: string): Room {

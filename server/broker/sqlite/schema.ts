@@ -10,7 +10,7 @@ import { pragma } from "./statements.ts";
 
 /** "Prly", in the header of every Parley database. */
 export const APPLICATION_ID = 0x50726c79;
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 /** The oldest version that {@linkcode migrate} can read. */
 export const OLDEST_VERSION = 2;
 
@@ -23,6 +23,25 @@ const STARTS = `
     mark TEXT NOT NULL,               -- carried by cursors
     batches INTEGER NOT NULL          -- the highest batches.id before this start
   ) STRICT;
+`;
+
+const STATE = `
+  CREATE TABLE retained (
+    id INTEGER PRIMARY KEY,           -- grows with each change
+    room TEXT NOT NULL,
+    name TEXT NOT NULL,
+    size INTEGER NOT NULL,            -- bytes of the name and the event; before the long text
+    event TEXT NOT NULL,              -- as members get it
+    UNIQUE (room, name)
+  ) STRICT;
+  CREATE TABLE sanctions (
+    kind TEXT NOT NULL,               -- ban or mute
+    room TEXT NOT NULL,
+    subject TEXT NOT NULL,            -- a user or a group of addresses
+    until INTEGER,                    -- NULL: for good
+    guest TEXT,                       -- of an address: the guest who was banned
+    PRIMARY KEY (kind, room, subject)
+  ) STRICT, WITHOUT ROWID;
 `;
 
 const SCHEMA = `
@@ -47,6 +66,7 @@ const SCHEMA = `
     events TEXT NOT NULL              -- a JSON array, as members get it
   ) STRICT;
   ${STARTS}
+  ${STATE}
 `;
 
 /**
@@ -75,10 +95,10 @@ export function create(database: DatabaseSync): void {
 
 /** Migrates an older file in one transaction. The messages are not rewritten. */
 export function migrate(database: DatabaseSync): void {
-  if (pragma(database, "user_version") === SCHEMA_VERSION) return;
-  database.exec(
-    `BEGIN IMMEDIATE; ${FROM_VERSION_2} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`,
-  );
+  const version = pragma(database, "user_version");
+  if (version === SCHEMA_VERSION) return;
+  const steps = version === OLDEST_VERSION ? FROM_VERSION_2 + STATE : STATE;
+  database.exec(`BEGIN IMMEDIATE; ${steps} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
 }
 
 /**

@@ -11,6 +11,7 @@ import { type OpenDatabase, openDatabase } from "./database_file.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import { Pruning, type Retention } from "./pruning.ts";
 import { type NewRow, readPage } from "./rows.ts";
+import { StateTables } from "./state_tables.ts";
 import { isDiskFull, prepare, type Statements } from "./statements.ts";
 
 export interface StoreOptions extends Retention {
@@ -38,6 +39,8 @@ const NO_REFS = new Uint8Array(1);
 
 export class SqliteStore {
   readonly secret: Uint8Array;
+  /** What is kept besides messages. Change it within {@linkcode SqliteStore.changeTables}. */
+  readonly tables: StateTables;
   readonly #database: OpenDatabase;
   readonly #sql: Statements;
   readonly #logs: LogCache;
@@ -61,6 +64,7 @@ export class SqliteStore {
     this.#bound = new DatabaseBound(database, sql, this.#pruning, maxBytes);
     this.#lastRowId = database.lastRowId;
     this.secret = database.secret;
+    this.tables = new StateTables(database.database, open);
   }
 
   /** When the newest message was stored, if there is one. */
@@ -103,12 +107,17 @@ export class SqliteStore {
    * @param at milliseconds since 1970.
    */
   append(rows: readonly NewRow[], at: number): void {
+    this.#commit(() => this.#append(rows, at));
+  }
+
+  /** Runs a transaction. If the disk is full, space is freed and it is run once more. */
+  #commit(transaction: () => void): void {
     this.#database.files?.assertNotReplaced();
     try {
-      this.#append(rows, at);
+      transaction();
     } catch (thrown) {
       if (!isDiskFull(thrown) || !this.#database.files?.emptyLog()) throw thrown;
-      this.#append(rows, at);
+      transaction();
     }
   }
 
@@ -133,6 +142,18 @@ export class SqliteStore {
       for (const [log, old] of before) Object.assign(log, old);
       throw thrown;
     }
+  }
+
+  /** Runs changes of `tables` in one transaction, durable when this returns. */
+  changeTables(change: () => void): void {
+    this.#commit(() => {
+      try {
+        this.#sql.transact(change);
+      } catch (thrown) {
+        this.tables.measure();
+        throw thrown;
+      }
+    });
   }
 
   /** Reads a part of a room's log; `undefined` where there is nothing. */
@@ -165,6 +186,7 @@ export class SqliteStore {
   prune(now: number): void {
     this.#database.files?.assertNotReplaced();
     this.#pruning.byAge(now);
+    this.tables.prune(now);
     this.#bound.shrink();
   }
 
