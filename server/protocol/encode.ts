@@ -101,6 +101,11 @@ export function unnumbered(type: Message["type"], room: string, rest: string): s
   return `{"type":"${type}","room":${JSON.stringify(room)},${rest}`;
 }
 
+/** Writes a `custom` event that is retained, as it is given to a client that joins. */
+export function retainedText(event: string): string {
+  return `${event.slice(0, -1)},"retained":true}`;
+}
+
 /**
  * Writes a `joined` event.
  *
