@@ -15,11 +15,12 @@ import type { Broker } from "./broker/broker.ts";
 import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
 import { consoleLog, type Log } from "./log.ts";
-import { completeOptions, type Options } from "./options.ts";
+import { completeOptions, OptionError, type Options } from "./options.ts";
 import type { Authorize } from "./access/rights.ts";
 import { Server } from "./server.ts";
 
 export { BrokerError } from "./broker/broker.ts";
+export type { PeerInfo } from "./http/client_address.ts";
 export { consoleLog, type Facts, type Log, silentLog } from "./log.ts";
 export { OptionError, type Options } from "./options.ts";
 export {
@@ -88,7 +89,8 @@ export interface Hooks {
  * `createServer` opens the database and makes a server that does not listen yet: call `listen()`, or
  * pass requests to `fetch`.
  *
- * @throws {OptionError} if an option is unknown, out of its range, or does not go with another.
+ * @throws {OptionError} if an option is unknown, out of its range, or does not go with another; also
+ * for more than one of `workers`: start threads yourself, and listen with `reusePort`.
  * @throws {BrokerError} if the database cannot be opened, or Redis not be reached.
  */
 export async function createServer(
@@ -96,7 +98,11 @@ export async function createServer(
   { log = consoleLog, authorize = () => true }: Hooks = {},
 ): Promise<Server> {
   const complete = completeOptions(options);
-  const files = await StaticFiles.load();
+  const { workers, page } = complete;
+  if (workers > 1) {
+    throw new OptionError("--workers is for the program: createServer makes one node.");
+  }
+  const files = page ? await StaticFiles.load() : undefined;
   const broker = await openBroker(complete, log);
   return new Server({ options: complete, broker, files, log, authorize });
 }
