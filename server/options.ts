@@ -84,7 +84,7 @@ export interface Options {
   /**
    * Whether the chat page is served; with false, / is 404.
    *
-   * Without it, `static/` is not read or imported. The client library is not served either.
+   * Without it the files of `static/` are not loaded, and the client library is not served either.
    *
    * @default {true}
    */

@@ -2,7 +2,7 @@
  * The files that the server hands to browsers, as text, each under its path. They are imported and not
  * read, so that they come along wherever the server's modules do: over https and in a compiled program.
  *
- * tests/static_files_test.ts says which line is missing.
+ * tests/library_test.ts says which line is missing.
  *
  * @module
  */
@@ -10,6 +10,7 @@ export { default as "client/allowance.ts" } from "./client/allowance.ts" with { 
 export { default as "client/client.ts" } from "./client/client.ts" with { type: "text" };
 export { default as "client/clock.ts" } from "./client/clock.ts" with { type: "text" };
 export { default as "client/connection.ts" } from "./client/connection.ts" with { type: "text" };
+export { default as "client/deferred.ts" } from "./client/deferred.ts" with { type: "text" };
 export { default as "client/errors.ts" } from "./client/errors.ts" with { type: "text" };
 export { default as "client/events.ts" } from "./client/events.ts" with { type: "text" };
 export { default as "client/fallback.ts" } from "./client/fallback.ts" with { type: "text" };
