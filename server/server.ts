@@ -188,8 +188,9 @@ export class Server implements AsyncDisposable {
     const refused = this.#origins.refuseHost(request, this.#listener?.hostname);
     if (refused !== undefined) return refused;
     const { method } = request;
-    const path = stripBasePath(url.pathname, this.#options.basePath);
-    if (path === undefined) return problem(404, "There is nothing here.");
+    const { basePath } = this.#options;
+    const path = stripBasePath(url.pathname, basePath);
+    if (path === undefined) return problem(404, `Everything here is under ${basePath}/.`);
     const isSocketPath = path === "/ws" && method !== "OPTIONS" ||
       path === "/" && asksForUpgrade(request);
     if (isSocketPath) return this.#upgrade(request, info);

@@ -15,6 +15,9 @@ import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 const README = await Paper.read("README.md");
 const OPERATIONS = await Paper.read("server/OPERATIONS.md");
 
+/** What a project elsewhere has in its `deno.json`, in place of `../parley`. */
+const PROJECT = { links: [ROOT.pathname], imports: { "hono": "npm:hono@4.13.19" } };
+
 /** Runs a snippet as a file, by this Deno. */
 async function run(code: string, url: string, task = "run"): Promise<Program> {
   const folder = await Deno.makeTempDir({ prefix: "parley-" });
@@ -25,7 +28,10 @@ async function run(code: string, url: string, task = "run"): Promise<Program> {
     .replace('"chat.db"', `"${folder}/chat.db"`)
     .replace("port: 8080", "port: 0");
   await Deno.writeTextFile(file, here);
-  const config = new URL("deno.json", ROOT).pathname;
+  const own = `${folder}/deno.json`;
+  const isElsewhere = code.includes("@parley/parley");
+  if (isElsewhere) await Deno.writeTextFile(own, JSON.stringify(PROJECT));
+  const config = isElsewhere ? own : new URL("deno.json", ROOT).pathname;
   const lock = new URL("tests/deno.lock", ROOT).pathname;
   return Program.spawn([Deno.execPath(), task, "-A", "--config", config, "--lock", lock, file]);
 }
@@ -57,18 +63,29 @@ Deno.test("README.md: the embedding program serves its own page beside the rooms
   await using program = await run(README.snippet("ts", "createServer"), "http://unused");
   const [, url = ""] = await program.prints(/Listening on (http\S+:\d+)/);
   assertEquals(await (await fetch(`${url}/about`)).text(), "my own page");
+  const path = "/realtime/ws";
   {
-    await using alice = await member({ url });
+    await using alice = await member({ url }, { path });
     alice.send({ type: "chat", payload: "hi" });
     assertEquals((await alice.next("chat")).seq, 1);
   }
   {
-    await using alice = await member({ url }, { room: "announcements" });
+    await using alice = await member({ url }, { path, room: "announcements" });
     alice.send({ type: "chat", room: "announcements", payload: "hi" });
     assertEquals((await alice.next("error")).code, "forbidden");
   }
   program.signal("SIGTERM");
   assertEquals((await program.ended()).code, 0);
+});
+
+Deno.test("server/README.md: Hono has the rooms under a path", async () => {
+  const paper = await Paper.read("server/README.md");
+  await using program = await run(paper.snippet("ts", "new Hono"), "http://unused");
+  const [, url = ""] = await program.prints(/Listening on (http\S+:\d+)/);
+  assertEquals(await (await fetch(`${url}/realtime/rooms`)).json(), { rooms: [] });
+  await using alice = await member({ url }, { path: "/realtime/ws" });
+  alice.send({ type: "chat", payload: "hi" });
+  assertEquals((await alice.next("chat")).seq, 1);
 });
 
 Deno.test("static/README.md: the client library joins, sends and is answered", async () => {

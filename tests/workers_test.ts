@@ -7,7 +7,7 @@ import { createServer, type Log, silentLog } from "../server/mod.ts";
 import { completeOptions } from "../server/options.ts";
 import { Workers } from "../server/process/workers.ts";
 import { assert, assertEquals } from "./support/assert.ts";
-import { type Client, connect, patiently, serve, until } from "./support/harness.ts";
+import { type Client, connect, patiently, until } from "./support/harness.ts";
 import { Program } from "./support/program.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
