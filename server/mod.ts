@@ -22,6 +22,7 @@ import { Server } from "./server.ts";
 import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
 
 export { BrokerError } from "./broker/broker.ts";
+export type { PeerInfo } from "./http/client_address.ts";
 export { consoleLog, type Facts, type Log, silentLog } from "./log.ts";
 export { OptionError, type Options } from "./options.ts";
 export {
@@ -108,7 +109,8 @@ export interface Hooks extends Application {
  * `createServer` opens the database and makes a server that does not listen yet: call `listen()`, or
  * pass requests to `fetch`.
  *
- * @throws {OptionError} if an option or a rule is unknown, out of its range, or does not go with another.
+ * @throws {OptionError} if an option or a rule is unknown, out of its range, or does not go with another;
+ * also for more than one of `workers`: start threads yourself, and listen with `reusePort`.
  * @throws {BrokerError} if the database cannot be opened, or Redis not be reached.
  */
 export async function createServer(
@@ -120,8 +122,12 @@ export async function createServer(
     throw new OptionError("Rules come from --rules or from the hook `rules`, not from both.");
   }
   const rules = given === undefined ? await Rules.load(complete.rules) : new Rules(given);
+  const { workers, page } = complete;
+  if (workers > 1) {
+    throw new OptionError("--workers is for the program: createServer makes one node.");
+  }
+  const files = page ? await StaticFiles.load() : undefined;
   const webhookKeys = await readWebhookKeys(complete);
-  const files = await StaticFiles.load();
   const broker = await openBroker(complete, rules, log);
   return new Server({ options: complete, rules, broker, files, log, application, webhookKeys });
 }
