@@ -14,8 +14,9 @@
 import type { Broker } from "./broker/broker.ts";
 import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
-import { consoleLog, type Log } from "./log.ts";
 import { completeOptions, OptionError, type Options } from "./options.ts";
+import { consoleLog, type Log, withoutThrowing } from "./log.ts";
+import type { TokenVerifier } from "./access/authenticator.ts";
 import type { Application, Authenticate, Authorize } from "./access/application.ts";
 import { type RoomRule, Rules } from "./access/rules.ts";
 import { Server } from "./server.ts";
@@ -126,10 +127,28 @@ export async function createServer(
   if (workers > 1) {
     throw new OptionError("--workers is for the program: createServer makes one node.");
   }
+  const safeLog = withoutThrowing(log); // a throw in a callback of a network client ends the process
   const files = page ? await StaticFiles.load() : undefined;
   const webhookKeys = await readWebhookKeys(complete);
-  const broker = await openBroker(complete, rules, log);
-  return new Server({ options: complete, rules, broker, files, log, application, webhookKeys });
+  const verifier = await openVerifier(complete, safeLog);
+  return new Server({
+    options: complete,
+    rules,
+    files,
+    log: safeLog,
+    application,
+    verifier,
+    webhookKeys,
+    broker: await openBroker(complete, rules, safeLog),
+  });
+}
+
+async function openVerifier(options: Options, log: Log): Promise<TokenVerifier | undefined> {
+  const { jwtSecret, jwtSecretFile, jwks } = options;
+  if (jwtSecret === "" && jwtSecretFile === "" && jwks === "") return undefined;
+  // Imported only here, so that a server without tokens of an application does not load `jose`.
+  const { JwtVerifier } = await import("./access/jwt/jwt_verifier.ts");
+  return await JwtVerifier.open(options, { log });
 }
 
 async function openBroker(options: Options, rules: Rules, log: Log): Promise<Broker> {
