@@ -16,7 +16,7 @@ import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
 import { consoleLog, type Log } from "./log.ts";
 import { completeOptions, type Options } from "./options.ts";
-import type { Authorize } from "./access/rights.ts";
+import type { Application, Authenticate, Authorize } from "./access/application.ts";
 import { Server } from "./server.ts";
 import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
 
@@ -31,6 +31,8 @@ export {
   DEFAULT_ROOM,
   type ErrorCode,
   ERRORS,
+  type Right,
+  RIGHTS,
   SUBPROTOCOLS,
 } from "./protocol/tables.ts";
 export type {
@@ -55,6 +57,7 @@ export type {
   PingEvent,
   PongCommand,
   RenameCommand,
+  RightEvent,
   RoomCommand,
   RoomEvent,
   StoredEvent,
@@ -65,11 +68,13 @@ export type {
   WelcomeEvent,
 } from "./protocol/messages.ts";
 export type { GapRecord, WebhookBody } from "./protocol/webhook_body.ts";
-export type { Authorize } from "./access/rights.ts";
+export type { Authenticate, Authorize, Credentials } from "./access/application.ts";
+export type { ApplicationUser } from "./access/application_user.ts";
+export { Refusal } from "./protocol/refusal.ts";
 export type { Server } from "./server.ts";
 
 /** `Hooks` are what an application may bring besides options. */
-export interface Hooks {
+export interface Hooks extends Application {
   /**
    * Takes the lines of the log.
    *
@@ -77,11 +82,16 @@ export interface Hooks {
    */
   readonly log?: Log;
   /**
-   * Decides which user may join which room and speak in it. It is asked for every join, page of
-   * history, `chat`, `custom` and `typing`, and for each room of the list of rooms, so it must answer
-   * at once. If it throws, the command or request fails.
-   *
-   * @default {() => true}
+   * Says which of the application's users a client is, by a cookie or a token. It is asked when a socket
+   * opens, for each `hello` with a token, and for each request. It may be asynchronous and has 10 seconds;
+   * what the client says meanwhile waits. Without it, and without signed tokens, everybody is a guest.
+   */
+  readonly authenticate?: Authenticate;
+  /**
+   * Says what a user may do in a room: `none`, `read`, `write` or `manage`, or `undefined` to leave it to
+   * the token, the rules and the defaults. It is asked for every join and every request; for a member
+   * the answer holds until the server is told to ask again. It may be asynchronous and has 10 seconds.
+   * If it throws, the join or request fails.
    */
   readonly authorize?: Authorize;
 }
@@ -95,13 +105,13 @@ export interface Hooks {
  */
 export async function createServer(
   options: Partial<Options> = {},
-  { log = consoleLog, authorize = () => true }: Hooks = {},
+  { log = consoleLog, ...application }: Hooks = {},
 ): Promise<Server> {
   const complete = completeOptions(options);
   const webhookKeys = await readWebhookKeys(complete);
   const files = await StaticFiles.load();
   const broker = await openBroker(complete, log);
-  return new Server({ options: complete, broker, files, log, authorize, webhookKeys });
+  return new Server({ options: complete, broker, files, log, application, webhookKeys });
 }
 
 async function openBroker(options: Options, log: Log): Promise<Broker> {

@@ -218,6 +218,14 @@ export interface Options {
    */
   readonly trustProxies: number;
   /**
+   * The right that no guest exceeds.
+   *
+   * `none`, `read` or `write`. Guests are those without a token of the application.
+   *
+   * @default {"write"}
+   */
+  readonly guests: "none" | "read" | "write";
+  /**
    * Rooms with members at once; 0 is no limit.
    *
    * From 0 to 1,000,000,000.
@@ -375,6 +383,8 @@ interface OptionRow<T> {
   readonly range?: Range;
   /** Whether the number may have a fraction. */
   readonly fraction?: boolean;
+  /** The texts that it may be. */
+  readonly choices?: readonly T[];
   /**
    * Whether it is read from its variable alone. Everyone on the machine can see the flags of a
    * program, in the list of processes.
@@ -401,6 +411,10 @@ function secret(help: string): OptionRow<string> {
 
 function limit(value: number, help: string): OptionRow<number> {
   return whole(value, LIMIT, help);
+}
+
+function choice<T extends string>(value: T, choices: readonly T[], help: string): OptionRow<T> {
+  return { default: value, choices, help };
 }
 
 /** The table of options, in the order of `--help`. */
@@ -436,6 +450,7 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
   maxConnections: limit(10_000, "connections to a node at once; 0 is no limit"),
   maxConnectionsPerAddress: limit(200, "connections from one address at once; 0 is no limit"),
   trustProxies: whole(0, [0, 16], "reverse proxies in front whose X-Forwarded-For is believed"),
+  guests: choice("write", ["none", "read", "write"], "the right that no guest exceeds"),
   maxRooms: limit(10_000, "rooms with members at once; 0 is no limit"),
   maxRoomsPerConnection: limit(50, "rooms that a connection may be in; 0 is no limit"),
   maxMembersPerRoom: limit(10_000, "connections in one room; 0 is no limit"),
@@ -566,8 +581,11 @@ function checkWebhookOptions(
 
 function check(name: keyof Options, value: unknown): void {
   const row: OptionRow<unknown> = OPTIONS[name];
-  const { default: normal, range, fraction: mayBeFraction } = row;
+  const { default: normal, range, fraction: mayBeFraction, choices } = row;
   const flag = row.secret ? variableOf(name) : `--${flagOf(name)}`;
+  if (choices !== undefined) {
+    return demand(choices.includes(value), `${flag} must be one of ${choices.join(", ")}.`);
+  }
   if (range !== undefined) {
     const [min, max] = range;
     const isInRange = typeof value === "number" && value >= min && value <= max;

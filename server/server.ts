@@ -5,8 +5,8 @@
  * @module
  */
 import { COSTS } from "./access/allowances.ts";
-import { Identity } from "./access/identity.ts";
-import type { Authorize } from "./access/rights.ts";
+import type { Application } from "./access/application.ts";
+import type { TokenVerifier } from "./access/authenticator.ts";
 import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import { OpenConnections } from "./connections/open_connections.ts";
@@ -25,7 +25,7 @@ import { type Log, reason, withoutThrowing } from "./log.ts";
 import type { Options } from "./options.ts";
 import { Refusal } from "./protocol/refusal.ts";
 import { Hub } from "./rooms/hub.ts";
-import { Webhook } from "./webhooks/webhook.ts";
+import { startWebhook, type Webhook } from "./webhooks/webhook.ts";
 
 /** The parts that a server is made of. `createServer` makes them from options. */
 export interface ServerParts {
@@ -33,7 +33,8 @@ export interface ServerParts {
   readonly broker: Broker;
   readonly files: StaticFiles;
   readonly log: Log;
-  readonly authorize: Authorize;
+  readonly application?: Application | undefined;
+  readonly verifier?: TokenVerifier | undefined;
   /** What requests to the webhook are signed with. Without keys there is no webhook. */
   readonly webhookKeys?: readonly Uint8Array[] | undefined;
 }
@@ -67,15 +68,14 @@ export class Server implements AsyncDisposable {
 
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
-    const { options, broker, files, authorize, webhookKeys: keys } = parts;
+    const { options, broker, files, application, verifier, webhookKeys: keys } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
     this.#options = options;
     this.#broker = broker;
     this.#files = files;
     this.#log = log;
-    const identity = new Identity(broker.secret);
-    this.#hub = new Hub({ options, broker, log, authorize, identity, now });
+    this.#hub = new Hub({ options, broker, log, now, application, verifier });
     this.#sources = new Sources(options, log, now);
     this.#connections = new OpenConnections(this.#hub, options, now);
     this.#origins = new Origins(options, log);
@@ -85,8 +85,7 @@ export class Server implements AsyncDisposable {
       this.#origins,
       log,
     );
-    const { journal } = broker;
-    this.#webhook = keys && journal && new Webhook({ url: options.webhook, keys, journal, log });
+    this.#webhook = startWebhook(options.webhook, broker.journal, keys, log);
   }
 
   /** The URL that it listens at, such as `http://127.0.0.1:8080`. It is `""` before `listen()`. */
@@ -213,6 +212,7 @@ export class Server implements AsyncDisposable {
     const handshake = checkHandshake(request, this.#origins, admit);
     if (handshake instanceof Response) return handshake;
     const { protocol } = handshake;
+    const view = this.#hub.authenticator.viewOf(request, () => this.#origins.trusts(request));
     const { socket, response } = Deno.upgradeWebSocket(request, {
       idleTimeout: Math.ceil(this.#options.heartbeatSeconds * 2),
     });
@@ -221,7 +221,7 @@ export class Server implements AsyncDisposable {
     // A throw after the upgrade would close the whole listener: nothing from here on may throw.
     this.#connections.open(
       source,
-      (context) => new WebSocketConnection(socket, handshake, context, source),
+      (context) => new WebSocketConnection(socket, handshake, context, source, view),
     );
     return response;
   }

@@ -187,7 +187,7 @@ export class Feed {
       seq: this.#log.head,
       recovered: since !== undefined,
       memberCount: presence.count,
-      right: "write" as const,
+      right: subscriber.rightIn(this.#room),
     };
     subscriber.connection.reply(Batch.of(joinedText(joined, presence.list(MAX_LISTED))));
     this.#release(progress);

@@ -5,8 +5,10 @@
  * @module
  */
 import { TokenBuckets } from "../access/allowances.ts";
-import type { Identity } from "../access/identity.ts";
-import { type Authorize, Rights } from "../access/rights.ts";
+import type { Application } from "../access/application.ts";
+import { Authenticator, type TokenVerifier } from "../access/authenticator.ts";
+import { GuestTokens } from "../access/guest_tokens.ts";
+import { Rights } from "../access/rights.ts";
 import { RoomLimits } from "../access/room_limits.ts";
 import type { Source } from "../access/source.ts";
 import type { RoomSummary } from "../broker/broker.ts";
@@ -19,8 +21,10 @@ import { Typing } from "./typing.ts";
 import { ConnectedUsers } from "./user.ts";
 
 export interface HubContext extends NodeContext {
-  readonly identity: Identity;
-  readonly authorize: Authorize;
+  /** What the embedding program decides. */
+  readonly application?: Application | undefined;
+  /** Verifies the tokens that the application signs, if it signs any. */
+  readonly verifier?: TokenVerifier | undefined;
 }
 
 /** How many users' allowances are remembered. */
@@ -29,6 +33,8 @@ const MAX_ALLOWANCES = 65_536;
 export class Hub {
   readonly context: HubContext;
   readonly users = new ConnectedUsers();
+  readonly guests: GuestTokens;
+  readonly authenticator: Authenticator;
   readonly rights: Rights;
   /** How much each user may do, over all of the user's connections to this node. */
   readonly allowances: TokenBuckets;
@@ -39,8 +45,11 @@ export class Hub {
 
   constructor(context: HubContext) {
     this.context = context;
-    const { options, broker, now } = context;
-    this.rights = new Rights(context.authorize);
+    const { options, broker, log, now, application = {}, verifier } = context;
+    const bringsUsers = application.authenticate !== undefined || verifier !== undefined;
+    this.guests = new GuestTokens(broker.secret, bringsUsers);
+    this.authenticator = new Authenticator({ guests: this.guests, application, verifier, log });
+    this.rights = new Rights({ application, log, guests: options.guests });
     this.allowances = new TokenBuckets(options.rate, options.burst, now, MAX_ALLOWANCES);
     this.typing = new Typing(context);
     this.tick = new Tick(context, this.#rooms);
@@ -61,14 +70,20 @@ export class Hub {
   }
 
   /** Lists the rooms that have members on any node and that `isListed` accepts, the fullest first. */
-  async occupiedRooms(max: number, isListed: (room: string) => boolean): Promise<RoomSummary[]> {
+  async occupiedRooms(
+    max: number,
+    isListed: (room: string) => boolean | Promise<boolean>,
+  ): Promise<RoomSummary[]> {
     const rooms = await this.context.broker.members?.rooms(max) ??
       [...this.#rooms.values()].map(({ name, presence }) => ({
         name,
         memberCount: presence.count,
       }));
+    const areListed = await Promise.all(
+      rooms.map(({ name, memberCount }) => memberCount > 0 && isListed(name)),
+    );
     return rooms
-      .filter(({ name, memberCount }) => memberCount > 0 && isListed(name))
+      .filter((_, index) => areListed[index])
       .sort((a, b) => b.memberCount - a.memberCount || (a.name < b.name ? -1 : 1))
       .slice(0, max);
   }

@@ -17,7 +17,8 @@ import { SqliteBroker } from "../../server/broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "../../server/http/static_files.ts";
 import { completeOptions } from "../../server/options.ts";
 import type { Draft } from "../../server/protocol/encode.ts";
-import type { Authorize, Options } from "../../server/mod.ts";
+import type { Application } from "../../server/access/application.ts";
+import type { Options } from "../../server/mod.ts";
 import { Server } from "../../server/server.ts";
 import { silentLog } from "../../server/log.ts";
 
@@ -137,7 +138,7 @@ export class FaultyBroker implements Broker {
 export async function serveOn(
   broker: Broker,
   options: Partial<Options> = {},
-  authorize: Authorize = () => true,
+  application: Application = {},
 ): Promise<Server> {
   const server = new Server({
     options: completeOptions({
@@ -150,7 +151,7 @@ export async function serveOn(
     broker,
     files: await StaticFiles.load(),
     log: silentLog,
-    authorize,
+    application,
   });
   server.listen();
   return server;
