@@ -15,8 +15,9 @@ import type { Broker } from "./broker/broker.ts";
 import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
 import { consoleLog, type Log } from "./log.ts";
-import { completeOptions, type Options } from "./options.ts";
+import { completeOptions, OptionError, type Options } from "./options.ts";
 import type { Application, Authenticate, Authorize } from "./access/application.ts";
+import { type RoomRule, Rules } from "./access/rules.ts";
 import { Server } from "./server.ts";
 import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
 
@@ -67,10 +68,11 @@ export type {
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
-export type { GapRecord, WebhookBody } from "./protocol/webhook_body.ts";
 export type { Authenticate, Authorize, Credentials } from "./access/application.ts";
+export type { RoomRule } from "./access/rules.ts";
 export type { ApplicationUser } from "./access/application_user.ts";
 export { Refusal } from "./protocol/refusal.ts";
+export type { GapRecord, WebhookBody } from "./protocol/webhook_body.ts";
 export type { Server } from "./server.ts";
 
 /** `Hooks` are what an application may bring besides options. */
@@ -94,30 +96,43 @@ export interface Hooks extends Application {
    * If it throws, the join or request fails.
    */
   readonly authorize?: Authorize;
+  /**
+   * What holds in rooms whose names match a pattern, in place of the file of the option `rules`.
+   *
+   * @default {[]}
+   */
+  readonly rules?: readonly RoomRule[];
 }
 
 /**
  * `createServer` opens the database and makes a server that does not listen yet: call `listen()`, or
  * pass requests to `fetch`.
  *
- * @throws {OptionError} if an option is unknown, out of its range, or does not go with another.
+ * @throws {OptionError} if an option or a rule is unknown, out of its range, or does not go with another.
  * @throws {BrokerError} if the database cannot be opened, or Redis not be reached.
  */
 export async function createServer(
   options: Partial<Options> = {},
-  { log = consoleLog, ...application }: Hooks = {},
+  { log = consoleLog, rules: given, ...application }: Hooks = {},
 ): Promise<Server> {
   const complete = completeOptions(options);
+  if (given !== undefined && complete.rules !== "") {
+    throw new OptionError("Rules come from --rules or from the hook `rules`, not from both.");
+  }
+  const rules = given === undefined ? await Rules.load(complete.rules) : new Rules(given);
   const webhookKeys = await readWebhookKeys(complete);
   const files = await StaticFiles.load();
-  const broker = await openBroker(complete, log);
-  return new Server({ options: complete, broker, files, log, application, webhookKeys });
+  const broker = await openBroker(complete, rules, log);
+  return new Server({ options: complete, rules, broker, files, log, application, webhookKeys });
 }
 
-async function openBroker(options: Options, log: Log): Promise<Broker> {
-  if (options.redis === "") return await SqliteBroker.open({ ...options, path: options.db });
+async function openBroker(options: Options, rules: Rules, log: Log): Promise<Broker> {
+  const retainDaysOf = (room: string) => rules.of(room)?.retainDays;
+  if (options.redis === "") {
+    return await SqliteBroker.open({ ...options, path: options.db, retainDaysOf });
+  }
   // Imported only here, so that a server without Redis does not load the client of Redis.
   const { RedisBroker } = await import("./broker/redis/redis_broker.ts");
   const { redis: url, redisPrefix: prefix } = options;
-  return await RedisBroker.open({ ...options, url, prefix, log });
+  return await RedisBroker.open({ ...options, url, prefix, log, retainDaysOf });
 }

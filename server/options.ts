@@ -163,6 +163,14 @@ export interface Options {
    */
   readonly burst: number;
   /**
+   * JSON file with rules for the rooms whose names match a pattern.
+   *
+   * A list of objects with the keys of `RoomRule`. The first that matches a room holds there.
+   *
+   * @default {""}
+   */
+  readonly rules: string;
+  /**
    * Units per second that an address may sustain; 0 is no limit.
    *
    * Counted on each node, over everything that comes from the address. A command costs 1 unit and 1
@@ -392,10 +400,10 @@ interface OptionRow<T> {
   readonly secret?: true;
 }
 
-type Range = readonly [min: number, max: number];
+export type Range = readonly [min: number, max: number];
 
 /** The range of limits, where 0 means that there is none. */
-const LIMIT: Range = [0, 1e9];
+export const LIMIT: Range = [0, 1e9];
 
 function whole(value: number, range: Range, help: string): OptionRow<number> {
   return { default: value, range, help };
@@ -444,6 +452,7 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
   },
   rate: fraction(10, LIMIT, "commands per second that a user may sustain; 0 is no limit"),
   burst: whole(30, [0, 1_000_000], "commands that a user may send at once; 0 is no limit"),
+  rules: { default: "", help: "JSON file with rules for the rooms whose names match a pattern" },
   addressRate: fraction(300, LIMIT, "units per second that an address may sustain; 0 is no limit"),
   addressBurst: limit(3000, "units that an address may use at once; 0 is no limit"),
   badCommands: limit(20, "bad commands before a connection is closed; 0 is no limit"),

@@ -7,6 +7,7 @@
 import { COSTS } from "./access/allowances.ts";
 import type { Application } from "./access/application.ts";
 import type { TokenVerifier } from "./access/authenticator.ts";
+import { Rules } from "./access/rules.ts";
 import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import { OpenConnections } from "./connections/open_connections.ts";
@@ -25,7 +26,7 @@ import { type Log, reason, withoutThrowing } from "./log.ts";
 import type { Options } from "./options.ts";
 import { Refusal } from "./protocol/refusal.ts";
 import { Hub } from "./rooms/hub.ts";
-import { startWebhook, type Webhook } from "./webhooks/webhook.ts";
+import { Webhook } from "./webhooks/webhook.ts";
 
 /** The parts that a server is made of. `createServer` makes them from options. */
 export interface ServerParts {
@@ -33,6 +34,8 @@ export interface ServerParts {
   readonly broker: Broker;
   readonly files: StaticFiles;
   readonly log: Log;
+  /** @default {new Rules()} */
+  readonly rules?: Rules | undefined;
   readonly application?: Application | undefined;
   readonly verifier?: TokenVerifier | undefined;
   /** What requests to the webhook are signed with. Without keys there is no webhook. */
@@ -68,14 +71,15 @@ export class Server implements AsyncDisposable {
 
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
-    const { options, broker, files, application, verifier, webhookKeys: keys } = parts;
+    const { options, broker, files, rules = new Rules(), application, verifier } = parts;
+    const { webhookKeys: keys } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
     this.#options = options;
     this.#broker = broker;
     this.#files = files;
     this.#log = log;
-    this.#hub = new Hub({ options, broker, log, now, application, verifier });
+    this.#hub = new Hub({ options, rules, broker, log, now, application, verifier });
     this.#sources = new Sources(options, log, now);
     this.#connections = new OpenConnections(this.#hub, options, now);
     this.#origins = new Origins(options, log);
@@ -85,7 +89,8 @@ export class Server implements AsyncDisposable {
       this.#origins,
       log,
     );
-    this.#webhook = startWebhook(options.webhook, broker.journal, keys, log);
+    const { journal } = broker;
+    this.#webhook = keys && journal && new Webhook({ url: options.webhook, keys, journal, log });
   }
 
   /** The URL that it listens at, such as `http://127.0.0.1:8080`. It is `""` before `listen()`. */

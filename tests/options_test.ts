@@ -52,8 +52,8 @@ Deno.test("readOptions() reads every option from its flag and from its variable"
       frameBytes: "9000",
       [name]: name === "jwtSecret" ? "x".repeat(32) : text,
     };
-    if (name === "webhook") said[name] = "https://h.example/messages";
     if (name === "guests") said[name] = "read";
+    if (name === "webhook") said[name] = "https://h.example/messages";
     if (name === "redis") said[name] = "redis://s";
     if (name === "highWaterBytes") said[name] = "2007";
     if (name === "frameBytes") said[name] = "9007";

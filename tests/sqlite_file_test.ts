@@ -6,6 +6,7 @@
 import { BrokerError } from "../server/broker/broker.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./support/assert.ts";
 import { draft, textsOf } from "./support/broker_suite.ts";
+import { retain, retained } from "./support/state_suite.ts";
 import { Directory } from "./support/sqlite_directory.ts";
 
 /** What is in the way, and what the one line says. */
@@ -67,6 +68,9 @@ for (const version of [2, 3] as const) {
       assertEquals(await textsOf(broker), ["old"]);
       const { epoch, head } = await broker.open("lobby");
       assertEquals([epoch, head], ["epoch", 1]);
+      if (start === 0) await retain(broker, "topic", "new");
+      assertEquals(await retained(broker), "[topic=new]");
+      if (version === 3) assertEquals(await broker.canResume("lobby", "first", 0), true);
     }
   });
 }

@@ -69,9 +69,9 @@ export class Directory implements Store {
       ALTER TABLE rooms ADD COLUMN era INTEGER NOT NULL DEFAULT 0;
       ALTER TABLE rooms ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
       ALTER TABLE batches ADD COLUMN refs BLOB;
-      CREATE TABLE starts (id INTEGER PRIMARY KEY, mark TEXT NOT NULL, batches INTEGER NOT NULL)
-        STRICT;
-      INSERT INTO starts (mark, batches) VALUES ('', 0);`);
+      CREATE TABLE starts (id INTEGER PRIMARY KEY, mark TEXT NOT NULL,
+        batches INTEGER NOT NULL) STRICT;
+      INSERT INTO starts (mark, batches) VALUES ('first', 0);`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

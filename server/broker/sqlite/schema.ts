@@ -32,6 +32,25 @@ const WEBHOOK = `
   ) STRICT;
 `;
 
+const STATE = `
+  CREATE TABLE retained (
+    id INTEGER PRIMARY KEY,           -- grows with each change
+    room TEXT NOT NULL,
+    name TEXT NOT NULL,
+    size INTEGER NOT NULL,            -- bytes of the name and the event; before the long text
+    event TEXT NOT NULL,              -- as members get it
+    UNIQUE (room, name)
+  ) STRICT;
+  CREATE TABLE sanctions (
+    kind TEXT NOT NULL,               -- ban or mute
+    room TEXT NOT NULL,
+    subject TEXT NOT NULL,            -- a user or a group of addresses
+    until INTEGER,                    -- NULL: for good
+    guest TEXT,                       -- of an address: the guest who was banned
+    PRIMARY KEY (kind, room, subject)
+  ) STRICT, WITHOUT ROWID;
+`;
+
 const SCHEMA = `
   CREATE TABLE log (
     epoch TEXT NOT NULL,
@@ -56,6 +75,7 @@ const SCHEMA = `
   ) STRICT;
   ${STARTS}
   ${WEBHOOK}
+  ${STATE}
 `;
 
 /**
@@ -77,6 +97,7 @@ const FROM_VERSION_2 = `
 const FROM_VERSION_3 = `
   ALTER TABLE log ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
   ${WEBHOOK}
+  ${STATE}
 `;
 
 /** Creates the tables, within the caller's transaction. */
