@@ -14,13 +14,16 @@
 import type { Broker } from "./broker/broker.ts";
 import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
+import { completeOptions, OptionError, type Options } from "./options.ts";
 import { consoleLog, type Log, withoutThrowing } from "./log.ts";
-import { completeOptions, type Options } from "./options.ts";
 import type { TokenVerifier } from "./access/authenticator.ts";
-import type { Application, Authenticate, Authorize } from "./access/application.ts";
+import type { Application } from "./access/application.ts";
+import { type RoomRule, Rules } from "./access/rules.ts";
 import { Server } from "./server.ts";
+import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
 
 export { BrokerError } from "./broker/broker.ts";
+export type { PeerInfo } from "./http/client_address.ts";
 export { consoleLog, type Facts, type Log, silentLog } from "./log.ts";
 export { OptionError, type Options } from "./options.ts";
 export {
@@ -37,6 +40,7 @@ export {
 } from "./protocol/tables.ts";
 export type {
   AnnouncedLimits,
+  AnnouncedRoomLimits,
   ByeEvent,
   ChatCommand,
   ChatEvent,
@@ -67,9 +71,11 @@ export type {
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
-export type { Authenticate, Authorize, Credentials } from "./access/application.ts";
+export type { Application, Authenticate, Authorize, Credentials } from "./access/application.ts";
+export type { RoomRule } from "./access/rules.ts";
 export type { ApplicationUser } from "./access/application_user.ts";
 export { Refusal } from "./protocol/refusal.ts";
+export type { GapRecord, WebhookBody } from "./protocol/webhook_body.ts";
 export type { Server } from "./server.ts";
 
 /** `Hooks` are what an application may bring besides options. */
@@ -81,38 +87,48 @@ export interface Hooks extends Application {
    */
   readonly log?: Log;
   /**
-   * Says which of the application's users a client is, by a cookie or a token. It is asked when a socket
-   * opens, for each `hello` with a token, and for each request. It may be asynchronous and has 10 seconds;
-   * what the client says meanwhile waits. Without it, and without signed tokens, everybody is a guest.
+   * What holds in rooms whose names match a pattern, in place of the file of the option `rules`.
+   *
+   * @default {[]}
    */
-  readonly authenticate?: Authenticate;
-  /**
-   * Says what a user may do in a room: `none`, `read`, `write` or `manage`, or `undefined` to leave it to
-   * the token, the rules and the defaults. It is asked for every join and every request; for a member
-   * the answer holds until the server is told to ask again. It may be asynchronous and has 10 seconds.
-   * If it throws, the join or request fails.
-   */
-  readonly authorize?: Authorize;
+  readonly rules?: readonly RoomRule[];
 }
 
 /**
  * `createServer` opens the database and makes a server that does not listen yet: call `listen()`, or
  * pass requests to `fetch`.
  *
- * @throws {OptionError} if an option is unknown, out of its range, or does not go with another, or if
- * it names a file that does not hold a key.
+ * @throws {OptionError} if an option or a rule is unknown, out of its range, or does not go with another;
+ * also for more than one of `workers`: start threads yourself, and listen with `reusePort`.
  * @throws {BrokerError} if the database cannot be opened, or Redis not be reached.
  */
 export async function createServer(
   options: Partial<Options> = {},
-  { log = consoleLog, ...application }: Hooks = {},
+  { log = consoleLog, rules: given, ...application }: Hooks = {},
 ): Promise<Server> {
   const complete = completeOptions(options);
-  const files = await StaticFiles.load();
+  if (given !== undefined && complete.rules !== "") {
+    throw new OptionError("Rules come from --rules or from the hook `rules`, not from both.");
+  }
+  const rules = given === undefined ? await Rules.load(complete.rules) : new Rules(given);
+  const { workers, page } = complete;
+  if (workers > 1) {
+    throw new OptionError("--workers is for the program: createServer makes one node.");
+  }
   const safeLog = withoutThrowing(log); // a throw in a callback of a network client ends the process
+  const files = page ? await StaticFiles.load() : undefined;
+  const webhookKeys = await readWebhookKeys(complete);
   const verifier = await openVerifier(complete, safeLog);
-  const broker = await openBroker(complete, safeLog);
-  return new Server({ options: complete, broker, files, log, application, verifier });
+  return new Server({
+    options: complete,
+    rules,
+    files,
+    log: safeLog,
+    application,
+    verifier,
+    webhookKeys,
+    broker: await openBroker(complete, rules, safeLog),
+  });
 }
 
 async function openVerifier(options: Options, log: Log): Promise<TokenVerifier | undefined> {
@@ -123,10 +139,13 @@ async function openVerifier(options: Options, log: Log): Promise<TokenVerifier |
   return await JwtVerifier.open(options, { log });
 }
 
-async function openBroker(options: Options, log: Log): Promise<Broker> {
-  if (options.redis === "") return await SqliteBroker.open({ ...options, path: options.db });
+async function openBroker(options: Options, rules: Rules, log: Log): Promise<Broker> {
+  const retainDaysOf = (room: string) => rules.of(room)?.retainDays;
+  if (options.redis === "") {
+    return await SqliteBroker.open({ ...options, path: options.db, retainDaysOf });
+  }
   // Imported only here, so that a server without Redis does not load the client of Redis.
   const { RedisBroker } = await import("./broker/redis/redis_broker.ts");
   const { redis: url, redisPrefix: prefix } = options;
-  return await RedisBroker.open({ ...options, url, prefix, log });
+  return await RedisBroker.open({ ...options, url, prefix, log, retainDaysOf });
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { LOCAL } from "../server/access/address.ts";
+import { Rules } from "../server/access/rules.ts";
 import { Sources } from "../server/access/source.ts";
 import { Batch } from "../server/broker/page.ts";
 import { Connection, type ConnectionContext } from "../server/connections/connection.ts";
@@ -100,7 +101,7 @@ async function withThree(
   const seen = { logged: [] as string[], ended: [] as Connection[] };
   const note = (event: string) => void seen.logged.push(event);
   const log: Log = { ...silentLog, warn: note, error: note };
-  const hub = new Hub({ broker, options, log, now });
+  const hub = new Hub({ broker, options, rules: new Rules(), log, now });
   const drainMonitor = new DrainMonitor(options, now);
   const ended = (connection: Connection) => void seen.ended.push(connection);
   const make = () => new HostileConnection({ hub, drainMonitor, ended, released() {} });

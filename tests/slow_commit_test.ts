@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Rules } from "../server/access/rules.ts";
 import { type Facts, silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
 import { Hub } from "../server/rooms/hub.ts";
@@ -18,6 +19,7 @@ for (const [tookMs, logged] of [[1500, 1], [900, 0]] as const) {
     const hub = new Hub({
       broker,
       options: completeOptions({ db: ":memory:" }),
+      rules: new Rules(),
       log: { ...silentLog, warn: (event, facts) => void lines.push([event, facts]) },
       now: () => now,
     });

@@ -4,6 +4,7 @@
  * @module
  */
 import { LOCAL } from "../server/access/address.ts";
+import { Rules } from "../server/access/rules.ts";
 import { Sources } from "../server/access/source.ts";
 import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
 import { EventStreamConnection } from "../server/connections/event_stream.ts";
@@ -71,7 +72,7 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
   const options = completeOptions({ db: ":memory:" });
   await using broker = await SqliteBroker.open({ ...options, path: ":memory:" });
   const now = () => performance.now();
-  const hub = new Hub({ broker, options, log: silentLog, now });
+  const hub = new Hub({ broker, options, rules: new Rules(), log: silentLog, now });
   const drainMonitor = new DrainMonitor(options, now);
   const connection = new EventStreamConnection(
     [{ room: "lobby", since: undefined }],

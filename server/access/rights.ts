@@ -66,11 +66,13 @@ export class Rights {
   /**
    * Checks that somebody has a right in a room.
    *
+   * @returns the right, which may be more.
    * @throws {Refusal} `forbidden`, `unauthorized`, `unavailable`
    */
-  async assert(identity: Identity, source: Source, room: string, needed: Right): Promise<void> {
+  async assert(identity: Identity, source: Source, room: string, needed: Right): Promise<Right> {
     const right = await this.rightOf(identity, source, room);
-    if (!includes(right, needed)) throw this.refusal(identity, room, needed);
+    if (includes(right, needed)) return right;
+    throw this.refusal(identity, room, needed);
   }
 
   /** Makes the refusal of somebody who lacks a right. It says nothing of the room but its name. */

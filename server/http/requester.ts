@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { costOf } from "../access/allowances.ts";
 import { guestIdentity, type Identity } from "../access/identity.ts";
-import { Refusal } from "../protocol/refusal.ts";
+import type { Charged } from "../access/user_allowances.ts";
 import type { Right } from "../protocol/tables.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { ConnectedUser } from "../rooms/user.ts";
@@ -47,20 +48,25 @@ export async function readerOf(call: Call, hub: Hub): Promise<Identity> {
  * has one allowance for sockets and requests; the guests without a token share one for each address,
  * because each request could come from a new guest.
  *
+ * @param type the command that does the same as the request.
  * @returns `undefined` for a guest without a token.
  * @throws {Refusal} `unauthorized`, `rate_limited`, `unavailable`
  */
 export async function admitWriter(
   call: Call,
   hub: Hub,
-  cost: number,
+  type: Charged["type"],
 ): Promise<Identity | undefined> {
-  call.source.spend(cost);
+  const command = { type, room: call.room };
+  call.source.spend(costOf(command));
   const identity = await identify(call, hub);
-  const payer = identity?.user.id ?? `address ${call.source.group}`;
-  const retryAfterMs = hub.allowances.take(payer);
-  if (retryAfterMs === 0) return identity;
-  throw new Refusal("rate_limited", "Too many requests. Slow down.", { retryAfterMs });
+  hub.allowances.spend(payerOf(call, identity), command);
+  return identity;
+}
+
+/** Says whose allowance a request takes from: the user's, or that of all without a token at the address. */
+export function payerOf({ source }: Call, identity: Identity | undefined): string {
+  return identity?.user.id ?? `address ${source.group}`;
 }
 
 /** Returns the same guest for the same key, room and address, so that a retry is by the same user. */
@@ -71,9 +77,10 @@ export function guestFor({ source, room }: Call, hub: Hub, key: string): Identit
 /**
  * Checks that a user has a right in the room of the path.
  *
+ * @returns the right, which may be more.
  * @throws {Refusal} `forbidden`, `unauthorized`, `unavailable`
  */
-export function assertRight(call: Call, hub: Hub, who: Identity, right: Right): Promise<void> {
+export function assertRight(call: Call, hub: Hub, who: Identity, right: Right): Promise<Right> {
   return hub.rights.assert(who, call.source, call.room, right);
 }
 

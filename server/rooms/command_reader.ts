@@ -167,10 +167,7 @@ export class CommandReader {
       if (cost > 0) this.#source.spend(cost);
       const command = parseCommand(value);
       ref = command.ref;
-      const wait = this.#hub.allowances.take(this.#session.user.id);
-      if (wait > 0) {
-        throw new Refusal("rate_limited", "Too many commands. Slow down.", { retryAfterMs: wait });
-      }
+      this.#hub.allowances.spend(this.#session.user.id, command);
       return this.#session.carryOut(command)?.catch((thrown) => this.#answerFailure(thrown, [ref]));
     } catch (thrown) {
       this.#answerFailure(thrown, [ref ?? refOf(value)]);

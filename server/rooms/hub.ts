@@ -4,13 +4,14 @@
  *
  * @module
  */
-import { TokenBuckets } from "../access/allowances.ts";
 import type { Application } from "../access/application.ts";
 import { Authenticator, type TokenVerifier } from "../access/authenticator.ts";
 import { GuestTokens } from "../access/guest_tokens.ts";
 import { Rights } from "../access/rights.ts";
 import { RoomLimits } from "../access/room_limits.ts";
+import { SlowMode } from "../access/slow_mode.ts";
 import type { Source } from "../access/source.ts";
+import { UserAllowances } from "../access/user_allowances.ts";
 import type { RoomSummary } from "../broker/broker.ts";
 import { DEFAULT_ROOM } from "../protocol/tables.ts";
 import type { NodeContext } from "./context.ts";
@@ -27,17 +28,14 @@ export interface HubContext extends NodeContext {
   readonly verifier?: TokenVerifier | undefined;
 }
 
-/** How many users' allowances are remembered. */
-const MAX_ALLOWANCES = 65_536;
-
 export class Hub {
   readonly context: HubContext;
   readonly users = new ConnectedUsers();
   readonly guests: GuestTokens;
   readonly authenticator: Authenticator;
   readonly rights: Rights;
-  /** How much each user may do, over all of the user's connections to this node. */
-  readonly allowances: TokenBuckets;
+  readonly allowances: UserAllowances;
+  readonly slowMode: SlowMode;
   readonly typing: Typing;
   readonly tick: Tick;
   readonly #roomLimits: RoomLimits;
@@ -45,12 +43,18 @@ export class Hub {
 
   constructor(context: HubContext) {
     this.context = context;
-    const { options, broker, log, now, application = {}, verifier } = context;
+    const { options, rules, broker, log, now, application = {}, verifier } = context;
     const bringsUsers = application.authenticate !== undefined || verifier !== undefined;
     this.guests = new GuestTokens(broker.secret, bringsUsers);
     this.authenticator = new Authenticator({ guests: this.guests, application, verifier, log });
-    this.rights = new Rights({ application, log, guests: options.guests });
-    this.allowances = new TokenBuckets(options.rate, options.burst, now, MAX_ALLOWANCES);
+    this.rights = new Rights({
+      application,
+      log,
+      guests: options.guests,
+      ruleOf: (room) => rules.of(room),
+    });
+    this.allowances = new UserAllowances(options, rules, now);
+    this.slowMode = new SlowMode(rules, now);
     this.typing = new Typing(context);
     this.tick = new Tick(context, this.#rooms);
     this.#roomLimits = new RoomLimits(options);
@@ -59,6 +63,7 @@ export class Hub {
       signalled: (name, { event, exceptUserId }) =>
         this.#pass(name, (room) => room.feed.relay(event, exceptUserId)),
       logReplaced: (name, state) => this.#pass(name, (room) => room.feed.replaceLog(state)),
+      retainedChanged: (name, change) => this.#pass(name, (room) => room.retainedChanged(change)),
       membersChanged: (name, change) => this.#pass(name, (room) => room.presence.apply(change)),
       membersHere: (name) => this.#rooms.get(name)?.presence.users ?? [],
     });

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { COSTS } from "../../access/allowances.ts";
 import { guestIdentity } from "../../access/identity.ts";
 import { encode } from "../../protocol/encode.ts";
 import { parseRequest } from "../../protocol/parse.ts";
@@ -16,7 +15,7 @@ import { json } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 export async function postHello(call: Call, hub: Hub): Promise<Response> {
-  const identity = await admitWriter(call, hub, COSTS.hello) ??
+  const identity = await admitWriter(call, hub, "hello") ??
     guestIdentity(hub.guests.newGuest());
   const { name } = parseRequest("hello", await readJson(call, hub.context.options));
   return await actAs(

@@ -4,24 +4,24 @@
  *
  * @module
  */
-import { COSTS } from "../../access/allowances.ts";
 import { guestIdentity } from "../../access/identity.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { post } from "../../rooms/post.ts";
 import { readJson } from "../read_json.ts";
-import { actAs, admitWriter, assertRight, guestFor } from "../requester.ts";
+import { actAs, admitWriter, assertRight, guestFor, payerOf } from "../requester.ts";
 import { json } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 export async function postMessage(call: Call, hub: Hub): Promise<Response> {
   const { room } = call;
-  const known = await admitWriter(call, hub, COSTS.command);
+  const known = await admitWriter(call, hub, "chat");
   const { payload, ref, name } = parseRequest("message", await readJson(call, hub.context.options));
   // A guest who repeats a `ref` is the same guest, so that a retry is stored once.
   const identity = known ??
     (ref === undefined ? guestIdentity(hub.guests.newGuest()) : guestFor(call, hub, ref));
-  await assertRight(call, hub, identity, "write");
+  const right = await assertRight(call, hub, identity, "write");
+  hub.slowMode.take(payerOf(call, known), room, right, ref);
   const { seq, event, repeated } = await actAs(
     hub,
     identity,

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { COSTS } from "../../access/allowances.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { readJson } from "../read_json.ts";
@@ -13,7 +12,7 @@ import type { Call } from "../router.ts";
 
 export async function postTyping(call: Call, hub: Hub): Promise<Response> {
   const { room } = call;
-  const known = await admitWriter(call, hub, COSTS.signal);
+  const known = await admitWriter(call, hub, "typing");
   const { payload, name } = parseRequest("typing", await readJson(call, hub.context.options));
   // The end of typing must come from the same guest as its beginning.
   const identity = known ?? guestFor(call, hub, "typing");
