@@ -82,6 +82,45 @@ export interface Options {
    */
   readonly key: string;
   /**
+   * Secret that the application signs its JWTs with (HS256).
+   *
+   * At least 32 bytes. The program reads it from its variable alone.
+   *
+   * @default {""}
+   */
+  readonly jwtSecret: string;
+  /**
+   * Path of a file with that secret, in place of the variable.
+   *
+   * A line break at its end is not part of the secret.
+   *
+   * @default {""}
+   */
+  readonly jwtSecretFile: string;
+  /**
+   * File or URL of the public keys of the JWTs (a JWK Set).
+   *
+   * A set of keys (RFC 7517 §5) for RS256, ES256 and EdDSA. It is read again when a token names a key
+   * that it does not hold. Use https: whoever can change the answer can make tokens.
+   *
+   * @default {""}
+   */
+  readonly jwks: string;
+  /**
+   * What the claim iss of every JWT must be.
+   *
+   * @default {""}
+   */
+  readonly jwtIssuer: string;
+  /**
+   * What the claim aud of every JWT must be or hold.
+   *
+   * Set it where one issuer signs for several applications.
+   *
+   * @default {""}
+   */
+  readonly jwtAudience: string;
+  /**
    * Commands per second that a user may sustain; 0 is no limit.
    *
    * Counted on each node, over all connections of the user.
@@ -181,7 +220,9 @@ export interface Options {
   /**
    * Bytes of the largest frame or request body that is read.
    *
-   * From 256 to 16,777,216.
+   * A frame must have room for a `hello` with the longest token.
+   *
+   * From 8,192 to 16,777,216.
    *
    * @default {16384}
    */
@@ -310,6 +351,11 @@ interface OptionRow<T> {
   readonly range?: Range;
   /** Whether the number may have a fraction. */
   readonly fraction?: boolean;
+  /**
+   * Whether it is read from its variable alone. Everyone on the machine can see the flags of a
+   * program, in the list of processes.
+   */
+  readonly secret?: true;
 }
 
 type Range = readonly [min: number, max: number];
@@ -323,6 +369,10 @@ function whole(value: number, range: Range, help: string): OptionRow<number> {
 
 function fraction(value: number, range: Range, help: string): OptionRow<number> {
   return { default: value, range, help, fraction: true };
+}
+
+function secret(help: string): OptionRow<string> {
+  return { default: "", help, secret: true };
 }
 
 function limit(value: number, help: string): OptionRow<number> {
@@ -343,6 +393,11 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
   allowOrigin: { default: [], help: "other origins whose pages may connect, or *, or null" },
   cert: { default: "", help: "PEM file with the certificate chain, to serve https and wss" },
   key: { default: "", help: "PEM file with the private key of the certificate" },
+  jwtSecret: secret("secret that the application signs its JWTs with (HS256)"),
+  jwtSecretFile: { default: "", help: "path of a file with that secret, in place of the variable" },
+  jwks: { default: "", help: "file or URL of the public keys of the JWTs (a JWK Set)" },
+  jwtIssuer: { default: "", help: "what the claim iss of every JWT must be" },
+  jwtAudience: { default: "", help: "what the claim aud of every JWT must be or hold" },
   rate: fraction(10, LIMIT, "commands per second that a user may sustain; 0 is no limit"),
   burst: whole(30, [0, 1_000_000], "commands that a user may send at once; 0 is no limit"),
   addressRate: fraction(300, LIMIT, "units per second that an address may sustain; 0 is no limit"),
@@ -356,7 +411,7 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
   maxMembersPerRoom: limit(10_000, "connections in one room; 0 is no limit"),
   frameBytes: whole(
     16_384,
-    [256, 16_777_216],
+    [8192, 16_777_216],
     "bytes of the largest frame or request body that is read",
   ),
   highWaterBytes: whole(
@@ -396,6 +451,9 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
 /** The names of all options, in the order of the table. */
 export const OPTION_NAMES = Object.keys(OPTIONS) as (keyof Options)[];
 
+/** The bytes that a secret must have at least: the key of HS256 is no shorter (RFC 7518 §3.2). */
+export const MIN_SECRET_BYTES = 32;
+
 /** `OptionError` says in one line which option is wrong and what would be right. */
 export class OptionError extends Error {
   /** Always `"OptionError"`. */
@@ -405,6 +463,15 @@ export class OptionError extends Error {
 /** Returns the flag of an option without its dashes: `max-connections` for `maxConnections`. */
 export function flagOf(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
+}
+
+/** Variables that keep the name that many hosting services set. */
+const COMMON_VARIABLES: readonly string[] = ["port", "host"];
+
+/** Returns the environment variable of an option: `PARLEY_MAX_ROOMS` for `maxRooms`. */
+export function variableOf(name: string): string {
+  const prefix = COMMON_VARIABLES.includes(name) ? "" : "PARLEY_";
+  return prefix + flagOf(name).replaceAll("-", "_").toUpperCase();
 }
 
 /**
@@ -427,12 +494,33 @@ export function completeOptions(given: Partial<Options> = {}): Options {
   const canShare = workers === 1 || redis !== "";
   demand(canShare, "--workers above 1 needs --redis: nodes cannot share a database file.");
   demand((cert === "") === (key === ""), "--cert and --key must be given together.");
+  checkJwtOptions(options);
   return options;
 }
 
+function checkJwtOptions(
+  { jwtSecret, jwtSecretFile, jwks, jwtIssuer, jwtAudience }: Options,
+): void {
+  const keys = [jwtSecret, jwtSecretFile, jwks].filter((value) => value !== "").length;
+  const sentence = "Give only one of PARLEY_JWT_SECRET, --jwt-secret-file and --jwks.";
+  demand(keys <= 1, sentence);
+  const claims = jwtIssuer !== "" || jwtAudience !== "";
+  demand(
+    keys === 1 || !claims,
+    "--jwt-issuer and --jwt-audience need PARLEY_JWT_SECRET, --jwt-secret-file or --jwks.",
+  );
+  demand(
+    jwtSecret === "" || new TextEncoder().encode(jwtSecret).length >= MIN_SECRET_BYTES,
+    `PARLEY_JWT_SECRET must have at least ${MIN_SECRET_BYTES} bytes.`,
+  );
+  const { username, password } = URL.parse(jwks) ?? {};
+  demand(!username && !password, "--jwks must be a URL without a user and a password.");
+}
+
 function check(name: keyof Options, value: unknown): void {
-  const { default: normal, range, fraction: mayBeFraction }: OptionRow<unknown> = OPTIONS[name];
-  const flag = `--${flagOf(name)}`;
+  const row: OptionRow<unknown> = OPTIONS[name];
+  const { default: normal, range, fraction: mayBeFraction } = row;
+  const flag = row.secret ? variableOf(name) : `--${flagOf(name)}`;
   if (range !== undefined) {
     const [min, max] = range;
     const isInRange = typeof value === "number" && value >= min && value <= max;
