@@ -13,6 +13,7 @@
  */
 import type { Broker } from "./broker/broker.ts";
 import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
+import { ApiKeys } from "./access/api_keys.ts";
 import { StaticFiles } from "./http/static_files.ts";
 import { consoleLog, type Log } from "./log.ts";
 import { completeOptions, type Options } from "./options.ts";
@@ -63,7 +64,11 @@ export type {
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
+export { Refusal } from "./protocol/refusal.ts";
 export type { Authorize } from "./access/rights.ts";
+export type { HistoryRange } from "./rooms/history.ts";
+export type { Members } from "./rooms/members.ts";
+export type { EmitOptions, HistoryPage, PublishOptions, Voice } from "./voice.ts";
 export type { Server } from "./server.ts";
 
 /** `Hooks` are what an application may bring besides options. */
@@ -96,9 +101,10 @@ export async function createServer(
   { log = consoleLog, authorize = () => true }: Hooks = {},
 ): Promise<Server> {
   const complete = completeOptions(options);
+  const apiKeys = await ApiKeys.read(complete);
   const files = await StaticFiles.load();
   const broker = await openBroker(complete, log);
-  return new Server({ options: complete, broker, files, log, authorize });
+  return new Server({ options: complete, broker, files, log, authorize, apiKeys });
 }
 
 async function openBroker(options: Options, log: Log): Promise<Broker> {

@@ -121,6 +121,21 @@ export interface Options {
    */
   readonly jwtAudience: string;
   /**
+   * Keys by which the application itself is known over HTTP.
+   *
+   * Several are separated by white space, so that one can be replaced without a gap. Each has 32 to
+   * 1,024 visible ASCII characters. The program reads them from their variable alone.
+   *
+   * @default {""}
+   */
+  readonly apiKeys: string;
+  /**
+   * Path of a file with such keys, besides those of the variable.
+   *
+   * @default {""}
+   */
+  readonly apiKeyFile: string;
+  /**
    * Commands per second that a user may sustain; 0 is no limit.
    *
    * Counted on each node, over all connections of the user.
@@ -398,6 +413,11 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
   jwks: { default: "", help: "file or URL of the public keys of the JWTs (a JWK Set)" },
   jwtIssuer: { default: "", help: "what the claim iss of every JWT must be" },
   jwtAudience: { default: "", help: "what the claim aud of every JWT must be or hold" },
+  apiKeys: secret("keys by which the application itself is known over HTTP"),
+  apiKeyFile: {
+    default: "",
+    help: "path of a file with such keys, besides those of the variable",
+  },
   rate: fraction(10, LIMIT, "commands per second that a user may sustain; 0 is no limit"),
   burst: whole(30, [0, 1_000_000], "commands that a user may send at once; 0 is no limit"),
   addressRate: fraction(300, LIMIT, "units per second that an address may sustain; 0 is no limit"),

@@ -6,6 +6,7 @@
  */
 import { COSTS } from "./access/allowances.ts";
 import { Identity } from "./access/identity.ts";
+import { ApiKeys } from "./access/api_keys.ts";
 import type { Authorize } from "./access/rights.ts";
 import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
@@ -25,6 +26,7 @@ import { type Log, reason, withoutThrowing } from "./log.ts";
 import type { Options } from "./options.ts";
 import { Refusal } from "./protocol/refusal.ts";
 import { Hub } from "./rooms/hub.ts";
+import { Voice } from "./voice.ts";
 
 /** The parts that a server is made of. `createServer` makes them from options. */
 export interface ServerParts {
@@ -33,6 +35,8 @@ export interface ServerParts {
   readonly files: StaticFiles;
   readonly log: Log;
   readonly authorize: Authorize;
+  /** Without it, no request is the application's. */
+  readonly apiKeys?: ApiKeys;
 }
 
 /** How long a stop waits for the last commits. */
@@ -48,7 +52,7 @@ const READ_METHODS = ["GET", "HEAD"];
  * A `Server` is one node: it has rooms, connections to them, and one broker. `createServer` makes it.
  * Call `listen()`, or pass requests to `fetch`; dispose of it or call `stop()` at the end.
  */
-export class Server implements AsyncDisposable {
+export class Server extends Voice implements AsyncDisposable {
   readonly #options: Options;
   readonly #broker: Broker;
   readonly #files: StaticFiles;
@@ -63,24 +67,27 @@ export class Server implements AsyncDisposable {
 
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
-    const { options, broker, files, authorize } = parts;
+    const { options, broker, files, authorize, apiKeys = new ApiKeys() } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
+    const identity = new Identity(broker.secret);
+    const hub = new Hub({ options, broker, log, authorize, identity, now });
+    super(hub);
+    this.#hub = hub;
     this.#options = options;
     this.#broker = broker;
     this.#files = files;
     this.#log = log;
-    const identity = new Identity(broker.secret);
-    this.#hub = new Hub({ options, broker, log, authorize, identity, now });
     this.#sources = new Sources(options, log, now);
     this.#connections = new OpenConnections(this.#hub, options, now);
     this.#origins = new Origins(options, log);
-    this.#router = new Router(
-      routesOf(this.#hub, this.#connections),
-      (request, info) => this.#sourceOf(request, info),
-      this.#origins,
+    this.#router = new Router({
+      routes: routesOf(hub, this.#connections),
+      origins: this.#origins,
+      apiKeys,
       log,
-    );
+      sourceOf: (request, info) => this.#sourceOf(request, info),
+    });
   }
 
   /** The URL that it listens at, such as `http://127.0.0.1:8080`. It is `""` before `listen()`. */

@@ -13,6 +13,7 @@ import { DrainMonitor } from "../server/connections/drain_monitor.ts";
 import { Identity } from "../server/access/identity.ts";
 import { type Log, silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
+import { chatRest } from "../server/protocol/encode.ts";
 import { Hub } from "../server/rooms/hub.ts";
 import { post } from "../server/rooms/post.ts";
 import { Session } from "../server/rooms/session.ts";
@@ -117,8 +118,8 @@ async function withThree(
 }
 
 function say(hub: Hub, payload: string): Promise<unknown> {
-  const person = hub.users.hold("ann");
-  return post(hub, { user: person, room: "lobby", payload, ref: undefined });
+  const rest = chatRest('{"id":"ann","name":"Ann"}', payload, undefined);
+  return post(hub, { room: "lobby", type: "chat", userId: "ann", ref: undefined, rest });
 }
 
 for (const door of ["write", "queued"] as const) {

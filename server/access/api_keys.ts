@@ -29,7 +29,7 @@ export class ApiKeys {
     return new ApiKeys(keys);
   }
 
-  constructor(keys: readonly string[]) {
+  constructor(keys: readonly string[] = []) {
     this.#hashes = keys.map(hash);
   }
 

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { COSTS } from "../access/allowances.ts";
+import { bearerOf } from "../access/api_keys.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { User } from "../protocol/messages.ts";
 import type { Hub } from "../rooms/hub.ts";
@@ -15,9 +17,18 @@ import type { Call } from "./router.ts";
  * cannot set headers. A header of another form gives `""`, which no user has.
  */
 export function tokenOf({ request, query }: Call): string | undefined {
-  const header = request.headers.get("authorization");
-  if (header === null) return query.get("token") || undefined;
-  return /^Bearer +([^ ]+) *$/i.exec(header)?.[1] ?? "";
+  return bearerOf(request.headers) ?? (query.get("token") || undefined);
+}
+
+/**
+ * Checks that the application itself asks. A wrong key costs as much as any request.
+ *
+ * @throws {Refusal} `unauthorized`, `rate_limited`
+ */
+export function assertIsApplication(call: Call, hub: Hub): void {
+  if (call.isApplication) return;
+  admitWriter(call, hub, COSTS.command);
+  throw new Refusal("unauthorized", "This needs an API key of the server.", { field: "key" });
 }
 
 /**

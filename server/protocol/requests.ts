@@ -90,8 +90,7 @@ const PUBLICATION: FieldsOfRequest<PublicationRequest> = {
 
 /** A list of rooms. The parser looks at each name by itself, so that a refusal can say which is wrong. */
 const ROOMS: Rule = {
-  accepts: (value) =>
-    Array.isArray(value) && value.length > 0 && value.length <= MAX_PUBLISH_ROOMS,
+  accepts: (value) => Array.isArray(value) && value.length > 0 && value.length <= MAX_PUBLISH_ROOMS,
   expects: `a list of 1 to ${MAX_PUBLISH_ROOMS} rooms`,
   schema: {
     type: "array",

@@ -108,15 +108,16 @@ export const ANY_JSON: Rule = {
   schema: reference("Json"),
 };
 
-/** The application's id of a user. */
+/** The id of a sender: of a guest, of a user of the application, or of the application itself. */
 export const USER_ID: Rule = pattern(
-  "^[^\\p{Cc}\\p{Cs}]{1,128}$",
-  "1 to 128 characters of well-formed text without control characters",
+  "^(?!\\.{1,2}$)[^\\p{C}\\p{Zl}\\p{Zp}]{1,128}$",
+  "1 to 128 characters without control and format characters",
 );
 
 /** What an application says of a user, for all to see. */
 export const INFO: Rule = {
-  accepts: (value) => ANY_JSON.accepts(value) && utf8Length(JSON.stringify(value)) <= MAX_INFO_BYTES,
+  accepts: (value) =>
+    ANY_JSON.accepts(value) && utf8Length(JSON.stringify(value)) <= MAX_INFO_BYTES,
   expects: `JSON of at most ${MAX_INFO_BYTES} bytes`,
   schema: reference("Json"),
 };
@@ -175,5 +176,12 @@ function isStorable(value: unknown, depth: number): boolean {
   if (typeof value !== "object") return false; // an embedding program may hand in what JSON cannot hold
   if (depth >= MAX_DEPTH) return false;
   if (Array.isArray(value)) return value.every((item) => isStorable(item, depth + 1));
+  if (!isPlain(value)) return false;
   return Object.entries(value).every(([key, item]) => isText(key) && isStorable(item, depth + 1));
+}
+
+/** A date or a map, which an embedding program may hand in, would not be shown as it was said. */
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }

@@ -5,7 +5,7 @@
  */
 import { NAME } from "../../protocol/names.ts";
 import { reference, type Schema } from "../../protocol/rules.ts";
-import { DEFAULT_LIMIT, MAX_LIMIT } from "../routes/get_messages.ts";
+import { DEFAULT_LIMIT, MAX_LIMIT } from "../../rooms/history.ts";
 import { MAX_ROOMS, MAX_SECONDS } from "../routes/get_events.ts";
 import { SCHEMAS } from "./schemas.ts";
 

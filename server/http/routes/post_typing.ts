@@ -9,6 +9,7 @@ import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { readJson } from "../read_json.ts";
 import { actAs, admitWriter, assertCanWrite, guestFor } from "../requester.ts";
+import { noContent } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 export async function postTyping(call: Call, hub: Hub): Promise<Response> {
@@ -21,5 +22,5 @@ export async function postTyping(call: Call, hub: Hub): Promise<Response> {
     assertCanWrite(hub, user, room);
     hub.typing.set(room, user.user, payload);
   });
-  return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });
+  return noContent();
 }
