@@ -6,7 +6,7 @@
  * @module
  */
 import { chatRest, messageRest } from "./encode.ts";
-import type { Message, User } from "./messages.ts";
+import type { Json, Message, User } from "./messages.ts";
 import { parseName } from "./names.ts";
 import { parseRequest } from "./parse.ts";
 import { badField, Refusal } from "./refusal.ts";
@@ -77,14 +77,14 @@ function publicationOf(request: PublicationRequest): Publication {
     if (typeof payload !== "string") {
       throw badField("payload", `Field "payload" of a "chat" must be ${TEXT.expects}.`);
     }
-    const rest = checkLength(chatRest(JSON.stringify(from), payload, ref));
+    const rest = checkLength(chatRest(JSON.stringify(from), payload, ref), payload);
     return { ...common, rest, isDurable: true, retainedAs: undefined };
   }
   if (name === undefined) throw badField("name", 'A "custom" event needs the field "name".');
   if (durable && retain) {
     throw badField("retain", 'An event that is "durable" cannot also be "retain"ed.');
   }
-  const rest = checkLength(messageRest<"custom">({ name, from, payload }, ref));
+  const rest = checkLength(messageRest<"custom">({ name, from, payload }, ref), payload);
   return { ...common, rest, isDurable: durable, retainedAs: retain ? name : undefined };
 }
 
@@ -94,11 +94,12 @@ function notOfChat(field: string): string {
 }
 
 /**
- * Limits the text of an event. An embedding program may hand in any value, and a body that is short may
- * become long: `1e20` has 4 characters, and 21 as JSON writes it.
+ * Limits the length of a payload. An embedding program may hand in any value, and a body that is short
+ * may become long: `1e20` has 4 characters, and 21 as JSON writes it.
  */
-function checkLength(rest: string): string {
-  if (rest.length <= MAX_PUBLICATION_BYTES) return rest;
-  const sentence = `A message may have at most ${MAX_PUBLICATION_BYTES} characters.`;
+function checkLength(rest: string, payload: Json): string {
+  const max = MAX_PUBLICATION_BYTES;
+  if (rest.length <= max || JSON.stringify(payload).length <= max) return rest;
+  const sentence = `Field "payload" may have at most ${max} characters of JSON.`;
   throw new Refusal("too_large", sentence, { field: "payload" });
 }

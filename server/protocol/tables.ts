@@ -92,8 +92,8 @@ export const MAX_DEPTH = 32;
 export const MAX_INFO_BYTES = 256;
 
 /**
- * How many bytes a message of the application may have: the body of a request with an API key, and the
- * text of what an embedding program publishes.
+ * How long a message of the application may be: the body of a request with an API key in bytes, and any
+ * payload in characters of JSON.
  */
 export const MAX_PUBLICATION_BYTES = 1_048_576;
 
