@@ -13,6 +13,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/process/"],
   ["server/mod.ts"],
   ["server/server.ts"],
+  ["server/voice.ts"],
   ["server/http/"],
   ["server/connections/"],
   ["server/rooms/"],

@@ -31,7 +31,7 @@ export interface Publication {
 const SERVER: User = { id: "server", name: "Server" };
 
 /** The fields that only a `custom` event has. */
-const CUSTOM_FIELDS = ["name", "durable", "retain"] as const;
+export const CUSTOM_FIELDS = ["name", "durable", "retain"] as const;
 
 /**
  * Checks what an application says in one room.

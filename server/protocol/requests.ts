@@ -84,7 +84,7 @@ const PUBLICATION: FieldsOfRequest<PublicationRequest> = {
   name: optional(NAME),
   durable: optional(BOOLEAN),
   retain: optional(BOOLEAN),
-  from: optional(record('a user: {"id": text, "name": a name, "info"?: any JSON}', SENDER_FIELDS)),
+  from: optional(record('a user: {"id": text, "name": a name, "info"?: JSON}', SENDER_FIELDS)),
   ref: optional(REF),
 };
 
