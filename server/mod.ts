@@ -13,12 +13,14 @@
  */
 import type { Broker } from "./broker/broker.ts";
 import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
-import { ApiKeys } from "./access/api_keys.ts";
 import { StaticFiles } from "./http/static_files.ts";
+import { ApiKeys } from "./access/api_keys.ts";
 import { consoleLog, type Log } from "./log.ts";
-import { completeOptions, type Options } from "./options.ts";
-import type { Authorize } from "./access/rights.ts";
+import { completeOptions, OptionError, type Options } from "./options.ts";
+import type { Application, Authenticate, Authorize } from "./access/application.ts";
+import { type RoomRule, Rules } from "./access/rules.ts";
 import { Server } from "./server.ts";
+import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
 
 export { BrokerError } from "./broker/broker.ts";
 export { consoleLog, type Facts, type Log, silentLog } from "./log.ts";
@@ -31,6 +33,8 @@ export {
   DEFAULT_ROOM,
   type ErrorCode,
   ERRORS,
+  type Right,
+  RIGHTS,
   SUBPROTOCOLS,
 } from "./protocol/tables.ts";
 export type {
@@ -55,6 +59,7 @@ export type {
   PingEvent,
   PongCommand,
   RenameCommand,
+  RightEvent,
   RoomCommand,
   RoomEvent,
   StoredEvent,
@@ -64,15 +69,18 @@ export type {
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
+export type { Authenticate, Authorize, Credentials } from "./access/application.ts";
+export type { RoomRule } from "./access/rules.ts";
+export type { ApplicationUser } from "./access/application_user.ts";
 export { Refusal } from "./protocol/refusal.ts";
-export type { Authorize } from "./access/rights.ts";
+export type { GapRecord, WebhookBody } from "./protocol/webhook_body.ts";
 export type { HistoryRange } from "./rooms/history.ts";
 export type { Members } from "./rooms/members.ts";
-export type { EmitOptions, HistoryPage, PublishOptions, Voice } from "./voice.ts";
 export type { Server } from "./server.ts";
+export type { EmitOptions, HistoryPage, PublishOptions, Voice } from "./voice.ts";
 
 /** `Hooks` are what an application may bring besides options. */
-export interface Hooks {
+export interface Hooks extends Application {
   /**
    * Takes the lines of the log.
    *
@@ -80,37 +88,57 @@ export interface Hooks {
    */
   readonly log?: Log;
   /**
-   * Decides which user may join which room and speak in it. It is asked for every join, page of
-   * history, `chat`, `custom` and `typing`, and for each room of the list of rooms, so it must answer
-   * at once. If it throws, the command or request fails.
-   *
-   * @default {() => true}
+   * Says which of the application's users a client is, by a cookie or a token. It is asked when a socket
+   * opens, for each `hello` with a token, and for each request. It may be asynchronous and has 10 seconds;
+   * what the client says meanwhile waits. Without it, and without signed tokens, everybody is a guest.
+   */
+  readonly authenticate?: Authenticate;
+  /**
+   * Says what a user may do in a room: `none`, `read`, `write` or `manage`, or `undefined` to leave it to
+   * the token, the rules and the defaults. It is asked for every join and every request; for a member
+   * the answer holds until the server is told to ask again. It may be asynchronous and has 10 seconds.
+   * If it throws, the join or request fails.
    */
   readonly authorize?: Authorize;
+  /**
+   * What holds in rooms whose names match a pattern, in place of the file of the option `rules`.
+   *
+   * @default {[]}
+   */
+  readonly rules?: readonly RoomRule[];
 }
 
 /**
  * `createServer` opens the database and makes a server that does not listen yet: call `listen()`, or
  * pass requests to `fetch`.
  *
- * @throws {OptionError} if an option is unknown, out of its range, or does not go with another.
+ * @throws {OptionError} if an option or a rule is unknown, out of its range, or does not go with another.
  * @throws {BrokerError} if the database cannot be opened, or Redis not be reached.
  */
 export async function createServer(
   options: Partial<Options> = {},
-  { log = consoleLog, authorize = () => true }: Hooks = {},
+  { log = consoleLog, rules: given, ...application }: Hooks = {},
 ): Promise<Server> {
   const complete = completeOptions(options);
+  if (given !== undefined && complete.rules !== "") {
+    throw new OptionError("Rules come from --rules or from the hook `rules`, not from both.");
+  }
+  const rules = given === undefined ? await Rules.load(complete.rules) : new Rules(given);
   const apiKeys = await ApiKeys.read(complete);
+  const webhookKeys = await readWebhookKeys(complete);
   const files = await StaticFiles.load();
-  const broker = await openBroker(complete, log);
-  return new Server({ options: complete, broker, files, log, authorize, apiKeys });
+  const broker = await openBroker(complete, rules, log);
+  const parts = { options: complete, rules, broker, files, log, application };
+  return new Server({ ...parts, apiKeys, webhookKeys });
 }
 
-async function openBroker(options: Options, log: Log): Promise<Broker> {
-  if (options.redis === "") return await SqliteBroker.open({ ...options, path: options.db });
+async function openBroker(options: Options, rules: Rules, log: Log): Promise<Broker> {
+  const retainDaysOf = (room: string) => rules.of(room)?.retainDays;
+  if (options.redis === "") {
+    return await SqliteBroker.open({ ...options, path: options.db, retainDaysOf });
+  }
   // Imported only here, so that a server without Redis does not load the client of Redis.
   const { RedisBroker } = await import("./broker/redis/redis_broker.ts");
   const { redis: url, redisPrefix: prefix } = options;
-  return await RedisBroker.open({ ...options, url, prefix, log });
+  return await RedisBroker.open({ ...options, url, prefix, log, retainDaysOf });
 }

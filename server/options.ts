@@ -136,6 +136,30 @@ export interface Options {
    */
   readonly apiKeyFile: string;
   /**
+   * URL that every message is posted to, signed.
+   *
+   * An http or https URL without a user and a password. It needs a secret. It does not go with `redis`,
+   * where there is no one order over all rooms.
+   *
+   * @default {""}
+   */
+  readonly webhook: string;
+  /**
+   * Secret that requests to the webhook are signed with.
+   *
+   * `whsec_` and 24 to 64 random bytes in Base64. Of several, separated by white space, each signs, so
+   * that a receiver can change from one to the next. The program reads it from its variable alone.
+   *
+   * @default {""}
+   */
+  readonly webhookSecret: string;
+  /**
+   * Path of a file with that secret, in place of its variable.
+   *
+   * @default {""}
+   */
+  readonly webhookSecretFile: string;
+  /**
    * Commands per second that a user may sustain; 0 is no limit.
    *
    * Counted on each node, over all connections of the user.
@@ -153,6 +177,14 @@ export interface Options {
    * @default {30}
    */
   readonly burst: number;
+  /**
+   * JSON file with rules for the rooms whose names match a pattern.
+   *
+   * A list of objects with the keys of `RoomRule`. The first that matches a room holds there.
+   *
+   * @default {""}
+   */
+  readonly rules: string;
   /**
    * Units per second that an address may sustain; 0 is no limit.
    *
@@ -208,6 +240,14 @@ export interface Options {
    * @default {0}
    */
   readonly trustProxies: number;
+  /**
+   * The right that no guest exceeds.
+   *
+   * `none`, `read` or `write`. Guests are those without a token of the application.
+   *
+   * @default {"write"}
+   */
+  readonly guests: "none" | "read" | "write";
   /**
    * Rooms with members at once; 0 is no limit.
    *
@@ -366,6 +406,8 @@ interface OptionRow<T> {
   readonly range?: Range;
   /** Whether the number may have a fraction. */
   readonly fraction?: boolean;
+  /** The texts that it may be. */
+  readonly choices?: readonly T[];
   /**
    * Whether it is read from its variable alone. Everyone on the machine can see the flags of a
    * program, in the list of processes.
@@ -373,10 +415,10 @@ interface OptionRow<T> {
   readonly secret?: true;
 }
 
-type Range = readonly [min: number, max: number];
+export type Range = readonly [min: number, max: number];
 
 /** The range of limits, where 0 means that there is none. */
-const LIMIT: Range = [0, 1e9];
+export const LIMIT: Range = [0, 1e9];
 
 function whole(value: number, range: Range, help: string): OptionRow<number> {
   return { default: value, range, help };
@@ -392,6 +434,10 @@ function secret(help: string): OptionRow<string> {
 
 function limit(value: number, help: string): OptionRow<number> {
   return whole(value, LIMIT, help);
+}
+
+function choice<T extends string>(value: T, choices: readonly T[], help: string): OptionRow<T> {
+  return { default: value, choices, help };
 }
 
 /** The table of options, in the order of `--help`. */
@@ -418,14 +464,22 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
     default: "",
     help: "path of a file with such keys, besides those of the variable",
   },
+  webhook: { default: "", help: "URL that every message is posted to, signed" },
+  webhookSecret: secret("secret that requests to the webhook are signed with"),
+  webhookSecretFile: {
+    default: "",
+    help: "path of a file with that secret, in place of its variable",
+  },
   rate: fraction(10, LIMIT, "commands per second that a user may sustain; 0 is no limit"),
   burst: whole(30, [0, 1_000_000], "commands that a user may send at once; 0 is no limit"),
+  rules: { default: "", help: "JSON file with rules for the rooms whose names match a pattern" },
   addressRate: fraction(300, LIMIT, "units per second that an address may sustain; 0 is no limit"),
   addressBurst: limit(3000, "units that an address may use at once; 0 is no limit"),
   badCommands: limit(20, "bad commands before a connection is closed; 0 is no limit"),
   maxConnections: limit(10_000, "connections to a node at once; 0 is no limit"),
   maxConnectionsPerAddress: limit(200, "connections from one address at once; 0 is no limit"),
   trustProxies: whole(0, [0, 16], "reverse proxies in front whose X-Forwarded-For is believed"),
+  guests: choice("write", ["none", "read", "write"], "the right that no guest exceeds"),
   maxRooms: limit(10_000, "rooms with members at once; 0 is no limit"),
   maxRoomsPerConnection: limit(50, "rooms that a connection may be in; 0 is no limit"),
   maxMembersPerRoom: limit(10_000, "connections in one room; 0 is no limit"),
@@ -515,6 +569,7 @@ export function completeOptions(given: Partial<Options> = {}): Options {
   demand(canShare, "--workers above 1 needs --redis: nodes cannot share a database file.");
   demand((cert === "") === (key === ""), "--cert and --key must be given together.");
   checkJwtOptions(options);
+  checkWebhookOptions(options);
   return options;
 }
 
@@ -537,10 +592,29 @@ function checkJwtOptions(
   demand(!username && !password, "--jwks must be a URL without a user and a password.");
 }
 
+function checkWebhookOptions(
+  { webhook, webhookSecret, webhookSecretFile, redis }: Options,
+): void {
+  const secrets = [webhookSecret, webhookSecretFile].filter((value) => value !== "").length;
+  if (webhook === "") {
+    return demand(secrets === 0, "A secret of the webhook needs --webhook, the URL to post to.");
+  }
+  const { protocol = "", username, password } = URL.parse(webhook) ?? {};
+  const isUrl = /^https?:$/.test(protocol) && !username && !password;
+  demand(isUrl, "--webhook must be an http or https URL without a user and a password.");
+  demand(secrets === 1, "--webhook needs one of PARLEY_WEBHOOK_SECRET and --webhook-secret-file.");
+  const sentence =
+    "--webhook does not go with --redis, where there is no one order over all rooms.";
+  demand(redis === "", sentence);
+}
+
 function check(name: keyof Options, value: unknown): void {
   const row: OptionRow<unknown> = OPTIONS[name];
-  const { default: normal, range, fraction: mayBeFraction } = row;
+  const { default: normal, range, fraction: mayBeFraction, choices } = row;
   const flag = row.secret ? variableOf(name) : `--${flagOf(name)}`;
+  if (choices !== undefined) {
+    return demand(choices.includes(value), `${flag} must be one of ${choices.join(", ")}.`);
+  }
   if (range !== undefined) {
     const [min, max] = range;
     const isInRange = typeof value === "number" && value >= min && value <= max;

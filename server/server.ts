@@ -5,9 +5,10 @@
  * @module
  */
 import { COSTS } from "./access/allowances.ts";
-import { Identity } from "./access/identity.ts";
 import { ApiKeys } from "./access/api_keys.ts";
-import type { Authorize } from "./access/rights.ts";
+import type { Application } from "./access/application.ts";
+import type { TokenVerifier } from "./access/authenticator.ts";
+import { Rules } from "./access/rules.ts";
 import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import { OpenConnections } from "./connections/open_connections.ts";
@@ -27,6 +28,7 @@ import type { Options } from "./options.ts";
 import { Refusal } from "./protocol/refusal.ts";
 import { Hub } from "./rooms/hub.ts";
 import { Voice } from "./voice.ts";
+import { Webhook } from "./webhooks/webhook.ts";
 
 /** The parts that a server is made of. `createServer` makes them from options. */
 export interface ServerParts {
@@ -34,9 +36,14 @@ export interface ServerParts {
   readonly broker: Broker;
   readonly files: StaticFiles;
   readonly log: Log;
-  readonly authorize: Authorize;
-  /** Without it, no request is the application's. */
-  readonly apiKeys?: ApiKeys;
+  /** @default {new Rules()} */
+  readonly rules?: Rules | undefined;
+  readonly application?: Application | undefined;
+  readonly verifier?: TokenVerifier | undefined;
+  /** The keys of the application. Without them, no request is the application's. */
+  readonly apiKeys?: ApiKeys | undefined;
+  /** What requests to the webhook are signed with. Without keys there is no webhook. */
+  readonly webhookKeys?: readonly Uint8Array[] | undefined;
 }
 
 /** How long a stop waits for the last commits. */
@@ -62,16 +69,17 @@ export class Server extends Voice implements AsyncDisposable {
   readonly #connections: OpenConnections;
   readonly #origins: Origins;
   readonly #router: Router;
+  readonly #webhook: Webhook | undefined;
   #listener: Listener | undefined;
   #stopping: Promise<void> | undefined;
 
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
-    const { options, broker, files, authorize, apiKeys = new ApiKeys() } = parts;
+    const { options, broker, files, rules = new Rules(), application, verifier } = parts;
+    const { apiKeys = new ApiKeys(), webhookKeys: keys } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
-    const identity = new Identity(broker.secret);
-    const hub = new Hub({ options, broker, log, authorize, identity, now });
+    const hub = new Hub({ options, rules, broker, log, now, application, verifier });
     super(hub);
     this.#hub = hub;
     this.#options = options;
@@ -79,15 +87,13 @@ export class Server extends Voice implements AsyncDisposable {
     this.#files = files;
     this.#log = log;
     this.#sources = new Sources(options, log, now);
-    this.#connections = new OpenConnections(this.#hub, options, now);
+    this.#connections = new OpenConnections(hub, options, now);
     this.#origins = new Origins(options, log);
-    this.#router = new Router({
-      routes: routesOf(hub, this.#connections),
-      origins: this.#origins,
-      apiKeys,
-      log,
-      sourceOf: (request, info) => this.#sourceOf(request, info),
-    });
+    const routes = routesOf(hub, this.#connections);
+    const sourceOf = this.#sourceOf.bind(this);
+    this.#router = new Router({ routes, origins: this.#origins, apiKeys, log, sourceOf });
+    const { journal } = broker;
+    this.#webhook = keys && journal && new Webhook({ url: options.webhook, keys, journal, log });
   }
 
   /** The URL that it listens at, such as `http://127.0.0.1:8080`. It is `""` before `listen()`. */
@@ -214,6 +220,7 @@ export class Server extends Voice implements AsyncDisposable {
     const handshake = checkHandshake(request, this.#origins, admit);
     if (handshake instanceof Response) return handshake;
     const { protocol } = handshake;
+    const view = this.#hub.authenticator.viewOf(request, () => this.#origins.trusts(request));
     const { socket, response } = Deno.upgradeWebSocket(request, {
       idleTimeout: Math.ceil(this.#options.heartbeatSeconds * 2),
     });
@@ -222,7 +229,7 @@ export class Server extends Voice implements AsyncDisposable {
     // A throw after the upgrade would close the whole listener: nothing from here on may throw.
     this.#connections.open(
       source,
-      (context) => new WebSocketConnection(socket, handshake, context, source),
+      (context) => new WebSocketConnection(socket, handshake, context, source, view),
     );
     return response;
   }
@@ -243,7 +250,7 @@ export class Server extends Voice implements AsyncDisposable {
       this.#log.error("stop failed", { reason: reason(thrown) });
     this.#connections.close();
     await settleWithin(COMMIT_MS, this.#hub.tick.drain()).catch(logFailure);
-    await this.#connections.sayGoodbye(GOODBYE_MS);
+    await Promise.all([this.#connections.sayGoodbye(GOODBYE_MS), this.#webhook?.stop()]);
     this.#hub.close();
     await settleWithin(GOODBYE_MS, this.#listener?.shutdown()).catch(logFailure);
     await this.#broker[Symbol.asyncDispose]();

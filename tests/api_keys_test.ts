@@ -172,11 +172,8 @@ Deno.test("no key is in the log, in an answer or in a published document", async
   const note = (event: string, facts?: unknown) =>
     void lines.push(`${event} ${JSON.stringify(facts)}`);
   const log: Log = { info: note, warn: note, error: note };
-  await using server = await serve(
-    { apiKeys: KEY, addressRate: 0.001, addressBurst: 5 },
-    undefined,
-    log,
-  );
+  const options = { apiKeys: KEY, addressRate: 0.001, addressBurst: 5 };
+  await using server = await serve(options, { log });
   const wrong = "w".repeat(40);
   const texts: string[] = [];
   for (const key of [KEY, wrong, wrong, wrong, wrong, wrong]) {

@@ -5,17 +5,17 @@
  * @module
  */
 import { LOCAL } from "../server/access/address.ts";
+import { Rules } from "../server/access/rules.ts";
 import { Sources } from "../server/access/source.ts";
 import { Batch } from "../server/broker/page.ts";
 import { Connection, type ConnectionContext } from "../server/connections/connection.ts";
 import { Heartbeat } from "../server/connections/heartbeat.ts";
 import { DrainMonitor } from "../server/connections/drain_monitor.ts";
-import { Identity } from "../server/access/identity.ts";
 import { type Log, silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
-import { chatRest } from "../server/protocol/encode.ts";
+import { parsePublication } from "../server/protocol/publications.ts";
 import { Hub } from "../server/rooms/hub.ts";
-import { post } from "../server/rooms/post.ts";
+import { publish } from "../server/rooms/publish.ts";
 import { Session } from "../server/rooms/session.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { FaultyBroker } from "./support/faulty_broker.ts";
@@ -102,8 +102,7 @@ async function withThree(
   const seen = { logged: [] as string[], ended: [] as Connection[] };
   const note = (event: string) => void seen.logged.push(event);
   const log: Log = { ...silentLog, warn: note, error: note };
-  const identity = new Identity(broker.secret);
-  const hub = new Hub({ broker, options, identity, log, now, authorize: () => true });
+  const hub = new Hub({ broker, options, rules: new Rules(), log, now });
   const drainMonitor = new DrainMonitor(options, now);
   const ended = (connection: Connection) => void seen.ended.push(connection);
   const make = () => new HostileConnection({ hub, drainMonitor, ended, released() {} });
@@ -118,8 +117,7 @@ async function withThree(
 }
 
 function say(hub: Hub, payload: string): Promise<unknown> {
-  const rest = chatRest('{"id":"ann","name":"Ann"}', payload, undefined);
-  return post(hub, { room: "lobby", type: "chat", userId: "ann", ref: undefined, rest });
+  return publish(hub, "lobby", parsePublication({ payload }));
 }
 
 for (const door of ["write", "queued"] as const) {
@@ -195,7 +193,7 @@ Deno.test("a tick survives a broker and a sender that throw", async () => {
     };
     assertEquals(await say(hub, "lost too").then(() => "stored", () => "refused"), "refused");
     broker.prepare = prepare;
-    const person = hub.users.hold("bob");
+    const person = hub.users.hold({ id: "bob", name: "Bob" });
     const sender = {
       user: person,
       stored() {

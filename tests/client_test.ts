@@ -552,7 +552,9 @@ Deno.test("join() waits for a place in a full room, and leave() makes one", asyn
 });
 
 Deno.test("join() is refused for good where one may not go", async () => {
-  await using server = await serve({}, (_user, _action, room) => room !== "secret");
+  await using server = await serve({}, {
+    authorize: (_, room) => room === "secret" ? "none" : "write",
+  });
   await using ada = new Talker(server.url);
   const error = await assertRejects(() => ada.client.join("secret"), ClientError);
   assertEquals(error.code, "forbidden");

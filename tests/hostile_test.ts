@@ -197,9 +197,11 @@ for (const [what, command, spoil] of THROWN) {
 }
 
 Deno.test("a client gets an error when authorize() throws", async () => {
-  await using server = await serve({}, (user) => {
-    if (user.name === "Mallory") throw new Error("thrown on purpose");
-    return true;
+  await using server = await serve({}, {
+    authorize(user) {
+      if (user.name === "Mallory") throw new Error("thrown on purpose");
+      return "write";
+    },
   });
   await unharmed(server, async () => {
     await using client = await connect(server, { protocol: "parley.v1" });

@@ -14,6 +14,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/mod.ts"],
   ["server/server.ts"],
   ["server/voice.ts"],
+  ["server/webhooks/"],
   ["server/http/"],
   ["server/connections/"],
   ["server/rooms/"],

@@ -38,6 +38,9 @@ Deno.test("readOptions() reads every option from its flag and from its variable"
   const company: Record<string, object> = {
     jwtIssuer: { jwks: "j" },
     jwtAudience: { jwks: "j" },
+    webhook: { redis: "", webhookSecretFile: "f" },
+    webhookSecret: { redis: "", webhook: "https://h.example" },
+    webhookSecretFile: { redis: "", webhook: "https://h.example" },
   };
   for (const name of OPTION_NAMES) {
     const { default: value, secret } = OPTIONS[name];
@@ -49,6 +52,8 @@ Deno.test("readOptions() reads every option from its flag and from its variable"
       frameBytes: "9000",
       [name]: name === "jwtSecret" ? "x".repeat(32) : text,
     };
+    if (name === "guests") said[name] = "read";
+    if (name === "webhook") said[name] = "https://h.example/messages";
     if (name === "redis") said[name] = "redis://s";
     if (name === "highWaterBytes") said[name] = "2007";
     if (name === "frameBytes") said[name] = "9007";
@@ -130,6 +135,16 @@ const WRONG: readonly (readonly [args: string, names: string, env?: Record<strin
   ["--jwks a.json", "PARLEY_JWT_SECRET", { PARLEY_JWT_SECRET: "x".repeat(32) }],
   ["--jwks https://me:pass@example.com/jwks", "--jwks"],
   ["", "PARLEY_JWT_SECRET", { PARLEY_JWT_SECRET: "x".repeat(31) }],
+  ["--webhook https://h.example", "PARLEY_WEBHOOK_SECRET"],
+  ["--webhook-secret-file f", "--webhook"],
+  ["", "--webhook", { PARLEY_WEBHOOK_SECRET: "whsec_x" }],
+  ["--webhook https://h.example --webhook-secret-file f", "--webhook-secret-file", {
+    PARLEY_WEBHOOK_SECRET: "whsec_x",
+  }],
+  ["--webhook h.example --webhook-secret-file f", "--webhook"],
+  ["--webhook ftp://h.example --webhook-secret-file f", "--webhook"],
+  ["--webhook https://me:pass@h.example --webhook-secret-file f", "--webhook"],
+  ["--webhook https://h.example --webhook-secret-file f --redis redis://r", "--redis"],
   ["", "PORT", { PORT: "http" }],
   ["", "port", { PORT: "70000" }],
   ["", "PARLEY_MAX_ROOMS", { PARLEY_MAX_ROOMS: "many" }],

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { Identity } from "../server/access/identity.ts";
+import { Rules } from "../server/access/rules.ts";
 import { type Facts, silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
+import { parsePublication } from "../server/protocol/publications.ts";
 import { Hub } from "../server/rooms/hub.ts";
-import { post } from "../server/rooms/post.ts";
+import { publish } from "../server/rooms/publish.ts";
 import { assertEquals } from "./support/assert.ts";
 import { FaultyBroker } from "./support/faulty_broker.ts";
 
@@ -19,15 +20,13 @@ for (const [tookMs, logged] of [[1500, 1], [900, 0]] as const) {
     const hub = new Hub({
       broker,
       options: completeOptions({ db: ":memory:" }),
-      identity: new Identity(broker.secret),
+      rules: new Rules(),
       log: { ...silentLog, warn: (event, facts) => void lines.push([event, facts]) },
       now: () => now,
-      authorize: () => true,
     });
     const go = broker.holdCalls();
-    const person = hub.users.hold("ann");
     const posted = ["one", "two"].map((payload) =>
-      post(hub, { user: person, room: "lobby", payload, ref: undefined })
+      publish(hub, "lobby", parsePublication({ payload }))
     );
     await hub.tick.next(); // it has begun
     now += tookMs;

@@ -23,6 +23,8 @@ export interface Call {
   readonly source: Source;
   /** Whether the request has an API key: then the application itself asks, and may do everything. */
   readonly isApplication: boolean;
+  /** Whether the page that sent the request may act with its user's cookies. */
+  readonly showsCookies: () => boolean;
   /** The room that the path names, or `""` if it names none. */
   readonly room: string;
   /** The id of the user that the path names, or `""` if it names none. */
@@ -61,10 +63,8 @@ export interface RouterParts {
   readonly origins: Origins;
   readonly apiKeys: ApiKeys;
   readonly log: Log;
-  readonly sourceOf: SourceOf;
+  sourceOf(request: Request, info: Deno.ServeHandlerInfo): Source;
 }
-
-type SourceOf = (request: Request, info: Deno.ServeHandlerInfo) => Source;
 
 export class Router {
   readonly #parts: RouterParts;
@@ -80,19 +80,21 @@ export class Router {
     { pathname, searchParams: query }: URL,
   ): Response | Promise<Response> | undefined {
     if (pathname.length > MAX_PATH) return problem(414, "The path is longer than any path here.");
-    for (const { pattern, handlers } of this.#parts.routes) {
+    const { routes, origins, apiKeys } = this.#parts;
+    for (const { pattern, handlers } of routes) {
       const match = pattern.exec({ pathname });
       if (match === null) continue;
       const { room, id } = match.pathname.groups;
       return this.#answer(request, handlers, () => {
         const source = this.#parts.sourceOf(request, info);
-        const isApplication = this.#parts.apiKeys.accepts(request);
+        const isApplication = apiKeys.accepts(request);
         return {
           request,
           info,
           query,
           source: isApplication ? source.withoutLimits() : source,
           isApplication,
+          showsCookies: () => origins.trusts(request),
           room: room === undefined ? "" : parseName("room", decode(room)),
           userId: id === undefined ? "" : parseUserId(decode(id)),
         };

@@ -14,6 +14,9 @@ import { post, type Posted } from "./post.ts";
 /** What became of a publication in one of its rooms. */
 export type Outcome = { readonly room: string } & (Posted | { readonly refusal: Refusal });
 
+/** What was said: an event that is stored has a `seq`. */
+export type Published = Posted | { readonly event: string; readonly seq: undefined };
+
 /** Characters of one publication that are queued at once: a sixteenth of what the queue takes. */
 const CHARS_AT_ONCE = 1_048_576;
 
@@ -27,7 +30,7 @@ export async function publish(
   hub: Hub,
   room: string,
   publication: Publication,
-): Promise<Posted | { readonly event: string; readonly seq: undefined }> {
+): Promise<Published> {
   const { type, rest, isDurable } = publication;
   if (isDurable) return await post(hub, { room, ...publication });
   const event = unnumbered(type, room, rest);

@@ -100,6 +100,7 @@ const FIELDS: Readonly<{ [type: string]: Readonly<{ [field: string]: Field }> }>
     payload: { good: JSON_VALUE, bad: ["\0", { "\ud800": 1 }, [["\0"]], deep(40)], required: true },
     ref: REF,
     durable: BOOLEAN,
+    retain: BOOLEAN,
   },
   typing: { room: ROOM, payload: { ...BOOLEAN, required: true }, ref: REF },
   rename: { name: { ...NAME, required: true }, ref: REF },

@@ -8,14 +8,7 @@
  *
  * @module
  */
-import {
-  type Authorize,
-  createServer,
-  type Event,
-  type Log,
-  type Options,
-  silentLog,
-} from "../../server/mod.ts";
+import { createServer, type Event, type Hooks, type Options, silentLog } from "../../server/mod.ts";
 import type { Server } from "../../server/mod.ts";
 
 /** How long a test waits for something that ought to happen. Not a timing: a way to fail. */
@@ -34,13 +27,9 @@ const ROOMY: Partial<Options> = {
 /** A listening server with room for tests; what is given wins. */
 export async function serve(
   options: Partial<Options> = {},
-  authorize?: Authorize,
-  log: Log = silentLog,
+  hooks: Hooks = {},
 ): Promise<Server> {
-  const server = await createServer({ ...ROOMY, ...options }, {
-    log,
-    ...(authorize && { authorize }),
-  });
+  const server = await createServer({ ...ROOMY, ...options }, { log: silentLog, ...hooks });
   server.listen();
   return server;
 }
@@ -57,7 +46,10 @@ export interface ClientOptions {
   readonly headers?: Record<string, string>;
 }
 
-type EventOf<T extends Event["type"]> = Extract<Event, { type: T }>;
+/** An event of that type. Nearly all clients here are guests, whose `welcome` has a token. */
+export type EventOf<T extends Event["type"]> =
+  & Extract<Event, { type: T }>
+  & (T extends "welcome" ? { readonly token: string } : unknown);
 
 /** A client that keeps everything that it was told until it is asked for it. */
 export class Client implements AsyncDisposable {

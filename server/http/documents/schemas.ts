@@ -18,7 +18,12 @@ import {
   SENTENCE,
   STRING,
 } from "../../protocol/events.ts";
-import type { AnnouncedLimits, Cursor, User } from "../../protocol/messages.ts";
+import type {
+  AnnouncedLimits,
+  AnnouncedRoomLimits,
+  Cursor,
+  User,
+} from "../../protocol/messages.ts";
 import { NAME } from "../../protocol/names.ts";
 import { CUSTOM_FIELDS } from "../../protocol/publications.ts";
 import { REQUESTS } from "../../protocol/requests.ts";
@@ -46,9 +51,11 @@ const USER: FieldsOf<User, Shape> = {
 
 const CURSOR: FieldsOf<Cursor, Shape> = { epoch: required(REF), seq: required(COUNT) };
 
+const RATE: Shape = { schema: { type: "number", minimum: 0 } };
+
 const LIMITS: FieldsOf<AnnouncedLimits, Shape> = {
   frameBytes: required(COUNT),
-  rate: required({ schema: { type: "number", minimum: 0 } }),
+  rate: required(RATE),
   burst: required(COUNT),
   roomsPerConnection: required(COUNT),
 };
@@ -81,6 +88,14 @@ const FORMS: readonly Schema[] = [
   },
 ];
 
+const ROOM_LIMITS: FieldsOf<AnnouncedRoomLimits, Shape> = {
+  rate: optional(RATE),
+  burst: optional(COUNT),
+  signalRate: optional(RATE),
+  signalBurst: optional(COUNT),
+  slowSeconds: optional(RATE),
+};
+
 /** `chat`, `Event` → `ChatEvent` */
 export function nameOf(type: string, kind: "Command" | "Event"): string {
   return type.charAt(0).toUpperCase() + type.slice(1) + kind;
@@ -91,6 +106,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   User: object(USER),
   Cursor: object(CURSOR),
   Limits: object(LIMITS),
+  RoomLimits: object(ROOM_LIMITS),
   Json: {
     description: `Any JSON of well-formed text without NUL, nested at most ${MAX_DEPTH} deep.`,
     anyOf: [

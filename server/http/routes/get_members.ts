@@ -14,14 +14,14 @@ import type { Call } from "../router.ts";
 
 export async function getMembers(call: Call, hub: Hub): Promise<Response> {
   call.source.spend(COSTS.page);
-  if (!call.isApplication) readerOf(call, hub);
+  await readerOf(call, hub);
   const { room } = call;
   return json(200, JSON.stringify({ room, ...await membersOf(hub, room) }));
 }
 
 export async function getMember(call: Call, hub: Hub): Promise<Response> {
   call.source.spend(COSTS.page);
-  if (!call.isApplication) readerOf(call, hub);
+  await readerOf(call, hub);
   const { room, userId } = call;
   const member = await memberOf(hub, room, userId);
   if (member !== undefined) return json(200, JSON.stringify(member));

@@ -16,7 +16,7 @@ import type { Call } from "../router.ts";
 export async function getMessages(call: Call, hub: Hub): Promise<Response> {
   const { query, room } = call;
   call.source.spend(COSTS.page);
-  if (!call.isApplication) readerOf(call, hub);
+  await readerOf(call, hub);
   const after = wholeNumber(query, "after", 0, Number.MAX_SAFE_INTEGER);
   const before = wholeNumber(query, "before", 0, Number.MAX_SAFE_INTEGER);
   const limit = wholeNumber(query, "limit", 1, MAX_LIMIT);

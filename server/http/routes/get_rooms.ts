@@ -1,5 +1,5 @@
 /**
- * `GET /rooms` lists the rooms that have members and that the user may join, the fullest first.
+ * `GET /rooms` lists the rooms that have members and that the user may read, the fullest first.
  *
  * @module
  */
@@ -14,8 +14,11 @@ const MAX_ROOMS = 1000;
 
 export async function getRooms(call: Call, hub: Hub): Promise<Response> {
   call.source.spend(COSTS.page);
-  const user = call.isApplication ? undefined : readerOf(call, hub);
-  const isListed = (room: string) => user === undefined || hub.rights.canJoin(user, room);
-  const rooms = await hub.occupiedRooms(MAX_ROOMS, isListed);
+  const identity = await readerOf(call, hub);
+  const rooms = await hub.occupiedRooms(
+    MAX_ROOMS,
+    async (room) =>
+      identity === undefined || await hub.rights.rightOf(identity, call.source, room) !== "none",
+  );
   return json(200, JSON.stringify({ rooms }));
 }

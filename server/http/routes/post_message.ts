@@ -5,42 +5,44 @@
  *
  * @module
  */
-import { COSTS } from "../../access/allowances.ts";
+import { guestIdentity } from "../../access/identity.ts";
 import { chatRest } from "../../protocol/encode.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import { parsePublication } from "../../protocol/publications.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { post, type Posted } from "../../rooms/post.ts";
-import { publish } from "../../rooms/publish.ts";
+import { publish, type Published } from "../../rooms/publish.ts";
 import { readJson } from "../read_json.ts";
-import { actAs, admitWriter, assertCanWrite, guestFor } from "../requester.ts";
+import { actAs, admitWriter, assertRight, guestFor, payerOf } from "../requester.ts";
 import { json, noContent } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 export async function postMessage(call: Call, hub: Hub): Promise<Response> {
-  const posted = call.isApplication ? await postOurs(call, hub) : await postTheirs(call, hub);
-  if (posted === undefined) return noContent();
+  const posted = await (call.isApplication ? publishFor : postFor)(call, hub);
+  if (posted.seq === undefined) return noContent();
   const { seq, event, repeated } = posted;
   // Relative to the request (RFC 9110 §10.2.2), so that it is right behind a proxy that adds a prefix.
   const location = `messages?after=${seq - 1}&limit=1`;
   return json(repeated ? 200 : 201, event, { location });
 }
 
-async function postOurs(call: Call, hub: Hub): Promise<Posted | undefined> {
+/** Says what the application says. */
+async function publishFor(call: Call, hub: Hub): Promise<Published> {
   const publication = parsePublication(await readJson(call, hub.context.options));
-  const published = await publish(hub, call.room, publication);
-  return published.seq === undefined ? undefined : published;
+  return await publish(hub, call.room, publication);
 }
 
-async function postTheirs(call: Call, hub: Hub): Promise<Posted> {
+/** Says what a user says. */
+async function postFor(call: Call, hub: Hub): Promise<Posted> {
   const { room } = call;
-  const { identity, options } = hub.context;
-  const known = admitWriter(call, hub, COSTS.command);
-  const { payload, ref, name } = parseRequest("message", await readJson(call, options));
+  const known = await admitWriter(call, hub, "chat");
+  const { payload, ref, name } = parseRequest("message", await readJson(call, hub.context.options));
   // A guest who repeats a `ref` is the same guest, so that a retry is stored once.
-  const user = known ?? (ref === undefined ? identity.newGuest() : guestFor(call, hub, ref));
-  return await actAs(hub, user, name, (user) => {
-    assertCanWrite(hub, user, room);
+  const identity = known ??
+    (ref === undefined ? guestIdentity(hub.guests.newGuest()) : guestFor(call, hub, ref));
+  const right = await assertRight(call, hub, identity, "write");
+  hub.slowMode.take(payerOf(call, known), room, right, ref);
+  return await actAs(hub, identity, name, (user) => {
     const rest = chatRest(user.json, payload, ref);
     return post(hub, { room, type: "chat", userId: user.id, ref, rest });
   });

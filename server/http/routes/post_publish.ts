@@ -13,7 +13,7 @@ import { json, noContent } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 export async function postPublish(call: Call, hub: Hub): Promise<Response> {
-  assertIsApplication(call, hub);
+  await assertIsApplication(call, hub);
   const { rooms, publication } = parsePublish(await readJson(call, hub.context.options));
   if (!publication.isDurable) {
     for (const room of rooms) await publish(hub, room, publication);
