@@ -15,14 +15,16 @@ import type { Broker } from "./broker/broker.ts";
 import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
 import { ApiKeys } from "./access/api_keys.ts";
-import { consoleLog, type Log } from "./log.ts";
 import { completeOptions, OptionError, type Options } from "./options.ts";
+import { consoleLog, type Log, withoutThrowing } from "./log.ts";
+import type { TokenVerifier } from "./access/authenticator.ts";
 import type { Application, Authenticate, Authorize } from "./access/application.ts";
 import { type RoomRule, Rules } from "./access/rules.ts";
 import { Server } from "./server.ts";
 import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
 
 export { BrokerError } from "./broker/broker.ts";
+export type { PeerInfo } from "./http/client_address.ts";
 export { consoleLog, type Facts, type Log, silentLog } from "./log.ts";
 export { OptionError, type Options } from "./options.ts";
 export {
@@ -112,7 +114,8 @@ export interface Hooks extends Application {
  * `createServer` opens the database and makes a server that does not listen yet: call `listen()`, or
  * pass requests to `fetch`.
  *
- * @throws {OptionError} if an option or a rule is unknown, out of its range, or does not go with another.
+ * @throws {OptionError} if an option or a rule is unknown, out of its range, or does not go with another;
+ * also for more than one of `workers`: start threads yourself, and listen with `reusePort`.
  * @throws {BrokerError} if the database cannot be opened, or Redis not be reached.
  */
 export async function createServer(
@@ -124,12 +127,34 @@ export async function createServer(
     throw new OptionError("Rules come from --rules or from the hook `rules`, not from both.");
   }
   const rules = given === undefined ? await Rules.load(complete.rules) : new Rules(given);
+  const { workers, page } = complete;
+  if (workers > 1) {
+    throw new OptionError("--workers is for the program: createServer makes one node.");
+  }
+  const safeLog = withoutThrowing(log); // a throw in a callback of a network client ends the process
+  const files = page ? await StaticFiles.load() : undefined;
   const apiKeys = await ApiKeys.read(complete);
   const webhookKeys = await readWebhookKeys(complete);
-  const files = await StaticFiles.load();
-  const broker = await openBroker(complete, rules, log);
-  const parts = { options: complete, rules, broker, files, log, application };
-  return new Server({ ...parts, apiKeys, webhookKeys });
+  const verifier = await openVerifier(complete, safeLog);
+  return new Server({
+    options: complete,
+    rules,
+    files,
+    log: safeLog,
+    application,
+    verifier,
+    apiKeys,
+    webhookKeys,
+    broker: await openBroker(complete, rules, safeLog),
+  });
+}
+
+async function openVerifier(options: Options, log: Log): Promise<TokenVerifier | undefined> {
+  const { jwtSecret, jwtSecretFile, jwks } = options;
+  if (jwtSecret === "" && jwtSecretFile === "" && jwks === "") return undefined;
+  // Imported only here, so that a server without tokens of an application does not load `jose`.
+  const { JwtVerifier } = await import("./access/jwt/jwt_verifier.ts");
+  return await JwtVerifier.open(options, { log });
 }
 
 async function openBroker(options: Options, rules: Rules, log: Log): Promise<Broker> {

@@ -25,6 +25,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/log.ts"],
   ["server/deadline.ts"],
   ["server/protocol/"],
+  ["static/files.ts"], // texts: the server runs nothing of them
 ];
 
 /** These know nothing of the rest. */

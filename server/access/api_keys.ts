@@ -9,6 +9,7 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { reason } from "../log.ts";
+import { TOKEN } from "../protocol/rules.ts";
 import { OptionError, type Options } from "../options.ts";
 
 /** A key of fewer characters could be guessed. */
@@ -64,9 +65,11 @@ function split(text: string, source: string): string[] {
   const keys = text.split(/\s+/).filter((key) => key !== "");
   if (keys.length === 0) throw new OptionError(`${source} must hold at least one key.`);
   keys.forEach((key, index) => {
-    if (/^[!-~]+$/.test(key) && key.length >= MIN_CHARS && key.length <= MAX_CHARS) return;
+    if (TOKEN.accepts(key) && key.length >= MIN_CHARS && key.length <= MAX_CHARS) return;
     throw new OptionError(
-      `${source}: key ${index + 1} must be ${MIN_CHARS} to ${MAX_CHARS} visible ASCII characters.`,
+      `${source}: key ${
+        index + 1
+      } must be ${MIN_CHARS} to ${MAX_CHARS} letters, digits or _.~+/=- characters.`,
     );
   });
   return keys;

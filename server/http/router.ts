@@ -11,13 +11,14 @@ import { type Log, reason } from "../log.ts";
 import { parseName } from "../protocol/names.ts";
 import { badField, Refusal } from "../protocol/refusal.ts";
 import { USER_ID } from "../protocol/rules.ts";
+import type { PeerInfo } from "./client_address.ts";
 import type { Origins } from "./origins.ts";
 import { HttpError, problem, problemOf } from "./responses.ts";
 
 /** A request and what was read from it. */
 export interface Call {
   readonly request: Request;
-  readonly info: Deno.ServeHandlerInfo;
+  readonly info: PeerInfo;
   readonly query: URLSearchParams;
   /** The address that the request comes from, and its limits. The application has none. */
   readonly source: Source;
@@ -63,7 +64,7 @@ export interface RouterParts {
   readonly origins: Origins;
   readonly apiKeys: ApiKeys;
   readonly log: Log;
-  sourceOf(request: Request, info: Deno.ServeHandlerInfo): Source;
+  sourceOf(request: Request, info: PeerInfo): Source;
 }
 
 export class Router {
@@ -73,11 +74,17 @@ export class Router {
     this.#parts = parts;
   }
 
-  /** @returns `undefined` if no route has the path. */
+  /**
+   * Answers a request.
+   *
+   * @param pathname the path without the base path.
+   * @returns `undefined` if no route has the path.
+   */
   answer(
     request: Request,
-    info: Deno.ServeHandlerInfo,
-    { pathname, searchParams: query }: URL,
+    info: PeerInfo,
+    pathname: string,
+    query: URLSearchParams,
   ): Response | Promise<Response> | undefined {
     if (pathname.length > MAX_PATH) return problem(414, "The path is longer than any path here.");
     const { routes, origins, apiKeys } = this.#parts;

@@ -23,8 +23,8 @@ export interface Publication {
   readonly rest: string;
   /** Whether it is stored. */
   readonly isDurable: boolean;
-  /** For a `custom` event of which the newest is kept: its name. */
-  readonly retainedAs: string | undefined;
+  /** For an event that is retained: its name, and whether it removes what was retained. */
+  readonly retains: { readonly name: string; readonly isRemoval: boolean } | undefined;
 }
 
 /** Who speaks if the application does not say. */
@@ -78,14 +78,15 @@ function publicationOf(request: PublicationRequest): Publication {
       throw badField("payload", `Field "payload" of a "chat" must be ${TEXT.expects}.`);
     }
     const rest = checkLength(chatRest(JSON.stringify(from), payload, ref), payload);
-    return { ...common, rest, isDurable: true, retainedAs: undefined };
+    return { ...common, rest, isDurable: true, retains: undefined };
   }
   if (name === undefined) throw badField("name", 'A "custom" event needs the field "name".');
   if (durable && retain) {
-    throw badField("retain", 'An event that is "durable" cannot also be "retain"ed.');
+    throw badField("retain", 'Field "retain" does not go with "durable".');
   }
   const rest = checkLength(messageRest<"custom">({ name, from, payload }, ref), payload);
-  return { ...common, rest, isDurable: durable, retainedAs: retain ? name : undefined };
+  const retains = retain ? { name, isRemoval: payload === null } : undefined;
+  return { ...common, rest, isDurable: durable, retains };
 }
 
 function notOfChat(field: string): string {

@@ -9,6 +9,7 @@ import { unnumbered } from "../protocol/encode.ts";
 import type { Publication } from "../protocol/publications.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "./hub.ts";
+import { retain } from "./retain.ts";
 import { post, type Posted } from "./post.ts";
 
 /** What became of a publication in one of its rooms. */
@@ -31,10 +32,11 @@ export async function publish(
   room: string,
   publication: Publication,
 ): Promise<Published> {
-  const { type, rest, isDurable } = publication;
+  const { type, rest, isDurable, retains } = publication;
   if (isDurable) return await post(hub, { room, ...publication });
   const event = unnumbered(type, room, rest);
-  hub.context.broker.signal(room, { event });
+  if (retains === undefined) hub.context.broker.signal(room, { event });
+  else await retain(hub.context, room, { ...retains, event });
   return { event, seq: undefined };
 }
 

@@ -44,6 +44,16 @@ type Outcome =
   /** `asked` are the milliseconds that the receiver wants to be left alone for. */
   | { readonly isTaken: false; readonly why: Facts; readonly asked: number };
 
+/** Starts a webhook, unless its keys or a journal are missing. */
+export function startWebhook(
+  url: string,
+  journal: Journal | undefined,
+  keys: readonly Uint8Array[] | undefined,
+  log: Log,
+): Webhook | undefined {
+  return keys && journal && new Webhook({ url, keys, journal, log });
+}
+
 export class Webhook {
   readonly #url: string;
   readonly #keys: readonly Uint8Array[];

@@ -18,7 +18,7 @@ const USERS: readonly Schema[] = [{}, { bearer: [] }, { token: [] }];
 const EVERYONE: readonly Schema[] = [...USERS, { apiKey: [] }];
 const MESSAGES = MESSAGE_TYPES.map((type) => nameOf(type, "Event"));
 
-export function openApi(): Schema {
+export function openApi(basePath = ""): Schema {
   return {
     openapi: "3.1.0",
     info: {
@@ -26,6 +26,7 @@ export function openApi(): Schema {
       version: "1.0.0",
       description: "Rooms in real time, over plain HTTP.",
     },
+    servers: [{ url: basePath || "/" }],
     security: USERS,
     paths: {
       "/hello": {
