@@ -13,7 +13,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/process/"],
   ["server/mod.ts"],
   ["server/server.ts"],
-  ["server/voice.ts"],
+  ["server/server_parts.ts", "server/voice.ts"],
   ["server/webhooks/"],
   ["server/http/"],
   ["server/connections/"],

@@ -13,7 +13,7 @@ import { type Answer, ask, bearer, JSON_TYPE, MESSAGES } from "./support/http.ts
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 const IS_LONG = Deno.env.get("VOICE") !== undefined;
-const KEY = "application's-key-".repeat(2);
+const KEY = "the-application-".repeat(2);
 const SERVER = { id: "server", name: "Server" };
 const ADA: User = { id: "user/42", name: "Ada", info: { avatar: "https://x.example/a.png" } };
 
@@ -98,6 +98,27 @@ for (const [way, say] of Object.entries(VOICES)) {
       });
     }
     assertEquals((await server.history("lobby")).head, payloads.length + 1);
+  });
+
+  Deno.test(`${way}: a retained event is given to whoever joins, until null removes it`, async () => {
+    await using server = await serveWithKey();
+    await using alice = await member(server);
+    const retain = (payload: Json) =>
+      say(server, "lobby", { type: "custom", name: "topic", payload, retain: true, from: ADA });
+    for (const payload of ["first", { second: 2 }]) {
+      await retain(payload);
+      assertEquals((await alice.next("custom")).payload, payload);
+    }
+    await using bob = await member(server, { name: "Bob" });
+    const { payload, from, retained } = await bob.next("custom");
+    assertEquals([payload, from, retained], [{ second: 2 }, ADA, true]);
+    await retain(null);
+    assertEquals((await bob.next("custom")).payload, null);
+    await using carol = await member(server, { name: "Carol" });
+    assertEquals((await told(carol)).filter(({ type }) => type === "custom"), []);
+    const { code, field } = await assertRejects(() => retain("x".repeat(70_000)), Refusal);
+    assertEquals([code, field], ["too_large", "retain"]);
+    assertEquals((await server.history("lobby")).head, 0);
   });
 
   Deno.test(`${way}: a retry with its ref is stored once, and gets the original`, async () => {
@@ -394,6 +415,28 @@ Deno.test("POST /publish lists the rooms that failed beside those that did not",
   const { code, field, detail } = b?.error as Record<string, string>;
   assertEquals([b?.room, code, field], ["b", "conflict", "ref"]);
   assertStringIncludes(detail ?? "", "ref");
+});
+
+Deno.test("POST /publish of a retained event is given to whoever joins a room where it fits", async () => {
+  await using server = await serveWithKey();
+  await server.emit("full", "other", "x".repeat(60_000), { retain: true });
+  const event = { type: "custom", name: "topic", payload: "x".repeat(10_000), retain: true };
+  assertEquals((await post(server, { rooms: ["a", "b"], ...event }, "/publish")).status, 204);
+  const { status, json } = await post(server, { rooms: ["full", "c"], ...event }, "/publish");
+  const [full, c] = json.rooms as unknown as Record<string, { readonly code?: string }>[];
+  assertEquals([status, full?.error?.code, c as unknown], [207, "too_large", { room: "c" }]);
+  await using alice = await member(server, { room: "c" });
+  assertEquals((await alice.next("custom")).retained, true);
+});
+
+Deno.test("a room that stores nothing refuses the application's text, and takes its events", async () => {
+  const rules = [{ match: "fleeting", store: false }];
+  await using server = await serve({ apiKeys: KEY }, { rules });
+  const act = () => server.publish("fleeting", "x");
+  assertEquals((await assertRejects(act, Refusal)).code, "forbidden");
+  await using alice = await member(server, { room: "fleeting" });
+  await server.emit("fleeting", "x", 1);
+  assertEquals((await alice.next("custom")).payload, 1);
 });
 
 Deno.test("POST /publish refuses a list with one bad room as a whole, and names it", async () => {

@@ -13,7 +13,7 @@ import { retain } from "./retain.ts";
 import { post, type Posted } from "./post.ts";
 
 /** What became of a publication in one of its rooms. */
-export type Outcome = { readonly room: string } & (Posted | { readonly refusal: Refusal });
+export type Outcome = { readonly room: string } & (Published | { readonly refusal: Refusal });
 
 /** What was said: an event that is stored has a `seq`. */
 export type Published = Posted | { readonly event: string; readonly seq: undefined };
@@ -40,8 +40,8 @@ export async function publish(
   return { event, seq: undefined };
 }
 
-/** Says the same in many rooms, and stores it. A room that fails does not keep it from the others. */
-export async function storeInAll(
+/** Says the same in many rooms. A room that fails does not keep it from the others. */
+export async function publishToAll(
   hub: Hub,
   rooms: readonly string[],
   publication: Publication,
@@ -50,14 +50,14 @@ export async function storeInAll(
   const outcomes: Outcome[] = [];
   for (let index = 0; index < rooms.length; index += roomsAtOnce) {
     const some = rooms.slice(index, index + roomsAtOnce);
-    outcomes.push(...await Promise.all(some.map((room) => store(hub, room, publication))));
+    outcomes.push(...await Promise.all(some.map((room) => outcomeIn(hub, room, publication))));
   }
   return outcomes;
 }
 
-async function store(hub: Hub, room: string, publication: Publication): Promise<Outcome> {
+async function outcomeIn(hub: Hub, room: string, publication: Publication): Promise<Outcome> {
   try {
-    return { room, ...await post(hub, { room, ...publication }) };
+    return { room, ...await publish(hub, room, publication) };
   } catch (thrown) {
     if (thrown instanceof Refusal) return { room, refusal: thrown };
     throw thrown;

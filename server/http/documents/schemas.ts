@@ -140,7 +140,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     rooms: required({
       schema: {
         type: "array",
-        description: "In the order in which they were named: each has `seq` or `error`.",
+        description: "In the order in which they were named. One that failed has `error`.",
         items: object({
           room: required(ROOM),
           seq: optional(HEAD),

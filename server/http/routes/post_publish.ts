@@ -6,7 +6,7 @@
  */
 import { parsePublish } from "../../protocol/publications.ts";
 import type { Hub } from "../../rooms/hub.ts";
-import { type Outcome, publish, storeInAll } from "../../rooms/publish.ts";
+import { type Outcome, publishToAll } from "../../rooms/publish.ts";
 import { readJson } from "../read_json.ts";
 import { assertIsApplication } from "../requester.ts";
 import { json, noContent } from "../responses.ts";
@@ -15,12 +15,9 @@ import type { Call } from "../router.ts";
 export async function postPublish(call: Call, hub: Hub): Promise<Response> {
   await assertIsApplication(call, hub);
   const { rooms, publication } = parsePublish(await readJson(call, hub.context.options));
-  if (!publication.isDurable) {
-    for (const room of rooms) await publish(hub, room, publication);
-    return noContent();
-  }
-  const outcomes = await storeInAll(hub, rooms, publication);
+  const outcomes = await publishToAll(hub, rooms, publication);
   const hasFailed = outcomes.some((outcome) => "refusal" in outcome);
+  if (!hasFailed && !publication.isDurable) return noContent();
   return json(hasFailed ? 207 : 200, JSON.stringify({ rooms: outcomes.map(lineOf) }));
 }
 
@@ -30,6 +27,7 @@ function lineOf(outcome: Outcome): Readonly<Record<string, unknown>> {
     const { code, message: detail, field, retryAfterMs } = outcome.refusal;
     return { room, error: { code, detail, field, retryAfterMs } };
   }
+  if (outcome.seq === undefined) return { room };
   const { seq, repeated } = outcome;
   return { room, seq, ...(repeated && { repeated }) };
 }
