@@ -10,7 +10,7 @@ import type { Source } from "../access/source.ts";
 import { type Log, reason } from "../log.ts";
 import { parseName } from "../protocol/names.ts";
 import { badField, Refusal } from "../protocol/refusal.ts";
-import { USER_ID } from "../protocol/rules.ts";
+import { SENDER_ID } from "../protocol/rules.ts";
 import type { PeerInfo } from "./client_address.ts";
 import type { Origins } from "./origins.ts";
 import { HttpError, problem, problemOf } from "./responses.ts";
@@ -181,6 +181,6 @@ function decode(encoded: string): string | undefined {
 }
 
 function parseUserId(text: string | undefined): string {
-  if (text !== undefined && USER_ID.accepts(text)) return text;
-  throw badField("id", `The id in the path must be ${USER_ID.expects}.`);
+  if (text !== undefined && SENDER_ID.accepts(text)) return text;
+  throw badField("id", `The id in the path must be ${SENDER_ID.expects}.`);
 }

@@ -18,8 +18,8 @@ import {
   REF,
   required,
   type Rule,
+  SENDER_ID,
   TEXT,
-  USER_ID,
 } from "./rules.ts";
 import { MAX_PUBLISH_ROOMS } from "./tables.ts";
 
@@ -72,7 +72,7 @@ type FieldsOfRequest<T> =
   & ("type" extends keyof T ? { readonly type: OptionalField<Rule> } : unknown);
 
 const SENDER_FIELDS: FieldsOf<User, Rule> = {
-  id: required(USER_ID),
+  id: required(SENDER_ID),
   name: required(NAME),
   info: optional(INFO),
   guest: optional(oneOf(true)),

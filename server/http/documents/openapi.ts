@@ -5,7 +5,7 @@
  */
 import { MESSAGE_TYPES } from "../../protocol/events.ts";
 import { NAME } from "../../protocol/names.ts";
-import { reference, type Schema, USER_ID } from "../../protocol/rules.ts";
+import { reference, type Schema, SENDER_ID } from "../../protocol/rules.ts";
 import { MAX_PUBLICATION_BYTES } from "../../protocol/tables.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT } from "../../rooms/history.ts";
 import { MAX_MEMBERS } from "../../rooms/members.ts";
@@ -108,7 +108,7 @@ export function openApi(basePath = ""): Schema {
         },
       },
       "/rooms/{room}/members/{id}": {
-        parameters: [room(), { name: "id", in: "path", required: true, schema: USER_ID.schema }],
+        parameters: [room(), { name: "id", in: "path", required: true, schema: SENDER_ID.schema }],
         get: {
           operationId: "readMember",
           security: EVERYONE,
