@@ -53,6 +53,8 @@ export class Roster {
     const isExpected = this.#expected.delete(id);
     if (change.kind === "left") this.#known.delete(id);
     else this.#known.set(id, change.user);
+    // A user who has other fields but the same name is not announced.
+    if (change.kind === "renamed" && change.old === change.user.name) return;
     if (wasKnown !== (change.kind === "joined")) yield { change, isExpected };
   }
 
@@ -67,8 +69,7 @@ export class Roster {
     }
     for (const user of users) {
       const old = this.#known.get(user.id)?.name;
-      if (old === undefined) changes.push({ kind: "joined", user });
-      else if (old !== user.name) changes.push({ kind: "renamed", user, old });
+      changes.push(old === undefined ? { kind: "joined", user } : { kind: "renamed", user, old });
     }
     for (const change of changes) {
       for (const news of this.apply(change)) if (isAnnounced) yield news;

@@ -2,7 +2,8 @@
  * The script that keeps the members of a room over all nodes. A user who leaves one node may still be on
  * another. A room has
  *
- * - `people`, a hash: user id → the number of nodes, a space, the name;
+ * - `people`, a hash: user id → the number of nodes, a space, the label. A label is the name, a line feed,
+ *   and the other fields of the user as JSON, or nothing if there are none;
  * - `at`, a sorted set with equal scores: node, space, user id;
  * - `nodes`, a sorted set: each node, and when its lease ends;
  * - `turn`, the version: a counter of the published changes.
@@ -20,10 +21,10 @@ import { script } from "./log_scripts.ts";
 /**
  * Applies changes and renews the node's lease. Keys: people, turn, nodes, at. Arguments: node, lease in
  * ms, channel, `1` to get all members; then four for each change: `+` enters, `-` leaves or `~` is
- * renamed, id, name, `1` if that is a guest's default name. A first change `=` means that all users of
+ * renamed, id, label, `1` if that has a guest's default name. A first change `=` means that all users of
  * this node follow.
  *
- * → version, users of this node, members; and if asked for: id, `nodes name`, …
+ * → version, users of this node, members; and if asked for: id, `nodes label`, …
  */
 export const MEMBERS = script(`
 local people, version, nodes, at = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -44,41 +45,41 @@ local function ids_of(node)
   return ids
 end
 
-local function publish(kind, id, name, old)
+local function publish(kind, id, label, old)
   local number = string.format('%.0f', redis.call('INCR', version))
-  local words = { 'p' .. number .. kind, id, name, old }
+  local words = { 'p' .. number .. kind, id, label, old }
   redis.call('PUBLISH', channel, table.concat(words, '\\n'))
 end
 
--- Returns a member's number of nodes, and the name.
+-- Returns a member's number of nodes, and the label.
 local function get(id)
-  local count, name = string.match(redis.call('HGET', people, id) or '', '^(%d+) (.*)$')
-  return tonumber(count), name
+  local count, label = string.match(redis.call('HGET', people, id) or '', '^(%d+) (.*)$')
+  return tonumber(count), label
 end
 
-local function set(id, count, old, name)
-  redis.call('HSET', people, id, count .. ' ' .. name)
-  if name ~= old then publish('~', id, name, old) end
+local function set(id, count, old, label)
+  redis.call('HSET', people, id, count .. ' ' .. label)
+  if label ~= old then publish('~', id, label, old) end
 end
 
-local function enter(id, name, is_guest)
+local function enter(id, label, is_guest)
   local is_new = redis.call('ZADD', at, 0, me .. ' ' .. id) == 1
   local count, old = get(id)
   if not count then
-    redis.call('HSET', people, id, '1 ' .. name)
-    return publish('+', id, name)
+    redis.call('HSET', people, id, '1 ' .. label)
+    return publish('+', id, label)
   end
   if is_new then count = count + 1 end
-  set(id, count, old, is_guest and old or name)
+  set(id, count, old, is_guest and old or label)
 end
 
 local function leave(node, id)
   if redis.call('ZREM', at, node .. ' ' .. id) == 0 then return end
-  local count, name = get(id)
+  local count, label = get(id)
   if not count then return end
-  if count > 1 then return set(id, count - 1, name, name) end
+  if count > 1 then return set(id, count - 1, label, label) end
   redis.call('HDEL', people, id)
-  publish('-', id, name)
+  publish('-', id, label)
 end
 
 local first = 5
@@ -91,12 +92,12 @@ if ARGV[first] == '=' then
   first = first + 4
 end
 for i = first, #ARGV, 4 do
-  local kind, id, name = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  if kind == '+' then enter(id, name, ARGV[i + 3] == '1') end
+  local kind, id, label = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if kind == '+' then enter(id, label, ARGV[i + 3] == '1') end
   if kind == '-' then leave(me, id) end
   if kind == '~' then
     local count, old = get(id)
-    if count then set(id, count, old, name) end
+    if count then set(id, count, old, label) end
   end
 end
 
@@ -120,13 +121,20 @@ return answer
 `);
 
 /** Encodes a change for the script. */
-export function opOf(kind: string, { id, name }: User): string[] {
-  return [kind, id, name, name === guestName(id) ? "1" : ""];
+export function opOf(kind: string, { id, name, ...more }: User): string[] {
+  const fields = Object.keys(more).length === 0 ? "" : JSON.stringify(more);
+  return [kind, id, `${name}\n${fields}`, name === guestName(id) ? "1" : ""];
 }
 
-/** Decodes a change that the script has published. */
-export function changeOf(kind: string, user: User, old: string | undefined): MemberChange {
-  if (kind === "~") return { kind: "renamed", user, old: old ?? user.name };
+/**
+ * Decodes a change that the script has published.
+ *
+ * @param words the id, and the two lines of the label; after `~` those of the old label too.
+ */
+export function changeOf(kind: string, words: readonly string[]): MemberChange {
+  const [id = "", name = "", fields = "", old = name] = words;
+  const user = userOf(id, name, fields);
+  if (kind === "~") return { kind: "renamed", user, old };
   return { kind: kind === "+" ? "joined" : "left", user };
 }
 
@@ -135,7 +143,12 @@ export function usersOf(all: readonly unknown[]): User[] {
   const users: User[] = [];
   for (let index = 0; index < all.length; index += 2) {
     const value = String(all[index + 1]);
-    users.push({ id: String(all[index]), name: value.slice(value.indexOf(" ") + 1) });
+    const [name = "", fields = ""] = value.slice(value.indexOf(" ") + 1).split("\n");
+    users.push(userOf(String(all[index]), name, fields));
   }
   return users;
+}
+
+function userOf(id: string, name: string, fields: string): User {
+  return { id, name, ...(fields !== "" && JSON.parse(fields)) };
 }
