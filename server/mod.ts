@@ -17,7 +17,7 @@ import { StaticFiles } from "./http/static_files.ts";
 import { completeOptions, OptionError, type Options } from "./options.ts";
 import { consoleLog, type Log, withoutThrowing } from "./log.ts";
 import type { TokenVerifier } from "./access/authenticator.ts";
-import type { Application, Authenticate, Authorize } from "./access/application.ts";
+import type { Application } from "./access/application.ts";
 import { type RoomRule, Rules } from "./access/rules.ts";
 import { Server } from "./server.ts";
 import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
@@ -40,6 +40,7 @@ export {
 } from "./protocol/tables.ts";
 export type {
   AnnouncedLimits,
+  AnnouncedRoomLimits,
   ByeEvent,
   ChatCommand,
   ChatEvent,
@@ -70,7 +71,7 @@ export type {
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
-export type { Authenticate, Authorize, Credentials } from "./access/application.ts";
+export type { Application, Authenticate, Authorize, Credentials } from "./access/application.ts";
 export type { RoomRule } from "./access/rules.ts";
 export type { ApplicationUser } from "./access/application_user.ts";
 export { Refusal } from "./protocol/refusal.ts";
@@ -85,19 +86,6 @@ export interface Hooks extends Application {
    * @default {consoleLog}
    */
   readonly log?: Log;
-  /**
-   * Says which of the application's users a client is, by a cookie or a token. It is asked when a socket
-   * opens, for each `hello` with a token, and for each request. It may be asynchronous and has 10 seconds;
-   * what the client says meanwhile waits. Without it, and without signed tokens, everybody is a guest.
-   */
-  readonly authenticate?: Authenticate;
-  /**
-   * Says what a user may do in a room: `none`, `read`, `write` or `manage`, or `undefined` to leave it to
-   * the token, the rules and the defaults. It is asked for every join and every request; for a member
-   * the answer holds until the server is told to ask again. It may be asynchronous and has 10 seconds.
-   * If it throws, the join or request fails.
-   */
-  readonly authorize?: Authorize;
   /**
    * What holds in rooms whose names match a pattern, in place of the file of the option `rules`.
    *
