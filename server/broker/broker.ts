@@ -128,6 +128,10 @@ export interface SharedMembers {
   rename(room: string, user: User): void;
   /** Returns the rooms with the most members. */
   rooms(max: number): Promise<readonly RoomSummary[]>;
+  /** Lists the members of a room, which need not be open on this node. */
+  list(room: string): Promise<readonly User[]>;
+  /** Returns a member of a room, which need not be open on this node. */
+  find(room: string, id: string): Promise<User | undefined>;
 }
 
 /** An event that is not stored, on its way to a room's members on all nodes. */

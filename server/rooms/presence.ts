@@ -71,6 +71,11 @@ export class Presence {
     return [...this.#local.values()].map(({ user }) => user.user);
   }
 
+  /** Returns a member on this node. */
+  find(id: string): User | undefined {
+    return this.#local.get(id)?.user.user;
+  }
+
   /** Lists up to `max` members of all nodes, each as JSON. */
   list(max: number): string[] {
     const users = this.#roster?.users().map((user) => JSON.stringify(user)) ??

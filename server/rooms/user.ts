@@ -46,9 +46,9 @@ export interface UserSession {
 export class ConnectedUser {
   readonly id: string;
   /** The rooms that the user is in. */
-  readonly renameListeners = new Set<RenameListener>();
+  readonly renameListeners: Set<RenameListener> = new Set();
   /** The user's sessions on this node. */
-  readonly sessions = new Set<UserSession>();
+  readonly sessions: Set<UserSession> = new Set();
   /** How many sessions, rooms and requests use this object. */
   holds = 0;
   #user: User;
