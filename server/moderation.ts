@@ -6,8 +6,9 @@
  */
 import { parseName } from "./protocol/names.ts";
 import { parseRequest } from "./protocol/parse.ts";
-import { parseUserId } from "./protocol/user_id.ts";
+import { parseUserId } from "./protocol/requests.ts";
 import type { Hub } from "./rooms/hub.ts";
+import { Voice } from "./voice.ts";
 
 /** Why something is taken back. */
 export interface Reason {
@@ -22,11 +23,12 @@ export interface Terms extends Reason {
 }
 
 /** The part of a `Server` by which an application moderates its rooms. */
-export class Moderation {
+export class Moderation extends Voice {
   readonly #hub: Hub;
 
   /** Makes the moderation of a node. Programs call `createServer`. */
   constructor(hub: Hub) {
+    super(hub);
     this.#hub = hub;
   }
 

@@ -136,7 +136,7 @@ export class Source {
     this.#address = address;
     this.group = address.groups[0]?.key ?? address.text;
     this.usages = usages;
-    this.isShared = unbelieved !== undefined || text === LOCAL.text;
+    this.isShared = unbelieved !== undefined || address.text === LOCAL.text;
     this.#isLimited = isLimited;
     this.#unbelieved = unbelieved;
     this.#log = log;

@@ -43,6 +43,8 @@ const REQUEST_FIELDS: { readonly [R in keyof Requests]: Fields } = {
   typing: fieldsOf("The body", REQUESTS.typing),
   publication: fieldsOf("The body", REQUESTS.publication),
   publish: fieldsOf("The body", REQUESTS.publish),
+  reason: fieldsOf("The body", REQUESTS.reason),
+  terms: fieldsOf("The body", REQUESTS.terms),
 };
 
 /**
