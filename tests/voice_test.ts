@@ -492,6 +492,8 @@ Deno.test("members are listed to whoever may read the room, and each can be aske
     assertEquals([none.status, none.json.code], [404, "not_found"]);
     const elsewhere = await ask(server, `/rooms/empty/members/${user.id}`, { headers });
     assertEquals([elsewhere.status, elsewhere.json.code], [404, "not_found"]);
+    const longest = `/rooms/${"%F0%9F%98%80".repeat(64)}/members/${"%F0%9F%98%80".repeat(128)}`;
+    assertEquals((await ask(server, longest, { headers })).status, 404);
     const malformed = await ask(server, "/rooms/lobby/members/%00", { headers });
     assertEquals([malformed.status, malformed.json.field], [400, "id"]);
   }
@@ -528,11 +530,22 @@ Deno.test({
     await until(async () => (await a.members("hall")).memberCount === 1, "Bob to be gone");
     assertEquals(await a.members("none"), { memberCount: 0, members: [] });
     assertEquals(await redis.ask("KEYS", "*none*"), "");
+    const rooms = Array.from({ length: 1000 }, (_, n) => n === 500 ? "hall" : `room ${n}`);
+    const published = await post(a, { rooms, payload: "to all" }, "/publish");
+    assertEquals([published.status, published.json.rooms as unknown], [
+      200,
+      rooms.map((room) => ({ room, seq: 1 })),
+    ]);
+    assertEquals((await alice.next("chat")).payload, "to all");
+    assertEquals((await b.history("room 999")).messages.length, 1);
     // What the application says on one node reaches the members on the others.
     await b.publish("hall", "hello");
     assertEquals((await alice.next("chat")).payload, "hello");
+    await b.emit("hall", "topic", 1, { retain: true });
+    await using carol = await member(a, { room: "hall", name: "Carol" });
+    assertEquals((await carol.next("custom")).retained, true);
     await b.emit("hall", "x", [1]);
-    assertEquals((await alice.next("custom")).payload, [1]);
+    assertEquals((await alice.next("custom", ({ name }) => name === "x")).payload, [1]);
   },
 });
 

@@ -55,10 +55,10 @@ export function route(pathname: string, methods: Methods): Route {
 }
 
 /**
- * Characters of the longest path that is matched: a room's name has 64, each at most 12 when it is
- * percent-encoded. `URLPattern` caches the last 4,096 paths, however long they are.
+ * Characters of the longest path that is matched: a room's name has 64 and the id of a user 128, each at
+ * most 12 when it is percent-encoded. `URLPattern` caches the last 4,096 paths, however long they are.
  */
-const MAX_PATH = 1024;
+const MAX_PATH = 2560;
 /** How long a browser may remember the answer to a preflight, in seconds. */
 const PREFLIGHT_SECONDS = 600;
 

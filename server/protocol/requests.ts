@@ -20,8 +20,8 @@ import {
   REF,
   required,
   type Rule,
+  SENDER_ID,
   TEXT,
-  USER_ID,
 } from "./rules.ts";
 import { MAX_PUBLISH_ROOMS } from "./tables.ts";
 
@@ -91,7 +91,7 @@ type FieldsOfRequest<T> =
   & ("type" extends keyof T ? { readonly type: OptionalField<Rule> } : unknown);
 
 const SENDER_FIELDS: FieldsOf<User, Rule> = {
-  id: required(USER_ID),
+  id: required(SENDER_ID),
   name: required(NAME),
   info: optional(INFO),
   guest: optional(oneOf(true)),
@@ -148,6 +148,6 @@ export const REQUESTS: { readonly [R in keyof Requests]: FieldsOfRequest<Request
 
 /** Checks the id of a user that comes in a field or in a path. */
 export function parseUserId(field: string, text: string | undefined): string {
-  if (text !== undefined && USER_ID.accepts(text)) return text;
-  throw badField(field, `Field "${field}" must be ${USER_ID.expects}.`);
+  if (text !== undefined && SENDER_ID.accepts(text)) return text;
+  throw badField(field, `Field "${field}" must be ${SENDER_ID.expects}.`);
 }

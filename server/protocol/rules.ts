@@ -109,7 +109,7 @@ export const ANY_JSON: Rule = {
 };
 
 /** The id of a sender: of a guest, of a user of the application, or of the application itself. */
-export const USER_ID: Rule = pattern(
+export const SENDER_ID: Rule = pattern(
   "^(?!\\.{1,2}$)[^\\p{C}\\p{Zl}\\p{Zp}]{1,128}$",
   "1 to 128 characters without control and format characters",
 );
@@ -118,7 +118,7 @@ export const USER_ID: Rule = pattern(
 export const INFO: Rule = {
   accepts: (value) =>
     ANY_JSON.accepts(value) && utf8Length(JSON.stringify(value)) <= MAX_INFO_BYTES,
-  expects: `JSON of at most ${MAX_INFO_BYTES} bytes`,
+  expects: `JSON of at most ${MAX_INFO_BYTES} bytes, with well-formed text`,
   schema: reference("Json"),
 };
 
@@ -180,8 +180,8 @@ function isStorable(value: unknown, depth: number): boolean {
   return Object.entries(value).every(([key, item]) => isText(key) && isStorable(item, depth + 1));
 }
 
-/** A date or a map, which an embedding program may hand in, would not be shown as it was said. */
-function isPlain(value: object): boolean {
+/** Tells a plain object from a date or a map, which an embedding program may hand in: JSON has no such. */
+export function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }

@@ -10,7 +10,7 @@ import type { User } from "../protocol/messages.ts";
 import type { Refusal } from "../protocol/refusal.ts";
 import type { CloseCode, Right } from "../protocol/tables.ts";
 
-/** Is told when a user takes another name. */
+/** Is told when a user takes another name, or when the application says something else of the user. */
 export interface RenameListener {
   renamed(user: ConnectedUser, oldName: string): void;
 }
@@ -74,7 +74,7 @@ export class ConnectedUser {
     const oldName = this.#user.name;
     if (name === oldName) return;
     this.adoptName(name);
-    for (const listener of this.renameListeners) listener.renamed(this, oldName);
+    this.#tellListeners(oldName);
   }
 
   /** Takes over a name that was set on another node, without announcing it. */
@@ -84,9 +84,13 @@ export class ConnectedUser {
 
   /** Takes over what the application says of the user now. A name that it has chosen is announced. */
   update(user: User, hasFixedName: boolean): void {
-    const { name } = this.#user;
-    this.#set({ ...user, name });
-    if (hasFixedName) this.rename(user.name);
+    const [{ name: oldName }, oldJson] = [this.#user, this.#json];
+    this.#set({ ...user, name: hasFixedName ? user.name : oldName });
+    if (this.#json !== oldJson) this.#tellListeners(oldName);
+  }
+
+  #tellListeners(oldName: string): void {
+    for (const listener of this.renameListeners) listener.renamed(this, oldName);
   }
 
   #set(user: User): void {

@@ -6,7 +6,7 @@
 import { MESSAGE_TYPES } from "../../protocol/events.ts";
 import { NAME } from "../../protocol/names.ts";
 import { REQUESTS } from "../../protocol/requests.ts";
-import { reference, type Schema, USER_ID } from "../../protocol/rules.ts";
+import { reference, type Schema, SENDER_ID } from "../../protocol/rules.ts";
 import { MAX_PUBLICATION_BYTES } from "../../protocol/tables.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT } from "../../rooms/history.ts";
 import { MAX_MEMBERS } from "../../rooms/members.ts";
@@ -237,7 +237,7 @@ function sanctionPaths(verb: string, nouns: string): Readonly<Record<string, Sch
 }
 
 function user(): Schema {
-  return { name: "id", in: "path", required: true, schema: USER_ID.schema };
+  return { name: "id", in: "path", required: true, schema: SENDER_ID.schema };
 }
 
 function list(items: Schema): Schema {
