@@ -14,13 +14,16 @@
 import type { Broker } from "./broker/broker.ts";
 import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
-import { consoleLog, type Log } from "./log.ts";
 import { completeOptions, OptionError, type Options } from "./options.ts";
-import type { Application, Authenticate, Authorize } from "./access/application.ts";
+import { consoleLog, type Log, withoutThrowing } from "./log.ts";
+import type { TokenVerifier } from "./access/authenticator.ts";
+import type { Application } from "./access/application.ts";
 import { type RoomRule, Rules } from "./access/rules.ts";
 import { Server } from "./server.ts";
+import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
 
 export { BrokerError } from "./broker/broker.ts";
+export type { PeerInfo } from "./http/client_address.ts";
 export { consoleLog, type Facts, type Log, silentLog } from "./log.ts";
 export { OptionError, type Options } from "./options.ts";
 export {
@@ -37,6 +40,7 @@ export {
 } from "./protocol/tables.ts";
 export type {
   AnnouncedLimits,
+  AnnouncedRoomLimits,
   ByeEvent,
   ChatCommand,
   ChatEvent,
@@ -67,10 +71,11 @@ export type {
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
-export type { Authenticate, Authorize, Credentials } from "./access/application.ts";
+export type { Application, Authenticate, Authorize, Credentials } from "./access/application.ts";
 export type { RoomRule } from "./access/rules.ts";
 export type { ApplicationUser } from "./access/application_user.ts";
 export { Refusal } from "./protocol/refusal.ts";
+export type { GapRecord, WebhookBody } from "./protocol/webhook_body.ts";
 export type { Server } from "./server.ts";
 
 /** `Hooks` are what an application may bring besides options. */
@@ -81,19 +86,6 @@ export interface Hooks extends Application {
    * @default {consoleLog}
    */
   readonly log?: Log;
-  /**
-   * Says which of the application's users a client is, by a cookie or a token. It is asked when a socket
-   * opens, for each `hello` with a token, and for each request. It may be asynchronous and has 10 seconds;
-   * what the client says meanwhile waits. Without it, and without signed tokens, everybody is a guest.
-   */
-  readonly authenticate?: Authenticate;
-  /**
-   * Says what a user may do in a room: `none`, `read`, `write` or `manage`, or `undefined` to leave it to
-   * the token, the rules and the defaults. It is asked for every join and every request; for a member
-   * the answer holds until the server is told to ask again. It may be asynchronous and has 10 seconds.
-   * If it throws, the join or request fails.
-   */
-  readonly authorize?: Authorize;
   /**
    * What holds in rooms whose names match a pattern, in place of the file of the option `rules`.
    *
@@ -106,7 +98,8 @@ export interface Hooks extends Application {
  * `createServer` opens the database and makes a server that does not listen yet: call `listen()`, or
  * pass requests to `fetch`.
  *
- * @throws {OptionError} if an option or a rule is unknown, out of its range, or does not go with another.
+ * @throws {OptionError} if an option or a rule is unknown, out of its range, or does not go with another;
+ * also for more than one of `workers`: start threads yourself, and listen with `reusePort`.
  * @throws {BrokerError} if the database cannot be opened, or Redis not be reached.
  */
 export async function createServer(
@@ -118,9 +111,32 @@ export async function createServer(
     throw new OptionError("Rules come from --rules or from the hook `rules`, not from both.");
   }
   const rules = given === undefined ? await Rules.load(complete.rules) : new Rules(given);
-  const files = await StaticFiles.load();
-  const broker = await openBroker(complete, rules, log);
-  return new Server({ options: complete, rules, broker, files, log, application });
+  const { workers, page } = complete;
+  if (workers > 1) {
+    throw new OptionError("--workers is for the program: createServer makes one node.");
+  }
+  const safeLog = withoutThrowing(log); // a throw in a callback of a network client ends the process
+  const files = page ? await StaticFiles.load() : undefined;
+  const webhookKeys = await readWebhookKeys(complete);
+  const verifier = await openVerifier(complete, safeLog);
+  return new Server({
+    options: complete,
+    rules,
+    files,
+    log: safeLog,
+    application,
+    verifier,
+    webhookKeys,
+    broker: await openBroker(complete, rules, safeLog),
+  });
+}
+
+async function openVerifier(options: Options, log: Log): Promise<TokenVerifier | undefined> {
+  const { jwtSecret, jwtSecretFile, jwks } = options;
+  if (jwtSecret === "" && jwtSecretFile === "" && jwks === "") return undefined;
+  // Imported only here, so that a server without tokens of an application does not load `jose`.
+  const { JwtVerifier } = await import("./access/jwt/jwt_verifier.ts");
+  return await JwtVerifier.open(options, { log });
 }
 
 async function openBroker(options: Options, rules: Rules, log: Log): Promise<Broker> {

@@ -139,9 +139,9 @@ Deno.test("send() keeps the order of what is said faster than the rate allows", 
 });
 
 Deno.test("send() keeps within the largest frame that the server reads", async () => {
-  await using server = await serve({ frameBytes: 2_000 });
+  await using server = await serve({ frameBytes: 8192 });
   await using ada = new Talker(server.url);
-  const said = numbers("€".repeat(200), 20);
+  const said = numbers("€".repeat(800), 20);
   await Promise.all(said.map((text) => ada.client.send("lobby", text)));
   assertEquals(await ada.hears(20), said);
   assertEquals(ada.states.map(({ status }) => status), ["open"]);

@@ -132,12 +132,12 @@ for (const [what, payload, options, code] of CLOSED) {
 }
 
 Deno.test("the largest frame that is allowed is read, and one more byte is not", async () => {
-  await using server = await serve({ frameBytes: 1000 });
+  await using server = await serve({ frameBytes: 8192 });
   const frame = (length: number) => chatOf("x".repeat(length - chatOf("").length));
   await using client = await connect(server);
-  client.raw(frame(1000));
+  client.raw(frame(8192));
   await client.next("chat");
-  client.raw(frame(1001));
+  client.raw(frame(8193));
   assertEquals((await client.closed).code, 1009);
 });
 

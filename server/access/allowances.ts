@@ -22,7 +22,7 @@ export type Clock = () => number;
  * was refused one of its 28 files would stay broken.
  */
 export const COSTS = {
-  /** A command that is not stored: `typing`, `pong`, and `custom` unless it is durable. */
+  /** A command that is not stored: `typing`, `pong`, and `custom` unless it is durable or retained. */
   signal: 0.1,
   /** Any other command, and a message that is posted. */
   command: 1,
@@ -45,14 +45,14 @@ export const COSTS = {
 
 interface CommandPrice {
   readonly cost: number;
-  /** The field that, if true, has the command stored: it then costs `command`. */
-  readonly flag: string | undefined;
+  /** The fields of which each, if true, has the command stored: it then costs `command`. */
+  readonly flags: readonly string[];
 }
 
 const COMMAND_PRICES: ReadonlyMap<unknown, CommandPrice> = new Map(
   Object.entries(COMMANDS).map(([type, { cost, stored }]) => [
     type,
-    { cost: COSTS[cost], flag: typeof stored === "string" ? stored : undefined },
+    { cost: COSTS[cost], flags: typeof stored === "boolean" ? [] : stored },
   ]),
 );
 
@@ -61,7 +61,7 @@ export function costOf(command: unknown): number {
   if (!isRecord(command)) return COSTS.command;
   const price = COMMAND_PRICES.get(command.type);
   if (price === undefined) return COSTS.command;
-  return price.flag !== undefined && command[price.flag] === true ? COSTS.command : price.cost;
+  return price.flags.some((flag) => command[flag] === true) ? COSTS.command : price.cost;
 }
 
 /** How much is let through; 0 for either is no limit. */

@@ -41,7 +41,18 @@ export type Authorize = (
 
 /** The functions of the embedding program. */
 export interface Application {
+  /**
+   * Says which of the application's users a client is, by a cookie or a token. It is asked when a socket
+   * opens, for each `hello` with a token, and for each request. It may be asynchronous and has 10 seconds;
+   * what the client says meanwhile waits. Without it, and without signed tokens, everybody is a guest.
+   */
   readonly authenticate?: Authenticate | undefined;
+  /**
+   * Says what a user may do in a room: `none`, `read`, `write` or `manage`, or `undefined` to leave it to
+   * the token, the rules and the defaults. It is asked for every join and every request; for a member
+   * the answer holds until the server is told to ask again. It may be asynchronous and has 10 seconds.
+   * If it throws, the join or request fails.
+   */
   readonly authorize?: Authorize | undefined;
 }
 

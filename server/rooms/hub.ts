@@ -63,6 +63,7 @@ export class Hub {
       signalled: (name, { event, exceptUserId }) =>
         this.#pass(name, (room) => room.feed.relay(event, exceptUserId)),
       logReplaced: (name, state) => this.#pass(name, (room) => room.feed.replaceLog(state)),
+      retainedChanged: (name, change) => this.#pass(name, (room) => room.retainedChanged(change)),
       membersChanged: (name, change) => this.#pass(name, (room) => room.presence.apply(change)),
       membersHere: (name) => this.#rooms.get(name)?.presence.users ?? [],
     });

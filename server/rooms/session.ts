@@ -8,13 +8,14 @@
 import { guestIdentity, type Identity } from "../access/identity.ts";
 import type { Source } from "../access/source.ts";
 import { Batch } from "../broker/page.ts";
-import type { ChatCommand, Command, Cursor, CustomCommand, Event } from "../protocol/messages.ts";
-import { chatRest, encode, messageRest, unnumbered } from "../protocol/encode.ts";
+import type { Command, Cursor, Event } from "../protocol/messages.ts";
+import { encode } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { CLOSE, type CloseCode, type Right } from "../protocol/tables.ts";
 import type { Hub } from "./hub.ts";
 import { Memberships } from "./memberships.ts";
 import type { Room } from "./room.ts";
+import { say } from "./say.ts";
 import type { ClientConnection, Subscriber } from "./subscriber.ts";
 import { TokenEnd, tokenEnded } from "./token_end.ts";
 import type { ConnectedUser, RightChange, UserSession } from "./user.ts";
@@ -186,9 +187,8 @@ export class Session implements Subscriber, UserSession {
   carryOut(command: Command): void | Promise<void> {
     switch (command.type) {
       case "chat":
-        return this.#chat(command);
       case "custom":
-        return this.#custom(command);
+        return say(this.#hub, this, this.#roomToSpeakIn(command.room), command);
       case "typing":
         this.#roomToSpeakIn(command.room);
         return this.#hub.typing.set(command.room, this.#user.user, command.payload);
@@ -220,22 +220,6 @@ export class Session implements Subscriber, UserSession {
       throw new Refusal("forbidden", "Your name is set by the application.", { field: "name" });
     }
     this.#user.rename(name);
-  }
-
-  #chat({ room, payload, ref }: ChatCommand): void {
-    const target = this.#roomToSpeakIn(room);
-    this.#hub.slowMode.take(this.#user.id, room, this.rightIn(room), ref);
-    target.publish(this, "chat", chatRest(this.#user.json, payload, ref), ref);
-  }
-
-  #custom({ room, name, payload, ref, durable }: CustomCommand): void {
-    const target = this.#roomToSpeakIn(room);
-    const rest = messageRest<"custom">({ name, from: this.#user.user, payload }, ref);
-    if (durable) {
-      this.#hub.slowMode.take(this.#user.id, room, this.rightIn(room), ref);
-      return target.publish(this, "custom", rest, ref);
-    }
-    this.#hub.context.broker.signal(room, { event: unnumbered("custom", room, rest) });
   }
 
   /** @throws {Refusal} `not_in_room`, `forbidden`, `unauthorized` */

@@ -12,7 +12,9 @@ import type {
   Receipt,
   Signal,
 } from "../../server/broker/broker.ts";
+import type { Order, Sanction } from "../../server/broker/orders.ts";
 import type { Page } from "../../server/broker/page.ts";
+import type { RetainedEvent } from "../../server/broker/retained.ts";
 import { SqliteBroker } from "../../server/broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "../../server/http/static_files.ts";
 import { completeOptions } from "../../server/options.ts";
@@ -22,7 +24,7 @@ import type { Options } from "../../server/mod.ts";
 import { Server } from "../../server/server.ts";
 import { silentLog } from "../../server/log.ts";
 
-type Call = "open" | "state" | "publish" | "read" | "signal" | "check";
+type Call = "open" | "state" | "publish" | "read" | "signal" | "retain" | "order" | "check";
 
 export class FaultyBroker implements Broker {
   readonly #inner: Broker;
@@ -83,6 +85,18 @@ export class FaultyBroker implements Broker {
   signal(room: string, signal: Signal): void {
     if (this.failing.has("signal")) throw new Error("signal failed, as it was told to");
     this.#inner.signal(room, signal);
+  }
+
+  async retain(room: string, event: RetainedEvent): Promise<void> {
+    await this.#call("retain", () => this.#inner.retain(room, event));
+  }
+
+  async order(order: Order): Promise<void> {
+    await this.#call("order", () => this.#inner.order(order));
+  }
+
+  sanctions(): readonly Sanction[] {
+    return this.#inner.sanctions();
   }
 
   async check(): Promise<void> {

@@ -119,10 +119,16 @@ export class Pruning {
     return largest?.id;
   }
 
-  /** Runs `work` in one transaction. If it fails, all logs are read again. */
+  /**
+   * Runs `work` in one transaction. If it fails, all logs are read again. It may remove the newest row,
+   * so that row's id is saved before: an id that was used twice would hide a gap from a webhook.
+   */
   transaction(work: () => void): void {
     try {
-      this.#sql.transact(work);
+      this.#sql.transact(() => {
+        this.#sql.saveLastRow.run();
+        work();
+      });
     } catch (thrown) {
       // Pruning comes before the commit, which would otherwise never get to empty the write-ahead log.
       if (isDiskFull(thrown)) this.#database.files?.emptyLog();
