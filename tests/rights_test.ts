@@ -41,7 +41,12 @@ const COMMAND_ROWS: { readonly [T in Command["type"]]: readonly [Needs, ...objec
   join: ["read", {}],
   leave: ["read", {}],
   chat: ["write", { payload: "x" }],
-  custom: ["write", { name: "n", payload: 1 }, { name: "n", payload: 1, durable: true }],
+  custom: [
+    "write",
+    { name: "n", payload: 1 },
+    { name: "n", payload: 1, durable: true },
+    { name: "n", payload: 1, retain: true },
+  ],
   typing: ["write", { payload: true }],
   rename: ["no room"],
   pong: ["no room"],
@@ -190,7 +195,7 @@ const DOORS: readonly Door[] = [...socketDoors(), ...routeDoors()];
 
 Deno.test("rights: every route and every command has a row", () => {
   const nothing = undefined as never; // a cast: the routes are listed, and none is called
-  const routes = routesOf(nothing, nothing).flatMap(({ pattern, handlers }) =>
+  const routes = routesOf(nothing, nothing, "").flatMap(({ pattern, handlers }) =>
     [...handlers.keys()].filter((method) => method !== "HEAD")
       .map((method) => `${method} ${pattern.pathname}`)
   );
