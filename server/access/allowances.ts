@@ -39,7 +39,7 @@ export const COSTS = {
   connection: 5,
   /** An event stream, with its hello and its join. */
   stream: 5,
-  /** A page of history, or the list of rooms. */
+  /** A page of history, or a list of rooms or members. */
   page: 5,
 } as const;
 

@@ -116,7 +116,7 @@ export class Sources {
 }
 
 export class Source {
-  readonly address: string;
+  readonly #address: Address;
   /** What its limits are counted by: the address, or the network of an IPv6 address. */
   readonly group: string;
   readonly usages: readonly Usage[];
@@ -125,18 +125,27 @@ export class Source {
   readonly #log: Log;
 
   constructor(
-    { text, groups }: Address,
+    address: Address,
     usages: readonly Usage[],
     isLimited: boolean,
     unbelieved: string | undefined,
     log: Log,
   ) {
-    this.address = text;
-    this.group = groups[0]?.key ?? text;
+    this.#address = address;
+    this.group = address.groups[0]?.key ?? address.text;
     this.usages = usages;
     this.#isLimited = isLimited;
     this.#unbelieved = unbelieved;
     this.#log = log;
+  }
+
+  get address(): string {
+    return this.#address.text;
+  }
+
+  /** Returns the same address, but without an allowance: for what the application itself does. */
+  withoutLimits(): Source {
+    return new Source(this.#address, this.usages, false, this.#unbelieved, this.#log);
   }
 
   /**

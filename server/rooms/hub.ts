@@ -30,7 +30,7 @@ export interface HubContext extends NodeContext {
 
 export class Hub {
   readonly context: HubContext;
-  readonly users = new ConnectedUsers();
+  readonly users: ConnectedUsers = new ConnectedUsers();
   readonly guests: GuestTokens;
   readonly authenticator: Authenticator;
   readonly rights: Rights;

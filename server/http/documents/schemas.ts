@@ -25,6 +25,7 @@ import type {
   User,
 } from "../../protocol/messages.ts";
 import { NAME } from "../../protocol/names.ts";
+import { CUSTOM_FIELDS } from "../../protocol/publications.ts";
 import { REQUESTS } from "../../protocol/requests.ts";
 import {
   COUNT,
@@ -39,6 +40,7 @@ import {
   TEXT,
 } from "../../protocol/rules.ts";
 import { MAX_DEPTH } from "../../protocol/tables.ts";
+import { MAX_MEMBERS } from "../../rooms/members.ts";
 
 const USER: FieldsOf<User, Shape> = {
   id: required({ schema: { type: "string", minLength: 1 } }),
@@ -57,6 +59,34 @@ const LIMITS: FieldsOf<AnnouncedLimits, Shape> = {
   burst: required(COUNT),
   roomsPerConnection: required(COUNT),
 };
+
+const PROBLEM = {
+  code: required(CODE),
+  detail: required(SENTENCE),
+  field: optional(STRING),
+  retryAfterMs: optional(DELAY),
+};
+
+/** The two forms of what an application says. */
+const FORMS: readonly Schema[] = [
+  {
+    title: "A text",
+    properties: {
+      type: { const: "chat" },
+      payload: TEXT.schema,
+      ...Object.fromEntries(CUSTOM_FIELDS.map((field) => [field, false])),
+    },
+  },
+  {
+    title: "An event of the application",
+    properties: { type: { const: "custom" } },
+    required: ["type", "name"],
+    not: {
+      properties: { durable: { const: true }, retain: { const: true } },
+      required: ["durable", "retain"],
+    },
+  },
+];
 
 const ROOM_LIMITS: FieldsOf<AnnouncedRoomLimits, Shape> = {
   rate: optional(RATE),
@@ -104,6 +134,29 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   HelloRequest: closed(REQUESTS.hello),
   MessageRequest: closed(REQUESTS.message),
   TypingRequest: closed(REQUESTS.typing),
+  PublicationRequest: { ...closed(REQUESTS.publication), anyOf: FORMS },
+  PublishRequest: { ...closed(REQUESTS.publish), anyOf: FORMS },
+  PublishResult: object({
+    rooms: required({
+      schema: {
+        type: "array",
+        description: "In the order in which they were named. One that failed has `error`.",
+        items: object({
+          room: required(ROOM),
+          seq: optional(HEAD),
+          repeated: optional({ schema: { const: true } }),
+          error: optional({ schema: object(PROBLEM) }),
+        }),
+      },
+    }),
+  }),
+  MemberList: object({
+    room: required(ROOM),
+    memberCount: required(COUNT),
+    members: required({
+      schema: { type: "array", items: reference("User"), maxItems: MAX_MEMBERS },
+    }),
+  }),
   RoomList: object({
     rooms: required({
       schema: {
@@ -127,10 +180,8 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   Problem: object({
     title: required(STRING),
     status: required({ schema: { type: "integer" } }),
-    detail: required(SENTENCE),
+    ...PROBLEM,
     code: optional(CODE),
-    field: optional(STRING),
-    retryAfterMs: optional(DELAY),
   }),
 };
 
