@@ -16,7 +16,14 @@ import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
 import { consoleLog, type Log } from "./log.ts";
 import { completeOptions, OptionError, type Options } from "./options.ts";
-import type { Application, Authenticate, Authorize } from "./access/application.ts";
+import type {
+  Application,
+  Authenticate,
+  Authorize,
+  OnMember,
+  OnMessage,
+  OnStored,
+} from "./access/application.ts";
 import { type RoomRule, Rules } from "./access/rules.ts";
 import { Server } from "./server.ts";
 import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
@@ -68,7 +75,17 @@ export type {
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
-export type { Authenticate, Authorize, Credentials } from "./access/application.ts";
+export type {
+  Application,
+  Authenticate,
+  Authorize,
+  Credentials,
+  IncomingMessage,
+  MessageChange,
+  OnMember,
+  OnMessage,
+  OnStored,
+} from "./access/application.ts";
 export type { RoomRule } from "./access/rules.ts";
 export type { ApplicationUser } from "./access/application_user.ts";
 export { Refusal } from "./protocol/refusal.ts";
@@ -97,6 +114,32 @@ export interface Hooks extends Application {
    */
   readonly authorize?: Authorize;
   /**
+   * May change or refuse a message before it is stored or sent on. It is asked last, about each `chat` and
+   * `custom` of a socket and each posted message, but not about what the application itself says. Return
+   * nothing, or `{ payload }` with another payload. A `Refusal` that is thrown is what the sender gets; if
+   * anything else is thrown, the sender gets `unavailable`, and the log says why.
+   *
+   * It may be asynchronous and has 10 seconds. What the same connection sends meanwhile waits, so each
+   * sender's messages keep their order. A message that is sent again with its `ref` comes here again:
+   * change it in the same way, or the sender gets `conflict`.
+   */
+  readonly onMessage?: OnMessage;
+  /**
+   * Is told of each message that this server has stored, also of the application's own, when members were
+   * sent it. It is told at most once: use a webhook where no message may be missed.
+   */
+  readonly onStored?: OnStored;
+  /**
+   * Is told when a user becomes a member of a room by this server. With several nodes, each node tells of
+   * its own connections.
+   */
+  readonly onJoin?: OnMember;
+  /**
+   * Is told when a user is no member of a room any more. After a lost connection that is when
+   * `graceSeconds` are over. Nobody leaves when the server stops.
+   */
+  readonly onLeave?: OnMember;
+  /**
    * What holds in rooms whose names match a pattern, in place of the file of the option `rules`.
    *
    * @default {[]}
@@ -113,8 +156,9 @@ export interface Hooks extends Application {
  */
 export async function createServer(
   options: Partial<Options> = {},
-  { log = consoleLog, rules: given, ...application }: Hooks = {},
+  hooks: Hooks = {},
 ): Promise<Server> {
+  const { log = consoleLog, rules: given } = hooks;
   const complete = completeOptions(options);
   if (given !== undefined && complete.rules !== "") {
     throw new OptionError("Rules come from --rules or from the hook `rules`, not from both.");
@@ -123,7 +167,20 @@ export async function createServer(
   const webhookKeys = await readWebhookKeys(complete);
   const files = await StaticFiles.load();
   const broker = await openBroker(complete, rules, log);
+  const application = applicationOf(hooks);
   return new Server({ options: complete, rules, broker, files, log, application, webhookKeys });
+}
+
+/** Takes the functions out of the hooks, which may be an object of a class. */
+function applicationOf(hooks: Hooks): Application {
+  return {
+    authenticate: hooks.authenticate?.bind(hooks),
+    authorize: hooks.authorize?.bind(hooks),
+    onMessage: hooks.onMessage?.bind(hooks),
+    onStored: hooks.onStored?.bind(hooks),
+    onJoin: hooks.onJoin?.bind(hooks),
+    onLeave: hooks.onLeave?.bind(hooks),
+  };
 }
 
 async function openBroker(options: Options, rules: Rules, log: Log): Promise<Broker> {

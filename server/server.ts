@@ -26,7 +26,7 @@ import { type Log, reason, withoutThrowing } from "./log.ts";
 import type { Options } from "./options.ts";
 import { Refusal } from "./protocol/refusal.ts";
 import { Hub } from "./rooms/hub.ts";
-import { Webhook } from "./webhooks/webhook.ts";
+import { startWebhook, type Webhook } from "./webhooks/webhook.ts";
 
 /** The parts that a server is made of. `createServer` makes them from options. */
 export interface ServerParts {
@@ -72,7 +72,6 @@ export class Server implements AsyncDisposable {
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
     const { options, broker, files, rules = new Rules(), application, verifier } = parts;
-    const { webhookKeys: keys } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
     this.#options = options;
@@ -89,8 +88,7 @@ export class Server implements AsyncDisposable {
       this.#origins,
       log,
     );
-    const { journal } = broker;
-    this.#webhook = keys && journal && new Webhook({ url: options.webhook, keys, journal, log });
+    this.#webhook = startWebhook(options.webhook, broker.journal, parts.webhookKeys, log);
   }
 
   /** The URL that it listens at, such as `http://127.0.0.1:8080`. It is `""` before `listen()`. */

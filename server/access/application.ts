@@ -4,7 +4,7 @@
  * @module
  */
 import { type Log, reason } from "../log.ts";
-import type { User } from "../protocol/messages.ts";
+import type { ChatCommand, CustomCommand, Json, Message, User } from "../protocol/messages.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { Right } from "../protocol/tables.ts";
 import type { ApplicationUser } from "./application_user.ts";
@@ -39,10 +39,42 @@ export type Authorize = (
   room: string,
 ) => Right | undefined | Promise<Right | undefined>;
 
+/** What a user says, and who says it. The application sees it before anybody else. */
+export type IncomingMessage = (ChatCommand | CustomCommand) & {
+  /** The sender. */
+  readonly from: User;
+};
+
+/** A change of a message. */
+export interface MessageChange {
+  /** What is said in place of what the user has sent: text in a `chat`, any JSON in a `custom`. */
+  readonly payload: Json;
+}
+
+/**
+ * Is asked about a message before it is stored or sent on.
+ *
+ * @returns a change; nothing to leave the message as it is.
+ * @throws {Refusal} to refuse the message.
+ */
+export type OnMessage = (
+  message: IncomingMessage,
+) => MessageChange | void | Promise<MessageChange | void>;
+
+/** Is told of a message that was stored. */
+export type OnStored = (message: Message) => void | Promise<void>;
+
+/** Is told of a member that came or left. */
+export type OnMember = (room: string, user: User) => void | Promise<void>;
+
 /** The functions of the embedding program. */
 export interface Application {
   readonly authenticate?: Authenticate | undefined;
   readonly authorize?: Authorize | undefined;
+  readonly onMessage?: OnMessage | undefined;
+  readonly onStored?: OnStored | undefined;
+  readonly onJoin?: OnMember | undefined;
+  readonly onLeave?: OnMember | undefined;
 }
 
 /** How long the application may take to answer. */
@@ -74,6 +106,19 @@ export function askApplication<T>(
     return inTime(answer).then(check).catch(fail);
   } catch (thrown) {
     return fail(thrown);
+  }
+}
+
+/** Tells the application something. If it throws or rejects, that is logged, and nothing else. */
+export function tellApplication(what: string, log: Log, act: () => unknown): void {
+  const fail = (thrown: unknown) => {
+    log.error("application failed", { function: what, reason: reason(thrown) });
+  };
+  try {
+    const done = act();
+    if (isPromise(done)) done.then(undefined, fail);
+  } catch (thrown) {
+    fail(thrown);
   }
 }
 

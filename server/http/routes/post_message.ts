@@ -4,7 +4,10 @@
  *
  * @module
  */
-import { guestIdentity } from "../../access/identity.ts";
+import type { IncomingMessage } from "../../access/application.ts";
+import { guestIdentity, type Identity } from "../../access/identity.ts";
+import { payloadAfter } from "../../access/incoming_message.ts";
+import type { ChatCommand } from "../../protocol/messages.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { post } from "../../rooms/post.ts";
@@ -22,13 +25,31 @@ export async function postMessage(call: Call, hub: Hub): Promise<Response> {
     (ref === undefined ? guestIdentity(hub.guests.newGuest()) : guestFor(call, hub, ref));
   const right = await assertRight(call, hub, identity, "write");
   hub.slowMode.take(payerOf(call, known), room, right, ref);
-  const { seq, event, repeated } = await actAs(
-    hub,
-    identity,
-    name,
-    (user) => post(hub, { user, room, payload, ref }),
-  );
+  const { seq, event, repeated } = await actAs(hub, identity, name, async (user) => {
+    const said = await judged(call, hub, identity, {
+      type: "chat",
+      room,
+      payload,
+      from: user.user,
+      ...(ref !== undefined && { ref }),
+    });
+    return await post(hub, { user, room, payload: said, ref });
+  });
   // Relative to the request (RFC 9110 §10.2.2), so that it is right behind a proxy that adds a prefix.
   const location = `messages?after=${seq - 1}&limit=1`;
   return json(repeated ? 200 : 201, event, { location });
+}
+
+/** Asks the application about a message. @returns what is to be said. */
+async function judged(
+  call: Call,
+  hub: Hub,
+  identity: Identity,
+  message: ChatCommand & IncomingMessage,
+): Promise<string> {
+  const { application, log } = hub.context;
+  if (application?.onMessage === undefined) return message.payload;
+  const payload = await payloadAfter(application.onMessage, log, message);
+  await assertRight(call, hub, identity, "write"); // the user may have been muted meanwhile
+  return payload;
 }
