@@ -76,7 +76,6 @@ export type {
   WelcomeEvent,
 } from "./protocol/messages.ts";
 export type {
-  Application,
   Authenticate,
   Authorize,
   Credentials,
@@ -93,7 +92,7 @@ export type { GapRecord, WebhookBody } from "./protocol/webhook_body.ts";
 export type { Server } from "./server.ts";
 
 /** `Hooks` are what an application may bring besides options. */
-export interface Hooks extends Application {
+export interface Hooks {
   /**
    * Takes the lines of the log.
    *
