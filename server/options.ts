@@ -11,6 +11,9 @@ export interface Options {
   /**
    * TCP port to listen on; 0 picks a free one.
    *
+   * For `listen()` alone, as are `host`, `cert` and `key`: a program that passes requests to `fetch`
+   * listens itself.
+   *
    * From 0 to 65,535.
    *
    * @default {8080}
@@ -21,7 +24,8 @@ export interface Options {
    *
    * On a loopback address and without a trusted proxy, the server answers only to loopback names,
    * to this name and to the hosts of `allowOrigin` (`*` names none). So no web page can reach it by
-   * a name of its own that points to this machine.
+   * a name of its own that points to this machine. A program that passes requests to `fetch` has to
+   * see to that itself.
    *
    * @default {"127.0.0.1"}
    */
@@ -51,6 +55,9 @@ export interface Options {
   /**
    * Threads that listen on the port, each a node; needs Redis above 1.
    *
+   * For the program alone: `createServer` makes one node and refuses more than 1. To have several,
+   * call it in threads of your own, and listen with `reusePort`.
+   *
    * From 1 to 64.
    *
    * @default {1}
@@ -66,9 +73,26 @@ export interface Options {
    */
   readonly allowOrigin: readonly string[];
   /**
+   * Path that everything is served under; empty for the root.
+   *
+   * Such as `/realtime`: then the page is at `/realtime/`, a WebSocket at `/realtime/ws`, and what is
+   * not under it gets 404. It begins with a slash and does not end with one.
+   *
+   * @default {""}
+   */
+  readonly basePath: string;
+  /**
+   * Whether the chat page is served; with false, / is 404.
+   *
+   * Without it the files of `static/` are not loaded, and the client library is not served either.
+   *
+   * @default {true}
+   */
+  readonly page: boolean;
+  /**
    * PEM file with the certificate chain, to serve https and wss.
    *
-   * Needs `key`.
+   * Needs `key`. For `listen()` alone.
    *
    * @default {""}
    */
@@ -76,7 +100,7 @@ export interface Options {
   /**
    * PEM file with the private key of the certificate.
    *
-   * Needs `cert`.
+   * Needs `cert`. For `listen()` alone.
    *
    * @default {""}
    */
@@ -402,6 +426,9 @@ interface OptionRow<T> {
 
 export type Range = readonly [min: number, max: number];
 
+/** Nothing, or path segments that `URL` leaves as they are: no escapes, and not `.` or `..`. */
+const BASE_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)*$/;
+
 /** The range of limits, where 0 means that there is none. */
 export const LIMIT: Range = [0, 1e9];
 
@@ -437,6 +464,8 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
   redisPrefix: { default: "parley", help: "text that every key and channel in Redis begins with" },
   workers: whole(1, [1, 64], "threads that listen on the port, each a node; needs Redis above 1"),
   allowOrigin: { default: [], help: "other origins whose pages may connect, or *, or null" },
+  basePath: { default: "", help: "path that everything is served under; empty for the root" },
+  page: { default: true, help: "whether the chat page is served; with false, / is 404" },
   cert: { default: "", help: "PEM file with the certificate chain, to serve https and wss" },
   key: { default: "", help: "PEM file with the private key of the certificate" },
   jwtSecret: secret("secret that the application signs its JWTs with (HS256)"),
@@ -539,7 +568,8 @@ export function completeOptions(given: Partial<Options> = {}): Options {
   }
   const options: Options = { ...defaults(), ...given };
   for (const name of OPTION_NAMES) check(name, options[name]);
-  const { lowWaterBytes, highWaterBytes, redis, redisPrefix, workers, cert, key } = options;
+  const { lowWaterBytes, highWaterBytes, redis, redisPrefix, workers, basePath, cert, key } =
+    options;
   demand(lowWaterBytes < highWaterBytes, "--low-water-bytes must be less than --high-water-bytes.");
   const isRedisUrl = /^rediss?:$/.test(URL.parse(redis)?.protocol ?? "");
   demand(redis === "" || isRedisUrl, "--redis must be a URL such as redis://127.0.0.1:6379.");
@@ -547,6 +577,8 @@ export function completeOptions(given: Partial<Options> = {}): Options {
   demand(isPrefix, "--redis-prefix must be 1 to 64 letters, digits or _.:- characters.");
   const canShare = workers === 1 || redis !== "";
   demand(canShare, "--workers above 1 needs --redis: nodes cannot share a database file.");
+  const sentence = `--base-path must be like /realtime, not "${basePath}".`;
+  demand(BASE_PATH.test(basePath), sentence);
   demand((cert === "") === (key === ""), "--cert and --key must be given together.");
   checkJwtOptions(options);
   checkWebhookOptions(options);
@@ -606,6 +638,9 @@ function check(name: keyof Options, value: unknown): void {
     demand(Array.isArray(value), `${flag} must be a list of origins.`);
     for (const origin of value) checkOrigin(flag, origin);
     return;
+  }
+  if (typeof normal === "boolean") {
+    return demand(typeof value === "boolean", `${flag} must be true or false, not "${value}".`);
   }
   demand(typeof value === "string", `${flag} must be text.`);
   demand(value !== "" || normal === "", `${flag} must not be empty.`);

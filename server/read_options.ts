@@ -128,8 +128,12 @@ function parseValue(name: keyof Options, value: FlagValue, source: string): unkn
   if (Array.isArray(normal)) {
     return Array.isArray(value) ? value : String(value).split(",").map((item) => item.trim());
   }
-  if (typeof normal !== "number") return value;
   const text = String(value).trim();
+  if (typeof normal === "boolean") {
+    if (text === "true" || text === "false") return text === "true";
+    throw new OptionError(`${source} must be true or false, not "${value}".`);
+  }
+  if (typeof normal !== "number") return value;
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
   throw new OptionError(`${source} must be a number, not "${value}".`);
 }

@@ -14,7 +14,7 @@ import {
 } from "../server/options.ts";
 import { helpText, readOptions, tableRows } from "../server/read_options.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "./support/assert.ts";
-import { Paper, ROOT, unpadded } from "./support/paper.ts";
+import { codeIn, Paper, ROOT, unpadded } from "./support/paper.ts";
 
 function read(args: string, env: Record<string, string> = {}): Options {
   const options = readOptions(args.split(" ").filter(Boolean), (variable) => env[variable]);
@@ -33,6 +33,11 @@ Deno.test("readOptions() gives every option its default", () => {
 });
 
 Deno.test("readOptions() reads every option from its flag and from its variable", () => {
+  const others: Readonly<Record<string, string>> = {
+    page: "false",
+    basePath: "/x",
+    guests: "read",
+  };
   const pairs = { lowWaterBytes: "1", cert: "c", key: "k", redis: "redis://r" };
   // Only one key may be given, and only with a key may these be.
   const company: Record<string, object> = {
@@ -44,7 +49,11 @@ Deno.test("readOptions() reads every option from its flag and from its variable"
   };
   for (const name of OPTION_NAMES) {
     const { default: value, secret } = OPTIONS[name];
-    const text = Array.isArray(value) ? "https://a.example" : typeof value === "number" ? "7" : "x";
+    const text = Array.isArray(value)
+      ? "https://a.example"
+      : typeof value === "number"
+      ? "7"
+      : others[name] ?? "x";
     const said: Record<string, string> = {
       ...pairs,
       ...company[name],
@@ -52,7 +61,6 @@ Deno.test("readOptions() reads every option from its flag and from its variable"
       frameBytes: "9000",
       [name]: name === "jwtSecret" ? "x".repeat(32) : text,
     };
-    if (name === "guests") said[name] = "read";
     if (name === "webhook") said[name] = "https://h.example/messages";
     if (name === "redis") said[name] = "redis://s";
     if (name === "highWaterBytes") said[name] = "2007";
@@ -145,6 +153,18 @@ const WRONG: readonly (readonly [args: string, names: string, env?: Record<strin
   ["--webhook ftp://h.example --webhook-secret-file f", "--webhook"],
   ["--webhook https://me:pass@h.example --webhook-secret-file f", "--webhook"],
   ["--webhook https://h.example --webhook-secret-file f --redis redis://r", "--redis"],
+  ["--page no", "--page"],
+  ["--page=", "--page"],
+  ["", "PARLEY_PAGE", { PARLEY_PAGE: "0" }],
+  ["--base-path realtime", "--base-path"],
+  ["--base-path /", "--base-path"],
+  ["--base-path /realtime/", "--base-path"],
+  ["--base-path //realtime", "--base-path"],
+  ["--base-path /a/../b", "--base-path"],
+  ["--base-path /a/.", "--base-path"],
+  ["--base-path /a%20b", "--base-path"],
+  ["--base-path /a?b", "--base-path"],
+  ["--base-path http://a.example/b", "--base-path"],
   ["", "PORT", { PORT: "http" }],
   ["", "port", { PORT: "70000" }],
   ["", "PARLEY_MAX_ROOMS", { PARLEY_MAX_ROOMS: "many" }],
@@ -179,9 +199,17 @@ Deno.test("a secret that is wrong is not repeated", () => {
 Deno.test("completeOptions() checks what an embedding program gives", () => {
   assertEquals(completeOptions({ port: 0 }).port, 0);
   assertThrows(() => completeOptions({ port: -1 }), OptionError, "--port");
-  const wrong: unknown[] = [{ port: "80" }, { nothing: 1 }, { db: 7 }, { allowOrigin: "*" }, {
-    rate: NaN,
-  }];
+  const wrong: unknown[] = [
+    { port: "80" },
+    { page: "false" },
+    { basePath: null },
+    { nothing: 1 },
+    { db: 7 },
+    { allowOrigin: "*" },
+    {
+      rate: NaN,
+    },
+  ];
   for (const given of wrong) {
     assertThrows(() => completeOptions(given as Partial<Options>), OptionError);
   }
@@ -213,11 +241,19 @@ Deno.test("CHANGELOG.md gives the present variable of each that was renamed", as
   }
 });
 
-Deno.test("the start and dev tasks may read the variable of every option, by one wildcard", async () => {
+Deno.test("whatever runs the program may read the variable of every option, by one wildcard", async () => {
   const config = await Deno.readTextFile(new URL("deno.json", ROOT));
   const { tasks }: { tasks: Record<string, string> } = JSON.parse(config);
-  for (const task of ["start", "dev"]) {
-    assertEquals(tasks[task]?.match(/--allow-env=(\S+)/)?.[1], "PORT,HOST,PARLEY_*");
+  for (const task of ["start", "dev", "compile"]) {
+    const permissions = tasks[task]?.match(/--allow-\S+/g);
+    const wanted = ["--allow-net", "--allow-read", "--allow-write"];
+    assertEquals(permissions, [...wanted, "--allow-env=PORT,HOST,PARLEY_*"], task);
+  }
+  // What is loaded only when it is asked for is imported by a name that the compiler does not see.
+  for (const code of await codeIn("server/")) {
+    for (const [, name = ""] of code.matchAll(/"(npm:[^"]+)"/g)) {
+      assertStringIncludes(tasks.compile ?? "", ` --include=${name} `);
+    }
   }
   const others = OPTION_NAMES.map(variableOf).filter((name) => !name.startsWith("PARLEY_"));
   assertEquals(others, ["PORT", "HOST"]);

@@ -16,6 +16,9 @@ const README = await Paper.read("README.md");
 const PROTOCOL = await Paper.read("server/PROTOCOL.md");
 const OPERATIONS = await Paper.read("server/OPERATIONS.md");
 
+/** What a project elsewhere has in its `deno.json`, in place of `../parley`. */
+const PROJECT = { links: [ROOT.pathname], imports: { "hono": "npm:hono@4.13.19" } };
+
 /** Runs a snippet as a file, by this Deno. */
 async function run(
   code: string,
@@ -31,7 +34,10 @@ async function run(
     .replace('"chat.db"', `"${folder}/chat.db"`)
     .replace(/port: 80[89]0/, "port: 0");
   await Deno.writeTextFile(file, here);
-  const config = new URL("deno.json", ROOT).pathname;
+  const own = `${folder}/deno.json`;
+  const isElsewhere = code.includes("@parley/parley");
+  if (isElsewhere) await Deno.writeTextFile(own, JSON.stringify(PROJECT));
+  const config = isElsewhere ? own : new URL("deno.json", ROOT).pathname;
   const lock = new URL("tests/deno.lock", ROOT).pathname;
   const command = [Deno.execPath(), task, "-A", "--config", config, "--lock", lock, file];
   return Program.spawn(command, env);
@@ -64,13 +70,14 @@ Deno.test("README.md: the embedding program serves its own page beside the rooms
   await using program = await run(README.snippet("ts", "createServer"), "http://unused");
   const [, url = ""] = await program.prints(/Listening on (http\S+:\d+)/);
   assertEquals(await (await fetch(`${url}/about`)).text(), "my own page");
+  const path = "/realtime/ws";
   {
-    await using alice = await member({ url });
+    await using alice = await member({ url }, { path });
     alice.send({ type: "chat", payload: "hi" });
     assertEquals((await alice.next("chat")).seq, 1);
   }
   {
-    await using alice = await member({ url }, { room: "announcements" });
+    await using alice = await member({ url }, { path, room: "announcements" });
     alice.send({ type: "chat", room: "announcements", payload: "hi" });
     assertEquals((await alice.next("error")).code, "forbidden");
   }
@@ -89,6 +96,16 @@ Deno.test("PROTOCOL.md: the webhook's receiver takes what the server has signed,
   await using ada = await member(server, { name: "Ada" });
   ada.send({ type: "chat", payload: "hello" });
   await receiver.prints(/Ada: hello/);
+});
+
+Deno.test("server/README.md: Hono has the rooms under a path", async () => {
+  const paper = await Paper.read("server/README.md");
+  await using program = await run(paper.snippet("ts", "new Hono"), "http://unused");
+  const [, url = ""] = await program.prints(/Listening on (http\S+:\d+)/);
+  assertEquals(await (await fetch(`${url}/realtime/rooms`)).json(), { rooms: [] });
+  await using alice = await member({ url }, { path: "/realtime/ws" });
+  alice.send({ type: "chat", payload: "hi" });
+  assertEquals((await alice.next("chat")).seq, 1);
 });
 
 Deno.test("static/README.md: the client library joins, sends and is answered", async () => {

@@ -69,12 +69,57 @@ export type OnMember = (room: string, user: User) => void | Promise<void>;
 
 /** The functions of the embedding program. */
 export interface Application {
+  /**
+   * Says which of the application's users a client is, by a cookie or a token. It is asked when a socket
+   * opens, for each `hello` with a token, and for each request. It may be asynchronous and has 10 seconds;
+   * what the client says meanwhile waits. Without it, and without signed tokens, everybody is a guest.
+   */
   readonly authenticate?: Authenticate | undefined;
+  /**
+   * Says what a user may do in a room: `none`, `read`, `write` or `manage`, or `undefined` to leave it to
+   * the token, the rules and the defaults. It is asked for every join and every request; for a member
+   * the answer holds until the server is told to ask again. It may be asynchronous and has 10 seconds.
+   * If it throws, the join or request fails.
+   */
   readonly authorize?: Authorize | undefined;
+  /**
+   * May change or refuse a message before it is stored or sent on. It is asked last, about each `chat` and
+   * `custom` of a socket and each posted message, but not about what the application itself says. Return
+   * nothing, or `{ payload }` with another payload. A `Refusal` that is thrown is what the sender gets; if
+   * anything else is thrown, the sender gets `unavailable`, and the log says why.
+   *
+   * It may be asynchronous and has 10 seconds. What the same connection sends meanwhile waits, so each
+   * sender's messages keep their order. A message that is sent again with its `ref` comes here again:
+   * change it in the same way, or the sender gets `conflict`.
+   */
   readonly onMessage?: OnMessage | undefined;
+  /**
+   * Is told of each message that this server has stored, also of the application's own, when members were
+   * sent it. It is told at most once: use a webhook where no message may be missed.
+   */
   readonly onStored?: OnStored | undefined;
+  /**
+   * Is told when a user becomes a member of a room by this server. With several nodes, each node tells of
+   * its own connections.
+   */
   readonly onJoin?: OnMember | undefined;
+  /**
+   * Is told when a user is no member of a room any more. After a lost connection that is when
+   * `graceSeconds` are over. Nobody leaves when the server stops.
+   */
   readonly onLeave?: OnMember | undefined;
+}
+
+/** Takes the functions out of an object, which may be one of a class: then they are not its own. */
+export function applicationOf(hooks: Application): Application {
+  return {
+    authenticate: hooks.authenticate?.bind(hooks),
+    authorize: hooks.authorize?.bind(hooks),
+    onMessage: hooks.onMessage?.bind(hooks),
+    onStored: hooks.onStored?.bind(hooks),
+    onJoin: hooks.onJoin?.bind(hooks),
+    onLeave: hooks.onLeave?.bind(hooks),
+  };
 }
 
 /** How long the application may take to answer. */

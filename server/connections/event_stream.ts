@@ -32,16 +32,18 @@ export class EventStreamConnection extends Connection {
   readonly #rooms: readonly Followed[];
   readonly #writer: SseWriter;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #ended = Promise.withResolvers<void>();
   /** `undefined` once the stream is closed, or cancelled because the peer has gone. */
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
 
   /**
    * @param rooms at least one.
-   * @param completed settles when the response is sent, or when that has failed.
+   * @param completed settles when the response is sent, or when that has failed. Where that is not
+   * known, the connection counts until the stream ends.
    */
   constructor(
     rooms: readonly Followed[],
-    completed: Promise<void>,
+    completed: Promise<void> | undefined,
     context: ConnectionContext,
     source: Source,
   ) {
@@ -58,7 +60,7 @@ export class EventStreamConnection extends Connection {
         this.end();
       },
     }, new ByteLengthQueuingStrategy({ highWaterMark: 0 }));
-    void completed.catch(() => {}).finally(() => this.release());
+    void (completed ?? this.#ended.promise).catch(() => {}).finally(() => this.release());
   }
 
   /**
@@ -90,6 +92,7 @@ export class EventStreamConnection extends Connection {
   override end(): void {
     clearTimeout(this.#timer);
     super.end();
+    this.#ended.resolve();
   }
 
   /** Leaves batches as they are: one that is shared with other streams is then encoded only once. */

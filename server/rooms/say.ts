@@ -30,9 +30,11 @@ export function say(
   command: ChatCommand | CustomCommand,
 ): void | Promise<void> {
   const room = speaker.roomToSpeakIn(command.room);
-  if (command.type === "chat" || command.durable) takeTurn(hub, speaker, room, command.ref);
-  const { application, log } = hub.context;
+  const isStored = command.type === "chat" || command.durable === true;
+  if (isStored) takeTurn(hub, speaker, room, command.ref);
+  const { application, log, rules } = hub.context;
   if (application?.onMessage === undefined) return send(hub, speaker, room, command);
+  if (isStored) rules.assertStored(room.name);
   const message = { ...command, from: speaker.user.user };
   const payload = payloadAfter(application.onMessage, log, message);
   if (!(payload instanceof Promise)) return send(hub, speaker, room, changed(command, payload));

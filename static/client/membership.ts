@@ -6,6 +6,7 @@
  */
 import type { Cursor, JoinedEvent, TypingEvent, User } from "../../server/protocol/messages.ts";
 import { now } from "./clock.ts";
+import { type Deferred, deferred } from "./deferred.ts";
 
 /** How long sending waits for the messages that were missed, in milliseconds. */
 const CATCH_UP_MS = 1_000;
@@ -17,7 +18,7 @@ const TYPING_EXPIRY_MS = 5_000;
 /** One room of the client. */
 export class Membership {
   /** Settles when the room is entered for the first time, or is refused. */
-  readonly entered: PromiseWithResolvers<JoinedEvent> = Promise.withResolvers();
+  readonly entered: Deferred<JoinedEvent> = deferred();
   /** The `ref` of the `join` under way or done. While it is empty, a `join` is to be sent. */
   ref = "";
   joined = false;

@@ -5,6 +5,7 @@
  * @module
  */
 import type { ChatCommand, CustomCommand, Message } from "../../server/protocol/messages.ts";
+import { type Deferred, deferred } from "./deferred.ts";
 import { ClientError } from "./errors.ts";
 import { type KeyValue, load, save } from "./storage.ts";
 
@@ -17,7 +18,7 @@ export type Unsent = (ChatCommand | CustomCommand) & {
 };
 
 /** An unsent command, and the promise that settles with it. */
-export interface Outgoing extends PromiseWithResolvers<Message> {
+export interface Outgoing extends Deferred<Message> {
   readonly command: Unsent;
   /** True while it is sent on this connection and not answered yet. */
   inFlight: boolean;
@@ -117,5 +118,5 @@ export class Outbox {
 }
 
 function outgoing(command: Unsent): Outgoing {
-  return { ...Promise.withResolvers<Message>(), command, inFlight: false };
+  return { ...deferred<Message>(), command, inFlight: false };
 }

@@ -46,11 +46,6 @@ const CLAIMS: Readonly<Record<string, string>> = { id: "sub", expiresAt: "exp" }
 const wrongClaim: WrongField = (field, expected) =>
   unauthorized(`The token's claim "${CLAIMS[field] ?? field}" must be ${expected}.`);
 
-/** Says whether the options name a key for tokens. Without one, a server needs no `JwtVerifier`. */
-export function hasJwtKey({ jwtSecret, jwtSecretFile, jwks }: JwtOptions): boolean {
-  return jwtSecret !== "" || jwtSecretFile !== "" || jwks !== "";
-}
-
 /** Verifies tokens with the keys and the bounds of some options. */
 export class JwtVerifier {
   readonly #jose: Jose;

@@ -87,9 +87,12 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     ],
   },
   ...Object.fromEntries(
-    Object.entries(COMMANDS).map(([type, { fields }]) => [
+    Object.entries(COMMANDS).map(([type, { fields, stored }]) => [
       nameOf(type, "Command"),
-      closed({ type: required({ schema: { const: type } }), ...fields }),
+      {
+        ...closed({ type: required({ schema: { const: type } }), ...fields }),
+        ...(typeof stored !== "boolean" && notAllTrue(stored)),
+      },
     ]),
   ),
   ...Object.fromEntries(
@@ -140,6 +143,12 @@ function object(fields: Fields): Schema {
     properties: Object.fromEntries(entries.map(([name, { schema }]) => [name, schema])),
     required: entries.filter(([, field]) => field.required).map(([name]) => name),
   };
+}
+
+/** Refuses an object where all of these fields are true. */
+function notAllTrue(names: readonly string[]): Schema {
+  const properties = Object.fromEntries(names.map((name) => [name, { const: true }]));
+  return { not: { properties, required: names } };
 }
 
 /** An object that has no other fields. */

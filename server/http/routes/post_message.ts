@@ -47,8 +47,9 @@ async function judged(
   identity: Identity,
   message: ChatCommand & IncomingMessage,
 ): Promise<string> {
-  const { application, log } = hub.context;
+  const { application, log, rules } = hub.context;
   if (application?.onMessage === undefined) return message.payload;
+  rules.assertStored(message.room);
   const payload = await payloadAfter(application.onMessage, log, message);
   await assertRight(call, hub, identity, "write"); // the user may have been muted meanwhile
   return payload;
