@@ -5,8 +5,9 @@
  * @module
  */
 import { COSTS } from "./access/allowances.ts";
-import { Identity } from "./access/identity.ts";
-import type { Authorize } from "./access/rights.ts";
+import type { Application } from "./access/application.ts";
+import type { TokenVerifier } from "./access/authenticator.ts";
+import { Rules } from "./access/rules.ts";
 import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import { OpenConnections } from "./connections/open_connections.ts";
@@ -26,6 +27,7 @@ import { type Log, reason, withoutThrowing } from "./log.ts";
 import type { Options } from "./options.ts";
 import { Refusal } from "./protocol/refusal.ts";
 import { Hub } from "./rooms/hub.ts";
+import { Webhook } from "./webhooks/webhook.ts";
 
 /** The parts that a server is made of. `createServer` makes them from options. */
 export interface ServerParts {
@@ -34,7 +36,12 @@ export interface ServerParts {
   /** The page and the client library; `undefined` if they are not served. */
   readonly files: StaticFiles | undefined;
   readonly log: Log;
-  readonly authorize: Authorize;
+  /** @default {new Rules()} */
+  readonly rules?: Rules | undefined;
+  readonly application?: Application | undefined;
+  readonly verifier?: TokenVerifier | undefined;
+  /** What requests to the webhook are signed with. Without keys there is no webhook. */
+  readonly webhookKeys?: readonly Uint8Array[] | undefined;
 }
 
 /** How long a stop waits for the last commits. */
@@ -60,20 +67,21 @@ export class Server implements AsyncDisposable {
   readonly #connections: OpenConnections;
   readonly #origins: Origins;
   readonly #router: Router;
+  readonly #webhook: Webhook | undefined;
   #listener: Listener | undefined;
   #stopping: Promise<void> | undefined;
 
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
-    const { options, broker, files, authorize } = parts;
+    const { options, broker, files, rules = new Rules(), application, verifier } = parts;
+    const { webhookKeys: keys } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
     this.#options = options;
     this.#broker = broker;
     this.#files = files;
     this.#log = log;
-    const identity = new Identity(broker.secret);
-    this.#hub = new Hub({ options, broker, log, authorize, identity, now });
+    this.#hub = new Hub({ options, rules, broker, log, now, application, verifier });
     this.#sources = new Sources(options, log, now);
     this.#connections = new OpenConnections(this.#hub, options, now);
     this.#origins = new Origins(options, log);
@@ -83,6 +91,8 @@ export class Server implements AsyncDisposable {
       this.#origins,
       log,
     );
+    const { journal } = broker;
+    this.#webhook = keys && journal && new Webhook({ url: options.webhook, keys, journal, log });
   }
 
   /** The URL that it is at, with its base path, such as `http://127.0.0.1:8080`; `""` before `listen()`. */
@@ -212,6 +222,7 @@ export class Server implements AsyncDisposable {
     const handshake = checkHandshake(request, this.#origins, admit);
     if (handshake instanceof Response) return handshake;
     const { protocol } = handshake;
+    const view = this.#hub.authenticator.viewOf(request, () => this.#origins.trusts(request));
     const { socket, response } = Deno.upgradeWebSocket(request, {
       idleTimeout: Math.ceil(this.#options.heartbeatSeconds * 2),
     });
@@ -220,7 +231,7 @@ export class Server implements AsyncDisposable {
     // A throw after the upgrade would close the whole listener: nothing from here on may throw.
     this.#connections.open(
       source,
-      (context) => new WebSocketConnection(socket, handshake, context, source),
+      (context) => new WebSocketConnection(socket, handshake, context, source, view),
     );
     return response;
   }
@@ -241,7 +252,7 @@ export class Server implements AsyncDisposable {
       this.#log.error("stop failed", { reason: reason(thrown) });
     this.#connections.close();
     await settleWithin(COMMIT_MS, this.#hub.tick.drain()).catch(logFailure);
-    await this.#connections.sayGoodbye(GOODBYE_MS);
+    await Promise.all([this.#connections.sayGoodbye(GOODBYE_MS), this.#webhook?.stop()]);
     this.#hub.close();
     await settleWithin(GOODBYE_MS, this.#listener?.shutdown()).catch(logFailure);
     await this.#broker[Symbol.asyncDispose]();

@@ -5,6 +5,7 @@
  * @module
  */
 import { COSTS } from "../server/access/allowances.ts";
+import { RULE_FIELDS } from "../server/access/rules.ts";
 import { openApi } from "../server/http/documents/openapi.ts";
 import { SCHEMAS } from "../server/http/documents/schemas.ts";
 import { CLOSE_CODES, ERRORS } from "../server/mod.ts";
@@ -70,6 +71,11 @@ Deno.test("PROTOCOL.md has exactly the costs that there are", () => {
     PROTOCOL.table("Costs").map((row) => row.slice(0, 2)),
     Object.entries(COSTS).map(([name, units]) => [name, String(units)]),
   );
+});
+
+Deno.test("OPERATIONS.md has exactly the keys of a rule that there are", () => {
+  const keys = OPERATIONS.table("Rules for rooms").map(([key]) => key);
+  assertEquals(keys, Object.keys(RULE_FIELDS));
 });
 
 Deno.test("PROTOCOL.md has every request of openapi.json, with its parameters and fields", () => {

@@ -20,6 +20,8 @@ export interface Call {
   readonly query: URLSearchParams;
   /** The address that the request comes from, and its limits. */
   readonly source: Source;
+  /** Whether the page that sent the request may act with its user's cookies. */
+  readonly showsCookies: () => boolean;
   /** The room that the path names, or `""` if it names none. */
   readonly room: string;
 }
@@ -87,6 +89,7 @@ export class Router {
         info,
         query,
         source: this.#sourceOf(request, info),
+        showsCookies: () => this.#origins.trusts(request),
         room: room === undefined ? "" : decodeRoom(room),
       }));
     }

@@ -6,7 +6,7 @@
 import type { ErrorCode } from "../../server/protocol/tables.ts";
 
 /** The close codes after which a client does not reconnect (`CLOSE_CODES` of the protocol). */
-export const FINAL_CLOSE_CODES: readonly number[] = [1000, 1003, 1008, 1009];
+export const FINAL_CLOSE_CODES: readonly number[] = [1000, 1003, 1008, 1009, 3003];
 
 /** The error codes after which the same command may succeed later (`ERRORS` of the protocol). */
 export const RETRIABLE_ERRORS: readonly string[] = [

@@ -64,7 +64,7 @@ export function overHttp(
     const name = command.name ?? session.name;
     const welcome = await post(HELLO_PATH, { ...(name && { name }) }, command.ref);
     if (welcome?.type !== "welcome") return;
-    session.token = welcome.token;
+    if (welcome.token) session.token = welcome.token;
     session.name = welcome.user.name;
     session.roomsPerConnection = welcome.limits.roomsPerConnection;
     receive(welcome);

@@ -41,6 +41,7 @@ export class Receiver {
         return this.#system(event);
       case "bye":
         return this.#dispatch("bye", event);
+      case "right":
       case "ping": // it only shows that the server is alive
       case "welcome": // the connection has it
         return;

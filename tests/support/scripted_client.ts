@@ -33,7 +33,7 @@ export const welcome = {
   limits,
 } as const;
 export const room = "lobby";
-const people = { members: [], memberCount: 1 };
+const people = { members: [], memberCount: 1, right: "write" } as const;
 
 export function chat(seq: number, from = you, ref?: string): WireEvent {
   return { type: "chat", room, seq, at: 0, from, payload: `m${seq}`, ...(ref && { ref }) };
