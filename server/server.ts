@@ -5,8 +5,6 @@
  * @module
  */
 import { COSTS } from "./access/allowances.ts";
-import type { Application } from "./access/application.ts";
-import type { TokenVerifier } from "./access/authenticator.ts";
 import { Rules } from "./access/rules.ts";
 import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
@@ -27,22 +25,8 @@ import { type Log, reason, withoutThrowing } from "./log.ts";
 import type { Options } from "./options.ts";
 import { Refusal } from "./protocol/refusal.ts";
 import { Hub } from "./rooms/hub.ts";
+import type { ServerParts } from "./server_parts.ts";
 import { Webhook } from "./webhooks/webhook.ts";
-
-/** The parts that a server is made of. `createServer` makes them from options. */
-export interface ServerParts {
-  readonly options: Options;
-  readonly broker: Broker;
-  /** The page and the client library; `undefined` if they are not served. */
-  readonly files: StaticFiles | undefined;
-  readonly log: Log;
-  /** @default {new Rules()} */
-  readonly rules?: Rules | undefined;
-  readonly application?: Application | undefined;
-  readonly verifier?: TokenVerifier | undefined;
-  /** What requests to the webhook are signed with. Without keys there is no webhook. */
-  readonly webhookKeys?: readonly Uint8Array[] | undefined;
-}
 
 /** How long a stop waits for the last commits. */
 const COMMIT_MS = 2000;

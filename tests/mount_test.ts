@@ -107,7 +107,7 @@ Deno.test("with a base path, sockets, streams and posts work, and Location leads
   await using server = await serve({ basePath: "/realtime" });
   await using stream = await Stream.open(server);
   await stream.next("joined");
-  await using alice = await member(server, { path: "/realtime/ws" });
+  await using alice = await member(server);
   const { headers, status } = await ask(server, "/rooms/lobby/messages", {
     method: "POST",
     body: { payload: "hi" },
@@ -161,7 +161,7 @@ Deno.test("without the page, / and its files are 404, and everything else is the
     for (const [path, status] of DOORS.slice(3)) {
       assertEquals(await statusOf(server.url + path), status, path);
     }
-    await using alice = await connect(server, { path: basePath || "/" });
+    await using alice = await connect(server, { path: "" });
     await alice.next("joined");
   }
 });
