@@ -6,21 +6,27 @@
  * @module
  */
 import type * as wire from "../../server/protocol/messages.ts";
+import type { Right } from "../../server/protocol/tables.ts";
 import { Connection } from "./connection.ts";
 import { ClientError, closedError } from "./errors.ts";
-import { type ClientEvents, type ClientState, ClientTarget } from "./events.ts";
+import { type AnyEvents, type ClientState, ClientTarget, type EventsOf } from "./events.ts";
 import { readPage } from "./http.ts";
-import { Identity } from "./identity.ts";
+import { Identity, type SavedGuest } from "./identity.ts";
 import { Membership } from "./membership.ts";
 import type { ClientOptions } from "./options.ts";
-import { newRef, Outbox, type Unsent } from "./outbox.ts";
+import { newRef, Outbox, type SavedMessages, type Unsent } from "./outbox.ts";
 import { Receiver } from "./receiver.ts";
-import { type ClientParts, Sender } from "./sender.ts";
-import { browserStorage } from "./storage.ts";
+import { type ClientParts, type Dispatch, Sender } from "./sender.ts";
+import { browserStorage, Stored } from "./storage.ts";
 import { CLOSE_DONE } from "./transport.ts";
 
-/** A connection to a server, with all that survives a reconnect. {@linkcode connect} makes one. */
-export class Client extends ClientTarget {
+/**
+ * A connection to a server, with all that survives a reconnect. {@linkcode connect} makes one.
+ *
+ * `Events` names the application's own events and the types of their payloads. It types `emit` and `on`.
+ * Nothing checks what other clients send under these names.
+ */
+export class Client<Events extends object = AnyEvents> extends ClientTarget<Events> {
   readonly #url: URL;
   readonly #parts: ClientParts;
   readonly #sender: Sender;
@@ -29,11 +35,24 @@ export class Client extends ClientTarget {
   /** Begins to connect, as {@linkcode connect} does. */
   constructor(url: string | URL, options: ClientOptions = {}) {
     super();
-    this.#url = new URL(url);
+    this.#url = new URL(new Request(url).url); // relative to the document, as for `fetch`
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
-    const identity = new Identity(options.identity ?? browserStorage("localStorage"), options.name);
-    const outboxStorage = options.outbox ?? browserStorage("sessionStorage");
-    const outbox = new Outbox(outboxStorage, options.maxUnsent ?? 256);
+    this.#url.pathname = this.#url.pathname.replace(/(\/ws)?\/?$/, "/ws");
+    const notSaved = (key: string) =>
+      this.#dispatch("error", {
+        type: "error",
+        code: "unavailable",
+        field: "storage",
+        payload: `Cannot save "${key}": it lasts as long as this page.`,
+      });
+    const { identity: guests = browserStorage("localStorage") } = options;
+    const { outbox: messages = browserStorage("sessionStorage") } = options;
+    const identity = new Identity(new Stored<SavedGuest>(guests, "parley.me", notSaved), options);
+    const outbox = new Outbox(
+      new Stored<SavedMessages>(messages, "parley.unsent", notSaved),
+      options.maxUnsent ?? 256,
+      (command, error) => this.#dispatch("lost", { command, error }),
+    );
     const connection = new Connection(this.#url.href, options, identity, {
       state: (state) => this.#dispatch("state", state),
       doubt: (isInDoubt) => this.#dispatch("doubt", isInDoubt),
@@ -45,9 +64,10 @@ export class Client extends ClientTarget {
       disconnected: () => this.#sender.disconnected(),
       ended: (reason, forget) => this.#ended(reason, forget),
     });
-    const parts = this.#parts = { connection, identity, outbox, rooms: new Map() };
+    const dispatch: Dispatch = (...event) => this.#dispatch(...event);
+    const parts = this.#parts = { connection, dispatch, identity, outbox, rooms: new Map() };
     this.#sender = new Sender(parts);
-    this.#receiver = new Receiver(parts, this.#sender, (...event) => this.#dispatch(...event));
+    this.#receiver = new Receiver(parts, this.#sender);
     connection.open();
   }
 
@@ -69,6 +89,26 @@ export class Client extends ClientTarget {
   /** The messages that are not acknowledged, oldest first. After a reload, those from before it. */
   get unsent(): readonly Unsent[] {
     return this.#parts.outbox.commands;
+  }
+
+  /** What the user may do in a room; undefined while it was not entered. */
+  right(room: string): Right | undefined {
+    return this.#parts.rooms.get(room)?.right;
+  }
+
+  /**
+   * Calls `listener` with each event of that type: one of {@linkcode ClientEvents}, or `custom:<name>`
+   * for an event of the application.
+   *
+   * @returns a function that ends it.
+   */
+  on<K extends keyof EventsOf<Events>>(
+    type: K,
+    listener: (event: EventsOf<Events>[K]) => void,
+  ): () => void {
+    const call = ({ detail }: CustomEvent<EventsOf<Events>[K]>) => listener(detail);
+    this.addEventListener(type, call);
+    return () => this.removeEventListener(type, call);
   }
 
   /**
@@ -94,12 +134,8 @@ export class Client extends ClientTarget {
   leave(room: string): void {
     const membership = this.#parts.rooms.get(room);
     if (!membership) return;
-    if (membership.ref) this.#sender.sendNow({ type: "leave", room });
-    this.#parts.rooms.delete(room);
-    membership.disconnected();
-    const error = new ClientError("left", `The room "${room}" was left.`);
-    membership.entered.reject(error);
-    this.#parts.outbox.fail(error, (command) => command.room === room);
+    if (membership.ref) this.#sender.leave(room);
+    this.#sender.giveUp(room, new ClientError("left", `The room "${room}" was left.`));
   }
 
   /**
@@ -117,44 +153,66 @@ export class Client extends ClientTarget {
   }
 
   /**
-   * Sends an application's own event. With `durable` it is stored, numbered and kept like a message.
-   * Otherwise it is sent now or not at all.
+   * Sends an application's own event, now or not at all. With `latest`, it is sent as soon as the
+   * connection and the server's rate allow, unless a newer one of that name takes its place first: so
+   * a cursor can be sent at each movement.
    *
-   * @returns with `durable`, the message as stored. Otherwise whether it was sent: it is not sent if
-   * the room is not joined, if the connection is not open, or beyond the rate that the server allows.
-   * The last is also dispatched as `error` with the code `rate_limited`.
+   * @param how with `retain`, the server also gives the newest event of that name to each client that
+   * joins. A payload of `null` ends that.
+   * @returns whether it was sent, or with `latest` whether it is kept. Each loss is dispatched as `lost`.
    */
-  emit(
+  emit<Name extends keyof Events & string>(
     room: string,
-    name: string,
-    payload: wire.Json,
-    how: { durable: true },
+    name: Name,
+    payload: Events[Name],
+    how?: { readonly latest?: boolean; readonly retain?: never },
+  ): boolean;
+  emit<Name extends keyof Events & string>(
+    room: string,
+    name: Name,
+    payload: Events[Name] | null,
+    how: { readonly latest: true; readonly retain: true },
+  ): boolean;
+  /**
+   * Sends an application's own event that the server keeps. The client keeps it like a message until
+   * the server has it.
+   *
+   * @param how with `durable`, it is stored in the room's log and numbered; with `retain`, it is the one
+   * that each client gets that joins.
+   */
+  emit<Name extends keyof Events & string>(
+    room: string,
+    name: Name,
+    payload: Events[Name],
+    how: { readonly durable: true },
   ): Promise<wire.Message>;
-  /** Sends an application's own event, now or not at all. */
-  emit(room: string, name: string, payload: wire.Json): boolean;
+  emit<Name extends keyof Events & string>(
+    room: string,
+    name: Name,
+    payload: Events[Name] | null,
+    how: { readonly retain: true },
+  ): Promise<wire.CustomEvent>;
   emit(
     room: string,
     name: string,
     payload: wire.Json,
-    how?: { durable: true },
-  ): Promise<wire.Message> | boolean {
-    const command = { type: "custom", room, name, payload } as const;
-    if (how) return this.#keep({ ...command, durable: true, ref: newRef() });
-    if (!this.#parts.rooms.get(room)?.joined) return false;
-    const retryAfterMs = this.#sender.sendNow(command);
-    if (retryAfterMs > 0 && retryAfterMs < Infinity) {
-      const payload = `Cannot send the event "${name}": too many commands.`;
-      this.#dispatch("error", { type: "error", code: "rate_limited", payload, retryAfterMs });
-    }
-    return retryAfterMs === 0;
+    { latest, ...how }: { latest?: boolean; durable?: boolean; retain?: boolean } = {},
+  ): Promise<wire.Message | wire.CustomEvent> | boolean {
+    const command: wire.CustomCommand = { type: "custom", room, name, payload, ...how };
+    if (!latest && (how.durable || how.retain)) return this.#keep({ ...command, ref: newRef() });
+    const membership = this.#parts.rooms.get(room);
+    if (!latest || !membership) return this.#sender.sendNow(command);
+    membership.newest.set(name, command);
+    this.#flushSoon();
+    return true;
   }
 
   /** Tells the other members that the user types, or stopped. It can be called at every key. */
   typing(room: string, active = true): void {
     const membership = this.#parts.rooms.get(room);
-    if (membership?.joined && membership.userTypes(active)) {
-      this.#sender.sendNow({ type: "typing", room, payload: active });
-    }
+    if (!membership?.joined) return;
+    membership.userTypes(active);
+    this.#sender.flush();
   }
 
   /** Changes the user's name. A `system` event of the kind `renamed` follows, or an `error`. */
@@ -167,7 +225,7 @@ export class Client extends ClientTarget {
    * Reads a page of the messages before the `seq` in `before`, oldest first. It is empty at the
    * beginning of the room.
    *
-   * @throws {ClientError} `unavailable` if the server cannot be reached, or refuses.
+   * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
    */
   history(room: string, before: number, limit = 50): Promise<readonly wire.Message[]> {
     return readPage(this.#url, this.#parts.identity.token, room, before, limit);
@@ -188,18 +246,22 @@ export class Client extends ClientTarget {
 
   #ended(reason: string, forget: boolean): void {
     const error = closedError(reason);
-    for (const { entered } of this.#parts.rooms.values()) entered.reject(error);
-    this.#parts.rooms.clear();
     this.#parts.outbox.abandon(error, forget);
+    for (const room of this.#parts.rooms.keys()) this.#sender.giveUp(room, error);
   }
 
   #keep(command: Unsent): Promise<wire.Message> {
     if (this.state.status === "closed") return Promise.reject(closedError());
-    queueMicrotask(() => this.#sender.flush()); // the messages of one turn go in one frame
+    this.#flushSoon();
     return this.#parts.outbox.add(command);
   }
 
-  #dispatch<K extends keyof ClientEvents>(type: K, detail: ClientEvents[K]): void {
+  /** Sends at the end of the turn, so that what comes in one turn goes in one frame. */
+  #flushSoon(): void {
+    queueMicrotask(() => this.#sender.flush());
+  }
+
+  #dispatch<K extends keyof EventsOf<AnyEvents>>(type: K, detail: EventsOf<AnyEvents>[K]): void {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
@@ -207,9 +269,13 @@ export class Client extends ClientTarget {
 /**
  * Connects to a server, and reconnects whenever the connection is lost.
  *
- * @param url the server's `/ws`, with ws:, wss:, http: or https:.
+ * @param url the server's address, or its `/ws`, with ws:, wss:, http: or https:. In a browser it may be
+ * relative to the document.
  * @throws {TypeError} if the URL is not valid.
  */
-export function connect(url: string | URL, options?: ClientOptions): Client {
+export function connect<Events extends object = AnyEvents>(
+  url: string | URL,
+  options?: ClientOptions,
+): Client<Events> {
   return new Client(url, options);
 }

@@ -11,7 +11,7 @@ import type { ClientState } from "./events.ts";
 import { automatic } from "./fallback.ts";
 import { HELLO_REF, type Identity } from "./identity.ts";
 import type { ClientOptions } from "./options.ts";
-import { CLOSE_LOST, type Transport } from "./transport.ts";
+import { CLOSE_FORBIDDEN, CLOSE_LOST, CLOSE_UNAUTHORIZED, type Transport } from "./transport.ts";
 
 /** How long a connection may take until its `welcome`, in milliseconds. */
 const WELCOME_TIMEOUT_MS = 10_000;
@@ -54,6 +54,8 @@ export class Connection {
   #transport: Transport | undefined;
   /** The `hello` that is not answered yet. */
   #hello: wire.HelloCommand | undefined;
+  /** Why the application's token was refused, until it gives another. */
+  #refusal: string | undefined;
   #attempts = 0;
   /** The delay that a `bye` asked for. */
   #byeMs: number | undefined;
@@ -91,10 +93,37 @@ export class Connection {
     return this.#state;
   }
 
-  /** Opens a transport now. */
+  /** Asks for a token, and opens a transport with it. */
   open(): void {
     clearTimeout(this.#timer);
+    this.#transport = { send() {}, close() {} }; // until there is a token
+    this.#timer = setTimeout(() => this.lost(CLOSE_LOST), WELCOME_TIMEOUT_MS);
     this.#setState({ status: "connecting" });
+    this.#askForToken(() => this.#openTransport());
+  }
+
+  /** Calls `next` with a token of the application, unless the connection is another one by then. */
+  #askForToken(next: () => void): void {
+    const transport = this.#transport;
+    const { token: source } = this.#options;
+    const given = (token?: string, problem?: string) => {
+      if (!transport || transport !== this.#transport) return;
+      if (this.#refusal !== undefined && (problem || token === this.#identity.givenToken)) {
+        return this.end(CLOSE_UNAUTHORIZED, problem ?? this.#refusal);
+      }
+      if (problem) {
+        this.#handlers.received({ type: "error", code: "unauthorized", payload: problem });
+        return this.lost(CLOSE_LOST);
+      }
+      this.#refusal = undefined;
+      this.#identity.givenToken = token;
+      next();
+    };
+    if (typeof source !== "function") return given(source);
+    Promise.resolve().then(source).then(given, (error) => given(undefined, String(error)));
+  }
+
+  #openTransport(): void {
     const open = this.#options.transport ?? automatic;
     const transport = this.#transport = open(this.#url, {
       opened: () => this.#sendHello(),
@@ -107,7 +136,6 @@ export class Connection {
       },
       closed: (code, reason) => this.lost(code, reason),
     });
-    this.#timer = setTimeout(() => this.lost(CLOSE_LOST), WELCOME_TIMEOUT_MS);
   }
 
   /** Sends commands, if the connection is open. */
@@ -137,12 +165,13 @@ export class Connection {
   /**
    * Ends this transport, and opens another one later, unless the code is final.
    *
-   * @param reason of a final code.
+   * @param reason of a final code, or of a refused token.
    * @param minWaitMs until the next transport, in milliseconds.
    */
   lost(code: number, reason = "", minWaitMs = 0): void {
     if (!this.#transport) return;
     if (FINAL_CLOSE_CODES.includes(code)) return this.end(code, reason);
+    if (code === CLOSE_UNAUTHORIZED && this.#options.token) this.#refusal = reason;
     // A connection that lasted starts the back-off again; one that is cut at once does not.
     if (this.#state.status === "open" && now() - this.#welcomedAt > STABLE_MS) this.#attempts = 0;
     const { min, max } = this.#options.backoffMs ?? { min: 500, max: 20_000 };
@@ -184,22 +213,42 @@ export class Connection {
     if (event.type === "welcome") return this.#welcomed(event);
     if (event.type === "bye") this.#byeMs = event.retryAfterMs;
     this.#handlers.received(event);
-    if (event.type === "error" && event.ref === HELLO_REF) this.#helloRefused(event);
+    if (event.type !== "error") return;
+    if (event.ref === HELLO_REF) this.#helloRefused(event);
+    else if (event.code === "unauthorized" && event.retryAfterMs) this.#tokenEnded(event.payload);
   }
 
-  /** Says hello again without what was refused. Any other refusal ends the connection until later. */
+  /**
+   * Says hello again without what was refused. Any other refusal ends the connection: until there is
+   * another token, until later, or for good.
+   */
   #helloRefused(event: wire.ErrorEvent): void {
-    if (this.#hello && this.#identity.refused(event, this.#hello)) this.#sendHello();
-    else this.lost(CLOSE_LOST, "", event.retryAfterMs);
+    const { code, field, payload, retryAfterMs } = event;
+    if (this.#hello && this.#identity.refused(event, this.#hello)) return this.#sendHello();
+    if (code === "forbidden") return this.end(CLOSE_FORBIDDEN, payload);
+    if (code !== "unauthorized" && field !== "token") {
+      return this.lost(CLOSE_LOST, "", retryAfterMs);
+    }
+    if (!this.#options.token) return this.end(CLOSE_UNAUTHORIZED, payload); // no guests here
+    this.lost(CLOSE_UNAUTHORIZED, payload);
+  }
+
+  /** Renews the token on the open connection, which the server keeps for a while. */
+  #tokenEnded(reason: string): void {
+    // Each command that is refused in the meantime says so again.
+    if (this.#refusal !== undefined || this.#hello) return;
+    this.#refusal = reason;
+    this.#askForToken(() => this.#sendHello());
   }
 
   #welcomed(event: wire.WelcomeEvent): void {
-    if (this.#state.status === "open") return; // it answers a probe
+    const isOpen = this.#state.status === "open";
+    if (isOpen && !this.#hello) return; // it answers a probe
     this.#hello = this.#byeMs = undefined;
     this.#welcomedAt = this.#receivedAt;
     this.#maxSilenceMs = event.heartbeatSeconds * 1000 * MAX_SILENT_HEARTBEATS;
     this.#identity.welcomed(event);
-    this.#setState({ status: "open" });
+    if (!isOpen) this.#setState({ status: "open" });
     this.#watch();
     this.#handlers.welcomed(event);
   }

@@ -6,7 +6,7 @@
 import type { ErrorCode } from "../../server/protocol/tables.ts";
 
 /** The close codes after which a client does not reconnect (`CLOSE_CODES` of the protocol). */
-export const FINAL_CLOSE_CODES: readonly number[] = [1000, 1003, 1008, 1009];
+export const FINAL_CLOSE_CODES: readonly number[] = [1000, 1003, 1008, 1009, 3003];
 
 /** The error codes after which the same command may succeed later (`ERRORS` of the protocol). */
 export const RETRIABLE_ERRORS: readonly string[] = [
@@ -16,13 +16,14 @@ export const RETRIABLE_ERRORS: readonly string[] = [
   "unavailable",
 ];
 
-/** `ClientError` says why a message was not stored, or why a room was not entered. */
+/** `ClientError` says why something was not sent or not stored, or why a room was not entered. */
 export class ClientError extends Error {
   /**
    * The server's error code, or one of the client's own: `closed` (the client is closed), `left` (the
-   * room was left first) or `full` (too many messages are waiting already).
+   * room was left first), `full` (too many messages are waiting already) or `offline` (the event was to
+   * be sent now, and there is no connection).
    */
-  readonly code: ErrorCode | "closed" | "left" | "full";
+  readonly code: ErrorCode | "closed" | "left" | "full" | "offline";
 
   /** Creates an error with a code and a sentence for developers. */
   constructor(code: ClientError["code"], message: string) {

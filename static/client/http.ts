@@ -49,7 +49,7 @@ export async function refusalOf(response: Response, ref?: string): Promise<Error
 /**
  * Reads a page of a room's messages before the `seq` in `before`, oldest first.
  *
- * @throws {ClientError} `unavailable` if the server does not answer, or refuses.
+ * @throws {ClientError} if the server refuses; `unavailable` if it does not answer.
  */
 export async function readPage(
   base: URL,
@@ -61,11 +61,14 @@ export async function readPage(
   const url = new URL(roomPath(room, "messages"), base);
   url.protocol = url.protocol.replace("ws", "http");
   url.search = `before=${before}&limit=${limit}`;
-  const response = await request(url, token).catch(() => undefined);
-  if (!response?.ok) {
-    await response?.body?.cancel();
-    throw new ClientError("unavailable", `Cannot read the history of "${room}".`);
+  let refusal: ErrorEvent | undefined;
+  try {
+    const response = await request(url, token);
+    if (response.ok) return (await response.json()).messages;
+    refusal = await refusalOf(response);
+  } catch {
+    // The server was not reached, or another one answered.
   }
-  const page: { messages: readonly Message[] } = await response.json();
-  return page.messages;
+  const { code = "unavailable", payload = `Cannot read the history of "${room}".` } = refusal ?? {};
+  throw new ClientError(code, payload);
 }

@@ -13,7 +13,12 @@ import type {
 } from "../../server/protocol/messages.ts";
 import { refusalOf, request, roomPath } from "./http.ts";
 import { type HttpSession, RoomStreams } from "./room_streams.ts";
-import { CLOSE_LOST, type Transport, type TransportHandlers } from "./transport.ts";
+import {
+  CLOSE_LOST,
+  CLOSE_UNAUTHORIZED,
+  type Transport,
+  type TransportHandlers,
+} from "./transport.ts";
 
 const HELLO_PATH = "hello";
 
@@ -36,7 +41,7 @@ export function overHttp(
     name: undefined,
     roomsPerConnection: 0,
     received: (events) => isClosed || received(events),
-    closed: (code) => isClosed || closed(code, ""),
+    closed: (code, reason = "") => isClosed || closed(code, reason),
   };
   const streams = new RoomStreams(session);
   const receive = (event: Event) => session.received([event]);
@@ -51,9 +56,10 @@ export function overHttp(
       if (response.status === 204) return undefined;
       if (response.ok) return await response.json();
       const refusal = await refusalOf(response, ref);
-      // The server that issued the token is gone. A new connection begins with a new hello.
-      if (response.status === 401 && path !== HELLO_PATH) throw new Error(refusal.payload);
-      receive(refusal);
+      // The token has ended. A new connection begins with a new hello.
+      if (response.status === 401 && path !== HELLO_PATH) {
+        session.closed(CLOSE_UNAUTHORIZED, refusal.payload);
+      } else receive(refusal);
     } catch {
       session.closed(CLOSE_LOST);
     }
@@ -64,7 +70,7 @@ export function overHttp(
     const name = command.name ?? session.name;
     const welcome = await post(HELLO_PATH, { ...(name && { name }) }, command.ref);
     if (welcome?.type !== "welcome") return;
-    session.token = welcome.token;
+    session.token = welcome.token ?? session.token;
     session.name = welcome.user.name;
     session.roomsPerConnection = welcome.limits.roomsPerConnection;
     receive(welcome);

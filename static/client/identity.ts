@@ -1,18 +1,20 @@
 /**
  * `Identity` is the client's user: the name and the token that every `hello` carries, so that the user
- * stays the same. When the server refuses one of them, the client gives up that one only.
+ * stays the same. The token is the application's, or else the one that was saved of a guest. When the
+ * server refuses the guest's token or the name, the client gives up that one only.
  *
  * @module
  */
 import type * as wire from "../../server/protocol/messages.ts";
-import { type KeyValue, load, save } from "./storage.ts";
+import type { ClientOptions } from "./options.ts";
+import type { Stored } from "./storage.ts";
 
-const KEY = "parley.me";
 /** The `ref` of a connection's `hello`. */
 export const HELLO_REF = "hello";
 
-interface Saved {
-  readonly token: string;
+/** What is saved of a guest. */
+export interface SavedGuest {
+  readonly token: string | undefined;
   readonly name: string;
 }
 
@@ -20,23 +22,27 @@ interface Saved {
 export class Identity {
   /** The user; undefined before the first `welcome`. */
   user: wire.User | undefined;
+  /** The token of the last `hello`, or the one that the server gave. */
   token: string | undefined;
+  /** The token that the application gave. While there is one, nothing is read from storage or saved. */
+  givenToken: string | undefined;
   /** The new name that the application asked for. `ref` is that of the `rename` sent, or empty. */
   rename: { name: string; ref: string } | undefined;
-  readonly #storage: KeyValue;
-  readonly #firstName: string | undefined;
+  readonly #stored: Stored<SavedGuest>;
+  /** The name to begin with, and for a user of the application the last one. */
+  #name: string | undefined;
   #refusedToken: string | undefined;
   #refusedName: string | undefined;
 
-  constructor(storage: KeyValue, firstName: string | undefined) {
-    this.#storage = storage;
-    this.#firstName = firstName;
+  constructor(stored: Stored<SavedGuest>, { name }: ClientOptions) {
+    this.#stored = stored;
+    this.#name = name;
   }
 
   /** Makes the `hello` of a new connection. It reads storage again: another tab may have renamed. */
   hello(): wire.HelloCommand {
-    const saved = load<Saved>(this.#storage, KEY);
-    const name = this.rename?.name ?? saved.name ?? this.#firstName;
+    const saved = this.givenToken ? { token: this.givenToken } : this.#stored.load();
+    const name = this.rename?.name ?? saved.name ?? this.#name;
     this.token = saved.token === this.#refusedToken ? undefined : saved.token;
     return {
       type: "hello",
@@ -47,15 +53,15 @@ export class Identity {
   }
 
   /**
-   * Gives up the token or the name that the server refused in a `hello`, and keeps the other.
+   * Gives up the guest's token or the name that the server refused in a `hello`, and keeps the other.
    *
    * @returns whether it gave one up, so that the next `hello` is a different one.
    */
   refused({ code, field }: wire.ErrorEvent, { token, name }: wire.HelloCommand): boolean {
-    if (token && (code === "unauthorized" || field === "token")) {
+    if (token && token !== this.givenToken && (code === "unauthorized" || field === "token")) {
       this.#refusedToken = token;
-      const saved = load<Saved>(this.#storage, KEY);
-      if (saved.token === token) save(this.#storage, KEY, { ...saved, token: undefined });
+      const saved = this.#stored.load();
+      if (saved.token === token) this.#stored.save({ ...saved, token: undefined });
       return true;
     }
     if (!name || field !== "name") return false;
@@ -66,7 +72,7 @@ export class Identity {
 
   /** Saves the user and the token of a `welcome`. */
   welcomed({ user, token }: wire.WelcomeEvent): void {
-    this.token = token;
+    if (token) this.token = token;
     this.rename = undefined;
     this.setUser(user);
   }
@@ -75,6 +81,7 @@ export class Identity {
   setUser(user: wire.User): void {
     this.user = user;
     if (this.rename?.ref) this.rename = undefined;
-    save(this.#storage, KEY, { token: this.token, name: user.name });
+    if (this.givenToken) this.#name = user.name;
+    else this.#stored.save({ token: this.token, name: user.name });
   }
 }

@@ -4,7 +4,15 @@
  *
  * @module
  */
-import type { Cursor, JoinedEvent, TypingEvent, User } from "../../server/protocol/messages.ts";
+import type {
+  Cursor,
+  CustomCommand,
+  JoinedEvent,
+  TypingCommand,
+  TypingEvent,
+  User,
+} from "../../server/protocol/messages.ts";
+import type { Right } from "../../server/protocol/tables.ts";
 import { now } from "./clock.ts";
 
 /** How long sending waits for the messages that were missed, in milliseconds. */
@@ -21,6 +29,13 @@ export class Membership {
   /** The `ref` of the `join` under way or done. While it is empty, a `join` is to be sent. */
   ref = "";
   joined = false;
+  /** What the user may do here; undefined before the first `joined`. */
+  right: Right | undefined;
+  /**
+   * Commands of which only the newest matters, until they are sent: custom events by their name, and
+   * `typing` by the empty name.
+   */
+  readonly newest = new Map<string, CustomCommand | TypingCommand>();
   /** Before it is joined: the time of the next attempt. After: how long sending waits to catch up. */
   waitUntil = 0;
   readonly #room: string;
@@ -61,6 +76,7 @@ export class Membership {
     if (!event.recovered) this.#seq = event.seq ? -1 : 0;
     this.#epoch = event.epoch;
     this.#head = event.seq;
+    this.right = event.right;
     this.joined = true;
     this.waitUntil = now() + CATCH_UP_MS;
     this.entered.resolve(event);
@@ -70,7 +86,8 @@ export class Membership {
   disconnected(): void {
     this.ref = "";
     this.joined = false;
-    this.waitUntil = this.#typedAt = 0;
+    this.waitUntil = 0;
+    this.userSent();
     for (const { from } of this.#typists.values()) this.stopTyping(from);
   }
 
@@ -89,21 +106,18 @@ export class Membership {
     return true;
   }
 
-  /**
-   * Notes that the user types, or stopped.
-   *
-   * @returns whether a `typing` command should be sent now.
-   */
-  userTypes(active: boolean): boolean {
+  /** Notes that the user types, or stopped. The others are told when that is news for them. */
+  userTypes(active: boolean): void {
     const time = now();
-    if (active ? time - this.#typedAt < TYPING_INTERVAL_MS : !this.#typedAt) return false;
+    if (active ? time - this.#typedAt < TYPING_INTERVAL_MS : !this.#typedAt) return;
     this.#typedAt = active ? time : 0;
-    return true;
+    this.newest.set("", { type: "typing", room: this.#room, payload: active });
   }
 
   /** Notes that the user sent a message, which ends the typing: the server knows that. */
   userSent(): void {
     this.#typedAt = 0;
+    this.newest.delete("");
   }
 
   /** Notes that another user types, or stopped. */

@@ -6,15 +6,18 @@
  */
 import type { ChatCommand, CustomCommand, Message } from "../../server/protocol/messages.ts";
 import { ClientError } from "./errors.ts";
-import { type KeyValue, load, save } from "./storage.ts";
-
-const KEY = "parley.unsent";
+import type { Stored } from "./storage.ts";
 
 /** A command that is kept until it is acknowledged. */
 export type Unsent = (ChatCommand | CustomCommand) & {
   /** Names the message; the server stores one `ref` of a user in a room once. */
   readonly ref: string;
 };
+
+/** What is saved of the unsent messages. */
+export interface SavedMessages {
+  readonly unsent: readonly Unsent[];
+}
 
 /** An unsent command, and the promise that settles with it. */
 export interface Outgoing extends PromiseWithResolvers<Message> {
@@ -32,18 +35,25 @@ export function newRef(): string {
 export class Outbox {
   /** The messages, oldest first. */
   waiting: Outgoing[];
-  readonly #storage: KeyValue;
+  readonly #stored: Stored<SavedMessages>;
   readonly #maxUnsent: number;
   #willSave = false;
 
-  /** @param maxUnsent how many messages it holds; {@linkcode add} refuses more. */
-  constructor(storage: KeyValue, maxUnsent: number) {
-    this.#storage = storage;
+  /**
+   * @param maxUnsent how many messages it holds; {@linkcode add} refuses more.
+   * @param lost is told when a message from before the reload fails: nobody holds its promise.
+   */
+  constructor(
+    stored: Stored<SavedMessages>,
+    maxUnsent: number,
+    lost: (command: Unsent, error: ClientError) => void,
+  ) {
+    this.#stored = stored;
     this.#maxUnsent = maxUnsent;
-    const { unsent } = load<{ unsent: readonly Unsent[] }>(storage, KEY);
-    this.waiting = (unsent ?? []).map(outgoing);
-    // Nobody holds a promise from before the reload, so its failure is not an unhandled rejection.
-    for (const { promise } of this.waiting) promise.catch(() => {});
+    this.waiting = (stored.load().unsent ?? []).map(outgoing);
+    for (const { promise, command } of this.waiting) {
+      promise.catch((error) => lost(command, error));
+    }
   }
 
   get commands(): readonly Unsent[] {
@@ -79,12 +89,18 @@ export class Outbox {
     this.#save();
   }
 
-  /** Rejects and removes the messages for which `matches` is true. */
-  fail(error: ClientError, matches: (command: Unsent) => boolean): void {
-    for (const failed of this.waiting.filter(({ command }) => matches(command))) {
+  /**
+   * Rejects and removes the messages for which `matches` is true.
+   *
+   * @returns whether there were any.
+   */
+  fail(error: ClientError, matches: (command: Unsent) => boolean): boolean {
+    const failing = this.waiting.filter(({ command }) => matches(command));
+    for (const failed of failing) {
       this.remove(failed);
       failed.reject(error);
     }
+    return failing.length > 0;
   }
 
   /** The connection is lost, so no message is in flight any more. */
@@ -100,7 +116,7 @@ export class Outbox {
   abandon(error: ClientError, forget: boolean): void {
     for (const { reject } of this.waiting) reject(error);
     this.waiting = [];
-    if (forget) save(this.#storage, KEY, {});
+    if (forget) this.#stored.save({});
   }
 
   /** Saves at the end of the turn: once, however many messages change in it. */
@@ -111,7 +127,7 @@ export class Outbox {
     queueMicrotask(() => {
       if (waiting !== this.waiting) return; // abandoned in the same turn
       this.#willSave = false;
-      save(this.#storage, KEY, { unsent: this.commands });
+      this.#stored.save({ unsent: this.commands });
     });
   }
 }

@@ -7,26 +7,20 @@
 import type * as wire from "../../server/protocol/messages.ts";
 import { now } from "./clock.ts";
 import { ClientError, RETRIABLE_ERRORS } from "./errors.ts";
-import type { ClientEvents } from "./events.ts";
 import type { ClientParts, Sender } from "./sender.ts";
-
-/** Dispatches an event to the application. */
-export type Dispatch = <K extends keyof ClientEvents>(type: K, detail: ClientEvents[K]) => void;
 
 /** The receiving half of a client. */
 export class Receiver {
   readonly #parts: ClientParts;
   readonly #sender: Sender;
-  readonly #dispatch: Dispatch;
 
-  constructor(parts: ClientParts, sender: Sender, dispatch: Dispatch) {
+  constructor(parts: ClientParts, sender: Sender) {
     this.#parts = parts;
     this.#sender = sender;
-    this.#dispatch = dispatch;
   }
 
   receive(event: wire.Event): void {
-    if (isMessage(event)) return this.#message(event);
+    if (isMessage(event) || event.type === "custom") return this.#message(event);
     switch (event.type) {
       case "error":
         return this.#refused(event);
@@ -34,13 +28,12 @@ export class Receiver {
         return this.#joined(event);
       case "typing":
         return this.#parts.rooms.get(event.room)?.typing(event);
-      case "custom":
-        if (this.#parts.rooms.get(event.room)?.joined) this.#deliver(event);
-        return;
       case "system":
         return this.#system(event);
+      case "right":
+        return this.#right(event);
       case "bye":
-        return this.#dispatch("bye", event);
+        return this.#parts.dispatch("bye", event);
       case "ping": // it only shows that the server is alive
       case "welcome": // the connection has it
         return;
@@ -51,22 +44,39 @@ export class Receiver {
 
   #system(event: wire.SystemEvent): void {
     const { kind, user } = event;
-    const { identity } = this.#parts;
+    const { dispatch, identity } = this.#parts;
     if (kind === "renamed" && user && user.id === identity.user?.id) identity.setUser(user);
-    this.#dispatch("system", event);
+    dispatch("system", event);
   }
 
   #joined(event: wire.JoinedEvent): void {
-    const membership = this.#parts.rooms.get(event.room);
+    const { connection, dispatch, rooms } = this.#parts;
+    const membership = rooms.get(event.room);
     if (!membership) return;
-    this.#parts.connection.setAwaiting(false);
+    connection.setAwaiting(false);
     membership.join(event);
-    this.#dispatch("joined", event);
+    dispatch("joined", event);
     this.#sender.flush();
   }
 
-  /** Takes an event of the log. It moves the cursor, also if its type is not known here. */
-  #message(event: wire.Message): void {
+  #right(event: wire.RightEvent): void {
+    const { room, right, payload } = event;
+    const { dispatch, rooms } = this.#parts;
+    const membership = rooms.get(room);
+    if (!membership) return;
+    membership.right = right;
+    if (right === "none") {
+      const reason = payload ?? `You may no longer be in the room "${room}".`;
+      this.#sender.giveUp(room, new ClientError("forbidden", reason));
+    }
+    dispatch("right", event);
+  }
+
+  /**
+   * Takes an event of the log, or an application's event that is not stored. All of the log move the
+   * cursor, also those whose type is not known here.
+   */
+  #message(event: wire.Message | wire.CustomEvent): void {
     const { room, seq, from, ref } = event;
     const { connection, identity, outbox, rooms } = this.#parts;
     const membership = rooms.get(room);
@@ -75,29 +85,36 @@ export class Receiver {
       outbox.remove(own);
       connection.setAwaiting(false); // the time to answer what else is in flight starts again
     }
-    if (membership?.joined && membership.moveTo(seq, own !== undefined)) this.#deliver(event);
-    own?.resolve(event);
+    if (membership?.joined && (seq === undefined || membership.moveTo(seq, own !== undefined))) {
+      this.#deliver(event);
+    }
+    own?.resolve(event as wire.Message); // without `seq` it is retained: then `emit` promises that
     if (own || membership?.caughtUp) this.#sender.flush();
   }
 
   #deliver(event: wire.Message | wire.CustomEvent): void {
-    if (event.from) this.#parts.rooms.get(event.room)?.stopTyping(event.from);
-    if (event.type === "chat") this.#dispatch("chat", event);
-    else if (event.type === "custom") this.#dispatch("custom", event);
-    else event satisfies never; // a newer server's message, which this client does not know
+    const { dispatch, rooms } = this.#parts;
+    if (event.from) rooms.get(event.room)?.stopTyping(event.from);
+    if (event.type === "chat") dispatch("chat", event);
+    else if (event.type === "custom") {
+      dispatch("custom", event);
+      dispatch(`custom:${event.name}`, event);
+    } else event satisfies never; // a newer server's message, which this client does not know
   }
 
   #refused(event: wire.ErrorEvent): void {
-    const { ref, code } = event;
-    const { connection, identity, outbox, rooms } = this.#parts;
+    const { ref, code, payload, retryAfterMs } = event;
+    const { connection, dispatch, identity, outbox, rooms } = this.#parts;
     connection.setAwaiting(false);
     const { rename } = identity;
-    const canRetry = RETRIABLE_ERRORS.includes(code);
-    const retryAt = now() + (event.retryAfterMs ?? 1000 + Math.random() * 2000);
-    const error = new ClientError(code, event.payload);
+    const canRetry = retryAfterMs !== undefined || RETRIABLE_ERRORS.includes(code);
+    const retryAt = now() + (retryAfterMs ?? 1000 + Math.random() * 2000);
+    const error = new ClientError(code, payload);
     const outgoing = outbox.find(ref);
     const [room, membership] = [...rooms].find(([, asked]) => ref && asked.ref === ref) ?? [];
-    if (membership === undefined && (code === "rate_limited" || code === "unavailable")) {
+    if (
+      membership === undefined && ["rate_limited", "unavailable", "unauthorized"].includes(code)
+    ) {
       this.#sender.pause(retryAt);
     }
     if (outgoing?.inFlight) {
@@ -105,16 +122,13 @@ export class Receiver {
       if (!canRetry) outbox.fail(error, (command) => command === outgoing.command);
     } else if (room !== undefined && membership) {
       if (canRetry) Object.assign(membership, { ref: "", waitUntil: retryAt });
-      else {
-        rooms.delete(room);
-        membership.entered.reject(error);
-      }
-      this.#dispatch("error", { ...event, room });
+      else this.#sender.giveUp(room, error);
+      dispatch("error", { ...event, room });
     } else if (ref && ref === rename?.ref && canRetry) {
       rename.ref = "";
     } else {
       if (ref === rename?.ref) identity.rename = undefined;
-      this.#dispatch("error", event);
+      dispatch("error", event);
     }
     this.#sender.flush();
   }

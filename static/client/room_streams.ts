@@ -10,7 +10,7 @@
 import type { Event, JoinCommand } from "../../server/protocol/messages.ts";
 import { refusalOf, request, REQUEST_TIMEOUT_MS } from "./http.ts";
 import { readBlocks } from "./sse.ts";
-import { CLOSE_LOST, CLOSE_RESTART } from "./transport.ts";
+import { CLOSE_LOST, CLOSE_RESTART, CLOSE_UNAUTHORIZED } from "./transport.ts";
 
 /** How many rooms one stream may carry. */
 const MAX_ROOMS = 20;
@@ -29,7 +29,7 @@ export interface HttpSession {
   /** How many rooms one connection may be in; 0 is no limit. */
   roomsPerConnection: number;
   received(events: readonly Event[]): void;
-  closed(code: number): void;
+  closed(code: number, reason?: string): void;
 }
 
 /** All event streams of one connection. */
@@ -157,8 +157,12 @@ class RoomStream {
     }
   }
 
-  /** Adds the `ref` of the `join` to an error about a room. The stream follows that room no more. */
+  /**
+   * Adds the `ref` of the `join` to an error about a room. The stream follows that room no more, nor
+   * one that the user may no longer read.
+   */
   #withRef(event: Event): Event {
+    if (event.type === "right" && event.right === "none") this.rooms.delete(event.room);
     if (event.type !== "error" || event.room === undefined) return event;
     const ref = this.rooms.get(event.room)?.ref;
     this.rooms.delete(event.room);
@@ -166,13 +170,15 @@ class RoomStream {
   }
 
   /**
-   * The server refused all rooms.
+   * The server refused the token or all rooms.
    *
-   * @throws if the token is refused, or another server answered.
+   * @throws if another server answered.
    */
   async #refused(response: Response): Promise<void> {
     const refusal = await refusalOf(response);
-    if (refusal.code === "unauthorized") throw new Error(refusal.payload);
+    if (refusal.code === "unauthorized") {
+      return this.#session.closed(CLOSE_UNAUTHORIZED, refusal.payload);
+    }
     const refs = [...this.rooms.values()].map(({ ref }) => ref);
     this.rooms.clear();
     this.#session.received(refs.map((ref) => ({ ...refusal, ref })));

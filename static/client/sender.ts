@@ -8,16 +8,23 @@
  *
  * @module
  */
-import type { AnnouncedLimits, Command } from "../../server/protocol/messages.ts";
+import type { AnnouncedLimits, Command, CustomCommand } from "../../server/protocol/messages.ts";
 import { Allowance } from "./allowance.ts";
 import { now } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 import { ClientError } from "./errors.ts";
+import type { AnyEvents, EventsOf } from "./events.ts";
 import type { Identity } from "./identity.ts";
 import type { Membership } from "./membership.ts";
 import { newRef, type Outbox } from "./outbox.ts";
 
 const encoder = new TextEncoder();
+
+/** Dispatches an event to the application. */
+export type Dispatch = <K extends keyof EventsOf<AnyEvents>>(
+  type: K,
+  detail: EventsOf<AnyEvents>[K],
+) => void;
 
 /** The parts of a client. */
 export interface ClientParts {
@@ -25,6 +32,7 @@ export interface ClientParts {
   readonly identity: Identity;
   readonly outbox: Outbox;
   readonly rooms: Map<string, Membership>;
+  readonly dispatch: Dispatch;
 }
 
 /** The sending half of a client. */
@@ -63,23 +71,24 @@ export class Sender {
   /** Sends what is due in one frame, and sets a timer for the rest. */
   flush(): void {
     clearTimeout(this.#timer);
-    const { connection, outbox, rooms } = this.#parts;
+    const { connection, dispatch, outbox, rooms } = this.#parts;
     if (connection.state.status !== "open") return;
     const time = now();
     const frame: Command[] = [];
-    const maxBytes = this.limits?.frameBytes || Infinity;
     let bytes = 2;
     let nextFlush = this.#pausedUntil > time ? this.#pausedUntil : Infinity;
     const flushAt = (at: number) => nextFlush = Math.min(nextFlush, at);
 
     for (const command of nextFlush < Infinity ? [] : this.#due(time, flushAt)) {
-      const size = encoder.encode(JSON.stringify(command)).length + 1;
-      if (size + 2 > maxBytes) {
-        const text = `Cannot send the message: a frame may hold ${maxBytes} bytes.`;
-        outbox.fail(new ClientError("too_large", text), (unsent) => unsent === command);
+      const size = sizeOf(command);
+      if (size > this.#maxBytes) {
+        const error = notSent(command, "too_large");
+        if (!outbox.fail(error, (unsent) => unsent === command)) {
+          dispatch("lost", { command, error });
+        }
         continue;
       }
-      const wait = bytes + size > maxBytes ? 1 : this.#allowance?.spend(time) ?? 0;
+      const wait = bytes + size > this.#maxBytes ? 1 : this.#allowance?.spend(time) ?? 0;
       if (wait) {
         flushAt(time + wait);
         break;
@@ -94,16 +103,47 @@ export class Sender {
   }
 
   /**
-   * Sends a command now or never.
+   * Sends an event now or never.
    *
-   * @returns 0 if it was sent; else the milliseconds until it may be, `Infinity` without a connection.
+   * @returns whether it was sent. If not, `lost` tells why.
    */
-  sendNow(command: Command): number {
-    if (this.#parts.connection.state.status !== "open") return Infinity;
-    const wait = this.#allowance?.spend(now()) ?? 0;
-    if (wait && command.type !== "leave") return wait;
-    this.#parts.connection.send([command]);
-    return 0;
+  sendNow(command: CustomCommand): boolean {
+    const { connection, dispatch, rooms } = this.#parts;
+    const time = now();
+    const code = connection.state.status !== "open"
+      ? "offline"
+      : !rooms.get(command.room)?.joined
+      ? "not_in_room"
+      : sizeOf(command) > this.#maxBytes
+      ? "too_large"
+      : this.#pausedUntil > time || this.#allowance?.spend(time)
+      ? "rate_limited"
+      : undefined;
+    if (code) dispatch("lost", { command, error: notSent(command, code) });
+    else connection.send([command]);
+    return !code;
+  }
+
+  /** Leaves a room that was entered. */
+  leave(room: string): void {
+    this.#allowance?.spend(now());
+    this.#parts.connection.send([{ type: "leave", room }]);
+  }
+
+  /** Gives up a room. What waits to be sent there fails with this error. */
+  giveUp(room: string, error: ClientError): void {
+    const { dispatch, outbox, rooms } = this.#parts;
+    const membership = rooms.get(room);
+    if (!membership) return;
+    rooms.delete(room);
+    membership.disconnected();
+    membership.entered.reject(error);
+    outbox.fail(error, (command) => command.room === room);
+    for (const command of membership.newest.values()) dispatch("lost", { command, error });
+  }
+
+  get #maxBytes(): number {
+    return this.limits?.frameBytes || Infinity;
   }
 
   /** Yields the commands that are due. When the next one is asked for, the last one will be sent. */
@@ -125,9 +165,8 @@ export class Sender {
       yield { type: "rename", ...rename };
       identity.rename = rename;
     }
-    if (outbox.inFlight) return;
     // A message that is too large is removed while this loop runs, so it goes over a copy.
-    for (const outgoing of [...outbox.waiting]) {
+    for (const outgoing of outbox.inFlight ? [] : [...outbox.waiting]) {
       const membership = rooms.get(outgoing.command.room);
       if (!membership?.joined) continue;
       // The messages that were missed may include this very one, sent before the connection was lost.
@@ -138,5 +177,21 @@ export class Sender {
       yield outgoing.command;
       outgoing.inFlight = true;
     }
+    for (const { joined, newest } of rooms.values()) {
+      for (const [name, command] of joined ? newest : []) {
+        yield command;
+        newest.delete(name);
+      }
+    }
   }
+}
+
+/** Returns how many bytes a command needs in a frame: one less of them is the frame's own. */
+function sizeOf(command: Command): number {
+  return encoder.encode(JSON.stringify(command)).length + 1;
+}
+
+/** Returns the error of a command that cannot be sent. */
+function notSent({ type }: Command, code: ClientError["code"]): ClientError {
+  return new ClientError(code, `Cannot send this "${type}": ${code}.`);
 }

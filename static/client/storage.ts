@@ -28,20 +28,37 @@ export function browserStorage(name: "localStorage" | "sessionStorage"): KeyValu
   };
 }
 
-/** Reads the value of a key; it is empty if there is none, or if it is not JSON. */
-export function load<T extends object>(storage: KeyValue, key: string): Partial<T> {
-  try {
-    return JSON.parse(storage.getItem(key) ?? "{}") ?? {};
-  } catch {
-    return {};
-  }
-}
+/** One value of a storage. */
+export class Stored<T extends object> {
+  readonly #storage: KeyValue;
+  readonly #key: string;
+  readonly #failed: (key: string) => void;
+  #hasFailed = false;
 
-/** Saves a value, if the storage accepts it. */
-export function save(storage: KeyValue, key: string, value: unknown): void {
-  try {
-    storage.setItem(key, JSON.stringify(value));
-  } catch {
-    // Storage is full or blocked.
+  /** @param failed is called when values can no longer be saved. */
+  constructor(storage: KeyValue, key: string, failed: (key: string) => void) {
+    this.#storage = storage;
+    this.#key = key;
+    this.#failed = failed;
+  }
+
+  /** Returns the value; it is empty if there is none, or if it is not JSON. */
+  load(): Partial<T> {
+    try {
+      return JSON.parse(this.#storage.getItem(this.#key) ?? "{}") ?? {};
+    } catch {
+      return {};
+    }
+  }
+
+  /** Saves a value, if the storage accepts it. */
+  save(value: Partial<T>): void {
+    try {
+      this.#storage.setItem(this.#key, JSON.stringify(value));
+      this.#hasFailed = false;
+    } catch { // the storage is full or blocked
+      if (!this.#hasFailed) this.#failed(this.#key);
+      this.#hasFailed = true;
+    }
   }
 }

@@ -9,6 +9,8 @@ import type { Command, Event } from "../../server/protocol/messages.ts";
 export const CLOSE_DONE = 1000;
 export const CLOSE_GOING_AWAY = 1001;
 export const CLOSE_RESTART = 1012;
+export const CLOSE_UNAUTHORIZED = 3000;
+export const CLOSE_FORBIDDEN = 3003;
 /** The connection ended without a close frame. This code is never sent (RFC 6455 §7.4.1). */
 export const CLOSE_LOST = 1006;
 
