@@ -7,17 +7,17 @@
  */
 import type * as wire from "../../server/protocol/messages.ts";
 import type { Right } from "../../server/protocol/tables.ts";
-import { Connection } from "./connection.ts";
-import { ClientError, closedError } from "./errors.ts";
+import { createConnection } from "./connection.ts";
+import { ClientError, closedError, leftText } from "./errors.ts";
 import { type AnyEvents, type ClientState, ClientTarget, type EventsOf } from "./events.ts";
 import { readPage } from "./http.ts";
-import { Identity, type SavedGuest } from "./identity.ts";
+import { createIdentity, type SavedGuest } from "./identity.ts";
 import { Membership } from "./membership.ts";
 import type { ClientOptions } from "./options.ts";
-import { newRef, Outbox, type SavedMessages, type Unsent } from "./outbox.ts";
-import { Receiver } from "./receiver.ts";
-import { type ClientParts, type Dispatch, Sender } from "./sender.ts";
-import { browserStorage, Stored } from "./storage.ts";
+import { createOutbox, newRef, type SavedMessages, type Unsent } from "./outbox.ts";
+import { receiver } from "./receiver.ts";
+import { type ClientParts, createSender, type Dispatch, type Sender } from "./sender.ts";
+import { browserStorage, stored } from "./storage.ts";
 import { CLOSE_DONE } from "./transport.ts";
 
 /**
@@ -30,7 +30,6 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
   readonly #url: URL;
   readonly #parts: ClientParts;
   readonly #sender: Sender;
-  readonly #receiver: Receiver;
 
   /** Begins to connect, as {@linkcode connect} does. */
   constructor(url: string | URL, options: ClientOptions = {}) {
@@ -43,31 +42,34 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
         type: "error",
         code: "unavailable",
         field: "storage",
-        payload: `Cannot save "${key}": it lasts as long as this page.`,
+        payload: `Cannot save "${key}".`,
       });
     const { identity: guests = browserStorage("localStorage") } = options;
     const { outbox: messages = browserStorage("sessionStorage") } = options;
-    const identity = new Identity(new Stored<SavedGuest>(guests, "parley.me", notSaved), options);
-    const outbox = new Outbox(
-      new Stored<SavedMessages>(messages, "parley.unsent", notSaved),
+    const identity = createIdentity(
+      stored<SavedGuest>(guests, "parley.me", notSaved),
+      options.name,
+    );
+    const outbox = createOutbox(
+      stored<SavedMessages>(messages, "parley.unsent", notSaved),
       options.maxUnsent ?? 256,
       (command, error) => this.#dispatch("lost", { command, error }),
     );
-    const connection = new Connection(this.#url.href, options, identity, {
+    const connection = createConnection(this.#url.href, options, identity, {
       state: (state) => this.#dispatch("state", state),
       doubt: (isInDoubt) => this.#dispatch("doubt", isInDoubt),
       welcomed: (event) => {
         this.#sender.connected(event.limits);
         this.#dispatch("welcome", event);
       },
-      received: (event) => this.#receiver.receive(event),
+      received: (event) => receive(event),
       disconnected: () => this.#sender.disconnected(),
       ended: (reason, forget) => this.#ended(reason, forget),
     });
     const dispatch: Dispatch = (...event) => this.#dispatch(...event);
     const parts = this.#parts = { connection, dispatch, identity, outbox, rooms: new Map() };
-    this.#sender = new Sender(parts);
-    this.#receiver = new Receiver(parts, this.#sender);
+    this.#sender = createSender(parts);
+    const receive = receiver(parts, this.#sender);
     connection.open();
   }
 
@@ -135,7 +137,7 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     const membership = this.#parts.rooms.get(room);
     if (!membership) return;
     if (membership.ref) this.#sender.leave(room);
-    this.#sender.giveUp(room, new ClientError("left", `The room "${room}" was left.`));
+    this.#sender.giveUp(room, new ClientError("left", leftText(room)));
   }
 
   /**

@@ -16,10 +16,12 @@ export function request(
   body?: unknown,
   signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS),
 ): Promise<Response> {
-  const headers = new Headers(token ? { authorization: `Bearer ${token}` } : {});
-  if (body === undefined) return fetch(url, { headers, signal });
-  headers.set("content-type", "application/json");
-  return fetch(url, { method: "POST", headers, body: JSON.stringify(body), signal });
+  const headers = {
+    ...(token && { authorization: `Bearer ${token}` }),
+    ...(body !== undefined && { "content-type": "application/json" }),
+  };
+  const post = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+  return fetch(url, { ...post, headers, signal });
 }
 
 /** Returns the path of something that belongs to a room. */
@@ -69,6 +71,6 @@ export async function readPage(
   } catch {
     // The server was not reached, or another one answered.
   }
-  const { code = "unavailable", payload = `Cannot read the history of "${room}".` } = refusal ?? {};
+  const { code = "unavailable", payload = `Cannot read "${room}".` } = refusal ?? {};
   throw new ClientError(code, payload);
 }

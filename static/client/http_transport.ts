@@ -12,7 +12,7 @@ import type {
   RenameCommand,
 } from "../../server/protocol/messages.ts";
 import { refusalOf, request, roomPath } from "./http.ts";
-import { type HttpSession, RoomStreams } from "./room_streams.ts";
+import { type HttpSession, roomStreams } from "./room_streams.ts";
 import {
   CLOSE_LOST,
   CLOSE_UNAUTHORIZED,
@@ -43,7 +43,7 @@ export function overHttp(
     received: (events) => isClosed || received(events),
     closed: (code, reason = "") => isClosed || closed(code, reason),
   };
-  const streams = new RoomStreams(session);
+  const streams = roomStreams(session);
   const receive = (event: Event) => session.received([event]);
 
   /**
@@ -68,7 +68,7 @@ export function overHttp(
 
   async function hello(command: HelloCommand | RenameCommand): Promise<void> {
     const name = command.name ?? session.name;
-    const welcome = await post(HELLO_PATH, { ...(name && { name }) }, command.ref);
+    const welcome = await post(HELLO_PATH, { name }, command.ref);
     if (welcome?.type !== "welcome") return;
     session.token = welcome.token ?? session.token;
     session.name = welcome.user.name;
@@ -90,8 +90,7 @@ export function overHttp(
       case "chat": {
         const { room, payload, ref } = command;
         const { name } = session;
-        const body = { payload, ...(ref && { ref }), ...(name && { name }) };
-        const stored = await post(roomPath(room, "messages"), body, ref);
+        const stored = await post(roomPath(room, "messages"), { payload, ref, name }, ref);
         if (stored) receive(stored);
         return;
       }
@@ -102,7 +101,7 @@ export function overHttp(
         return receive({
           type: "error",
           code: "bad_command",
-          payload: "Cannot send a custom event without WebSocket.",
+          payload: `Cannot send "${command.name}" without WebSocket.`,
           ...(command.ref && { ref: command.ref }),
         });
       case "pong":

@@ -6,7 +6,6 @@
  * @module
  */
 import type * as wire from "../../server/protocol/messages.ts";
-import type { ClientOptions } from "./options.ts";
 import type { Stored } from "./storage.ts";
 
 /** The `ref` of a connection's `hello`. */
@@ -19,7 +18,7 @@ export interface SavedGuest {
 }
 
 /** The client's user. */
-export class Identity {
+export interface Identity {
   /** The user; undefined before the first `welcome`. */
   user: wire.User | undefined;
   /** The token of the last `hello`, or the one that the server gave. */
@@ -28,60 +27,67 @@ export class Identity {
   givenToken: string | undefined;
   /** The new name that the application asked for. `ref` is that of the `rename` sent, or empty. */
   rename: { name: string; ref: string } | undefined;
-  readonly #stored: Stored<SavedGuest>;
-  /** The name to begin with, and for a user of the application the last one. */
-  #name: string | undefined;
-  #refusedToken: string | undefined;
-  #refusedName: string | undefined;
-
-  constructor(stored: Stored<SavedGuest>, { name }: ClientOptions) {
-    this.#stored = stored;
-    this.#name = name;
-  }
-
   /** Makes the `hello` of a new connection. It reads storage again: another tab may have renamed. */
-  hello(): wire.HelloCommand {
-    const saved = this.givenToken ? { token: this.givenToken } : this.#stored.load();
-    const name = this.rename?.name ?? saved.name ?? this.#name;
-    this.token = saved.token === this.#refusedToken ? undefined : saved.token;
-    return {
-      type: "hello",
-      ref: HELLO_REF,
-      ...(this.token && { token: this.token }),
-      ...(name && name !== this.#refusedName && { name }),
-    };
-  }
-
+  hello(): wire.HelloCommand;
   /**
    * Gives up the guest's token or the name that the server refused in a `hello`, and keeps the other.
    *
    * @returns whether it gave one up, so that the next `hello` is a different one.
    */
-  refused({ code, field }: wire.ErrorEvent, { token, name }: wire.HelloCommand): boolean {
-    if (token && token !== this.givenToken && (code === "unauthorized" || field === "token")) {
-      this.#refusedToken = token;
-      const saved = this.#stored.load();
-      if (saved.token === token) this.#stored.save({ ...saved, token: undefined });
-      return true;
-    }
-    if (!name || field !== "name") return false;
-    this.#refusedName = name;
-    this.rename = undefined;
-    return true;
-  }
-
+  refused(error: wire.ErrorEvent, hello: wire.HelloCommand): boolean;
   /** Saves the user and the token of a `welcome`. */
-  welcomed({ user, token }: wire.WelcomeEvent): void {
-    if (token) this.token = token;
-    this.rename = undefined;
-    this.setUser(user);
-  }
-
+  welcomed(event: wire.WelcomeEvent): void;
   /** Saves the user's current name. A `rename` under way is then done. */
-  setUser(user: wire.User): void {
-    this.user = user;
-    if (this.rename?.ref) this.rename = undefined;
-    if (this.givenToken) this.#name = user.name;
-    else this.#stored.save({ token: this.token, name: user.name });
-  }
+  setUser(user: wire.User): void;
+}
+
+/**
+ * Makes an identity.
+ *
+ * @param name to begin with. For a user of the application it becomes the last one.
+ */
+export function createIdentity(stored: Stored<SavedGuest>, name: string | undefined): Identity {
+  let refusedToken: string | undefined;
+  let refusedName: string | undefined;
+  const self: Identity = {
+    user: undefined,
+    token: undefined,
+    givenToken: undefined,
+    rename: undefined,
+    hello() {
+      const saved = self.givenToken ? { token: self.givenToken } : stored.load();
+      const wanted = self.rename?.name ?? saved.name ?? name;
+      const token = self.token = saved.token === refusedToken ? undefined : saved.token;
+      return {
+        type: "hello",
+        ref: HELLO_REF,
+        ...(token && { token }),
+        ...(wanted && wanted !== refusedName && { name: wanted }),
+      };
+    },
+    refused({ code, field }, { token, name }) {
+      if (token && token !== self.givenToken && (code === "unauthorized" || field === "token")) {
+        refusedToken = token;
+        const saved = stored.load();
+        if (saved.token === token) stored.save({ ...saved, token: undefined });
+        return true;
+      }
+      if (!name || field !== "name") return false;
+      refusedName = name;
+      self.rename = undefined;
+      return true;
+    },
+    welcomed({ user, token }) {
+      if (token) self.token = token;
+      self.rename = undefined;
+      self.setUser(user);
+    },
+    setUser(user) {
+      self.user = user;
+      if (self.rename?.ref) self.rename = undefined;
+      if (self.givenToken) name = user.name;
+      else stored.save({ token: self.token, name: user.name });
+    },
+  };
+  return self;
 }

@@ -32,104 +32,105 @@ export function newRef(): string {
 }
 
 /** The unacknowledged messages of one client. */
-export class Outbox {
+export interface Outbox {
   /** The messages, oldest first. */
-  waiting: Outgoing[];
-  readonly #stored: Stored<SavedMessages>;
-  readonly #maxUnsent: number;
-  #willSave = false;
-
-  /**
-   * @param maxUnsent how many messages it holds; {@linkcode add} refuses more.
-   * @param lost is told when a message from before the reload fails: nobody holds its promise.
-   */
-  constructor(
-    stored: Stored<SavedMessages>,
-    maxUnsent: number,
-    lost: (command: Unsent, error: ClientError) => void,
-  ) {
-    this.#stored = stored;
-    this.#maxUnsent = maxUnsent;
-    this.waiting = (stored.load().unsent ?? []).map(outgoing);
-    for (const { promise, command } of this.waiting) {
-      promise.catch((error) => lost(command, error));
-    }
-  }
-
-  get commands(): readonly Unsent[] {
-    return this.waiting.map(({ command }) => command);
-  }
-
-  get inFlight(): boolean {
-    return this.waiting.some(({ inFlight }) => inFlight);
-  }
-
-  find(ref: string | undefined, room?: string): Outgoing | undefined {
-    return this.waiting.find(({ command }) =>
-      command.ref === ref && (room === undefined || command.room === room)
-    );
-  }
-
+  readonly waiting: readonly Outgoing[];
+  readonly commands: readonly Unsent[];
+  /** Whether a message is sent and not answered yet. */
+  readonly inFlight: boolean;
+  find(ref: string | undefined, room?: string): Outgoing | undefined;
   /** Keeps a command. A second one with the same room and ref is the same message. */
-  add(command: Unsent): Promise<Message> {
-    const known = this.find(command.ref, command.room);
-    if (known) return known.promise;
-    if (this.waiting.length >= this.#maxUnsent) {
-      return Promise.reject(new ClientError("full", "Too many messages are waiting to be sent."));
-    }
-    const added = outgoing(command);
-    this.waiting.push(added);
-    this.#save();
-    return added.promise;
-  }
-
+  add(command: Unsent): Promise<Message>;
   /** Removes a message that was acknowledged. */
-  remove(answered: Outgoing): void {
-    this.waiting.splice(this.waiting.indexOf(answered), 1);
-    this.#save();
-  }
-
+  remove(answered: Outgoing): void;
   /**
    * Rejects and removes the messages for which `matches` is true.
    *
    * @returns whether there were any.
    */
-  fail(error: ClientError, matches: (command: Unsent) => boolean): boolean {
-    const failing = this.waiting.filter(({ command }) => matches(command));
-    for (const failed of failing) {
-      this.remove(failed);
-      failed.reject(error);
-    }
-    return failing.length > 0;
-  }
-
+  fail(error: ClientError, matches: (command: Unsent) => boolean): boolean;
   /** The connection is lost, so no message is in flight any more. */
-  disconnected(): void {
-    for (const waiting of this.waiting) waiting.inFlight = false;
-  }
-
+  disconnected(): void;
   /**
    * Rejects all messages.
    *
    * @param forget also in storage; otherwise the next client sends them.
    */
-  abandon(error: ClientError, forget: boolean): void {
-    for (const { reject } of this.waiting) reject(error);
-    this.waiting = [];
-    if (forget) this.#stored.save({});
-  }
+  abandon(error: ClientError, forget: boolean): void;
+}
+
+/**
+ * Makes an outbox with the messages from before a reload.
+ *
+ * @param maxUnsent how many messages it holds; `add` refuses more.
+ * @param lost is told when a message from before the reload fails: nobody holds its promise.
+ */
+export function createOutbox(
+  stored: Stored<SavedMessages>,
+  maxUnsent: number,
+  lost: (command: Unsent, error: ClientError) => void,
+): Outbox {
+  const waiting = (stored.load().unsent ?? []).map(outgoing);
+  for (const { promise, command } of waiting) promise.catch((error) => lost(command, error));
+  let willSave = false;
+  /** What is saved is from now on the next client's. */
+  let isAbandoned = false;
 
   /** Saves at the end of the turn: once, however many messages change in it. */
-  #save(): void {
-    if (this.#willSave) return;
-    this.#willSave = true;
-    const waiting = this.waiting;
+  function saveSoon(): void {
+    if (willSave) return;
+    willSave = true;
     queueMicrotask(() => {
-      if (waiting !== this.waiting) return; // abandoned in the same turn
-      this.#willSave = false;
-      this.#stored.save({ unsent: this.commands });
+      willSave = false;
+      if (!isAbandoned) stored.save({ unsent: self.commands });
     });
   }
+
+  const self: Outbox = {
+    waiting,
+    get commands() {
+      return waiting.map(({ command }) => command);
+    },
+    get inFlight() {
+      return waiting.some(({ inFlight }) => inFlight);
+    },
+    find(ref, room) {
+      return waiting.find(({ command }) =>
+        command.ref === ref && (room === undefined || command.room === room)
+      );
+    },
+    add(command) {
+      const known = self.find(command.ref, command.room);
+      if (known) return known.promise;
+      const added = outgoing(command);
+      if (waiting.length < maxUnsent) {
+        waiting.push(added);
+        saveSoon();
+      } else added.reject(new ClientError("full", "Too many messages are waiting."));
+      return added.promise;
+    },
+    remove(answered) {
+      waiting.splice(waiting.indexOf(answered), 1);
+      saveSoon();
+    },
+    fail(error, matches) {
+      const failing = waiting.filter(({ command }) => matches(command));
+      for (const failed of failing) {
+        self.remove(failed);
+        failed.reject(error);
+      }
+      return failing.length > 0;
+    },
+    disconnected() {
+      for (const outgoing of waiting) outgoing.inFlight = false;
+    },
+    abandon(error, forget) {
+      isAbandoned = true;
+      self.fail(error, () => true);
+      if (forget) stored.save({});
+    },
+  };
+  return self;
 }
 
 function outgoing(command: Unsent): Outgoing {

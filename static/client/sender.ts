@@ -1,6 +1,6 @@
 /**
- * `Sender` decides what is sent and when: joins, the new name, and the unacknowledged messages, in
- * frames within the server's limits.
+ * `Sender` decides what is sent and when: joins, the new name, the unacknowledged messages, and the
+ * newest of the events of which only that one matters, in frames within the server's limits.
  *
  * One frame of messages is in flight at a time, and the next follows when all of it is answered.
  * Messages that are sent in the meantime go together in that one. So a message that is refused and
@@ -9,7 +9,7 @@
  * @module
  */
 import type { AnnouncedLimits, Command, CustomCommand } from "../../server/protocol/messages.ts";
-import { Allowance } from "./allowance.ts";
+import { allowance, type Spend } from "./allowance.ts";
 import { now } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 import { ClientError } from "./errors.ts";
@@ -36,59 +36,61 @@ export interface ClientParts {
 }
 
 /** The sending half of a client. */
-export class Sender {
+export interface Sender {
   /** The limits in the last `welcome`. */
-  limits: AnnouncedLimits | undefined;
-  readonly #parts: ClientParts;
-  #allowance: Allowance | undefined;
-  #pausedUntil = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(parts: ClientParts) {
-    this.#parts = parts;
-  }
-
+  readonly limits: AnnouncedLimits | undefined;
   /** A connection is open: sends what waits. */
-  connected(limits: AnnouncedLimits): void {
-    this.limits = limits;
-    this.#allowance = new Allowance(limits);
-    this.#pausedUntil = 0;
-    this.flush();
-  }
-
+  connected(limits: AnnouncedLimits): void;
   /** The connection is lost: nothing that was sent will be answered. */
-  disconnected(): void {
-    clearTimeout(this.#timer);
-    this.#parts.outbox.disconnected();
-    for (const membership of this.#parts.rooms.values()) membership.disconnected();
-  }
-
+  disconnected(): void;
   /** Sends nothing until that time. */
-  pause(until: number): void {
-    this.#pausedUntil = until;
+  pause(until: number): void;
+  /** Sends what is due in one frame, and sets a timer for the rest. */
+  flush(): void;
+  /**
+   * Sends an event now or never.
+   *
+   * @returns whether it was sent. If not, `lost` tells why.
+   */
+  sendNow(command: CustomCommand): boolean;
+  /** Leaves a room that was entered. */
+  leave(room: string): void;
+  /** Gives up a room. What waits to be sent there fails with this error. */
+  giveUp(room: string, error: ClientError): void;
+}
+
+/** Makes the sending half of a client. */
+export function createSender(
+  { connection, dispatch, identity, outbox, rooms }: ClientParts,
+): Sender {
+  let limits: AnnouncedLimits | undefined;
+  let spend: Spend = () => 0;
+  let pausedUntil = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const isTooLarge = (size: number) => size > (limits?.frameBytes || Infinity);
+
+  function lose(command: Command, code: ClientError["code"]): void {
+    const error = new ClientError(code, `Cannot send this "${command.type}": ${code}`);
+    if (!outbox.fail(error, (unsent) => unsent === command)) dispatch("lost", { command, error });
   }
 
-  /** Sends what is due in one frame, and sets a timer for the rest. */
-  flush(): void {
-    clearTimeout(this.#timer);
-    const { connection, dispatch, outbox, rooms } = this.#parts;
+  function flush(): void {
+    clearTimeout(timer);
     if (connection.state.status !== "open") return;
     const time = now();
     const frame: Command[] = [];
     let bytes = 2;
-    let nextFlush = this.#pausedUntil > time ? this.#pausedUntil : Infinity;
+    let nextFlush = pausedUntil > time ? pausedUntil : Infinity;
     const flushAt = (at: number) => nextFlush = Math.min(nextFlush, at);
 
-    for (const command of nextFlush < Infinity ? [] : this.#due(time, flushAt)) {
+    for (const command of nextFlush < Infinity ? [] : due(time, flushAt)) {
       const size = sizeOf(command);
-      if (size > this.#maxBytes) {
-        const error = notSent(command, "too_large");
-        if (!outbox.fail(error, (unsent) => unsent === command)) {
-          dispatch("lost", { command, error });
-        }
+      if (isTooLarge(2 + size)) {
+        lose(command, "too_large");
         continue;
       }
-      const wait = bytes + size > this.#maxBytes ? 1 : this.#allowance?.spend(time) ?? 0;
+      const wait = isTooLarge(bytes + size) ? 1 : spend(time);
       if (wait) {
         flushAt(time + wait);
         break;
@@ -99,56 +101,11 @@ export class Sender {
     if (frame.length) connection.send(frame);
     const isJoining = [...rooms.values()].some(({ ref, joined }) => ref && !joined);
     connection.setAwaiting(outbox.inFlight || isJoining);
-    if (nextFlush < Infinity) this.#timer = setTimeout(() => this.flush(), nextFlush - time);
-  }
-
-  /**
-   * Sends an event now or never.
-   *
-   * @returns whether it was sent. If not, `lost` tells why.
-   */
-  sendNow(command: CustomCommand): boolean {
-    const { connection, dispatch, rooms } = this.#parts;
-    const time = now();
-    const code = connection.state.status !== "open"
-      ? "offline"
-      : !rooms.get(command.room)?.joined
-      ? "not_in_room"
-      : sizeOf(command) > this.#maxBytes
-      ? "too_large"
-      : this.#pausedUntil > time || this.#allowance?.spend(time)
-      ? "rate_limited"
-      : undefined;
-    if (code) dispatch("lost", { command, error: notSent(command, code) });
-    else connection.send([command]);
-    return !code;
-  }
-
-  /** Leaves a room that was entered. */
-  leave(room: string): void {
-    this.#allowance?.spend(now());
-    this.#parts.connection.send([{ type: "leave", room }]);
-  }
-
-  /** Gives up a room. What waits to be sent there fails with this error. */
-  giveUp(room: string, error: ClientError): void {
-    const { dispatch, outbox, rooms } = this.#parts;
-    const membership = rooms.get(room);
-    if (!membership) return;
-    rooms.delete(room);
-    membership.disconnected();
-    membership.entered.reject(error);
-    outbox.fail(error, (command) => command.room === room);
-    for (const command of membership.newest.values()) dispatch("lost", { command, error });
-  }
-
-  get #maxBytes(): number {
-    return this.limits?.frameBytes || Infinity;
+    if (nextFlush < Infinity) timer = setTimeout(flush, nextFlush - time);
   }
 
   /** Yields the commands that are due. When the next one is asked for, the last one will be sent. */
-  *#due(time: number, flushAt: (at: number) => void): Generator<Command> {
-    const { identity, outbox, rooms } = this.#parts;
+  function* due(time: number, flushAt: (at: number) => void): Generator<Command> {
     for (const [room, membership] of rooms) {
       if (membership.ref) continue;
       if (membership.waitUntil > time) {
@@ -184,14 +141,58 @@ export class Sender {
       }
     }
   }
+
+  return {
+    get limits() {
+      return limits;
+    },
+    connected(announced) {
+      limits = announced;
+      spend = allowance(limits);
+      pausedUntil = 0;
+      flush();
+    },
+    disconnected() {
+      clearTimeout(timer);
+      outbox.disconnected();
+      for (const membership of rooms.values()) membership.disconnected();
+    },
+    pause(until) {
+      pausedUntil = until;
+    },
+    flush,
+    sendNow(command) {
+      const time = now();
+      const code = connection.state.status !== "open"
+        ? "offline"
+        : !rooms.get(command.room)?.joined
+        ? "not_in_room"
+        : isTooLarge(2 + sizeOf(command))
+        ? "too_large"
+        : pausedUntil > time || spend(time)
+        ? "rate_limited"
+        : undefined;
+      if (code) lose(command, code);
+      else connection.send([command]);
+      return !code;
+    },
+    leave(room) {
+      spend(now());
+      connection.send([{ type: "leave", room }]);
+    },
+    giveUp(room, error) {
+      const membership = rooms.get(room);
+      if (!membership) return;
+      rooms.delete(room);
+      membership.disconnected();
+      membership.entered.reject(error);
+      outbox.fail(error, (command) => command.room === room);
+      for (const command of membership.newest.values()) dispatch("lost", { command, error });
+    },
+  };
 }
 
-/** Returns how many bytes a command needs in a frame: one less of them is the frame's own. */
+/** Returns how many bytes a command and the comma after it need in a frame. */
 function sizeOf(command: Command): number {
   return encoder.encode(JSON.stringify(command)).length + 1;
-}
-
-/** Returns the error of a command that cannot be sent. */
-function notSent({ type }: Command, code: ClientError["code"]): ClientError {
-  return new ClientError(code, `Cannot send this "${type}": ${code}.`);
 }

@@ -29,36 +29,40 @@ export function browserStorage(name: "localStorage" | "sessionStorage"): KeyValu
 }
 
 /** One value of a storage. */
-export class Stored<T extends object> {
-  readonly #storage: KeyValue;
-  readonly #key: string;
-  readonly #failed: (key: string) => void;
-  #hasFailed = false;
-
-  /** @param failed is called when values can no longer be saved. */
-  constructor(storage: KeyValue, key: string, failed: (key: string) => void) {
-    this.#storage = storage;
-    this.#key = key;
-    this.#failed = failed;
-  }
-
+export interface Stored<T extends object> {
   /** Returns the value; it is empty if there is none, or if it is not JSON. */
-  load(): Partial<T> {
-    try {
-      return JSON.parse(this.#storage.getItem(this.#key) ?? "{}") ?? {};
-    } catch {
-      return {};
-    }
-  }
-
+  load(): Partial<T>;
   /** Saves a value, if the storage accepts it. */
-  save(value: Partial<T>): void {
-    try {
-      this.#storage.setItem(this.#key, JSON.stringify(value));
-      this.#hasFailed = false;
-    } catch { // the storage is full or blocked
-      if (!this.#hasFailed) this.#failed(this.#key);
-      this.#hasFailed = true;
-    }
-  }
+  save(value: Partial<T>): void;
+}
+
+/**
+ * Returns the value of a key.
+ *
+ * @param failed is called when values can no longer be saved.
+ */
+export function stored<T extends object>(
+  storage: KeyValue,
+  key: string,
+  failed: (key: string) => void,
+): Stored<T> {
+  let hasFailed = false;
+  return {
+    load() {
+      try {
+        return JSON.parse(storage.getItem(key) ?? "{}") ?? {};
+      } catch {
+        return {};
+      }
+    },
+    save(value) {
+      try {
+        storage.setItem(key, JSON.stringify(value));
+        hasFailed = false;
+      } catch { // the storage is full or blocked
+        if (!hasFailed) failed(key);
+        hasFailed = true;
+      }
+    },
+  };
 }
