@@ -20,7 +20,7 @@ export function allowance({ rate, burst }: AnnouncedLimits): Spend {
   let refilledAt = now();
   return (time) => {
     if (!rate || !burst) return 0;
-    left = Math.min(burst, left + Math.max(0, time - refilledAt) * rate / 1000);
+    left = Math.min(burst, left + (time - refilledAt) * rate / 1000);
     refilledAt = time;
     if (left < 1) return Math.ceil((1 - left) * 1000 / rate);
     left--;

@@ -8,7 +8,7 @@
 import type * as wire from "../../server/protocol/messages.ts";
 import type { Right } from "../../server/protocol/tables.ts";
 import { createConnection } from "./connection.ts";
-import { ClientError, closedError, leftText } from "./errors.ts";
+import { ClientError, closedError } from "./errors.ts";
 import { type AnyEvents, type ClientState, ClientTarget, type EventsOf } from "./events.ts";
 import { readPage } from "./http.ts";
 import { createIdentity, type SavedGuest } from "./identity.ts";
@@ -27,49 +27,54 @@ import { CLOSE_DONE } from "./transport.ts";
  * Nothing checks what other clients send under these names.
  */
 export class Client<Events extends object = AnyEvents> extends ClientTarget<Events> {
-  readonly #url: URL;
+  readonly #url: string;
   readonly #parts: ClientParts;
   readonly #sender: Sender;
 
   /** Begins to connect, as {@linkcode connect} does. */
   constructor(url: string | URL, options: ClientOptions = {}) {
     super();
-    this.#url = new URL(new Request(url).url); // relative to the document, as for `fetch`
-    this.#url.protocol = this.#url.protocol.replace("http", "ws");
-    this.#url.pathname = this.#url.pathname.replace(/(\/ws)?\/?$/, "/ws");
+    // A request's URL is relative to the document, as for `fetch`.
+    this.#url = new Request(url).url.replace(/^http/, "ws").replace(/(\/ws)?\/?(?=$|\?)/, "/ws");
+    const {
+      identity: guests = browserStorage("localStorage"),
+      outbox: messages = browserStorage("sessionStorage"),
+      maxUnsent = 256,
+    } = options;
+    const dispatch: Dispatch = (type, detail) => {
+      this.dispatchEvent(new CustomEvent(type, { detail }));
+    };
     const notSaved = (key: string) =>
-      this.#dispatch("error", {
+      dispatch("error", {
         type: "error",
         code: "unavailable",
         field: "storage",
         payload: `Cannot save "${key}".`,
       });
-    const { identity: guests = browserStorage("localStorage") } = options;
-    const { outbox: messages = browserStorage("sessionStorage") } = options;
     const identity = createIdentity(
       stored<SavedGuest>(guests, "parley.me", notSaved),
       options.name,
     );
     const outbox = createOutbox(
       stored<SavedMessages>(messages, "parley.unsent", notSaved),
-      options.maxUnsent ?? 256,
-      (command, error) => this.#dispatch("lost", { command, error }),
+      maxUnsent,
+      (command, error) => dispatch("lost", { command, error }),
     );
-    const connection = createConnection(this.#url.href, options, identity, {
-      state: (state) => this.#dispatch("state", state),
-      doubt: (isInDoubt) => this.#dispatch("doubt", isInDoubt),
-      welcomed: (event) => {
-        this.#sender.connected(event.limits);
-        this.#dispatch("welcome", event);
-      },
+    const connection = createConnection(this.#url, options, identity, dispatch, {
+      welcomed: ({ limits }) => sender.connected(limits),
       received: (event) => receive(event),
-      disconnected: () => this.#sender.disconnected(),
-      ended: (reason, forget) => this.#ended(reason, forget),
+      disconnected: () => sender.disconnected(),
+      ended(reason, forget) {
+        const error = closedError(reason);
+        outbox.abandon(error, forget);
+        for (const room of parts.rooms.keys()) sender.giveUp(room, error);
+      },
     });
-    const dispatch: Dispatch = (...event) => this.#dispatch(...event);
-    const parts = this.#parts = { connection, dispatch, identity, outbox, rooms: new Map() };
-    this.#sender = createSender(parts);
-    const receive = receiver(parts, this.#sender);
+    const parts: ClientParts = { connection, dispatch, identity, outbox, rooms: new Map() };
+    const sender = createSender(parts);
+    const receive = receiver(parts, sender);
+    this.#parts = parts;
+    this.#sender = sender;
     connection.open();
   }
 
@@ -125,7 +130,7 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     if (this.state.status === "closed") return Promise.reject(closedError());
     let membership = this.#parts.rooms.get(room);
     if (!membership) {
-      membership = new Membership(room, since, (event) => this.#dispatch("typing", event));
+      membership = new Membership(room, since, (event) => this.#parts.dispatch("typing", event));
       this.#parts.rooms.set(room, membership);
       this.#sender.flush();
     }
@@ -137,7 +142,7 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     const membership = this.#parts.rooms.get(room);
     if (!membership) return;
     if (membership.ref) this.#sender.leave(room);
-    this.#sender.giveUp(room, new ClientError("left", leftText(room)));
+    this.#sender.giveUp(room, new ClientError("left", `The room "${room}" was left.`));
   }
 
   /**
@@ -155,32 +160,24 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
   }
 
   /**
-   * Sends an application's own event, now or not at all. With `latest`, it is sent as soon as the
-   * connection and the server's rate allow, unless a newer one of that name takes its place first: so
-   * a cursor can be sent at each movement.
+   * Sends an application's own event now or not at all; with `latest`, as soon as the connection and the
+   * server's rate allow, unless a newer one of that name takes its place first.
    *
-   * @param how with `retain`, the server also gives the newest event of that name to each client that
-   * joins. A payload of `null` ends that.
    * @returns whether it was sent, or with `latest` whether it is kept. Each loss is dispatched as `lost`.
    */
   emit<Name extends keyof Events & string>(
     room: string,
     name: Name,
     payload: Events[Name],
-    how?: { readonly latest?: boolean; readonly retain?: never },
-  ): boolean;
-  emit<Name extends keyof Events & string>(
-    room: string,
-    name: Name,
-    payload: Events[Name] | null,
-    how: { readonly latest: true; readonly retain: true },
+    how?: { readonly latest?: boolean; readonly retain?: false } | {
+      readonly latest: true;
+      readonly retain: true;
+    },
   ): boolean;
   /**
-   * Sends an application's own event that the server keeps. The client keeps it like a message until
-   * the server has it.
-   *
-   * @param how with `durable`, it is stored in the room's log and numbered; with `retain`, it is the one
-   * that each client gets that joins.
+   * Sends an application's own event, and keeps it like a message until the server has it: with
+   * `durable` in the room's log, with `retain` as the one of that name that each new member is given. A
+   * retained `null` takes it back.
    */
   emit<Name extends keyof Events & string>(
     room: string,
@@ -205,7 +202,7 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     const membership = this.#parts.rooms.get(room);
     if (!latest || !membership) return this.#sender.sendNow(command);
     membership.newest.set(name, command);
-    this.#flushSoon();
+    this.#sender.flushSoon();
     return true;
   }
 
@@ -230,7 +227,7 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
    * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
    */
   history(room: string, before: number, limit = 50): Promise<readonly wire.Message[]> {
-    return readPage(this.#url, this.#parts.identity.token, room, before, limit);
+    return readPage({ url: this.#url, token: this.#parts.identity.token }, room, before, limit);
   }
 
   /** Connects now if the client is waiting to. Probes the connection if it is open. */
@@ -243,28 +240,13 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
    * forgotten. When the server closes for good, they stay in storage for the next client instead.
    */
   close(): void {
-    if (this.state.status !== "closed") this.#parts.connection.end(CLOSE_DONE, "", true);
-  }
-
-  #ended(reason: string, forget: boolean): void {
-    const error = closedError(reason);
-    this.#parts.outbox.abandon(error, forget);
-    for (const room of this.#parts.rooms.keys()) this.#sender.giveUp(room, error);
+    this.#parts.connection.end(CLOSE_DONE, "", true);
   }
 
   #keep(command: Unsent): Promise<wire.Message> {
     if (this.state.status === "closed") return Promise.reject(closedError());
-    this.#flushSoon();
+    this.#sender.flushSoon();
     return this.#parts.outbox.add(command);
-  }
-
-  /** Sends at the end of the turn, so that what comes in one turn goes in one frame. */
-  #flushSoon(): void {
-    queueMicrotask(() => this.#sender.flush());
-  }
-
-  #dispatch<K extends keyof EventsOf<AnyEvents>>(type: K, detail: EventsOf<AnyEvents>[K]): void {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
 

@@ -10,6 +10,7 @@ import { FINAL_CLOSE_CODES } from "./errors.ts";
 import type { ClientState } from "./events.ts";
 import { automatic } from "./fallback.ts";
 import { HELLO_REF, type Identity } from "./identity.ts";
+import type { Dispatch } from "./sender.ts";
 import { liveness } from "./liveness.ts";
 import type { ClientOptions } from "./options.ts";
 import { CLOSE_FORBIDDEN, CLOSE_LOST, CLOSE_UNAUTHORIZED, type Transport } from "./transport.ts";
@@ -21,8 +22,7 @@ const STABLE_MS = 5_000;
 
 /** What a connection tells its client. */
 export interface ConnectionHandlers {
-  state(state: ClientState): void;
-  doubt(isInDoubt: boolean): void;
+  /** The connection is open, or the token was renewed. */
   welcomed(event: wire.WelcomeEvent): void;
   /** The server sent anything but a `welcome`. */
   received(event: wire.Event): void;
@@ -56,6 +56,7 @@ export function createConnection(
   url: string,
   options: ClientOptions,
   identity: Identity,
+  dispatch: Dispatch,
   handlers: ConnectionHandlers,
 ): Connection {
   const listeners = new AbortController();
@@ -73,7 +74,7 @@ export function createConnection(
 
   const life = liveness({
     lost: () => lost(CLOSE_LOST),
-    doubt: handlers.doubt,
+    doubt: (isInDoubt) => dispatch("doubt", isInDoubt),
     probe() {
       const { token } = identity;
       // Every server answers a `hello`. With the token it changes nothing, over HTTP neither.
@@ -81,16 +82,15 @@ export function createConnection(
     },
   });
 
-  if (typeof addEventListener === "function") {
-    const { signal } = listeners;
-    // After a change of network or a sleep, the connection may be dead without a close event.
-    for (const type of ["online", "visibilitychange"]) addEventListener(type, check, { signal });
-    addEventListener("offline", () => lost(CLOSE_LOST), { signal });
+  // After a change of network or a sleep, the connection may be dead without a close event.
+  for (const type of ["online", "visibilitychange", "offline"]) {
+    const act = type === "offline" ? () => lost(CLOSE_LOST) : check;
+    globalThis.addEventListener?.(type, act, listeners); // Node has none
   }
 
   function setState(changed: ClientState): void {
     state = changed;
-    handlers.state(state);
+    dispatch("state", state);
   }
 
   function open(): void {
@@ -111,7 +111,7 @@ export function createConnection(
         return end(CLOSE_UNAUTHORIZED, problem ?? refusal);
       }
       if (problem) {
-        handlers.received({ type: "error", code: "unauthorized", payload: problem });
+        dispatch("error", { type: "error", code: "unauthorized", payload: problem });
         return lost(CLOSE_LOST);
       }
       refusal = undefined;
@@ -166,6 +166,7 @@ export function createConnection(
   }
 
   function end(code: number, reason: string, forget = false): void {
+    if (state.status === "closed") return;
     disconnect();
     listeners.abort();
     setState({ status: "closed", code, reason });
@@ -225,6 +226,7 @@ export function createConnection(
     if (!isOpen) setState({ status: "open" });
     life.start(event.heartbeatSeconds);
     handlers.welcomed(event);
+    dispatch("welcome", event);
   }
 
   return {

@@ -33,11 +33,6 @@ export class ClientError extends Error {
   }
 }
 
-/** Says that a room was left. */
-export function leftText(room: string): string {
-  return `The room "${room}" was left.`;
-}
-
 /** Returns the error of everything that is asked of a closed client. */
 export function closedError(reason = ""): ClientError {
   return new ClientError("closed", reason || "The client is closed.");

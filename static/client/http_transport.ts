@@ -9,6 +9,7 @@ import type {
   Command,
   Event,
   HelloCommand,
+  PongCommand,
   RenameCommand,
 } from "../../server/protocol/messages.ts";
 import { refusalOf, request, roomPath } from "./http.ts";
@@ -35,13 +36,11 @@ export function overHttp(
   let isClosed = false;
   let lastCommand = Promise.resolve();
   const session: HttpSession = {
-    base: url.replace(/^ws/, "http"),
+    url,
     streamTimeoutMs,
-    token: "",
-    name: undefined,
-    roomsPerConnection: 0,
+    token: undefined,
     received: (events) => isClosed || received(events),
-    closed: (code, reason = "") => isClosed || closed(code, reason),
+    closed: (...why) => isClosed || closed(...why),
   };
   const streams = roomStreams(session);
   const receive = (event: Event) => session.received([event]);
@@ -50,9 +49,9 @@ export function overHttp(
    * Posts a command. A refusal is received as an `error`; any answer that is not this server's, or
    * none, ends the connection.
    */
-  async function post(path: string, body: unknown, ref?: string): Promise<Event | undefined> {
+  async function post(path: string, body: object, ref?: string): Promise<Event | undefined> {
     try {
-      const response = await request(new URL(path, session.base), session.token, body);
+      const response = await request(session, path, body);
       if (response.status === 204) return undefined;
       if (response.ok) return await response.json();
       const refusal = await refusalOf(response, ref);
@@ -67,19 +66,18 @@ export function overHttp(
   }
 
   async function hello(command: HelloCommand | RenameCommand): Promise<void> {
-    const name = command.name ?? session.name;
+    const name = command.name ?? session.welcome?.user.name;
     const welcome = await post(HELLO_PATH, { name }, command.ref);
     if (welcome?.type !== "welcome") return;
     session.token = welcome.token ?? session.token;
-    session.name = welcome.user.name;
-    session.roomsPerConnection = welcome.limits.roomsPerConnection;
+    session.welcome = welcome;
     receive(welcome);
   }
 
   async function carryOut(command: Command): Promise<void> {
     switch (command.type) {
       case "hello":
-        session.token = command.token ?? ""; // without a token it is a new guest
+        session.token = command.token; // without a token it is a new guest
         return await hello(command);
       case "rename":
         return await hello(command);
@@ -89,7 +87,7 @@ export function overHttp(
         return streams.leave(command.room);
       case "chat": {
         const { room, payload, ref } = command;
-        const { name } = session;
+        const name = session.welcome?.user.name;
         const stored = await post(roomPath(room, "messages"), { payload, ref, name }, ref);
         if (stored) receive(stored);
         return;
@@ -104,10 +102,8 @@ export function overHttp(
           payload: `Cannot send "${command.name}" without WebSocket.`,
           ...(command.ref && { ref: command.ref }),
         });
-      case "pong":
-        return;
       default:
-        command satisfies never;
+        command satisfies PongCommand; // the client sends none
     }
   }
 

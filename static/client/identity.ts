@@ -20,13 +20,13 @@ export interface SavedGuest {
 /** The client's user. */
 export interface Identity {
   /** The user; undefined before the first `welcome`. */
-  user: wire.User | undefined;
+  user?: wire.User;
   /** The token of the last `hello`, or the one that the server gave. */
-  token: string | undefined;
+  token?: string | undefined;
   /** The token that the application gave. While there is one, nothing is read from storage or saved. */
-  givenToken: string | undefined;
+  givenToken?: string | undefined;
   /** The new name that the application asked for. `ref` is that of the `rename` sent, or empty. */
-  rename: { name: string; ref: string } | undefined;
+  rename?: { name: string; ref: string } | undefined;
   /** Makes the `hello` of a new connection. It reads storage again: another tab may have renamed. */
   hello(): wire.HelloCommand;
   /**
@@ -50,10 +50,6 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
   let refusedToken: string | undefined;
   let refusedName: string | undefined;
   const self: Identity = {
-    user: undefined,
-    token: undefined,
-    givenToken: undefined,
-    rename: undefined,
     hello() {
       const saved = self.givenToken ? { token: self.givenToken } : stored.load();
       const wanted = self.rename?.name ?? saved.name ?? name;

@@ -6,7 +6,7 @@
  */
 import type * as wire from "../../server/protocol/messages.ts";
 import { now } from "./clock.ts";
-import { ClientError, leftText, RETRIABLE_ERRORS } from "./errors.ts";
+import { ClientError, RETRIABLE_ERRORS } from "./errors.ts";
 import type { ClientParts, Sender } from "./sender.ts";
 
 /** Makes the receiving half of a client: a function that takes each event of the server. */
@@ -29,7 +29,7 @@ export function receiver(
     if (!membership) return;
     membership.right = right;
     if (right === "none") {
-      sender.giveUp(room, new ClientError("forbidden", payload ?? leftText(room)));
+      sender.giveUp(room, new ClientError("forbidden", payload ?? `The room "${room}" was left.`));
     }
     dispatch("right", event);
   }
@@ -46,7 +46,7 @@ export function receiver(
       outbox.remove(own);
       connection.setAwaiting(false); // the time to answer what else is in flight starts again
     }
-    if (membership?.joined && (seq === undefined || membership.moveTo(seq, own !== undefined))) {
+    if (membership?.joined && (seq === undefined || membership.moveTo(seq, !!own))) {
       if (from) membership.stopTyping(from);
       if (event.type === "chat") dispatch("chat", event);
       else if (event.type === "custom") {
@@ -68,13 +68,11 @@ export function receiver(
     const error = new ClientError(code, payload);
     const outgoing = outbox.find(ref);
     const [room, membership] = [...rooms].find(([, asked]) => ref && asked.ref === ref) ?? [];
-    if (!membership && ["rate_limited", "unavailable", "unauthorized"].includes(code)) {
-      sender.pause(retryAt);
-    }
+    if (canRetry && !membership) sender.pause(retryAt);
     if (outgoing?.inFlight) {
       outgoing.inFlight = false;
       if (!canRetry) outbox.fail(error, (command) => command === outgoing.command);
-    } else if (room !== undefined && membership) {
+    } else if (room && membership) {
       if (canRetry) Object.assign(membership, { ref: "", waitUntil: retryAt });
       else sender.giveUp(room, error);
       dispatch("error", { ...event, room });
@@ -105,11 +103,10 @@ export function receiver(
       }
       case "bye":
         return dispatch("bye", event);
-      case "ping": // it only shows that the server is alive
-      case "welcome": // the connection has it
-        return;
       default:
-        event satisfies never; // a newer server's event, which this client does not know
+        // A `ping` only shows that the server is alive. The connection has the `welcome`. Any other is a
+        // newer server's event, which this client does not know.
+        event satisfies wire.PingEvent | wire.WelcomeEvent;
     }
   };
 }

@@ -7,8 +7,13 @@
  *
  * @module
  */
-import type { ErrorEvent, Event, JoinCommand } from "../../server/protocol/messages.ts";
-import { refusalOf, request, REQUEST_TIMEOUT_MS } from "./http.ts";
+import type {
+  ErrorEvent,
+  Event,
+  JoinCommand,
+  WelcomeEvent,
+} from "../../server/protocol/messages.ts";
+import { refusalOf, request, REQUEST_TIMEOUT_MS, type Requester } from "./http.ts";
 import { readBlocks } from "./sse.ts";
 import { CLOSE_LOST, CLOSE_RESTART, CLOSE_UNAUTHORIZED } from "./transport.ts";
 
@@ -20,14 +25,12 @@ const BUFFERED_STREAM_SECONDS = 2;
 const REOPEN_MS = 500;
 
 /** What the requests of one HTTP connection have in common, and where its events go. */
-export interface HttpSession {
-  readonly base: string;
+export interface HttpSession extends Requester {
   /** After so long a silence at its start, a stream counts as buffered by a proxy, in milliseconds. */
   readonly streamTimeoutMs: number;
-  token: string;
-  name: string | undefined;
-  /** How many rooms one connection may be in; 0 is no limit. */
-  roomsPerConnection: number;
+  token: string | undefined;
+  /** The last answer to `hello`. */
+  welcome?: WelcomeEvent;
   received(events: readonly Event[]): void;
   closed(code: number, reason?: string): void;
 }
@@ -44,7 +47,7 @@ export function roomStreams(session: HttpSession): RoomStreams {
   const streams: RoomStream[] = [];
   return {
     join({ room, since, ref = "" }) {
-      const maxRooms = Math.min(MAX_ROOMS, session.roomsPerConnection || MAX_ROOMS);
+      const maxRooms = Math.min(MAX_ROOMS, session.welcome?.limits.roomsPerConnection || MAX_ROOMS);
       let stream = streams.find(({ rooms }) => rooms.has(room)) ??
         streams.find(({ rooms }) => rooms.size < maxRooms);
       if (!stream) streams.push(stream = roomStream(session));
@@ -71,7 +74,8 @@ interface RoomStream {
 function roomStream(session: HttpSession): RoomStream {
   const rooms: RoomStream["rooms"] = new Map();
   const { closed, received, streamTimeoutMs } = session;
-  let abort = new AbortController();
+  /** Ends the stream that is open. */
+  let abort: AbortController | undefined;
   let opening: ReturnType<typeof setTimeout> | undefined;
   let isBuffered = false;
 
@@ -81,8 +85,8 @@ function roomStream(session: HttpSession): RoomStream {
   }
 
   async function open(): Promise<void> {
-    abort.abort();
-    if (rooms.size === 0) return;
+    abort?.abort();
+    if (!rooms.size) return;
     const current = abort = new AbortController();
     const wasBuffered = isBuffered;
     let hasReceived = false;
@@ -98,10 +102,9 @@ function roomStream(session: HttpSession): RoomStream {
       });
     } catch {
       // The stream was cut, or the server was not reached: `hasReceived` says which.
-    } finally {
-      clearTimeout(timer);
     }
-    if (current !== abort || abort.signal.aborted && !isLate || rooms.size === 0) return;
+    clearTimeout(timer);
+    if (current !== abort || !rooms.size) return;
     if (hasReceived) openSoon(wasBuffered ? 0 : REOPEN_MS);
     else if (isLate && !wasBuffered) {
       isBuffered = true;
@@ -115,24 +118,19 @@ function roomStream(session: HttpSession): RoomStream {
    * @throws if it is cut, or if the server cannot be reached.
    */
   async function read(signal: AbortSignal, onBlock: () => void): Promise<void> {
-    const { base, token, name } = session;
-    const url = new URL("events", base);
-    const { searchParams } = url;
-    if (name) searchParams.set("name", name);
-    if (isBuffered) searchParams.set("seconds", String(BUFFERED_STREAM_SECONDS));
+    const query = new URLSearchParams({ name: session.welcome?.user.name ?? "" });
+    if (isBuffered) query.set("seconds", String(BUFFERED_STREAM_SECONDS));
     const names = [...rooms.keys()];
     for (const [room, { cursor }] of rooms) {
-      searchParams.append("room", room);
-      searchParams.append("after", cursor);
+      query.append("room", room);
+      query.append("after", cursor);
     }
-    const response = await request(url, token, undefined, signal);
+    const response = await request(session, `events?${query}`, undefined, signal);
     if (!response.ok || !response.body) return refused(await refusalOf(response));
     for await (const blocks of readBlocks(response.body)) {
       if (signal.aborted) return;
       if (blocks.length > 0) onBlock();
-      for (const { id } of blocks) {
-        if (id !== undefined) moveTo(names, id.split(","));
-      }
+      for (const { id } of blocks) if (id) moveTo(names, id.split(","));
       const events = blocks.map(({ event }) => event);
       // Each stream begins with a `welcome`, which the client has from its `hello`.
       received(events.filter(({ type }) => type !== "welcome").map(withRef));
@@ -141,10 +139,10 @@ function roomStream(session: HttpSession): RoomStream {
   }
 
   function moveTo(names: readonly string[], cursors: readonly string[]): void {
-    for (const [index, name] of names.entries()) {
-      const followed = rooms.get(name);
-      if (followed) followed.cursor = cursors[index] ?? "";
-    }
+    cursors.forEach((cursor, index) => {
+      const followed = rooms.get(names[index] ?? "");
+      if (followed) followed.cursor = cursor;
+    });
   }
 
   /**
@@ -172,7 +170,8 @@ function roomStream(session: HttpSession): RoomStream {
     openSoon: () => openSoon(),
     close() {
       clearTimeout(opening);
-      abort.abort();
+      abort?.abort();
+      abort = undefined;
     },
   };
 }

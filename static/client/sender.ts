@@ -47,6 +47,8 @@ export interface Sender {
   pause(until: number): void;
   /** Sends what is due in one frame, and sets a timer for the rest. */
   flush(): void;
+  /** Does so at the end of the turn, so that what comes in one turn goes in one frame. */
+  flushSoon(): void;
   /**
    * Sends an event now or never.
    *
@@ -161,6 +163,7 @@ export function createSender(
       pausedUntil = until;
     },
     flush,
+    flushSoon: () => queueMicrotask(flush),
     sendNow(command) {
       const time = now();
       const code = connection.state.status !== "open"

@@ -29,7 +29,7 @@ export interface TransportHandlers {
   /** The server sent events. */
   received(events: readonly Event[]): void;
   /** The connection is lost, or could not be opened; with a WebSocket close code. */
-  closed(code: number, reason: string): void;
+  closed(code: number, reason?: string): void;
 }
 
 /** Begins to open a connection to `url` (ws: or wss:). */
