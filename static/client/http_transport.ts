@@ -13,6 +13,7 @@ import type {
   RenameCommand,
 } from "../../server/protocol/messages.ts";
 import { refusalOf, request, roomPath } from "./http.ts";
+import { HELLO_REF } from "./identity.ts";
 import { type HttpSession, roomStreams } from "./room_streams.ts";
 import {
   CLOSE_LOST,
@@ -20,8 +21,6 @@ import {
   type Transport,
   type TransportHandlers,
 } from "./transport.ts";
-
-const HELLO_PATH = "hello";
 
 /**
  * Opens a transport of HTTP requests and event streams.
@@ -56,7 +55,7 @@ export function overHttp(
       if (response.ok) return await response.json();
       const refusal = await refusalOf(response, ref);
       // The token has ended. A new connection begins with a new hello.
-      if (response.status === 401 && path !== HELLO_PATH) {
+      if (response.status === 401 && ref !== HELLO_REF) {
         session.closed(CLOSE_UNAUTHORIZED, refusal.payload);
       } else receive(refusal);
     } catch {
@@ -67,7 +66,7 @@ export function overHttp(
 
   async function hello(command: HelloCommand | RenameCommand): Promise<void> {
     const name = command.name ?? session.welcome?.user.name;
-    const welcome = await post(HELLO_PATH, { name }, command.ref);
+    const welcome = await post("hello", { name }, command.ref);
     if (welcome?.type !== "welcome") return;
     session.token = welcome.token ?? session.token;
     session.welcome = welcome;
