@@ -233,7 +233,7 @@ Deno.test("emit() says of each event whether it was sent, and lost tells of the 
     });
     assertEquals(ada.emit("lobby", "cursor", 0), false);
     await patiently(ada.join("lobby"), "the room");
-    assertEquals([errors.shift(), ada.emit("attic", "cursor", 0)], ["offline", false]);
+    assertEquals([errors.shift(), ada.emit("attic", "cursor", 0)], ["not_in_room", false]);
     assertEquals(errors.shift(), "not_in_room");
     const sent = Array.from({ length: 60 }, (_, n) => ada.emit("lobby", "cursor", n));
     assert(sent.includes(true) && sent.includes(false));

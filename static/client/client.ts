@@ -9,14 +9,20 @@ import type * as wire from "../../server/protocol/messages.ts";
 import type { Right } from "../../server/protocol/tables.ts";
 import { createConnection } from "./connection.ts";
 import { ClientError, closedError } from "./errors.ts";
-import { type AnyEvents, type ClientState, ClientTarget, type EventsOf } from "./events.ts";
+import {
+  type AnyEvents,
+  type ClientState,
+  ClientTarget,
+  type Dispatch,
+  type EventsOf,
+} from "./events.ts";
 import { readPage } from "./http.ts";
 import { createIdentity, type SavedGuest } from "./identity.ts";
 import { Membership } from "./membership.ts";
 import type { ClientOptions } from "./options.ts";
 import { createOutbox, newRef, type SavedMessages, type Unsent } from "./outbox.ts";
 import { receiver } from "./receiver.ts";
-import { type ClientParts, createSender, type Dispatch, type Sender } from "./sender.ts";
+import { type ClientParts, createSender, type Sender } from "./sender.ts";
 import { browserStorage, stored } from "./storage.ts";
 import { CLOSE_DONE } from "./transport.ts";
 
@@ -44,22 +50,10 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     const dispatch: Dispatch = (type, detail) => {
       this.dispatchEvent(new CustomEvent(type, { detail }));
     };
-    const notSaved = (key: string) =>
-      dispatch("error", {
-        type: "error",
-        code: "unavailable",
-        field: "storage",
-        payload: `Cannot save "${key}".`,
-      });
-    const identity = createIdentity(
-      stored<SavedGuest>(guests, "parley.me", notSaved),
-      options.name,
-    );
-    const outbox = createOutbox(
-      stored<SavedMessages>(messages, "parley.unsent", notSaved),
-      maxUnsent,
-      (command, error) => dispatch("lost", { command, error }),
-    );
+    const guest = stored<SavedGuest>(guests, "parley.me", dispatch);
+    const unsent = stored<SavedMessages>(messages, "parley.unsent", dispatch);
+    const identity = createIdentity(guest, options.name);
+    const outbox = createOutbox(unsent, maxUnsent, dispatch);
     const connection = createConnection(this.#url, options, identity, dispatch, {
       welcomed: ({ limits }) => sender.connected(limits),
       received: (event) => receive(event),
@@ -139,9 +133,6 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
 
   /** Leaves a room. Its unacknowledged messages fail with the code `left`. */
   leave(room: string): void {
-    const membership = this.#parts.rooms.get(room);
-    if (!membership) return;
-    if (membership.ref) this.#sender.leave(room);
     this.#sender.giveUp(room, new ClientError("left", `The room "${room}" was left.`));
   }
 

@@ -7,10 +7,9 @@
 import type * as wire from "../../server/protocol/messages.ts";
 import { now } from "./clock.ts";
 import { FINAL_CLOSE_CODES } from "./errors.ts";
-import type { ClientState } from "./events.ts";
+import type { ClientState, Dispatch } from "./events.ts";
 import { automatic } from "./fallback.ts";
 import { HELLO_REF, type Identity } from "./identity.ts";
-import type { Dispatch } from "./sender.ts";
 import { liveness } from "./liveness.ts";
 import type { ClientOptions } from "./options.ts";
 import { CLOSE_FORBIDDEN, CLOSE_LOST, CLOSE_UNAUTHORIZED, type Transport } from "./transport.ts";

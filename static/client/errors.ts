@@ -18,17 +18,17 @@ export const RETRIABLE_ERRORS: readonly string[] = [
 
 /** `ClientError` says why something was not sent or not stored, or why a room was not entered. */
 export class ClientError extends Error {
+  override readonly name = "ClientError";
   /**
    * The server's error code, or one of the client's own: `closed` (the client is closed), `left` (the
-   * room was left first), `full` (too many messages are waiting already) or `offline` (the event was to
-   * be sent now, and there is no connection).
+   * room was left first) or `full` (too many messages are waiting already). Without a connection the
+   * client is in no room, so an event that was to be sent then fails with `not_in_room`.
    */
-  readonly code: ErrorCode | "closed" | "left" | "full" | "offline";
+  readonly code: ErrorCode | "closed" | "left" | "full";
 
   /** Creates an error with a code and a sentence for developers. */
   constructor(code: ClientError["code"], message: string) {
     super(message);
-    this.name = "ClientError";
     this.code = code;
   }
 }

@@ -80,6 +80,12 @@ export type EventsOf<Events> =
 /** Any events of an application. */
 export type AnyEvents = Record<string, wire.Json>;
 
+/** Dispatches an event to the application. */
+export type Dispatch = <K extends keyof EventsOf<AnyEvents>>(
+  type: K,
+  detail: EventsOf<AnyEvents>[K],
+) => void;
+
 /** The typed listeners of {@linkcode ClientTarget}: merging with the class needs no cast. */
 export interface ClientTarget<Events extends object = AnyEvents> {
   /** Calls `listener` for each event of that type. */

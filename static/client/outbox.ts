@@ -6,6 +6,7 @@
  */
 import type { ChatCommand, CustomCommand, Message } from "../../server/protocol/messages.ts";
 import { ClientError } from "./errors.ts";
+import type { Dispatch } from "./events.ts";
 import type { Stored } from "./storage.ts";
 
 /** A command that is kept until it is acknowledged. */
@@ -63,15 +64,17 @@ export interface Outbox {
  * Makes an outbox with the messages from before a reload.
  *
  * @param maxUnsent how many messages it holds; `add` refuses more.
- * @param lost is told when a message from before the reload fails: nobody holds its promise.
+ * @param dispatch tells when a message from before the reload fails: nobody holds its promise.
  */
 export function createOutbox(
   stored: Stored<SavedMessages>,
   maxUnsent: number,
-  lost: (command: Unsent, error: ClientError) => void,
+  dispatch: Dispatch,
 ): Outbox {
   const waiting = (stored.load().unsent ?? []).map(outgoing);
-  for (const { promise, command } of waiting) promise.catch((error) => lost(command, error));
+  for (const { promise, command } of waiting) {
+    promise.catch((error) => dispatch("lost", { command, error }));
+  }
   let willSave = false;
   /** What is saved is from now on the next client's. */
   let isAbandoned = false;

@@ -14,26 +14,6 @@ export function receiver(
   { connection, dispatch, identity, outbox, rooms }: ClientParts,
   sender: Sender,
 ): (event: wire.Event) => void {
-  function joined(event: wire.JoinedEvent): void {
-    const membership = rooms.get(event.room);
-    if (!membership) return;
-    connection.setAwaiting(false);
-    membership.join(event);
-    dispatch("joined", event);
-    sender.flush();
-  }
-
-  function rightChanged(event: wire.RightEvent): void {
-    const { room, right, payload } = event;
-    const membership = rooms.get(room);
-    if (!membership) return;
-    membership.right = right;
-    if (right === "none") {
-      sender.giveUp(room, new ClientError("forbidden", payload ?? `The room "${room}" was left.`));
-    }
-    dispatch("right", event);
-  }
-
   /**
    * Takes an event of the log, or an application's event that is not stored. All of the log move the
    * cursor, also those whose type is not known here.
@@ -73,8 +53,10 @@ export function receiver(
       outgoing.inFlight = false;
       if (!canRetry) outbox.fail(error, (command) => command === outgoing.command);
     } else if (room && membership) {
-      if (canRetry) Object.assign(membership, { ref: "", waitUntil: retryAt });
-      else sender.giveUp(room, error);
+      if (canRetry) {
+        membership.ref = "";
+        membership.waitUntil = retryAt;
+      } else sender.giveUp(room, error);
       dispatch("error", { ...event, room });
     } else if (ref && ref === rename?.ref && canRetry) {
       rename.ref = "";
@@ -87,15 +69,25 @@ export function receiver(
 
   return (event) => {
     if (isMessage(event) || event.type === "custom") return message(event);
+    if (event.type === "error") return refused(event);
+    const membership = "room" in event ? rooms.get(event.room) : undefined;
     switch (event.type) {
-      case "error":
-        return refused(event);
       case "joined":
-        return joined(event);
-      case "typing":
-        return rooms.get(event.room)?.typing(event);
+        if (!membership) return;
+        connection.setAwaiting(false);
+        membership.join(event);
+        dispatch("joined", event);
+        return sender.flush();
       case "right":
-        return rightChanged(event);
+        if (!membership) return;
+        membership.right = event.right;
+        if (event.right === "none") {
+          const { room, payload = `The room "${room}" was left.` } = event;
+          sender.giveUp(room, new ClientError("forbidden", payload));
+        }
+        return dispatch("right", event);
+      case "typing":
+        return membership?.typing(event);
       case "system": {
         const { kind, user } = event;
         if (kind === "renamed" && user && user.id === identity.user?.id) identity.setUser(user);

@@ -48,8 +48,7 @@ export function roomStreams(session: HttpSession): RoomStreams {
   return {
     join({ room, since, ref = "" }) {
       const maxRooms = Math.min(MAX_ROOMS, session.welcome?.limits.roomsPerConnection || MAX_ROOMS);
-      let stream = streams.find(({ rooms }) => rooms.has(room)) ??
-        streams.find(({ rooms }) => rooms.size < maxRooms);
+      let stream = streams.find(({ rooms }) => rooms.size < maxRooms);
       if (!stream) streams.push(stream = roomStream(session));
       stream.rooms.set(room, { ref, cursor: since ? `${since.epoch}:${since.seq}` : "" });
       stream.openSoon();
@@ -67,7 +66,7 @@ interface RoomStream {
   /** The rooms of the stream: the `ref` of each room's `join`, and its cursor. */
   readonly rooms: Map<string, { readonly ref: string; cursor: string }>;
   /** Opens the stream again at the end of the turn: once, however many rooms change in it. */
-  openSoon(): void;
+  openSoon(afterMs?: number): void;
   close(): void;
 }
 
@@ -167,7 +166,7 @@ function roomStream(session: HttpSession): RoomStream {
 
   return {
     rooms,
-    openSoon: () => openSoon(),
+    openSoon,
     close() {
       clearTimeout(opening);
       abort?.abort();

@@ -13,18 +13,12 @@ import { allowance, type Spend } from "./allowance.ts";
 import { now } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 import { ClientError } from "./errors.ts";
-import type { AnyEvents, EventsOf } from "./events.ts";
+import type { Dispatch } from "./events.ts";
 import type { Identity } from "./identity.ts";
 import type { Membership } from "./membership.ts";
 import { newRef, type Outbox } from "./outbox.ts";
 
 const encoder = new TextEncoder();
-
-/** Dispatches an event to the application. */
-export type Dispatch = <K extends keyof EventsOf<AnyEvents>>(
-  type: K,
-  detail: EventsOf<AnyEvents>[K],
-) => void;
 
 /** The parts of a client. */
 export interface ClientParts {
@@ -55,9 +49,10 @@ export interface Sender {
    * @returns whether it was sent. If not, `lost` tells why.
    */
   sendNow(command: CustomCommand): boolean;
-  /** Leaves a room that was entered. */
-  leave(room: string): void;
-  /** Gives up a room. What waits to be sent there fails with this error. */
+  /**
+   * Gives up a room. What waits to be sent there fails with this error. If its code is `left`, the user
+   * wants to leave, and the server is told.
+   */
   giveUp(room: string, error: ClientError): void;
 }
 
@@ -166,9 +161,7 @@ export function createSender(
     flushSoon: () => queueMicrotask(flush),
     sendNow(command) {
       const time = now();
-      const code = connection.state.status !== "open"
-        ? "offline"
-        : !rooms.get(command.room)?.joined
+      const code = !rooms.get(command.room)?.joined
         ? "not_in_room"
         : isTooLarge(2 + sizeOf(command))
         ? "too_large"
@@ -179,13 +172,13 @@ export function createSender(
       else connection.send([command]);
       return !code;
     },
-    leave(room) {
-      spend(now());
-      connection.send([{ type: "leave", room }]);
-    },
     giveUp(room, error) {
       const membership = rooms.get(room);
       if (!membership) return;
+      if (error.code === "left" && membership.ref) {
+        spend(now());
+        connection.send([{ type: "leave", room }]);
+      }
       rooms.delete(room);
       membership.disconnected();
       membership.entered.reject(error);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Dispatch } from "./events.ts";
 
 /** The part of the Web Storage API that the client uses. */
 export interface KeyValue {
@@ -36,15 +37,11 @@ export interface Stored<T extends object> {
   save(value: Partial<T>): void;
 }
 
-/**
- * Returns the value of a key.
- *
- * @param failed is called when values can no longer be saved.
- */
+/** Returns the value of a key. When values can no longer be saved, it dispatches an `error`. */
 export function stored<T extends object>(
   storage: KeyValue,
   key: string,
-  failed: (key: string) => void,
+  dispatch: Dispatch,
 ): Stored<T> {
   let hasFailed = false;
   return {
@@ -60,8 +57,10 @@ export function stored<T extends object>(
         storage.setItem(key, JSON.stringify(value));
         hasFailed = false;
       } catch { // the storage is full or blocked
-        if (!hasFailed) failed(key);
+        if (hasFailed) return;
         hasFailed = true;
+        const payload = `Cannot save "${key}".`;
+        dispatch("error", { type: "error", code: "unavailable", field: "storage", payload });
       }
     },
   };
