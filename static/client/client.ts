@@ -9,16 +9,11 @@ import type * as wire from "../../server/protocol/messages.ts";
 import type { Right } from "../../server/protocol/tables.ts";
 import { createConnection } from "./connection.ts";
 import { ClientError, closedError } from "./errors.ts";
-import {
-  type AnyEvents,
-  type ClientState,
-  ClientTarget,
-  type Dispatch,
-  type EventsOf,
-} from "./events.ts";
+import { type AnyEvents, type ClientState, ClientTarget, type EventsOf } from "./events.ts";
+import type { Dispatch } from "./events.ts";
 import { readPage } from "./http.ts";
 import { createIdentity, type SavedGuest } from "./identity.ts";
-import { Membership } from "./membership.ts";
+import { createMembership } from "./membership.ts";
 import type { ClientOptions } from "./options.ts";
 import { createOutbox, newRef, type SavedMessages, type Unsent } from "./outbox.ts";
 import { receiver } from "./receiver.ts";
@@ -124,7 +119,7 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     if (this.state.status === "closed") return Promise.reject(closedError());
     let membership = this.#parts.rooms.get(room);
     if (!membership) {
-      membership = new Membership(room, since, (event) => this.#parts.dispatch("typing", event));
+      membership = createMembership(room, since, this.#parts.dispatch);
       this.#parts.rooms.set(room, membership);
       this.#sender.flush();
     }
@@ -165,17 +160,17 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
       readonly retain: true;
     },
   ): boolean;
-  /**
-   * Sends an application's own event, and keeps it like a message until the server has it: with
-   * `durable` in the room's log, with `retain` as the one of that name that each new member is given. A
-   * retained `null` takes it back.
-   */
+  /** Sends an application's own event, and keeps it like a message until the server has stored it. */
   emit<Name extends keyof Events & string>(
     room: string,
     name: Name,
     payload: Events[Name],
     how: { readonly durable: true },
   ): Promise<wire.Message>;
+  /**
+   * Sends an application's own event, and keeps it until the server has it, which gives the newest of a
+   * name to each new member. A payload of `null` takes it back.
+   */
   emit<Name extends keyof Events & string>(
     room: string,
     name: Name,

@@ -18,6 +18,7 @@ export const RETRIABLE_ERRORS: readonly string[] = [
 
 /** `ClientError` says why something was not sent or not stored, or why a room was not entered. */
 export class ClientError extends Error {
+  /** The name of the class. */
   override readonly name = "ClientError";
   /**
    * The server's error code, or one of the client's own: `closed` (the client is closed), `left` (the

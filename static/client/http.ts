@@ -47,7 +47,7 @@ export function roomPath(room: string, what: "messages" | "typing"): string {
  */
 export async function refusalOf(response: Response, ref?: string): Promise<ErrorEvent> {
   const { detail, ...problem } = await response.json();
-  if (typeof problem.code !== "string") throw new Error("not a Parley server");
+  if (typeof problem.code !== "string") throw new Error(detail);
   return { ...problem, type: "error", payload: String(detail), ...(ref && { ref }) };
 }
 

@@ -98,7 +98,7 @@ export function overHttp(
         return receive({
           type: "error",
           code: "bad_command",
-          payload: `Cannot send "${command.name}" without WebSocket.`,
+          payload: "A custom event needs WebSocket.",
           ...(command.ref && { ref: command.ref }),
         });
       default:

@@ -12,8 +12,7 @@
  */
 export { Client, connect } from "./client.ts";
 export { ClientError, RETRIABLE_ERRORS } from "./errors.ts";
-export { ClientTarget } from "./events.ts";
-export type { AnyEvents, ClientEvents, ClientState } from "./events.ts";
+export type { AnyEvents, ClientEvents, ClientState, ClientTarget } from "./events.ts";
 export type { EventsOf, Lost, NamedEvent } from "./events.ts";
 export type { ClientOptions, TokenSource } from "./options.ts";
 export { newRef, type Unsent } from "./outbox.ts";

@@ -5,6 +5,7 @@
  * @module
  */
 import type { ChatCommand, CustomCommand, Message } from "../../server/protocol/messages.ts";
+import { type Deferred, deferred } from "./deferred.ts";
 import { ClientError } from "./errors.ts";
 import type { Dispatch } from "./events.ts";
 import type { Stored } from "./storage.ts";
@@ -21,15 +22,15 @@ export interface SavedMessages {
 }
 
 /** An unsent command, and the promise that settles with it. */
-export interface Outgoing extends PromiseWithResolvers<Message> {
+export interface Outgoing extends Deferred<Message> {
   readonly command: Unsent;
   /** True while it is sent on this connection and not answered yet. */
   inFlight: boolean;
 }
 
-/** Makes a new `ref`: 96 random bits. `crypto.randomUUID` is missing on pages without TLS. */
+/** Makes a new `ref`: 64 random bits. `crypto.randomUUID` is missing on pages without TLS. */
 export function newRef(): string {
-  return crypto.getRandomValues(new Uint32Array(3)).reduce((ref, n) => ref + n.toString(36), "");
+  return String(crypto.getRandomValues(new BigUint64Array(1)));
 }
 
 /** The unacknowledged messages of one client. */
@@ -137,5 +138,5 @@ export function createOutbox(
 }
 
 function outgoing(command: Unsent): Outgoing {
-  return { ...Promise.withResolvers<Message>(), command, inFlight: false };
+  return { ...deferred<Message>(), command, inFlight: false };
 }

@@ -87,13 +87,11 @@ function roomStream(session: HttpSession): RoomStream {
     abort?.abort();
     if (!rooms.size) return;
     const current = abort = new AbortController();
-    const wasBuffered = isBuffered;
     let hasReceived = false;
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = true;
-      current.abort();
-    }, wasBuffered ? BUFFERED_STREAM_SECONDS * 1000 + REQUEST_TIMEOUT_MS : streamTimeoutMs);
+    const timer = setTimeout(
+      () => current.abort(),
+      isBuffered ? BUFFERED_STREAM_SECONDS * 1000 + REQUEST_TIMEOUT_MS : streamTimeoutMs,
+    );
     try {
       await read(current.signal, () => {
         hasReceived = true;
@@ -103,9 +101,9 @@ function roomStream(session: HttpSession): RoomStream {
       // The stream was cut, or the server was not reached: `hasReceived` says which.
     }
     clearTimeout(timer);
-    if (current !== abort || !rooms.size) return;
-    if (hasReceived) openSoon(wasBuffered ? 0 : REOPEN_MS);
-    else if (isLate && !wasBuffered) {
+    if (current !== abort || !rooms.size) return; // another one is open, or none is wanted
+    if (hasReceived) openSoon(isBuffered ? 0 : REOPEN_MS);
+    else if (current.signal.aborted && !isBuffered) {
       isBuffered = true;
       openSoon();
     } else closed(CLOSE_LOST);
@@ -129,19 +127,17 @@ function roomStream(session: HttpSession): RoomStream {
     for await (const blocks of readBlocks(response.body)) {
       if (signal.aborted) return;
       if (blocks.length > 0) onBlock();
-      for (const { id } of blocks) if (id) moveTo(names, id.split(","));
+      for (const { id } of blocks) {
+        id?.split(",").forEach((cursor, index) => {
+          const followed = rooms.get(names[index] ?? "");
+          if (followed) followed.cursor = cursor;
+        });
+      }
       const events = blocks.map(({ event }) => event);
       // Each stream begins with a `welcome`, which the client has from its `hello`.
       received(events.filter(({ type }) => type !== "welcome").map(withRef));
       if (events.some(({ type }) => type === "bye")) closed(CLOSE_RESTART);
     }
-  }
-
-  function moveTo(names: readonly string[], cursors: readonly string[]): void {
-    cursors.forEach((cursor, index) => {
-      const followed = rooms.get(names[index] ?? "");
-      if (followed) followed.cursor = cursor;
-    });
   }
 
   /**

@@ -18,8 +18,6 @@ import type { Identity } from "./identity.ts";
 import type { Membership } from "./membership.ts";
 import { newRef, type Outbox } from "./outbox.ts";
 
-const encoder = new TextEncoder();
-
 /** The parts of a client. */
 export interface ClientParts {
   readonly connection: Connection;
@@ -65,7 +63,8 @@ export function createSender(
   let pausedUntil = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const isTooLarge = (size: number) => size > (limits?.frameBytes || Infinity);
+  /** Whether commands of that size are too large for a frame, whose brackets are two bytes more. */
+  const isTooLarge = (size: number) => size + 2 > (limits?.frameBytes || Infinity);
 
   function lose(command: Command, code: ClientError["code"]): void {
     const error = new ClientError(code, `Cannot send this "${command.type}": ${code}`);
@@ -77,13 +76,13 @@ export function createSender(
     if (connection.state.status !== "open") return;
     const time = now();
     const frame: Command[] = [];
-    let bytes = 2;
+    let bytes = 0;
     let nextFlush = pausedUntil > time ? pausedUntil : Infinity;
     const flushAt = (at: number) => nextFlush = Math.min(nextFlush, at);
 
     for (const command of nextFlush < Infinity ? [] : due(time, flushAt)) {
       const size = sizeOf(command);
-      if (isTooLarge(2 + size)) {
+      if (isTooLarge(size)) {
         lose(command, "too_large");
         continue;
       }
@@ -163,7 +162,7 @@ export function createSender(
       const time = now();
       const code = !rooms.get(command.room)?.joined
         ? "not_in_room"
-        : isTooLarge(2 + sizeOf(command))
+        : isTooLarge(sizeOf(command))
         ? "too_large"
         : pausedUntil > time || spend(time)
         ? "rate_limited"
@@ -190,5 +189,5 @@ export function createSender(
 
 /** Returns how many bytes a command and the comma after it need in a frame. */
 function sizeOf(command: Command): number {
-  return encoder.encode(JSON.stringify(command)).length + 1;
+  return new TextEncoder().encode(JSON.stringify(command)).length + 1;
 }
