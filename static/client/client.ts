@@ -230,7 +230,6 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
   }
 
   #keep(command: Unsent): Promise<wire.Message> {
-    if (this.state.status === "closed") return Promise.reject(closedError());
     this.#sender.flushSoon();
     return this.#parts.outbox.add(command);
   }

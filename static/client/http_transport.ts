@@ -36,12 +36,11 @@ export function overHttp(
   let lastCommand = Promise.resolve();
   const session: HttpSession = {
     url,
-    streamTimeoutMs,
     token: undefined,
     received: (events) => isClosed || received(events),
     closed: (...why) => isClosed || closed(...why),
   };
-  const streams = roomStreams(session);
+  const streams = roomStreams(session, streamTimeoutMs);
   const receive = (event: Event) => session.received([event]);
 
   /**

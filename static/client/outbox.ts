@@ -6,7 +6,7 @@
  */
 import type { ChatCommand, CustomCommand, Message } from "../../server/protocol/messages.ts";
 import { type Deferred, deferred } from "./deferred.ts";
-import { ClientError } from "./errors.ts";
+import { ClientError, closedError } from "./errors.ts";
 import type { Dispatch } from "./events.ts";
 import type { Stored } from "./storage.ts";
 
@@ -77,7 +77,7 @@ export function createOutbox(
     promise.catch((error) => dispatch("lost", { command, error }));
   }
   let willSave = false;
-  /** What is saved is from now on the next client's. */
+  /** The client is closed: what is saved is the next one's. */
   let isAbandoned = false;
 
   /** Saves at the end of the turn: once, however many messages change in it. */
@@ -107,7 +107,8 @@ export function createOutbox(
       const known = self.find(command.ref, command.room);
       if (known) return known.promise;
       const added = outgoing(command);
-      if (waiting.length < maxUnsent) {
+      if (isAbandoned) added.reject(closedError());
+      else if (waiting.length < maxUnsent) {
         waiting.push(added);
         saveSoon();
       } else added.reject(new ClientError("full", "Too many messages are waiting."));

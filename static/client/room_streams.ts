@@ -26,8 +26,6 @@ const REOPEN_MS = 500;
 
 /** What the requests of one HTTP connection have in common, and where its events go. */
 export interface HttpSession extends Requester {
-  /** After so long a silence at its start, a stream counts as buffered by a proxy, in milliseconds. */
-  readonly streamTimeoutMs: number;
   token: string | undefined;
   /** The last answer to `hello`. */
   welcome?: WelcomeEvent;
@@ -42,14 +40,18 @@ export interface RoomStreams {
   close(): void;
 }
 
-/** Makes the event streams of a connection. */
-export function roomStreams(session: HttpSession): RoomStreams {
+/**
+ * Makes the event streams of a connection.
+ *
+ * @param timeoutMs after so long a silence at its start, a stream counts as buffered by a proxy.
+ */
+export function roomStreams(session: HttpSession, timeoutMs: number): RoomStreams {
   const streams: RoomStream[] = [];
   return {
     join({ room, since, ref = "" }) {
       const maxRooms = Math.min(MAX_ROOMS, session.welcome?.limits.roomsPerConnection || MAX_ROOMS);
       let stream = streams.find(({ rooms }) => rooms.size < maxRooms);
-      if (!stream) streams.push(stream = roomStream(session));
+      if (!stream) streams.push(stream = roomStream(session, timeoutMs));
       stream.rooms.set(room, { ref, cursor: since ? `${since.epoch}:${since.seq}` : "" });
       stream.openSoon();
     },
@@ -70,9 +72,9 @@ interface RoomStream {
   close(): void;
 }
 
-function roomStream(session: HttpSession): RoomStream {
+function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
   const rooms: RoomStream["rooms"] = new Map();
-  const { closed, received, streamTimeoutMs } = session;
+  const { closed, received } = session;
   /** Ends the stream that is open. */
   let abort: AbortController | undefined;
   let opening: ReturnType<typeof setTimeout> | undefined;
@@ -90,7 +92,7 @@ function roomStream(session: HttpSession): RoomStream {
     let hasReceived = false;
     const timer = setTimeout(
       () => current.abort(),
-      isBuffered ? BUFFERED_STREAM_SECONDS * 1000 + REQUEST_TIMEOUT_MS : streamTimeoutMs,
+      isBuffered ? BUFFERED_STREAM_SECONDS * 1000 + REQUEST_TIMEOUT_MS : timeoutMs,
     );
     try {
       await read(current.signal, () => {
