@@ -51,9 +51,9 @@ async function main(): Promise<void> {
 }
 
 async function start(options: Options): Promise<Server> {
-  const server = await createServer(options);
+  const server = await createServer({ ...options, workers: 1 });
   try {
-    server.listen();
+    server.listen({ reusePort: options.workers > 1 });
     return server;
   } catch (thrown) {
     await server.stop();

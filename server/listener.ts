@@ -56,6 +56,13 @@ export class Listener {
     return this.#server.addr.hostname;
   }
 
+  /** The URL without a path, such as `http://127.0.0.1:8080`. */
+  get origin(): string {
+    const { hostname, port } = this;
+    const scheme = this.#options.tls === undefined ? "http" : "https";
+    return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  }
+
   /** Stops listening and closes what is still open. */
   async shutdown(): Promise<void> {
     this.#isStopping = true;

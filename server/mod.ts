@@ -14,12 +14,16 @@
 import type { Broker } from "./broker/broker.ts";
 import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
-import { consoleLog, type Log } from "./log.ts";
-import { completeOptions, type Options } from "./options.ts";
-import type { Authorize } from "./access/rights.ts";
+import { completeOptions, OptionError, type Options } from "./options.ts";
+import { consoleLog, type Log, withoutThrowing } from "./log.ts";
+import type { TokenVerifier } from "./access/authenticator.ts";
+import type { Application } from "./access/application.ts";
+import { type RoomRule, Rules } from "./access/rules.ts";
 import { Server } from "./server.ts";
+import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
 
 export { BrokerError } from "./broker/broker.ts";
+export type { PeerInfo } from "./http/client_address.ts";
 export { consoleLog, type Facts, type Log, silentLog } from "./log.ts";
 export { OptionError, type Options } from "./options.ts";
 export {
@@ -30,10 +34,13 @@ export {
   DEFAULT_ROOM,
   type ErrorCode,
   ERRORS,
+  type Right,
+  RIGHTS,
   SUBPROTOCOLS,
 } from "./protocol/tables.ts";
 export type {
   AnnouncedLimits,
+  AnnouncedRoomLimits,
   ByeEvent,
   ChatCommand,
   ChatEvent,
@@ -54,6 +61,7 @@ export type {
   PingEvent,
   PongCommand,
   RenameCommand,
+  RightEvent,
   RoomCommand,
   RoomEvent,
   StoredEvent,
@@ -63,11 +71,15 @@ export type {
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
-export type { Authorize } from "./access/rights.ts";
+export type { Application, Authenticate, Authorize, Credentials } from "./access/application.ts";
+export type { RoomRule } from "./access/rules.ts";
+export type { ApplicationUser } from "./access/application_user.ts";
+export { Refusal } from "./protocol/refusal.ts";
+export type { GapRecord, WebhookBody } from "./protocol/webhook_body.ts";
 export type { Server } from "./server.ts";
 
 /** `Hooks` are what an application may bring besides options. */
-export interface Hooks {
+export interface Hooks extends Application {
   /**
    * Takes the lines of the log.
    *
@@ -75,36 +87,65 @@ export interface Hooks {
    */
   readonly log?: Log;
   /**
-   * Decides which user may join which room and speak in it. It is asked for every join, page of
-   * history, `chat`, `custom` and `typing`, and for each room of the list of rooms, so it must answer
-   * at once. If it throws, the command or request fails.
+   * What holds in rooms whose names match a pattern, in place of the file of the option `rules`.
    *
-   * @default {() => true}
+   * @default {[]}
    */
-  readonly authorize?: Authorize;
+  readonly rules?: readonly RoomRule[];
 }
 
 /**
  * `createServer` opens the database and makes a server that does not listen yet: call `listen()`, or
  * pass requests to `fetch`.
  *
- * @throws {OptionError} if an option is unknown, out of its range, or does not go with another.
+ * @throws {OptionError} if an option or a rule is unknown, out of its range, or does not go with another;
+ * also for more than one of `workers`: start threads yourself, and listen with `reusePort`.
  * @throws {BrokerError} if the database cannot be opened, or Redis not be reached.
  */
 export async function createServer(
   options: Partial<Options> = {},
-  { log = consoleLog, authorize = () => true }: Hooks = {},
+  { log = consoleLog, rules: given, ...application }: Hooks = {},
 ): Promise<Server> {
   const complete = completeOptions(options);
-  const files = await StaticFiles.load();
-  const broker = await openBroker(complete, log);
-  return new Server({ options: complete, broker, files, log, authorize });
+  if (given !== undefined && complete.rules !== "") {
+    throw new OptionError("Rules come from --rules or from the hook `rules`, not from both.");
+  }
+  const rules = given === undefined ? await Rules.load(complete.rules) : new Rules(given);
+  const { workers, page } = complete;
+  if (workers > 1) {
+    throw new OptionError("--workers is for the program: createServer makes one node.");
+  }
+  const safeLog = withoutThrowing(log); // a throw in a callback of a network client ends the process
+  const files = page ? await StaticFiles.load() : undefined;
+  const webhookKeys = await readWebhookKeys(complete);
+  const verifier = await openVerifier(complete, safeLog);
+  return new Server({
+    options: complete,
+    rules,
+    files,
+    log: safeLog,
+    application,
+    verifier,
+    webhookKeys,
+    broker: await openBroker(complete, rules, safeLog),
+  });
 }
 
-async function openBroker(options: Options, log: Log): Promise<Broker> {
-  if (options.redis === "") return await SqliteBroker.open({ ...options, path: options.db });
+async function openVerifier(options: Options, log: Log): Promise<TokenVerifier | undefined> {
+  const { jwtSecret, jwtSecretFile, jwks } = options;
+  if (jwtSecret === "" && jwtSecretFile === "" && jwks === "") return undefined;
+  // Imported only here, so that a server without tokens of an application does not load `jose`.
+  const { JwtVerifier } = await import("./access/jwt/jwt_verifier.ts");
+  return await JwtVerifier.open(options, { log });
+}
+
+async function openBroker(options: Options, rules: Rules, log: Log): Promise<Broker> {
+  const retainDaysOf = (room: string) => rules.of(room)?.retainDays;
+  if (options.redis === "") {
+    return await SqliteBroker.open({ ...options, path: options.db, retainDaysOf });
+  }
   // Imported only here, so that a server without Redis does not load the client of Redis.
   const { RedisBroker } = await import("./broker/redis/redis_broker.ts");
   const { redis: url, redisPrefix: prefix } = options;
-  return await RedisBroker.open({ ...options, url, prefix, log });
+  return await RedisBroker.open({ ...options, url, prefix, log, retainDaysOf });
 }

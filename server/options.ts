@@ -11,6 +11,9 @@ export interface Options {
   /**
    * TCP port to listen on; 0 picks a free one.
    *
+   * For `listen()` alone, as are `host`, `cert` and `key`: a program that passes requests to `fetch`
+   * listens itself.
+   *
    * From 0 to 65,535.
    *
    * @default {8080}
@@ -21,7 +24,8 @@ export interface Options {
    *
    * On a loopback address and without a trusted proxy, the server answers only to loopback names,
    * to this name and to the hosts of `allowOrigin` (`*` names none). So no web page can reach it by
-   * a name of its own that points to this machine.
+   * a name of its own that points to this machine. A program that passes requests to `fetch` has to
+   * see to that itself.
    *
    * @default {"127.0.0.1"}
    */
@@ -51,6 +55,9 @@ export interface Options {
   /**
    * Threads that listen on the port, each a node; needs Redis above 1.
    *
+   * For the program alone: `createServer` makes one node and refuses more than 1. To have several,
+   * call it in threads of your own, and listen with `reusePort`.
+   *
    * From 1 to 64.
    *
    * @default {1}
@@ -66,9 +73,26 @@ export interface Options {
    */
   readonly allowOrigin: readonly string[];
   /**
+   * Path that everything is served under; empty for the root.
+   *
+   * Such as `/realtime`: then the page is at `/realtime/`, a WebSocket at `/realtime/ws`, and what is
+   * not under it gets 404. It begins with a slash and does not end with one.
+   *
+   * @default {""}
+   */
+  readonly basePath: string;
+  /**
+   * Whether the chat page is served; with false, / is 404.
+   *
+   * Without it the files of `static/` are not loaded, and the client library is not served either.
+   *
+   * @default {true}
+   */
+  readonly page: boolean;
+  /**
    * PEM file with the certificate chain, to serve https and wss.
    *
-   * Needs `key`.
+   * Needs `key`. For `listen()` alone.
    *
    * @default {""}
    */
@@ -76,11 +100,74 @@ export interface Options {
   /**
    * PEM file with the private key of the certificate.
    *
-   * Needs `cert`.
+   * Needs `cert`. For `listen()` alone.
    *
    * @default {""}
    */
   readonly key: string;
+  /**
+   * Secret that the application signs its JWTs with (HS256).
+   *
+   * At least 32 bytes. The program reads it from its variable alone.
+   *
+   * @default {""}
+   */
+  readonly jwtSecret: string;
+  /**
+   * Path of a file with that secret, in place of the variable.
+   *
+   * A line break at its end is not part of the secret.
+   *
+   * @default {""}
+   */
+  readonly jwtSecretFile: string;
+  /**
+   * File or URL of the public keys of the JWTs (a JWK Set).
+   *
+   * A set of keys (RFC 7517 §5) for RS256, ES256 and EdDSA. It is read again when a token names a key
+   * that it does not hold. Use https: whoever can change the answer can make tokens.
+   *
+   * @default {""}
+   */
+  readonly jwks: string;
+  /**
+   * What the claim iss of every JWT must be.
+   *
+   * @default {""}
+   */
+  readonly jwtIssuer: string;
+  /**
+   * What the claim aud of every JWT must be or hold.
+   *
+   * Set it where one issuer signs for several applications.
+   *
+   * @default {""}
+   */
+  readonly jwtAudience: string;
+  /**
+   * URL that every message is posted to, signed.
+   *
+   * An http or https URL without a user and a password. It needs a secret. It does not go with `redis`,
+   * where there is no one order over all rooms.
+   *
+   * @default {""}
+   */
+  readonly webhook: string;
+  /**
+   * Secret that requests to the webhook are signed with.
+   *
+   * `whsec_` and 24 to 64 random bytes in Base64. Of several, separated by white space, each signs, so
+   * that a receiver can change from one to the next. The program reads it from its variable alone.
+   *
+   * @default {""}
+   */
+  readonly webhookSecret: string;
+  /**
+   * Path of a file with that secret, in place of its variable.
+   *
+   * @default {""}
+   */
+  readonly webhookSecretFile: string;
   /**
    * Commands per second that a user may sustain; 0 is no limit.
    *
@@ -99,6 +186,14 @@ export interface Options {
    * @default {30}
    */
   readonly burst: number;
+  /**
+   * JSON file with rules for the rooms whose names match a pattern.
+   *
+   * A list of objects with the keys of `RoomRule`. The first that matches a room holds there.
+   *
+   * @default {""}
+   */
+  readonly rules: string;
   /**
    * Units per second that an address may sustain; 0 is no limit.
    *
@@ -155,6 +250,14 @@ export interface Options {
    */
   readonly trustProxies: number;
   /**
+   * The right that no guest exceeds.
+   *
+   * `none`, `read` or `write`. Guests are those without a token of the application.
+   *
+   * @default {"write"}
+   */
+  readonly guests: "none" | "read" | "write";
+  /**
    * Rooms with members at once; 0 is no limit.
    *
    * From 0 to 1,000,000,000.
@@ -181,7 +284,9 @@ export interface Options {
   /**
    * Bytes of the largest frame or request body that is read.
    *
-   * From 256 to 16,777,216.
+   * A frame must have room for a `hello` with the longest token.
+   *
+   * From 8,192 to 16,777,216.
    *
    * @default {16384}
    */
@@ -310,12 +415,22 @@ interface OptionRow<T> {
   readonly range?: Range;
   /** Whether the number may have a fraction. */
   readonly fraction?: boolean;
+  /** The texts that it may be. */
+  readonly choices?: readonly T[];
+  /**
+   * Whether it is read from its variable alone. Everyone on the machine can see the flags of a
+   * program, in the list of processes.
+   */
+  readonly secret?: true;
 }
 
-type Range = readonly [min: number, max: number];
+export type Range = readonly [min: number, max: number];
+
+/** Nothing, or path segments that `URL` leaves as they are: no escapes, and not `.` or `..`. */
+const BASE_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)*$/;
 
 /** The range of limits, where 0 means that there is none. */
-const LIMIT: Range = [0, 1e9];
+export const LIMIT: Range = [0, 1e9];
 
 function whole(value: number, range: Range, help: string): OptionRow<number> {
   return { default: value, range, help };
@@ -325,8 +440,16 @@ function fraction(value: number, range: Range, help: string): OptionRow<number> 
   return { default: value, range, help, fraction: true };
 }
 
+function secret(help: string): OptionRow<string> {
+  return { default: "", help, secret: true };
+}
+
 function limit(value: number, help: string): OptionRow<number> {
   return whole(value, LIMIT, help);
+}
+
+function choice<T extends string>(value: T, choices: readonly T[], help: string): OptionRow<T> {
+  return { default: value, choices, help };
 }
 
 /** The table of options, in the order of `--help`. */
@@ -341,22 +464,37 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
   redisPrefix: { default: "parley", help: "text that every key and channel in Redis begins with" },
   workers: whole(1, [1, 64], "threads that listen on the port, each a node; needs Redis above 1"),
   allowOrigin: { default: [], help: "other origins whose pages may connect, or *, or null" },
+  basePath: { default: "", help: "path that everything is served under; empty for the root" },
+  page: { default: true, help: "whether the chat page is served; with false, / is 404" },
   cert: { default: "", help: "PEM file with the certificate chain, to serve https and wss" },
   key: { default: "", help: "PEM file with the private key of the certificate" },
+  jwtSecret: secret("secret that the application signs its JWTs with (HS256)"),
+  jwtSecretFile: { default: "", help: "path of a file with that secret, in place of the variable" },
+  jwks: { default: "", help: "file or URL of the public keys of the JWTs (a JWK Set)" },
+  jwtIssuer: { default: "", help: "what the claim iss of every JWT must be" },
+  jwtAudience: { default: "", help: "what the claim aud of every JWT must be or hold" },
+  webhook: { default: "", help: "URL that every message is posted to, signed" },
+  webhookSecret: secret("secret that requests to the webhook are signed with"),
+  webhookSecretFile: {
+    default: "",
+    help: "path of a file with that secret, in place of its variable",
+  },
   rate: fraction(10, LIMIT, "commands per second that a user may sustain; 0 is no limit"),
   burst: whole(30, [0, 1_000_000], "commands that a user may send at once; 0 is no limit"),
+  rules: { default: "", help: "JSON file with rules for the rooms whose names match a pattern" },
   addressRate: fraction(300, LIMIT, "units per second that an address may sustain; 0 is no limit"),
   addressBurst: limit(3000, "units that an address may use at once; 0 is no limit"),
   badCommands: limit(20, "bad commands before a connection is closed; 0 is no limit"),
   maxConnections: limit(10_000, "connections to a node at once; 0 is no limit"),
   maxConnectionsPerAddress: limit(200, "connections from one address at once; 0 is no limit"),
   trustProxies: whole(0, [0, 16], "reverse proxies in front whose X-Forwarded-For is believed"),
+  guests: choice("write", ["none", "read", "write"], "the right that no guest exceeds"),
   maxRooms: limit(10_000, "rooms with members at once; 0 is no limit"),
   maxRoomsPerConnection: limit(50, "rooms that a connection may be in; 0 is no limit"),
   maxMembersPerRoom: limit(10_000, "connections in one room; 0 is no limit"),
   frameBytes: whole(
     16_384,
-    [256, 16_777_216],
+    [8192, 16_777_216],
     "bytes of the largest frame or request body that is read",
   ),
   highWaterBytes: whole(
@@ -396,6 +534,9 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
 /** The names of all options, in the order of the table. */
 export const OPTION_NAMES = Object.keys(OPTIONS) as (keyof Options)[];
 
+/** The bytes that a secret must have at least: the key of HS256 is no shorter (RFC 7518 §3.2). */
+export const MIN_SECRET_BYTES = 32;
+
 /** `OptionError` says in one line which option is wrong and what would be right. */
 export class OptionError extends Error {
   /** Always `"OptionError"`. */
@@ -405,6 +546,15 @@ export class OptionError extends Error {
 /** Returns the flag of an option without its dashes: `max-connections` for `maxConnections`. */
 export function flagOf(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
+}
+
+/** Variables that keep the name that many hosting services set. */
+const COMMON_VARIABLES: readonly string[] = ["port", "host"];
+
+/** Returns the environment variable of an option: `PARLEY_MAX_ROOMS` for `maxRooms`. */
+export function variableOf(name: string): string {
+  const prefix = COMMON_VARIABLES.includes(name) ? "" : "PARLEY_";
+  return prefix + flagOf(name).replaceAll("-", "_").toUpperCase();
 }
 
 /**
@@ -418,7 +568,8 @@ export function completeOptions(given: Partial<Options> = {}): Options {
   }
   const options: Options = { ...defaults(), ...given };
   for (const name of OPTION_NAMES) check(name, options[name]);
-  const { lowWaterBytes, highWaterBytes, redis, redisPrefix, workers, cert, key } = options;
+  const { lowWaterBytes, highWaterBytes, redis, redisPrefix, workers, basePath, cert, key } =
+    options;
   demand(lowWaterBytes < highWaterBytes, "--low-water-bytes must be less than --high-water-bytes.");
   const isRedisUrl = /^rediss?:$/.test(URL.parse(redis)?.protocol ?? "");
   demand(redis === "" || isRedisUrl, "--redis must be a URL such as redis://127.0.0.1:6379.");
@@ -426,13 +577,56 @@ export function completeOptions(given: Partial<Options> = {}): Options {
   demand(isPrefix, "--redis-prefix must be 1 to 64 letters, digits or _.:- characters.");
   const canShare = workers === 1 || redis !== "";
   demand(canShare, "--workers above 1 needs --redis: nodes cannot share a database file.");
+  const sentence = `--base-path must be like /realtime, not "${basePath}".`;
+  demand(BASE_PATH.test(basePath), sentence);
   demand((cert === "") === (key === ""), "--cert and --key must be given together.");
+  checkJwtOptions(options);
+  checkWebhookOptions(options);
   return options;
 }
 
+function checkJwtOptions(
+  { jwtSecret, jwtSecretFile, jwks, jwtIssuer, jwtAudience }: Options,
+): void {
+  const keys = [jwtSecret, jwtSecretFile, jwks].filter((value) => value !== "").length;
+  const sentence = "Give only one of PARLEY_JWT_SECRET, --jwt-secret-file and --jwks.";
+  demand(keys <= 1, sentence);
+  const claims = jwtIssuer !== "" || jwtAudience !== "";
+  demand(
+    keys === 1 || !claims,
+    "--jwt-issuer and --jwt-audience need PARLEY_JWT_SECRET, --jwt-secret-file or --jwks.",
+  );
+  demand(
+    jwtSecret === "" || new TextEncoder().encode(jwtSecret).length >= MIN_SECRET_BYTES,
+    `PARLEY_JWT_SECRET must have at least ${MIN_SECRET_BYTES} bytes.`,
+  );
+  const { username, password } = URL.parse(jwks) ?? {};
+  demand(!username && !password, "--jwks must be a URL without a user and a password.");
+}
+
+function checkWebhookOptions(
+  { webhook, webhookSecret, webhookSecretFile, redis }: Options,
+): void {
+  const secrets = [webhookSecret, webhookSecretFile].filter((value) => value !== "").length;
+  if (webhook === "") {
+    return demand(secrets === 0, "A secret of the webhook needs --webhook, the URL to post to.");
+  }
+  const { protocol = "", username, password } = URL.parse(webhook) ?? {};
+  const isUrl = /^https?:$/.test(protocol) && !username && !password;
+  demand(isUrl, "--webhook must be an http or https URL without a user and a password.");
+  demand(secrets === 1, "--webhook needs one of PARLEY_WEBHOOK_SECRET and --webhook-secret-file.");
+  const sentence =
+    "--webhook does not go with --redis, where there is no one order over all rooms.";
+  demand(redis === "", sentence);
+}
+
 function check(name: keyof Options, value: unknown): void {
-  const { default: normal, range, fraction: mayBeFraction }: OptionRow<unknown> = OPTIONS[name];
-  const flag = `--${flagOf(name)}`;
+  const row: OptionRow<unknown> = OPTIONS[name];
+  const { default: normal, range, fraction: mayBeFraction, choices } = row;
+  const flag = row.secret ? variableOf(name) : `--${flagOf(name)}`;
+  if (choices !== undefined) {
+    return demand(choices.includes(value), `${flag} must be one of ${choices.join(", ")}.`);
+  }
   if (range !== undefined) {
     const [min, max] = range;
     const isInRange = typeof value === "number" && value >= min && value <= max;
@@ -444,6 +638,9 @@ function check(name: keyof Options, value: unknown): void {
     demand(Array.isArray(value), `${flag} must be a list of origins.`);
     for (const origin of value) checkOrigin(flag, origin);
     return;
+  }
+  if (typeof normal === "boolean") {
+    return demand(typeof value === "boolean", `${flag} must be true or false, not "${value}".`);
   }
   demand(typeof value === "string", `${flag} must be text.`);
   demand(value !== "" || normal === "", `${flag} must not be empty.`);

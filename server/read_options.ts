@@ -12,20 +12,15 @@ import {
   OptionError,
   OPTIONS,
   type Options,
+  variableOf,
 } from "./options.ts";
 
-/** Variables that keep the name that many hosting services set. */
-const COMMON_VARIABLES: readonly string[] = ["port", "host"];
-
-/** Returns the environment variable of an option: `PARLEY_MAX_ROOMS` for `maxRooms`. */
-export function variableOf(name: string): string {
-  const prefix = COMMON_VARIABLES.includes(name) ? "" : "PARLEY_";
-  return prefix + flagOf(name).replaceAll("-", "_").toUpperCase();
-}
+/** The options that have a flag: all but the secrets. */
+const FLAG_NAMES = OPTION_NAMES.filter((name) => !isSecret(name));
 
 /**
  * `readOptions` takes each option from its flag, else from its variable, else its default. A list is a
- * repeated flag, or one variable with commas. An empty variable counts as not set.
+ * repeated flag, or one variable with commas. An empty variable counts as not set. Secrets have no flag.
  *
  * @returns `"help"` if `--help` or `-h` is among the flags.
  * @throws {OptionError} in one line, for the first thing that is wrong.
@@ -52,7 +47,8 @@ export function readOptions(
 export function helpText(): string {
   const rows = OPTION_NAMES.map((name) => {
     const value = shownDefault(name);
-    return `  --${flagOf(name).padEnd(29)}${OPTIONS[name].help}${value && ` (${value})`}`;
+    const source = isSecret(name) ? variableOf(name) : `--${flagOf(name)}`;
+    return `  ${source.padEnd(31)}${OPTIONS[name].help}${value && ` (${value})`}`;
   });
   return [
     "Parley, a real-time room server.",
@@ -63,7 +59,7 @@ export function helpText(): string {
     `  --${"help".padEnd(29)}this text`,
     "",
     "Each flag has an environment variable: --max-rooms is PARLEY_MAX_ROOMS. Flags win.",
-    "--port and --host are PORT and HOST.",
+    "--port and --host are PORT and HOST. Secrets have no flag, only their variable.",
   ].join("\n");
 }
 
@@ -71,9 +67,14 @@ export function helpText(): string {
 export function tableRows(): string[] {
   return OPTION_NAMES.map((name) => {
     const value = shownDefault(name);
-    const cells = [`\`--${flagOf(name)}\``, `\`${variableOf(name)}\``, value && `\`${value}\``];
+    const flag = isSecret(name) ? "" : `\`--${flagOf(name)}\``;
+    const cells = [flag, `\`${variableOf(name)}\``, value && `\`${value}\``];
     return `| ${cells.join(" | ")} | ${OPTIONS[name].help} |`;
   });
+}
+
+function isSecret(name: keyof Options): boolean {
+  return OPTIONS[name].secret === true;
 }
 
 /** The default as text: nothing for a list, which is empty. */
@@ -85,7 +86,7 @@ type FlagValue = string | boolean | (string | boolean)[];
 
 function parseFlags(args: readonly string[]): Record<string, FlagValue | undefined> {
   const options = Object.fromEntries(
-    OPTION_NAMES.map((name) => [flagOf(name), {
+    FLAG_NAMES.map((name) => [flagOf(name), {
       type: "string" as const,
       multiple: Array.isArray(OPTIONS[name].default),
     }]),
@@ -105,7 +106,7 @@ function parseFlags(args: readonly string[]): Record<string, FlagValue | undefin
     if (token.kind !== "option" || token.name === "help") continue;
     const { name, rawName, value, inlineValue } = token;
     if (!Object.hasOwn(options, name)) {
-      throw new OptionError(`There is no flag ${rawName}. See --help.`);
+      throw new OptionError(`There is no flag ${rawName}. ${insteadOf(name)}`);
     }
     // In `--db --port 1` the parser takes the next flag for the value.
     const isFlag = !inlineValue && value?.startsWith("--");
@@ -114,14 +115,25 @@ function parseFlags(args: readonly string[]): Record<string, FlagValue | undefin
   return values;
 }
 
+/** Says what to do in place of a flag that does not exist. */
+function insteadOf(flag: string): string {
+  const secret = OPTION_NAMES.find((name) => flagOf(name) === flag);
+  if (secret === undefined) return "See --help.";
+  return `Everyone on this machine could read it: set the variable ${variableOf(secret)}.`;
+}
+
 /** @param source the flag or the variable, for the error. */
 function parseValue(name: keyof Options, value: FlagValue, source: string): unknown {
   const { default: normal } = OPTIONS[name];
   if (Array.isArray(normal)) {
     return Array.isArray(value) ? value : String(value).split(",").map((item) => item.trim());
   }
-  if (typeof normal !== "number") return value;
   const text = String(value).trim();
+  if (typeof normal === "boolean") {
+    if (text === "true" || text === "false") return text === "true";
+    throw new OptionError(`${source} must be true or false, not "${value}".`);
+  }
+  if (typeof normal !== "number") return value;
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
   throw new OptionError(`${source} must be a number, not "${value}".`);
 }

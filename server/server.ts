@@ -5,14 +5,16 @@
  * @module
  */
 import { COSTS } from "./access/allowances.ts";
-import { Identity } from "./access/identity.ts";
-import type { Authorize } from "./access/rights.ts";
+import type { Application } from "./access/application.ts";
+import type { TokenVerifier } from "./access/authenticator.ts";
+import { Rules } from "./access/rules.ts";
 import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import { OpenConnections } from "./connections/open_connections.ts";
 import { WebSocketConnection } from "./connections/web_socket.ts";
 import { settleWithin } from "./deadline.ts";
-import { clientAddress } from "./http/client_address.ts";
+import { stripBasePath } from "./http/base_path.ts";
+import { clientAddress, type PeerInfo } from "./http/client_address.ts";
 import { drainBody } from "./http/drain_body.ts";
 import { Origins } from "./http/origins.ts";
 import { problem, problemOf } from "./http/responses.ts";
@@ -25,14 +27,21 @@ import { type Log, reason, withoutThrowing } from "./log.ts";
 import type { Options } from "./options.ts";
 import { Refusal } from "./protocol/refusal.ts";
 import { Hub } from "./rooms/hub.ts";
+import { Webhook } from "./webhooks/webhook.ts";
 
 /** The parts that a server is made of. `createServer` makes them from options. */
 export interface ServerParts {
   readonly options: Options;
   readonly broker: Broker;
-  readonly files: StaticFiles;
+  /** The page and the client library; `undefined` if they are not served. */
+  readonly files: StaticFiles | undefined;
   readonly log: Log;
-  readonly authorize: Authorize;
+  /** @default {new Rules()} */
+  readonly rules?: Rules | undefined;
+  readonly application?: Application | undefined;
+  readonly verifier?: TokenVerifier | undefined;
+  /** What requests to the webhook are signed with. Without keys there is no webhook. */
+  readonly webhookKeys?: readonly Uint8Array[] | undefined;
 }
 
 /** How long a stop waits for the last commits. */
@@ -51,44 +60,45 @@ const READ_METHODS = ["GET", "HEAD"];
 export class Server implements AsyncDisposable {
   readonly #options: Options;
   readonly #broker: Broker;
-  readonly #files: StaticFiles;
+  readonly #files: StaticFiles | undefined;
   readonly #log: Log;
   readonly #hub: Hub;
   readonly #sources: Sources;
   readonly #connections: OpenConnections;
   readonly #origins: Origins;
   readonly #router: Router;
+  readonly #webhook: Webhook | undefined;
   #listener: Listener | undefined;
   #stopping: Promise<void> | undefined;
 
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
-    const { options, broker, files, authorize } = parts;
+    const { options, broker, files, rules = new Rules(), application, verifier } = parts;
+    const { webhookKeys: keys } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
     this.#options = options;
     this.#broker = broker;
     this.#files = files;
     this.#log = log;
-    const identity = new Identity(broker.secret);
-    this.#hub = new Hub({ options, broker, log, authorize, identity, now });
+    this.#hub = new Hub({ options, rules, broker, log, now, application, verifier });
     this.#sources = new Sources(options, log, now);
     this.#connections = new OpenConnections(this.#hub, options, now);
     this.#origins = new Origins(options, log);
     this.#router = new Router(
-      routesOf(this.#hub, this.#connections),
+      routesOf(this.#hub, this.#connections, options.basePath),
       (request, info) => this.#sourceOf(request, info),
       this.#origins,
       log,
     );
+    const { journal } = broker;
+    this.#webhook = keys && journal && new Webhook({ url: options.webhook, keys, journal, log });
   }
 
-  /** The URL that it listens at, such as `http://127.0.0.1:8080`. It is `""` before `listen()`. */
+  /** The URL that it is at, with its base path, such as `http://127.0.0.1:8080`; `""` before `listen()`. */
   get url(): string {
     if (this.#listener === undefined) return "";
-    const { hostname, port } = this.#listener;
-    const scheme = this.#options.cert === "" ? "http" : "https";
-    return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+    return this.#listener.origin + this.#options.basePath;
   }
 
   /** The TCP port that it listens on. It is 0 before `listen()`. */
@@ -115,20 +125,21 @@ export class Server implements AsyncDisposable {
    * Begins to listen on the host and port of the options, with TLS if they name a certificate. If the
    * listener fails later, it is opened again on the same port.
    *
+   * @param how with `reusePort`, other threads and processes may listen on the same port.
    * @throws {Deno.errors.AddrInUse} if the port is in use.
    * @throws {Deno.errors.PermissionDenied} if the process may not listen on the port.
    * @throws {Deno.errors.NotFound} if the file of the certificate or its key does not exist.
    * @throws {Deno.errors.InvalidData} if the certificate and the key cannot be used.
    */
-  listen(): void {
-    const { host, port, cert, key, workers } = this.#options;
+  listen({ reusePort = false }: { readonly reusePort?: boolean } = {}): void {
+    const { host, port, cert, key } = this.#options;
     const tls = cert === ""
       ? undefined
       : { cert: Deno.readTextFileSync(cert), key: Deno.readTextFileSync(key) };
     this.#listener = new Listener({
       hostname: host,
       port,
-      reusePort: workers > 1,
+      reusePort,
       tls,
       handler: this.fetch,
       onError: (thrown) => this.#errorResponse(thrown),
@@ -138,14 +149,16 @@ export class Server implements AsyncDisposable {
   /**
    * Answers one request, as `Deno.serve` calls it. A program that listens itself may pass on the requests
    * that are for the server. It must pass on the request that it got: Deno upgrades no other to a
-   * WebSocket (RFC 6455 §4.2).
+   * WebSocket (RFC 6455 §4.2). So a path before the server's own is not cut off, but named by the option
+   * `basePath`.
    *
    * Errors are responses of the type `application/problem+json` (RFC 9457). It never throws.
    *
-   * @param request a request whose path is relative to the root, such as `/rooms/lobby/messages`.
-   * @param info the peer's address, and when the response was sent.
+   * @param request a request whose path begins with the base path, such as `/rooms/lobby/messages`.
+   * @param info the peer's address, and when the response was sent. All requests without an address
+   * share the limits of one, unless `trustProxies` says where it is to be found.
    */
-  fetch = (request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response> => {
+  fetch = (request: Request, info: PeerInfo = {}): Response | Promise<Response> => {
     try {
       return drainBody(request, this.#answer(request, info));
     } catch (thrown) {
@@ -179,21 +192,23 @@ export class Server implements AsyncDisposable {
     return this.stop();
   }
 
-  #answer(request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response> {
+  #answer(request: Request, info: PeerInfo): Response | Promise<Response> {
     const url = URL.parse(request.url);
     if (url === null) return problem(400, "The Host or the path is malformed.");
     const refused = this.#origins.refuseHost(request, this.#listener?.hostname);
     if (refused !== undefined) return refused;
     const { method } = request;
-    const { pathname } = url;
-    const isSocketPath = pathname === "/ws" && method !== "OPTIONS" ||
-      pathname === "/" && asksForUpgrade(request);
+    const { basePath } = this.#options;
+    const path = stripBasePath(url.pathname, basePath);
+    if (path === undefined) return problem(404, `Everything here is under ${basePath}/.`);
+    const isSocketPath = path === "/ws" && method !== "OPTIONS" ||
+      path === "/" && asksForUpgrade(request);
     if (isSocketPath) return this.#upgrade(request, info);
-    const answer = this.#router.answer(request, info, url);
+    const answer = this.#router.answer(request, info, path, url.searchParams);
     if (answer !== undefined) return answer;
     if (!READ_METHODS.includes(method)) return answerOtherMethod(request, READ_METHODS);
-    if (pathname === "/healthz") return this.#health();
-    return this.#files.answer(request, pathname) ?? problem(404, "There is nothing here.");
+    if (path === "/healthz") return this.#health();
+    return this.#files?.answer(request, path, url) ?? problem(404, "There is nothing here.");
   }
 
   #health(): Response {
@@ -201,12 +216,13 @@ export class Server implements AsyncDisposable {
     return new Response("ok\n", { headers: { "cache-control": "no-store" } });
   }
 
-  #upgrade(request: Request, info: Deno.ServeHandlerInfo): Response {
+  #upgrade(request: Request, info: PeerInfo): Response {
     const source = this.#sourceOf(request, info);
     const admit = () => this.#connections.admit(source, COSTS.connection);
     const handshake = checkHandshake(request, this.#origins, admit);
     if (handshake instanceof Response) return handshake;
     const { protocol } = handshake;
+    const view = this.#hub.authenticator.viewOf(request, () => this.#origins.trusts(request));
     const { socket, response } = Deno.upgradeWebSocket(request, {
       idleTimeout: Math.ceil(this.#options.heartbeatSeconds * 2),
     });
@@ -215,12 +231,12 @@ export class Server implements AsyncDisposable {
     // A throw after the upgrade would close the whole listener: nothing from here on may throw.
     this.#connections.open(
       source,
-      (context) => new WebSocketConnection(socket, handshake, context, source),
+      (context) => new WebSocketConnection(socket, handshake, context, source, view),
     );
     return response;
   }
 
-  #sourceOf(request: Request, info: Deno.ServeHandlerInfo): Source {
+  #sourceOf(request: Request, info: PeerInfo): Source {
     const { address, unbelieved } = clientAddress(request, info, this.#options.trustProxies);
     return this.#sources.of(address, unbelieved);
   }
@@ -236,7 +252,7 @@ export class Server implements AsyncDisposable {
       this.#log.error("stop failed", { reason: reason(thrown) });
     this.#connections.close();
     await settleWithin(COMMIT_MS, this.#hub.tick.drain()).catch(logFailure);
-    await this.#connections.sayGoodbye(GOODBYE_MS);
+    await Promise.all([this.#connections.sayGoodbye(GOODBYE_MS), this.#webhook?.stop()]);
     this.#hub.close();
     await settleWithin(GOODBYE_MS, this.#listener?.shutdown()).catch(logFailure);
     await this.#broker[Symbol.asyncDispose]();

@@ -5,12 +5,12 @@
  * @module
  */
 import { LOCAL } from "../server/access/address.ts";
+import { Rules } from "../server/access/rules.ts";
 import { Sources } from "../server/access/source.ts";
 import { Batch } from "../server/broker/page.ts";
 import { Connection, type ConnectionContext } from "../server/connections/connection.ts";
 import { Heartbeat } from "../server/connections/heartbeat.ts";
 import { DrainMonitor } from "../server/connections/drain_monitor.ts";
-import { Identity } from "../server/access/identity.ts";
 import { type Log, silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
 import { Hub } from "../server/rooms/hub.ts";
@@ -101,8 +101,7 @@ async function withThree(
   const seen = { logged: [] as string[], ended: [] as Connection[] };
   const note = (event: string) => void seen.logged.push(event);
   const log: Log = { ...silentLog, warn: note, error: note };
-  const identity = new Identity(broker.secret);
-  const hub = new Hub({ broker, options, identity, log, now, authorize: () => true });
+  const hub = new Hub({ broker, options, rules: new Rules(), log, now });
   const drainMonitor = new DrainMonitor(options, now);
   const ended = (connection: Connection) => void seen.ended.push(connection);
   const make = () => new HostileConnection({ hub, drainMonitor, ended, released() {} });
@@ -117,7 +116,7 @@ async function withThree(
 }
 
 function say(hub: Hub, payload: string): Promise<unknown> {
-  const person = hub.users.hold("ann");
+  const person = hub.users.hold({ id: "ann", name: "Ann" });
   return post(hub, { user: person, room: "lobby", payload, ref: undefined });
 }
 
@@ -194,7 +193,7 @@ Deno.test("a tick survives a broker and a sender that throw", async () => {
     };
     assertEquals(await say(hub, "lost too").then(() => "stored", () => "refused"), "refused");
     broker.prepare = prepare;
-    const person = hub.users.hold("bob");
+    const person = hub.users.hold({ id: "bob", name: "Bob" });
     const sender = {
       user: person,
       stored() {

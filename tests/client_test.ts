@@ -139,9 +139,9 @@ Deno.test("send() keeps the order of what is said faster than the rate allows", 
 });
 
 Deno.test("send() keeps within the largest frame that the server reads", async () => {
-  await using server = await serve({ frameBytes: 2_000 });
+  await using server = await serve({ frameBytes: 8192 });
   await using ada = new Talker(server.url);
-  const said = numbers("€".repeat(200), 20);
+  const said = numbers("€".repeat(800), 20);
   await Promise.all(said.map((text) => ada.client.send("lobby", text)));
   assertEquals(await ada.hears(20), said);
   assertEquals(ada.states.map(({ status }) => status), ["open"]);
@@ -552,7 +552,9 @@ Deno.test("join() waits for a place in a full room, and leave() makes one", asyn
 });
 
 Deno.test("join() is refused for good where one may not go", async () => {
-  await using server = await serve({}, (_user, _action, room) => room !== "secret");
+  await using server = await serve({}, {
+    authorize: (_, room) => room === "secret" ? "none" : "write",
+  });
   await using ada = new Talker(server.url);
   const error = await assertRejects(() => ada.client.join("secret"), ClientError);
   assertEquals(error.code, "forbidden");

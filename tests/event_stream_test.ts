@@ -210,7 +210,7 @@ for (const [options, status, code] of LIMITS) {
 }
 
 Deno.test("a stream is refused when the user may not join", async () => {
-  await using server = await serve({}, (_, action) => action === "speak");
+  await using server = await serve({}, { authorize: () => "none" });
   assertEquals((await ask(server, EVENTS)).json.code, "forbidden");
   assertEquals(server.connectionCount, 0);
 });
@@ -224,7 +224,6 @@ Deno.test("a stream that cannot be let in after all is told so, and ends", async
     broker,
     files: await StaticFiles.load(),
     log: silentLog,
-    authorize: () => true,
   });
   server.listen();
   await using stream = await Stream.open(server);

@@ -73,7 +73,9 @@ Deno.test("a client over HTTP whose server forgot it begins again, and loses not
 });
 
 Deno.test("a client over HTTP is told when it may not join", async () => {
-  await using server = await serve({}, (_, action, room) => action === "speak" || room !== "vip");
+  await using server = await serve({}, {
+    authorize: (_, room) => room === "vip" ? "none" : "write",
+  });
   await using proxy = new BlockingProxy(server.url, "refuse");
   const ada = talker(proxy.url);
   try {

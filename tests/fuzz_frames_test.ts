@@ -10,7 +10,7 @@ import { budget, Ground, mustBeDocumented } from "./support/fuzz.ts";
 import { SEED } from "./support/random.ts";
 import { closeCode, frameOf, type FrameOptions, OPCODES, RawSocket } from "./support/raw_socket.ts";
 
-const FRAME_BYTES = 1000;
+const FRAME_BYTES = 8192;
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
 

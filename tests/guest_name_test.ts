@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Identity } from "../server/access/identity.ts";
+import { GuestTokens } from "../server/access/guest_tokens.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { connect, member, serve } from "./support/harness.ts";
 import { ask, bearer, say } from "./support/http.ts";
@@ -75,18 +75,18 @@ Deno.test("a hello with a token announces no other name first", async () => {
   assertEquals(user?.name, "Ada");
 });
 
-Deno.test("Identity verifies tokens with and without a name, and no others", () => {
+Deno.test("GuestTokens verifies tokens with and without a name, and no others", () => {
   const secret = crypto.getRandomValues(new Uint8Array(32));
-  const identity = new Identity(secret);
-  const guest = identity.newGuest();
-  const plain = identity.mint(guest);
+  const guests = new GuestTokens(secret);
+  const guest = guests.newGuest();
+  const plain = guests.mint(guest);
   assertEquals(plain.split(".").length, 2); // as it was before names were in it
-  assertEquals(identity.verify(plain), guest);
+  assertEquals(guests.verify(plain), guest);
   const ada = { id: guest.id, name: "Ada L. 👩‍💻" };
-  const token = identity.mint(ada);
-  assertEquals(new Identity(secret).verify(token), ada);
+  const token = guests.mint(ada);
+  assertEquals(new GuestTokens(secret).verify(token), ada);
   const [id, name, signature] = token.split(".");
-  const other = identity.mint({ id: "0123456789abcdef", name: "Eve" }).split(".");
+  const other = guests.mint({ id: "0123456789abcdef", name: "Eve" }).split(".");
   const forged = [
     `${id}.${signature}`,
     `${id}.${other[1]}.${signature}`,
@@ -101,6 +101,6 @@ Deno.test("Identity verifies tokens with and without a name, and no others", () 
     ".",
     "..",
   ];
-  for (const text of forged) assertEquals(identity.verify(text), undefined, text);
-  assert(new Identity(new Uint8Array(32)).verify(token) === undefined);
+  for (const text of forged) assertEquals(guests.verify(text), undefined, text);
+  assert(new GuestTokens(new Uint8Array(32)).verify(token) === undefined);
 });

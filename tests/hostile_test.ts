@@ -132,12 +132,12 @@ for (const [what, payload, options, code] of CLOSED) {
 }
 
 Deno.test("the largest frame that is allowed is read, and one more byte is not", async () => {
-  await using server = await serve({ frameBytes: 1000 });
+  await using server = await serve({ frameBytes: 8192 });
   const frame = (length: number) => chatOf("x".repeat(length - chatOf("").length));
   await using client = await connect(server);
-  client.raw(frame(1000));
+  client.raw(frame(8192));
   await client.next("chat");
-  client.raw(frame(1001));
+  client.raw(frame(8193));
   assertEquals((await client.closed).code, 1009);
 });
 
@@ -197,9 +197,11 @@ for (const [what, command, spoil] of THROWN) {
 }
 
 Deno.test("a client gets an error when authorize() throws", async () => {
-  await using server = await serve({}, (user) => {
-    if (user.name === "Mallory") throw new Error("thrown on purpose");
-    return true;
+  await using server = await serve({}, {
+    authorize(user) {
+      if (user.name === "Mallory") throw new Error("thrown on purpose");
+      return "write";
+    },
   });
   await unharmed(server, async () => {
     await using client = await connect(server, { protocol: "parley.v1" });

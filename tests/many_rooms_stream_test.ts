@@ -106,7 +106,7 @@ Deno.test(`a stream of many rooms that is cut at random misses and repeats nothi
 Deno.test("a refused room gets an error that names it, and the stream of the others goes on", async () => {
   await using server = await serve(
     { maxMembersPerRoom: 1 },
-    (_, action, room) => action === "speak" || room !== "secret",
+    { authorize: (_, room) => room === "secret" ? "none" : "write" },
   );
   await using _first = await member(server, { room: "full" });
   await using stream = await Stream.open(server, { rooms: ["secret", "open", "full"] });
@@ -213,7 +213,7 @@ for (const path of ["/rooms/busy/events", "/events?room=busy"]) {
 }
 
 Deno.test("a final refusal of a stream keeps its status for an EventSource", async () => {
-  await using server = await serve({}, (_, action) => action === "speak");
+  await using server = await serve({}, { authorize: () => "none" });
   const statusOf = async (query: string) =>
     (await ask(server, query, { headers: EVENT_STREAM })).status;
   assertEquals(await statusOf("/rooms/lobby/events"), 403);

@@ -10,10 +10,11 @@ import {
   OptionError,
   OPTIONS,
   type Options,
+  variableOf,
 } from "../server/options.ts";
-import { helpText, readOptions, tableRows, variableOf } from "../server/read_options.ts";
+import { helpText, readOptions, tableRows } from "../server/read_options.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "./support/assert.ts";
-import { Paper, ROOT, unpadded } from "./support/paper.ts";
+import { codeIn, Paper, ROOT, unpadded } from "./support/paper.ts";
 
 function read(args: string, env: Record<string, string> = {}): Options {
   const options = readOptions(args.split(" ").filter(Boolean), (variable) => env[variable]);
@@ -32,24 +33,45 @@ Deno.test("readOptions() gives every option its default", () => {
 });
 
 Deno.test("readOptions() reads every option from its flag and from its variable", () => {
+  const others: Readonly<Record<string, string>> = {
+    page: "false",
+    basePath: "/x",
+    guests: "read",
+  };
   const pairs = { lowWaterBytes: "1", cert: "c", key: "k", redis: "redis://r" };
-  for (const [name, { default: value }] of Object.entries(OPTIONS)) {
-    const text = Array.isArray(value) ? "https://a.example" : typeof value === "number" ? "7" : "x";
+  // Only one key may be given, and only with a key may these be.
+  const company: Record<string, object> = {
+    jwtIssuer: { jwks: "j" },
+    jwtAudience: { jwks: "j" },
+    webhook: { redis: "", webhookSecretFile: "f" },
+    webhookSecret: { redis: "", webhook: "https://h.example" },
+    webhookSecretFile: { redis: "", webhook: "https://h.example" },
+  };
+  for (const name of OPTION_NAMES) {
+    const { default: value, secret } = OPTIONS[name];
+    const text = Array.isArray(value)
+      ? "https://a.example"
+      : typeof value === "number"
+      ? "7"
+      : others[name] ?? "x";
     const said: Record<string, string> = {
       ...pairs,
+      ...company[name],
       highWaterBytes: "2000",
-      frameBytes: "300",
-      [name]: text,
+      frameBytes: "9000",
+      [name]: name === "jwtSecret" ? "x".repeat(32) : text,
     };
+    if (name === "webhook") said[name] = "https://h.example/messages";
     if (name === "redis") said[name] = "redis://s";
     if (name === "highWaterBytes") said[name] = "2007";
-    if (name === "frameBytes") said[name] = "307";
-    const flags = Object.entries(said).map(([name, text]) => `--${flagOf(name)}=${text}`).join(" ");
+    if (name === "frameBytes") said[name] = "9007";
     const env = Object.fromEntries(
       Object.entries(said).map(([name, text]) => [variableOf(name), text]),
     );
+    assertEquals(String(Reflect.get(read("", env), name)), said[name]);
+    if (secret) continue;
+    const flags = Object.entries(said).map(([name, text]) => `--${flagOf(name)}=${text}`).join(" ");
     assertEquals(read(flags), read("", env));
-    assertEquals(String(Reflect.get(read(flags), name)), said[name]);
   }
 });
 
@@ -100,6 +122,7 @@ const WRONG: readonly (readonly [args: string, names: string, env?: Record<strin
   ["--rate Infinity", "--rate"],
   ["--rate=-0.5", "--rate"],
   ["--frame-bytes 1", "--frame-bytes"],
+  ["--frame-bytes 8191", "--frame-bytes"],
   ["--trust-proxies 17", "--trust-proxies"],
   ["--db=", "--db"],
   ["--host=", "--host"],
@@ -114,6 +137,34 @@ const WRONG: readonly (readonly [args: string, names: string, env?: Record<strin
   ["--redis http://127.0.0.1:6379", "--redis"],
   ["", "--redis", { PARLEY_REDIS: "localhost:6379" }],
   ["--workers 2", "--redis"],
+  ["--jwt-issuer me", "--jwt-issuer"],
+  ["--jwt-audience me", "--jwks"],
+  ["--jwks a.json --jwt-secret-file b", "--jwks"],
+  ["--jwks a.json", "PARLEY_JWT_SECRET", { PARLEY_JWT_SECRET: "x".repeat(32) }],
+  ["--jwks https://me:pass@example.com/jwks", "--jwks"],
+  ["", "PARLEY_JWT_SECRET", { PARLEY_JWT_SECRET: "x".repeat(31) }],
+  ["--webhook https://h.example", "PARLEY_WEBHOOK_SECRET"],
+  ["--webhook-secret-file f", "--webhook"],
+  ["", "--webhook", { PARLEY_WEBHOOK_SECRET: "whsec_x" }],
+  ["--webhook https://h.example --webhook-secret-file f", "--webhook-secret-file", {
+    PARLEY_WEBHOOK_SECRET: "whsec_x",
+  }],
+  ["--webhook h.example --webhook-secret-file f", "--webhook"],
+  ["--webhook ftp://h.example --webhook-secret-file f", "--webhook"],
+  ["--webhook https://me:pass@h.example --webhook-secret-file f", "--webhook"],
+  ["--webhook https://h.example --webhook-secret-file f --redis redis://r", "--redis"],
+  ["--page no", "--page"],
+  ["--page=", "--page"],
+  ["", "PARLEY_PAGE", { PARLEY_PAGE: "0" }],
+  ["--base-path realtime", "--base-path"],
+  ["--base-path /", "--base-path"],
+  ["--base-path /realtime/", "--base-path"],
+  ["--base-path //realtime", "--base-path"],
+  ["--base-path /a/../b", "--base-path"],
+  ["--base-path /a/.", "--base-path"],
+  ["--base-path /a%20b", "--base-path"],
+  ["--base-path /a?b", "--base-path"],
+  ["--base-path http://a.example/b", "--base-path"],
   ["", "PORT", { PORT: "http" }],
   ["", "port", { PORT: "70000" }],
   ["", "PARLEY_MAX_ROOMS", { PARLEY_MAX_ROOMS: "many" }],
@@ -127,12 +178,38 @@ for (const [args, names, env] of WRONG) {
   });
 }
 
+for (const name of OPTION_NAMES.filter((name) => OPTIONS[name].secret)) {
+  const flag = flagOf(name);
+  const secret = "hush".repeat(8);
+  for (const args of [`--${flag} ${secret}`, `--${flag}=${secret}`, `--port 1 --${flag}`]) {
+    Deno.test(`readOptions() takes ${name} from its variable alone, not from "${args}"`, () => {
+      const { message } = assertThrows(() => read(args), OptionError);
+      assertStringIncludes(message, variableOf(name));
+      assert(!message.includes("hush"), message);
+    });
+  }
+}
+
+Deno.test("a secret that is wrong is not repeated", () => {
+  const env = { PARLEY_JWT_SECRET: "hush" };
+  const { message } = assertThrows(() => read("", env), OptionError);
+  assert(!message.includes("hush"), message);
+});
+
 Deno.test("completeOptions() checks what an embedding program gives", () => {
   assertEquals(completeOptions({ port: 0 }).port, 0);
   assertThrows(() => completeOptions({ port: -1 }), OptionError, "--port");
-  const wrong: unknown[] = [{ port: "80" }, { nothing: 1 }, { db: 7 }, { allowOrigin: "*" }, {
-    rate: NaN,
-  }];
+  const wrong: unknown[] = [
+    { port: "80" },
+    { page: "false" },
+    { basePath: null },
+    { nothing: 1 },
+    { db: 7 },
+    { allowOrigin: "*" },
+    {
+      rate: NaN,
+    },
+  ];
   for (const given of wrong) {
     assertThrows(() => completeOptions(given as Partial<Options>), OptionError);
   }
@@ -141,7 +218,9 @@ Deno.test("completeOptions() checks what an embedding program gives", () => {
 Deno.test("helpText() names every flag with its default, in lines that fit", () => {
   const lines = helpText().split("\n");
   for (const name of OPTION_NAMES) {
-    const line = lines.find((line) => line.includes(`--${flagOf(name)} `));
+    const { secret } = OPTIONS[name];
+    const source = secret ? variableOf(name) : `--${flagOf(name)}`;
+    const line = lines.find((line) => line.startsWith(`  ${source} `));
     assert(line !== undefined, name);
     const value = OPTIONS[name].default;
     if (typeof value === "number") assertStringIncludes(line, `(${value})`);
@@ -162,11 +241,19 @@ Deno.test("CHANGELOG.md gives the present variable of each that was renamed", as
   }
 });
 
-Deno.test("the start and dev tasks may read the variable of every option, by one wildcard", async () => {
+Deno.test("whatever runs the program may read the variable of every option, by one wildcard", async () => {
   const config = await Deno.readTextFile(new URL("deno.json", ROOT));
   const { tasks }: { tasks: Record<string, string> } = JSON.parse(config);
-  for (const task of ["start", "dev"]) {
-    assertEquals(tasks[task]?.match(/--allow-env=(\S+)/)?.[1], "PORT,HOST,PARLEY_*");
+  for (const task of ["start", "dev", "compile"]) {
+    const permissions = tasks[task]?.match(/--allow-\S+/g);
+    const wanted = ["--allow-net", "--allow-read", "--allow-write"];
+    assertEquals(permissions, [...wanted, "--allow-env=PORT,HOST,PARLEY_*"], task);
+  }
+  // What is loaded only when it is asked for is imported by a name that the compiler does not see.
+  for (const code of await codeIn("server/")) {
+    for (const [, name = ""] of code.matchAll(/"(npm:[^"]+)"/g)) {
+      assertStringIncludes(tasks.compile ?? "", ` --include=${name} `);
+    }
   }
   const others = OPTION_NAMES.map(variableOf).filter((name) => !name.startsWith("PARLEY_"));
   assertEquals(others, ["PORT", "HOST"]);

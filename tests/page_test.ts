@@ -256,7 +256,7 @@ browserTest(
   "a refused message says why, and can be sent again or discarded",
   async (chrome) => {
     let mute = true;
-    await using server = await serve({}, (_user, action) => action !== "speak" || !mute);
+    await using server = await serve({}, { authorize: () => mute ? "read" : "write" });
     const ada = await chrome.open(server.url);
     await say(ada, "first");
     await ada.locator(".failed").waitFor();

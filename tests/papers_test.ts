@@ -5,13 +5,14 @@
  * @module
  */
 import { COSTS } from "../server/access/allowances.ts";
+import { RULE_FIELDS } from "../server/access/rules.ts";
 import { openApi } from "../server/http/documents/openapi.ts";
 import { SCHEMAS } from "../server/http/documents/schemas.ts";
 import { CLOSE_CODES, ERRORS } from "../server/mod.ts";
 import { Client } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { type Client as TestClient, connect, serve } from "./support/harness.ts";
-import { Paper, PAPERS, ROOT } from "./support/paper.ts";
+import { codeIn, Paper, PAPERS, ROOT } from "./support/paper.ts";
 
 const PROTOCOL = await Paper.read("server/PROTOCOL.md");
 const OPERATIONS = await Paper.read("server/OPERATIONS.md");
@@ -70,6 +71,11 @@ Deno.test("PROTOCOL.md has exactly the costs that there are", () => {
     PROTOCOL.table("Costs").map((row) => row.slice(0, 2)),
     Object.entries(COSTS).map(([name, units]) => [name, String(units)]),
   );
+});
+
+Deno.test("OPERATIONS.md has exactly the keys of a rule that there are", () => {
+  const keys = OPERATIONS.table("Rules for rooms").map(([key]) => key);
+  assertEquals(keys, Object.keys(RULE_FIELDS));
 });
 
 Deno.test("PROTOCOL.md has every request of openapi.json, with its parameters and fields", () => {
@@ -200,18 +206,4 @@ function anchorOf(title: string): string {
 
 async function exists(url: URL): Promise<boolean> {
   return await Deno.stat(url).then(() => true, () => false);
-}
-
-/** Returns the text of every TypeScript file there. */
-async function codeIn(...paths: readonly string[]): Promise<string[]> {
-  const texts = await Promise.all(paths.map(async (path) => {
-    if (!path.endsWith("/")) return [await Deno.readTextFile(new URL(path, ROOT))];
-    const entries = await Array.fromAsync(Deno.readDir(new URL(path, ROOT)));
-    return await codeIn(
-      ...entries.filter(({ name, isDirectory }) => isDirectory || name.endsWith(".ts"))
-        .filter(({ name }) => name !== "node_modules")
-        .map(({ name, isDirectory }) => `${path}${name}${isDirectory ? "/" : ""}`),
-    );
-  }));
-  return texts.flat();
 }

@@ -37,15 +37,15 @@ Deno.test("the program reads its environment, and flags win", async () => {
   const env = {
     PARLEY_DB: ":memory:",
     HOST: "localhost",
-    PARLEY_FRAME_BYTES: "300",
+    PARLEY_FRAME_BYTES: "9000",
     PARLEY_BURST: "1",
   };
-  await using program = await Program.start(["--frame-bytes", "400"], env);
+  await using program = await Program.start(["--frame-bytes", "10000"], env);
   assertStringIncludes(program.out, "memory");
   await using client = await connect(program, { protocol: "parley.v1" });
   client.send({ type: "hello" });
   const { limits } = await client.next("welcome");
-  assertEquals([limits.frameBytes, limits.burst], [400, 1]);
+  assertEquals([limits.frameBytes, limits.burst], [10_000, 1]);
 });
 
 Deno.test("--help prints every option and exits with 0", async () => {

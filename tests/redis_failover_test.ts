@@ -64,7 +64,7 @@ Deno.test({
   fn: async () => {
     await using redis = await pair();
     const log = new Lines();
-    await using a = await serve({ redis: redis.url, graceSeconds: 0 }, undefined, log);
+    await using a = await serve({ redis: redis.url, graceSeconds: 0 }, { log });
     await using b = await serve({ redis: redis.url, graceSeconds: 0 });
     await using alice = await member(a, { name: "Alice" });
     await using bob = await member(b, { name: "Bob" });
@@ -101,7 +101,7 @@ Deno.test({
   fn: async () => {
     await using redis = await pair();
     const log = new Lines();
-    await using server = await serve({ redis: redis.url, graceSeconds: 0 }, undefined, log);
+    await using server = await serve({ redis: redis.url, graceSeconds: 0 }, { log });
     await using alice = await member(server, { name: "Alice" });
     await redis.second.ask("REPLICAOF", "NO", "ONE");
     await follow(redis.first, redis.second);
@@ -124,7 +124,7 @@ Deno.test({
   fn: async () => {
     await using redis = await RedisProcess.start("file");
     const log = new Lines();
-    await using server = await serve({ redis: redis.url }, undefined, log);
+    await using server = await serve({ redis: redis.url }, { log });
     await using _alice = await member(server);
     await redis.kill();
     await until(() => log.events.length > 0, "it to be told");

@@ -128,6 +128,38 @@ test("messages that are too old go, and the room goes on counting", async (store
   assertEquals((await broker.state("lobby")).head, 2);
 });
 
+test("retainDaysOf() overrides how long the messages of a room are kept", async (store) => {
+  const days: Record<string, number> = { short: 1, long: 0 };
+  await using broker = await store.open({ retainDays: 7, retainDaysOf: (room) => days[room] });
+  const day = 86_400_000;
+  const rooms: readonly (readonly [room: string, lives: (ms: number) => boolean])[] = [
+    ["short", (ms) => ms > day && ms <= 2 * day],
+    ["lobby", (ms) => ms > 7 * day && ms <= 8 * day],
+    ["long", (ms) => ms === -1],
+  ];
+  for (const [room, lives] of rooms) {
+    await broker.publish([draft("x", { room, ref: "r" })]);
+    for (const key of ["entries", "young"]) {
+      const ms = Number(await store.redis.ask("PTTL", `parley:{${room}}:${key}`));
+      assert(lives(ms), `${room} ${key}: ${ms}`);
+    }
+  }
+});
+
+test("a room whose messages are kept for ever from now on never expires", async (store) => {
+  {
+    await using broker = await store.open({ retainDays: 1, dedupeMessages: 1 });
+    for (const ref of ["1", "2"]) await broker.publish([draft("x", { ref })]);
+  }
+  await store.redis.ask("HSET", "parley:{lobby}:log", "aged", "0"); // as it is a minute later
+  await using broker = await store.open({ retainDays: 0, dedupeMessages: 1 });
+  await broker.publish([draft("y")]);
+  for (const key of ["log", "entries", "young", "old"]) {
+    const name = `parley:{lobby}:${key}`;
+    assertEquals([key, Number(await store.redis.ask("PTTL", name))], [key, -1]);
+  }
+});
+
 test("a full Redis refuses messages with the reason, goes on reading, and stores again when there is room", async (store) => {
   await using broker = await store.open();
   await broker.open("lobby");

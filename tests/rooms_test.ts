@@ -198,17 +198,23 @@ Deno.test("live text and replayed text are the same to the byte", async () => {
   assert(textOf(alice)?.includes(JSON.stringify(payload)));
 });
 
-Deno.test("an embedding program decides who may join and who may speak", async () => {
+Deno.test("an embedding program decides who may read and who may write, at each join", async () => {
   await using server = await serve(
     {},
-    (user, action, room) => action === "join" ? room !== "staff" : user.name !== "Muted",
+    {
+      authorize: ({ name }, room) =>
+        room === "staff" ? "none" : name === "Muted" ? "read" : "write",
+    },
   );
   await using client = await member(server, { name: "Muted" });
   client.send({ type: "join", room: "staff" });
   client.send({ type: "chat", payload: "x" });
   client.send({ type: "typing", payload: true });
   for (let i = 0; i < 3; i++) assertEquals((await client.next("error")).code, "forbidden");
-  client.send({ type: "rename", name: "Heard" }, { type: "chat", payload: "x" });
+  client.send({ type: "rename", name: "Heard" }, { type: "chat", payload: "a right holds" });
+  assertEquals((await client.next("error")).code, "forbidden");
+  client.send({ type: "join" }, { type: "chat", payload: "until one joins again" });
+  assertEquals((await client.next("joined")).right, "write");
   await client.next("chat");
 });
 

@@ -202,7 +202,12 @@ Deno.test("every event on the wire has exactly the fields of its schema", async 
     seen.set(event.type, (seen.get(event.type) ?? 0) + 1);
   };
 
-  const server = await serve({ heartbeatSeconds: 0.05, graceSeconds: 0, dedupeMessages: 100 });
+  let isMuted = false;
+  const server = await serve({ heartbeatSeconds: 0.05, graceSeconds: 0, dedupeMessages: 100 }, {
+    authenticate: ({ token }) =>
+      token === "cy" ? { id: "cy", name: "Cy", info: { team: 7 } } : undefined,
+    authorize: ({ id }) => id === "cy" && isMuted ? "read" : "write",
+  });
   const stream = await Stream.open(server, { query: { name: "Streamer" } });
   await using alice = await member(server, { protocol: "parley.v1.batched" });
   const bob = await connect(server, { name: "Bob" });
@@ -225,6 +230,12 @@ Deno.test("every event on the wire has exactly the fields of its schema", async 
   await alice.next("ping");
   await say(server, "by HTTP", { ref: "h" });
   await stream.next("chat", ({ payload }) => payload === "by HTTP");
+  await using cy = await member(server, { protocol: "parley.v1" });
+  cy.send({ type: "hello", token: "cy" });
+  await cy.next("welcome");
+  isMuted = true;
+  cy.send({ type: "hello", token: "cy" });
+  await cy.next("right");
   await bob.close();
   await alice.next("system", ({ kind }) => kind === "left");
   await stream.next("system", ({ kind }) => kind === "left");
@@ -232,7 +243,12 @@ Deno.test("every event on the wire has exactly the fields of its schema", async 
   await patiently(Promise.all([alice.closed, stopped]), "the server to stop");
   await stream[Symbol.asyncDispose]();
 
-  const frames = [...alice.frames, ...bob.frames, ...stream.blocks.map(({ data }) => data ?? "[]")];
+  const frames = [
+    ...alice.frames,
+    ...bob.frames,
+    ...cy.frames,
+    ...stream.blocks.map(({ data }) => data ?? "[]"),
+  ];
   for (const event of frames.flatMap((frame): Event[] => [JSON.parse(frame)].flat())) hold(event);
   assertEquals([...seen.keys()].sort(), Object.keys(EVENTS).sort());
 });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Identity } from "../server/access/identity.ts";
+import { Rules } from "../server/access/rules.ts";
 import { type Facts, silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
 import { Hub } from "../server/rooms/hub.ts";
@@ -19,13 +19,12 @@ for (const [tookMs, logged] of [[1500, 1], [900, 0]] as const) {
     const hub = new Hub({
       broker,
       options: completeOptions({ db: ":memory:" }),
-      identity: new Identity(broker.secret),
+      rules: new Rules(),
       log: { ...silentLog, warn: (event, facts) => void lines.push([event, facts]) },
       now: () => now,
-      authorize: () => true,
     });
     const go = broker.holdCalls();
-    const person = hub.users.hold("ann");
+    const person = hub.users.hold({ id: "ann", name: "Ann" });
     const posted = ["one", "two"].map((payload) =>
       post(hub, { user: person, room: "lobby", payload, ref: undefined })
     );

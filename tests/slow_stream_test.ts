@@ -4,11 +4,11 @@
  * @module
  */
 import { LOCAL } from "../server/access/address.ts";
+import { Rules } from "../server/access/rules.ts";
 import { Sources } from "../server/access/source.ts";
 import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
 import { EventStreamConnection } from "../server/connections/event_stream.ts";
 import { DrainMonitor } from "../server/connections/drain_monitor.ts";
-import { Identity } from "../server/access/identity.ts";
 import { silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
 import { Refusal } from "../server/protocol/refusal.ts";
@@ -72,8 +72,7 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
   const options = completeOptions({ db: ":memory:" });
   await using broker = await SqliteBroker.open({ ...options, path: ":memory:" });
   const now = () => performance.now();
-  const identity = new Identity(broker.secret);
-  const hub = new Hub({ broker, options, identity, log: silentLog, now, authorize: () => true });
+  const hub = new Hub({ broker, options, rules: new Rules(), log: silentLog, now });
   const drainMonitor = new DrainMonitor(options, now);
   const connection = new EventStreamConnection(
     [{ room: "lobby", since: undefined }],
@@ -86,8 +85,8 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
     },
     new Sources(options, silentLog, now).of(LOCAL),
   );
-  connection.open({ token: undefined, name: undefined, seconds: undefined });
-  const person = hub.users.hold("ann");
+  connection.open({ identity: undefined, name: undefined, seconds: undefined, rights: ["write"] });
+  const person = hub.users.hold({ id: "ann", name: "Ann" });
   let most = 0;
   for (let n = 0; n < 200; n++) {
     await post(hub, { user: person, room: "lobby", payload: LONG, ref: undefined });

@@ -13,21 +13,34 @@ import { Program } from "./support/program.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 const README = await Paper.read("README.md");
+const PROTOCOL = await Paper.read("server/PROTOCOL.md");
 const OPERATIONS = await Paper.read("server/OPERATIONS.md");
 
+/** What a project elsewhere has in its `deno.json`, in place of `../parley`. */
+const PROJECT = { links: [ROOT.pathname], imports: { "hono": "npm:hono@4.13.19" } };
+
 /** Runs a snippet as a file, by this Deno. */
-async function run(code: string, url: string, task = "run"): Promise<Program> {
+async function run(
+  code: string,
+  url: string,
+  task = "run",
+  env: Record<string, string> = {},
+): Promise<Program> {
   const folder = await Deno.makeTempDir({ prefix: "parley-" });
   const file = `${folder}/snippet.ts`;
   const here = code
     .replaceAll('"./', `"${ROOT}`)
     .replaceAll("//127.0.0.1:8080", url.slice(url.indexOf("//")))
     .replace('"chat.db"', `"${folder}/chat.db"`)
-    .replace("port: 8080", "port: 0");
+    .replace(/port: 80[89]0/, "port: 0");
   await Deno.writeTextFile(file, here);
-  const config = new URL("deno.json", ROOT).pathname;
+  const own = `${folder}/deno.json`;
+  const isElsewhere = code.includes("@parley/parley");
+  if (isElsewhere) await Deno.writeTextFile(own, JSON.stringify(PROJECT));
+  const config = isElsewhere ? own : new URL("deno.json", ROOT).pathname;
   const lock = new URL("tests/deno.lock", ROOT).pathname;
-  return Program.spawn([Deno.execPath(), task, "-A", "--config", config, "--lock", lock, file]);
+  const command = [Deno.execPath(), task, "-A", "--config", config, "--lock", lock, file];
+  return Program.spawn(command, env);
 }
 
 Deno.test("README.md: the first client talks and listens", async () => {
@@ -57,18 +70,42 @@ Deno.test("README.md: the embedding program serves its own page beside the rooms
   await using program = await run(README.snippet("ts", "createServer"), "http://unused");
   const [, url = ""] = await program.prints(/Listening on (http\S+:\d+)/);
   assertEquals(await (await fetch(`${url}/about`)).text(), "my own page");
+  const path = "/realtime/ws";
   {
-    await using alice = await member({ url });
+    await using alice = await member({ url }, { path });
     alice.send({ type: "chat", payload: "hi" });
     assertEquals((await alice.next("chat")).seq, 1);
   }
   {
-    await using alice = await member({ url }, { room: "announcements" });
+    await using alice = await member({ url }, { path, room: "announcements" });
     alice.send({ type: "chat", room: "announcements", payload: "hi" });
     assertEquals((await alice.next("error")).code, "forbidden");
   }
   program.signal("SIGTERM");
   assertEquals((await program.ended()).code, 0);
+});
+
+Deno.test("PROTOCOL.md: the webhook's receiver takes what the server has signed, and nothing else", async () => {
+  const env = { PARLEY_WEBHOOK_SECRET: `whsec_${new Uint8Array(32).fill(1).toBase64()}` };
+  const code = PROTOCOL.snippet("ts", "webhook-");
+  await using receiver = await run(code, "http://unused", "run", env);
+  const [webhook = ""] = await receiver.prints(/http:\/\/127\.0\.0\.1:\d+/);
+  const forged = await fetch(webhook, { method: "POST", body: '{"data":[]}' });
+  assertEquals([forged.status, await forged.text()], [401, ""]);
+  await using server = await serve({ webhook, webhookSecret: env.PARLEY_WEBHOOK_SECRET });
+  await using ada = await member(server, { name: "Ada" });
+  ada.send({ type: "chat", payload: "hello" });
+  await receiver.prints(/Ada: hello/);
+});
+
+Deno.test("server/README.md: Hono has the rooms under a path", async () => {
+  const paper = await Paper.read("server/README.md");
+  await using program = await run(paper.snippet("ts", "new Hono"), "http://unused");
+  const [, url = ""] = await program.prints(/Listening on (http\S+:\d+)/);
+  assertEquals(await (await fetch(`${url}/realtime/rooms`)).json(), { rooms: [] });
+  await using alice = await member({ url }, { path: "/realtime/ws" });
+  alice.send({ type: "chat", payload: "hi" });
+  assertEquals((await alice.next("chat")).seq, 1);
 });
 
 Deno.test("static/README.md: the client library joins, sends and is answered", async () => {

@@ -6,6 +6,7 @@
 import { BrokerError } from "../server/broker/broker.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./support/assert.ts";
 import { draft, textsOf } from "./support/broker_suite.ts";
+import { retain, retained } from "./support/state_suite.ts";
 import { Directory } from "./support/sqlite_directory.ts";
 
 /** What is in the way, and what the one line says. */
@@ -58,14 +59,21 @@ for (const [what, spoil, says] of UNUSABLE) {
   });
 }
 
-Deno.test("sqlite: a database of version 2 is brought up to date, with all its messages", async () => {
-  await using at = new Directory();
-  at.makeVersion2();
-  await using broker = await at.open();
-  assertEquals(await textsOf(broker), ["old"]);
-  const { epoch, head } = await broker.open("lobby");
-  assertEquals([epoch, head], ["epoch", 1]);
-});
+for (const version of [2, 3] as const) {
+  Deno.test(`sqlite: a database of version ${version} is brought up to date, with all its messages`, async () => {
+    await using at = new Directory();
+    at[`makeVersion${version}`]();
+    for (let start = 0; start < 2; start++) {
+      await using broker = await at.open();
+      assertEquals(await textsOf(broker), ["old"]);
+      const { epoch, head } = await broker.open("lobby");
+      assertEquals([epoch, head], ["epoch", 1]);
+      if (start === 0) await retain(broker, "topic", "new");
+      assertEquals(await retained(broker), "[topic=new]");
+      if (version === 3) assertEquals(await broker.canResume("lobby", "first", 0), true);
+    }
+  });
+}
 
 Deno.test("sqlite: a damaged file with a write-ahead log is refused and left as it is", async () => {
   await using at = new Directory();

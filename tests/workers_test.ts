@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { type Log, silentLog } from "../server/mod.ts";
+import { createServer, type Log, silentLog } from "../server/mod.ts";
 import { completeOptions } from "../server/options.ts";
 import { Workers } from "../server/process/workers.ts";
 import { assert, assertEquals } from "./support/assert.ts";
-import { type Client, connect, patiently, serve, until } from "./support/harness.ts";
+import { type Client, connect, patiently, until } from "./support/harness.ts";
 import { Program } from "./support/program.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
@@ -63,7 +63,9 @@ test("clients of one port are spread over all workers, share one room, and all g
 
 /** A first node in this process, and the log of what happens to the others. */
 async function first(redis: RedisProcess) {
-  const server = await serve({ redis: redis.url, workers: 2 });
+  const own = { redis: redis.url, port: 0, rate: 0, addressRate: 0 };
+  const server = await createServer(own, { log: silentLog });
+  server.listen({ reusePort: true });
   const { url, port } = server;
   const options = completeOptions({ redis: redis.url, workers: 2, port, rate: 0, addressRate: 0 });
   const failures: string[] = [];

@@ -29,6 +29,9 @@ const MAX_CHARS = 128;
 /** The address of a peer without a network address, such as one on a Unix socket. */
 export const LOCAL: Address = { text: "local", groups: [{ key: "local", times: 1 }] };
 
+/** The address of all peers whose address we were not told. */
+export const UNKNOWN: Address = { text: "unknown", groups: [{ key: "unknown", times: 1 }] };
+
 /**
  * Reads an address as it may stand in `X-Forwarded-For`: IPv4 or IPv6, with or without a port,
  * brackets, quotation marks and a zone. An IPv4 address that is written as IPv6

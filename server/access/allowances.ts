@@ -22,7 +22,7 @@ export type Clock = () => number;
  * was refused one of its 28 files would stay broken.
  */
 export const COSTS = {
-  /** A command that is not stored: `typing`, `pong`, and `custom` unless it is durable. */
+  /** A command that is not stored: `typing`, `pong`, and `custom` unless it is durable or retained. */
   signal: 0.1,
   /** Any other command, and a message that is posted. */
   command: 1,
@@ -45,14 +45,14 @@ export const COSTS = {
 
 interface CommandPrice {
   readonly cost: number;
-  /** The field that, if true, has the command stored: it then costs `command`. */
-  readonly flag: string | undefined;
+  /** The fields of which each, if true, has the command stored: it then costs `command`. */
+  readonly flags: readonly string[];
 }
 
 const COMMAND_PRICES: ReadonlyMap<unknown, CommandPrice> = new Map(
   Object.entries(COMMANDS).map(([type, { cost, stored }]) => [
     type,
-    { cost: COSTS[cost], flag: typeof stored === "string" ? stored : undefined },
+    { cost: COSTS[cost], flags: typeof stored === "boolean" ? [] : stored },
   ]),
 );
 
@@ -61,18 +61,27 @@ export function costOf(command: unknown): number {
   if (!isRecord(command)) return COSTS.command;
   const price = COMMAND_PRICES.get(command.type);
   if (price === undefined) return COSTS.command;
-  return price.flag !== undefined && command[price.flag] === true ? COSTS.command : price.cost;
+  return price.flags.some((flag) => command[flag] === true) ? COSTS.command : price.cost;
+}
+
+/** How much is let through; 0 for either is no limit. */
+export interface Limit {
+  /** Tokens a second. */
+  readonly rate: number;
+  /** Tokens at once. */
+  readonly burst: number;
 }
 
 /** A token bucket lets `burst` through at once and `rate` a second after that. */
 export class TokenBucket {
+  /** Tokens a second. */
   readonly #rate: number;
+  /** Tokens at once; 0 is no limit. */
   readonly #burst: number;
   readonly #now: Clock;
   #tokens: number;
   #filledAt: number;
 
-  /** @param rate tokens a second; 0 for either is no limit. */
   constructor(rate: number, burst: number, now: Clock) {
     this.#rate = rate;
     this.#burst = rate === 0 ? 0 : burst;
@@ -122,15 +131,13 @@ export class TokenBucket {
 
 /** Token buckets by key. Their number is bounded: the one that was not used for longest is forgotten. */
 export class TokenBuckets {
-  readonly #rate: number;
-  readonly #burst: number;
+  readonly #limit: Limit;
   readonly #now: Clock;
   readonly #max: number;
   readonly #buckets = new Map<string, TokenBucket>();
 
   constructor(rate: number, burst: number, now: Clock, max = 10_000) {
-    this.#rate = rate;
-    this.#burst = rate === 0 ? 0 : burst;
+    this.#limit = { rate, burst };
     this.#now = now;
     this.#max = max;
   }
@@ -139,18 +146,24 @@ export class TokenBuckets {
     return this.#buckets.size;
   }
 
-  /** {@linkcode TokenBucket.take} from the bucket of that key. */
-  take(key: string, cost = 1): number {
-    return this.#burst === 0 ? 0 : this.#bucketOf(key).take(cost);
+  /**
+   * {@linkcode TokenBucket.take} from the bucket of that key.
+   *
+   * @param limit the one of this key, if it has another than the other keys. It must always be the same.
+   */
+  take(key: string, cost = 1, limit = this.#limit): number {
+    if (limit.rate === 0 || limit.burst === 0) return 0;
+    return this.#bucketOf(key, limit).take(cost);
   }
 
   /** Goes on under another key, with no more than is left under the previous one. */
-  inherit(key: string, previous: string): void {
-    if (this.#burst > 0) this.#bucketOf(key).lowerTo(this.#bucketOf(previous));
+  inherit(key: string, previous: string, limit = this.#limit): void {
+    const bucket = this.#buckets.get(previous);
+    if (bucket !== undefined) this.#bucketOf(key, limit).lowerTo(bucket);
   }
 
-  #bucketOf(key: string): TokenBucket {
-    const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#rate, this.#burst, this.#now);
+  #bucketOf(key: string, { rate, burst }: Limit): TokenBucket {
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(rate, burst, this.#now);
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
     if (this.#buckets.size > this.#max) {

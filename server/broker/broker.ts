@@ -7,7 +7,12 @@
  */
 import { type Draft, numbered } from "../protocol/encode.ts";
 import type { Message, User } from "../protocol/messages.ts";
+import type { Journal } from "./journal.ts";
+import type { Order, Sanction } from "./orders.ts";
 import type { Page } from "./page.ts";
+import type { RetainedChange, RetainedEvent } from "./retained.ts";
+
+export { BrokerError, FullError } from "./broker_error.ts";
 
 /** The state of a room's log. */
 export interface LogState {
@@ -68,6 +73,12 @@ function contentOf(event: string): string {
   return JSON.stringify({ ...message, seq: 0, at: 0, from: message.from.id });
 }
 
+/** Tells whether an event is the message of that user with that `ref`. */
+export function hasRef(event: string, userId: string, ref: string): boolean {
+  const message: Message = JSON.parse(event);
+  return message.from.id === userId && message.ref === ref;
+}
+
 /** The callbacks of a broker. None of them may throw. */
 export interface BrokerListener {
   /**
@@ -84,6 +95,12 @@ export interface BrokerListener {
   logReplaced?(room: string, state: LogState): void;
   /** A user came, left or was renamed on any node. Only a broker with `members` calls this. */
   membersChanged?(room: string, change: MemberChange): void;
+  /** The events that a room keeps have changed. A broker need not call this for a room that is not open. */
+  retainedChanged?(room: string, change: RetainedChange): void;
+  /** An order is to be carried out on this node. What lasts of it is stored. */
+  ordered?(order: Order): void;
+  /** Orders were missed: these are all sanctions now. */
+  sanctionsReplaced?(sanctions: readonly Sanction[]): void;
   /** Returns the users who are in the room on this node. */
   membersHere?(room: string): readonly User[];
 }
@@ -121,15 +138,6 @@ export interface Signal {
   readonly exceptUserId?: string;
 }
 
-/** The storage cannot be used. The message is one line, and needs no stack trace. */
-export class BrokerError extends Error {
-  /** Always `"BrokerError"`. */
-  override readonly name = "BrokerError";
-}
-
-/** Nothing more can be stored for now. Clients are shown the message. */
-export class FullError extends BrokerError {}
-
 /**
  * Stores batches, numbers them, reads them back and carries signals. `tests/support/broker_suite.ts`
  * holds every broker to this.
@@ -147,11 +155,14 @@ export interface Broker extends AsyncDisposable {
   readonly secret: Uint8Array;
   /** Set if rooms have members on other nodes too. Without it, the members are those of this node. */
   readonly members?: SharedMembers;
+  /** All messages in one order. Only a broker that has such an order has a journal. */
+  readonly journal?: Journal;
   /** Sets the listener. Call it once, before anything else. Without it, nothing is called back. */
   listen(listener: BrokerListener): void;
   /**
    * Begins to call back this room's messages and signals, from all nodes. The first page that is
-   * `committed` after the answer begins at `head + 1`.
+   * `committed` after the answer begins at `head + 1`. If the room keeps events, it calls back
+   * `retainedChanged` with all of them before it answers.
    */
   open(room: string): Promise<LogState>;
   /** Reads the state of a room's log without opening it. */
@@ -192,6 +203,23 @@ export interface Broker extends AsyncDisposable {
   catchUpTo?(room: string, seq: number): Promise<void>;
   /** Sends an event that is not stored. It arrives at most once. */
   signal(room: string, signal: Signal): void;
+  /**
+   * Stores an event as the newest of its name, or removes what is kept under that name. Then it calls
+   * back `retainedChanged` on every node where the room is open: the event is for the members too.
+   *
+   * @throws {RetainedBoundError} if the room keeps too much already.
+   * @throws {FullError} if too much is kept in all.
+   */
+  retain(room: string, event: RetainedEvent): Promise<void>;
+  /**
+   * Stores what lasts of an order, then calls back `ordered`: on this node before it answers, and on the
+   * others within a second.
+   *
+   * @throws {FullError} if there are too many sanctions.
+   */
+  order(order: Order): Promise<void>;
+  /** Returns the sanctions of now. Later changes are called back. */
+  sanctions(): readonly Sanction[];
   /**
    * Checks that what is committed from now on will be kept. Storage that is only away passes.
    *

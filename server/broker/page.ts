@@ -43,7 +43,7 @@ export class Batch {
   static join(batches: readonly Batch[]): Batch {
     const first = batches[0];
     if (batches.length === 1 && first !== undefined) return first;
-    return Batch.fromArray(`[${batches.map(({ array }) => array.slice(1, -1)).join(SEPARATOR)}]`);
+    return Batch.fromArray(`[${batches.map(({ list }) => list).join(SEPARATOR)}]`);
   }
 
   /** `[event,⏎event]` */
@@ -51,8 +51,13 @@ export class Batch {
     return this.#array ??= `[${(this.#events ?? []).join(SEPARATOR)}]`;
   }
 
+  /** `event,⏎event` */
+  get list(): string {
+    return this.array.slice(1, -1);
+  }
+
   get events(): readonly string[] {
-    return this.#events ??= this.array.slice(1, -1).split(SEPARATOR);
+    return this.#events ??= this.list.split(SEPARATOR);
   }
 
   /** The length in characters. In bytes it is the same for ASCII, and at most three times as much. */

@@ -5,9 +5,10 @@
  *
  * @module
  */
+import type { Identity } from "../access/identity.ts";
 import type { Source } from "../access/source.ts";
 import type { Batch } from "../broker/page.ts";
-import { CLOSE, type CloseCode } from "../protocol/tables.ts";
+import { CLOSE, type CloseCode, type Right } from "../protocol/tables.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { Session } from "../rooms/session.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
@@ -15,8 +16,11 @@ import { type Followed, retryLine, returnMs, SseWriter } from "./sse.ts";
 
 /** What a request for a stream holds besides the rooms. */
 export interface StreamRequest {
-  readonly token: string | undefined;
+  /** `undefined` for a guest without a token. */
+  readonly identity: Identity | undefined;
   readonly name: string | undefined;
+  /** What the user may do in each room. */
+  readonly rights: readonly Right[];
   /** When the stream ends, for a client behind a proxy that passes on nothing before the end. */
   readonly seconds: number | undefined;
 }
@@ -28,16 +32,18 @@ export class EventStreamConnection extends Connection {
   readonly #rooms: readonly Followed[];
   readonly #writer: SseWriter;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #ended = Promise.withResolvers<void>();
   /** `undefined` once the stream is closed, or cancelled because the peer has gone. */
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
 
   /**
    * @param rooms at least one.
-   * @param completed settles when the response is sent, or when that has failed.
+   * @param completed settles when the response is sent, or when that has failed. Where that is not
+   * known, the connection counts until the stream ends.
    */
   constructor(
     rooms: readonly Followed[],
-    completed: Promise<void>,
+    completed: Promise<void> | undefined,
     context: ConnectionContext,
     source: Source,
   ) {
@@ -54,7 +60,7 @@ export class EventStreamConnection extends Connection {
         this.end();
       },
     }, new ByteLengthQueuingStrategy({ highWaterMark: 0 }));
-    void completed.catch(() => {}).finally(() => this.release());
+    void (completed ?? this.#ended.promise).catch(() => {}).finally(() => this.release());
   }
 
   /**
@@ -63,11 +69,13 @@ export class EventStreamConnection extends Connection {
    *
    * @throws {Refusal} if the only room is refused; nothing was written then.
    */
-  open({ token, name, seconds }: StreamRequest): void {
-    this.session.hello(token, name);
-    for (const { room, since } of this.#rooms) {
+  open({ identity, name, seconds, rights }: StreamRequest): void {
+    // It is in no room yet, so there is nothing to wait for.
+    if (identity !== undefined) void this.session.become(identity);
+    this.session.welcome(name);
+    for (const [index, { room, since }] of this.#rooms.entries()) {
       try {
-        this.session.join(room, since);
+        this.session.enter(room, rights[index] ?? "none", since);
       } catch (thrown) {
         if (!(thrown instanceof Refusal) || this.#rooms.length === 1) throw thrown;
         this.session.refuse(thrown, undefined, room);
@@ -84,6 +92,7 @@ export class EventStreamConnection extends Connection {
   override end(): void {
     clearTimeout(this.#timer);
     super.end();
+    this.#ended.resolve();
   }
 
   /** Leaves batches as they are: one that is shared with other streams is then encoded only once. */

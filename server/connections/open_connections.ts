@@ -62,12 +62,21 @@ export class OpenConnections {
    * @throws {Refusal} `unavailable`, `rate_limited`
    */
   admit(source: Source, cost: number): void {
+    this.check(source);
+    source.spend(cost);
+  }
+
+  /**
+   * Checks that there is room for one more connection.
+   *
+   * @throws {Refusal} `unavailable`, `rate_limited`
+   */
+  check(source: Source): void {
     if (this.#isClosed) {
       const retryAfterMs = STOPPING_RETRY_MS;
       throw new Refusal("unavailable", "The server is going down.", { retryAfterMs });
     }
     this.#limits.check(source);
-    source.spend(cost);
   }
 
   /** Makes a connection, and keeps it until it ends. */

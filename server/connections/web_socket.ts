@@ -15,6 +15,7 @@ import { Connection, type ConnectionContext } from "./connection.ts";
 export interface Handshake {
   /** The subprotocol; `undefined` for a plain client. */
   readonly protocol: string | undefined;
+  readonly token: string | undefined;
   /** The room that a plain client joins, and the name of its user. */
   readonly plain: { readonly room: string; readonly name: string | undefined };
 }
@@ -45,6 +46,8 @@ export class WebSocketConnection extends Connection {
     handshake: Handshake,
     context: ConnectionContext,
     source: Source,
+    /** What the application is shown of the request. */
+    request: Request | undefined,
   ) {
     super(context);
     this.#socket = socket;
@@ -59,8 +62,8 @@ export class WebSocketConnection extends Connection {
     socket.onopen = () => {
       clearTimeout(this.#openTimer);
       if (this.hasEnded) return socket.close();
-      if (handshake.protocol !== undefined) return;
-      this.#reader.enter(handshake.plain.room, handshake.plain.name);
+      const { protocol, token, plain } = handshake;
+      this.#reader.begin(request, token, protocol === undefined ? plain : undefined);
     };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = () => {

@@ -4,7 +4,10 @@
  *
  * @module
  */
-import { type Address, LOCAL, parseAddress } from "../access/address.ts";
+import { type Address, LOCAL, parseAddress, UNKNOWN } from "../access/address.ts";
+
+/** What `Deno.serve` tells of the peer. A framework in between may have passed on only part, or nothing. */
+export type PeerInfo = Partial<Deno.ServeHandlerInfo>;
 
 /** The address of a client. */
 export interface ClientAddress {
@@ -20,14 +23,19 @@ export interface ClientAddress {
  */
 export function clientAddress(
   { headers }: Request,
-  { remoteAddr }: Deno.ServeHandlerInfo,
+  { remoteAddr }: PeerInfo,
   trustProxies: number,
 ): ClientAddress {
   const list = headers.get("x-forwarded-for");
   const entry = trustProxies > 0 ? list?.split(",").at(-trustProxies) : undefined;
   const forwarded = entry === undefined ? undefined : parseAddress(entry);
   if (forwarded !== undefined) return { address: forwarded, unbelieved: undefined };
-  const peer = "hostname" in remoteAddr ? parseAddress(remoteAddr.hostname) : undefined;
   const other = headers.has("forwarded") ? "Forwarded" : undefined;
-  return { address: peer ?? LOCAL, unbelieved: list === null ? other : "X-Forwarded-For" };
+  return { address: peerOf(remoteAddr), unbelieved: list === null ? other : "X-Forwarded-For" };
+}
+
+function peerOf(address: Deno.Addr | undefined): Address {
+  if (address === undefined) return UNKNOWN;
+  const peer = "hostname" in address ? parseAddress(address.hostname) : undefined;
+  return peer ?? LOCAL;
 }

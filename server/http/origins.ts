@@ -91,6 +91,15 @@ export class Origins {
     return response;
   }
 
+  /**
+   * Tells whether a request may act with the cookies of its user. A page whose origin is allowed only
+   * by `*` may not: any page that the user visits could then act as that user.
+   */
+  trusts(request: Request): boolean {
+    const origin = request.headers.get("origin");
+    return origin === null || this.#isNamed(request, origin);
+  }
+
   /** Tells whether an origin is our own or was allowed by name. */
   #isNamed(request: Request, origin: string): boolean {
     if (origin === "null") return this.#allowed.includes("null");

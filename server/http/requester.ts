@@ -1,34 +1,46 @@
 /**
- * The user that a request comes from, and what that user may do. Each request stands alone: its token
- * holds the id and the name, and any node can verify it. Without a token the user is a new guest.
+ * Who a request comes from, and what that user may do. Each request stands alone: it carries a token,
+ * and any node can verify it. Without a token the user is a new guest.
  *
  * @module
  */
-import { Refusal } from "../protocol/refusal.ts";
-import type { User } from "../protocol/messages.ts";
+import { costOf } from "../access/allowances.ts";
+import { guestIdentity, type Identity } from "../access/identity.ts";
+import type { Charged } from "../access/user_allowances.ts";
+import type { Right } from "../protocol/tables.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { ConnectedUser } from "../rooms/user.ts";
 import type { Call } from "./router.ts";
+import { tokenOf } from "./token.ts";
 
 /**
- * Returns the token of the `Authorization` header (RFC 6750 §2.1), or of the query, for clients that
- * cannot set headers. A header of another form gives `""`, which no user has.
+ * Says who sent a request.
+ *
+ * @returns `undefined` for a guest without a token.
+ * @throws {Refusal} `unauthorized`, `unavailable`
  */
-export function tokenOf({ request, query }: Call): string | undefined {
-  const header = request.headers.get("authorization");
-  if (header === null) return query.get("token") || undefined;
-  return /^Bearer +([^ ]+) *$/i.exec(header)?.[1] ?? "";
+export async function identify(call: Call, hub: Hub): Promise<Identity | undefined> {
+  const { request, query, showsCookies } = call;
+  const view = hub.authenticator.viewOf(request, showsCookies);
+  const identity = await hub.authenticator.identify(view, tokenOf(request, query));
+  if (identity === undefined) return undefined;
+  return { ...identity, user: nameOfNow(hub, identity) };
+}
+
+/** Returns a user with the name of now; the token may hold an older one. */
+function nameOfNow(hub: Hub, { user, hasFixedName }: Identity) {
+  return hasFixedName ? user : { ...user, name: hub.users.current(user).name };
 }
 
 /**
- * Returns the user who reads, after checking that this user may join the room of the path, if it names one.
+ * Says who reads, after checking that this user may read the room of the path, if it names one.
  *
- * @throws {Refusal} `unauthorized`, `forbidden`
+ * @throws {Refusal} `unauthorized`, `forbidden`, `unavailable`
  */
-export function readerOf(call: Call, hub: Hub): User {
-  const user = hub.users.current(userOf(call, hub) ?? hub.context.identity.newGuest());
-  if (call.room !== "") hub.rights.assertCanJoin(user, call.room);
-  return user;
+export async function readerOf(call: Call, hub: Hub): Promise<Identity> {
+  const identity = await identify(call, hub) ?? guestIdentity(hub.guests.newGuest());
+  if (call.room !== "") await assertRight(call, hub, identity, "read");
+  return identity;
 }
 
 /**
@@ -36,54 +48,59 @@ export function readerOf(call: Call, hub: Hub): User {
  * has one allowance for sockets and requests; the guests without a token share one for each address,
  * because each request could come from a new guest.
  *
- * @returns the user of the token, or `undefined` without a token.
- * @throws {Refusal} `unauthorized`, `rate_limited`
+ * @param type the command that does the same as the request.
+ * @returns `undefined` for a guest without a token.
+ * @throws {Refusal} `unauthorized`, `rate_limited`, `unavailable`
  */
-export function admitWriter(call: Call, hub: Hub, cost: number): User | undefined {
-  call.source.spend(cost);
-  const user = userOf(call, hub);
-  const retryAfterMs = hub.allowances.take(user?.id ?? `address ${call.source.group}`);
-  if (retryAfterMs === 0) return user;
-  throw new Refusal("rate_limited", "Too many requests. Slow down.", { retryAfterMs });
+export async function admitWriter(
+  call: Call,
+  hub: Hub,
+  type: Charged["type"],
+): Promise<Identity | undefined> {
+  const command = { type, room: call.room };
+  call.source.spend(costOf(command));
+  const identity = await identify(call, hub);
+  hub.allowances.spend(payerOf(call, identity), command);
+  return identity;
+}
+
+/** Says whose allowance a request takes from: the user's, or that of all without a token at the address. */
+export function payerOf({ source }: Call, identity: Identity | undefined): string {
+  return identity?.user.id ?? `address ${source.group}`;
 }
 
 /** Returns the same guest for the same key, room and address, so that a retry is by the same user. */
-export function guestFor({ source, room }: Call, hub: Hub, key: string): User {
-  return hub.context.identity.guestFor(JSON.stringify([source.address, room, key]));
+export function guestFor({ source, room }: Call, hub: Hub, key: string): Identity {
+  return guestIdentity(hub.guests.guestFor(JSON.stringify([source.address, room, key])));
+}
+
+/**
+ * Checks that a user has a right in the room of the path.
+ *
+ * @returns the right, which may be more.
+ * @throws {Refusal} `forbidden`, `unauthorized`, `unavailable`
+ */
+export function assertRight(call: Call, hub: Hub, who: Identity, right: Right): Promise<Right> {
+  return hub.rights.assert(who, call.source, call.room, right);
 }
 
 /**
  * Calls `act` as a user, who is held while it runs and need not be connected.
  *
- * @param name the new name of the user, if it changes.
+ * @param name the name that the user wants; a name that the application has chosen stays.
  */
 export async function actAs<T>(
   { users }: Hub,
-  { id, name: oldName }: User,
+  { user: known, isGuest, hasFixedName }: Identity,
   name: string | undefined,
   act: (user: ConnectedUser) => T | Promise<T>,
 ): Promise<T> {
-  const user = users.hold(id, oldName);
+  const user = users.hold(known);
   try {
-    if (name !== undefined) user.rename(name);
+    if (!isGuest) user.update(known, hasFixedName);
+    if (name !== undefined && !hasFixedName) user.rename(name);
     return await act(user);
   } finally {
     users.release(user);
   }
-}
-
-/**
- * Checks that a user may join and speak in a room.
- *
- * @throws {Refusal} `forbidden`
- */
-export function assertCanWrite({ rights }: Hub, { user }: ConnectedUser, room: string): void {
-  rights.assertCanJoin(user, room);
-  rights.assertCanSpeak(user, room);
-}
-
-/** @throws {Refusal} `unauthorized` */
-function userOf(call: Call, { context: { identity } }: Hub): User | undefined {
-  const token = tokenOf(call);
-  return token === undefined ? undefined : identity.userOf(token);
 }

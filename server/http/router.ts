@@ -9,16 +9,19 @@ import type { Source } from "../access/source.ts";
 import { type Log, reason } from "../log.ts";
 import { parseName } from "../protocol/names.ts";
 import { Refusal } from "../protocol/refusal.ts";
+import type { PeerInfo } from "./client_address.ts";
 import type { Origins } from "./origins.ts";
 import { HttpError, problem, problemOf } from "./responses.ts";
 
 /** A request and what was read from it. */
 export interface Call {
   readonly request: Request;
-  readonly info: Deno.ServeHandlerInfo;
+  readonly info: PeerInfo;
   readonly query: URLSearchParams;
   /** The address that the request comes from, and its limits. */
   readonly source: Source;
+  /** Whether the page that sent the request may act with its user's cookies. */
+  readonly showsCookies: () => boolean;
   /** The room that the path names, or `""` if it names none. */
   readonly room: string;
 }
@@ -49,7 +52,7 @@ const MAX_PATH = 1024;
 /** How long a browser may remember the answer to a preflight, in seconds. */
 const PREFLIGHT_SECONDS = 600;
 
-type SourceOf = (request: Request, info: Deno.ServeHandlerInfo) => Source;
+type SourceOf = (request: Request, info: PeerInfo) => Source;
 
 export class Router {
   readonly #routes: readonly Route[];
@@ -64,11 +67,17 @@ export class Router {
     this.#log = log;
   }
 
-  /** @returns `undefined` if no route has the path. */
+  /**
+   * Answers a request.
+   *
+   * @param pathname the path without the base path.
+   * @returns `undefined` if no route has the path.
+   */
   answer(
     request: Request,
-    info: Deno.ServeHandlerInfo,
-    { pathname, searchParams: query }: URL,
+    info: PeerInfo,
+    pathname: string,
+    query: URLSearchParams,
   ): Response | Promise<Response> | undefined {
     if (pathname.length > MAX_PATH) return problem(414, "The path is longer than any path here.");
     for (const { pattern, handlers } of this.#routes) {
@@ -80,6 +89,7 @@ export class Router {
         info,
         query,
         source: this.#sourceOf(request, info),
+        showsCookies: () => this.#origins.trusts(request),
         room: room === undefined ? "" : decodeRoom(room),
       }));
     }

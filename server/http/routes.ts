@@ -16,11 +16,19 @@ import { postHello } from "./routes/post_hello.ts";
 import { postMessage } from "./routes/post_message.ts";
 import { postTyping } from "./routes/post_typing.ts";
 
-/** Returns the routes of a server. Its connections are where event streams are opened. */
-export function routesOf(hub: Hub, connections: OpenConnections): readonly Route[] {
+/**
+ * Returns the routes of a server. Their paths are relative to its base path, which the documents name.
+ *
+ * @param connections where event streams are opened.
+ */
+export function routesOf(
+  hub: Hub,
+  connections: OpenConnections,
+  basePath: string,
+): readonly Route[] {
   return [
-    route("/asyncapi.json", { GET: published(asyncApi()) }),
-    route("/openapi.json", { GET: published(openApi()) }),
+    route("/asyncapi.json", { GET: published(asyncApi(basePath)) }),
+    route("/openapi.json", { GET: published(openApi(basePath)) }),
     route("/hello", { POST: (call) => postHello(call, hub) }),
     route("/rooms", { GET: (call) => getRooms(call, hub) }),
     route("/rooms/:room/messages", {

@@ -1,7 +1,7 @@
 /**
- * `StaticFiles` serves the page and the client library. The files are few: they are read once at start,
- * and types are stripped from TypeScript. Paths are looked up in a map, so that no path can lead
- * outside the folders.
+ * `StaticFiles` serves the page and the client library. The files are few: they are imported once at
+ * start, and types are stripped from TypeScript. Paths are looked up in a map, so that no path can lead
+ * anywhere else.
  *
  * @module
  */
@@ -13,9 +13,6 @@ import { contentType } from "@std/media-types";
 // @ts-types="./std.d.ts"
 import { extname } from "@std/path";
 
-const DIRECTORY = new URL("../../static/", import.meta.url);
-/** The folders of the client library and the page. Each is served under its own name. */
-const FOLDERS = ["client/", "page/"];
 /** The page, which is served at `/` as well: its links are relative to that. */
 const INDEX = "/page/index.html";
 
@@ -45,23 +42,28 @@ export class StaticFiles {
     this.#files = files;
   }
 
-  /** Reads all files. */
+  /** Imports all files. A server without the page does not call it, and so does not load them. */
   static async load(): Promise<StaticFiles> {
+    const texts: Readonly<Record<string, string>> = await import("../../static/files.ts");
     const files = new Map<string, File>();
-    for (const folder of FOLDERS) {
-      for await (const { name, isFile } of Deno.readDir(new URL(folder, DIRECTORY))) {
-        if (isFile) files.set(`/${folder}${name}`, await read(`${folder}${name}`));
-      }
+    for (const [path, text] of Object.entries(texts)) {
+      files.set(`/${path}`, await fileOf(path, text));
     }
     const index = files.get(INDEX);
     if (index !== undefined) files.set("/", index);
     return new StaticFiles(files);
   }
 
-  /** Answers `GET` and `HEAD`. @returns `undefined` if there is no such file. */
-  answer(request: Request, path: string): Response | undefined {
+  /**
+   * Answers `GET` and `HEAD`.
+   *
+   * @param path the path without the base path.
+   * @returns `undefined` if there is no such file.
+   */
+  answer(request: Request, path: string, { pathname, search }: URL): Response | undefined {
     const file = this.#files.get(path);
     if (file === undefined) return undefined;
+    if (path === "/" && !pathname.endsWith("/")) return addSlash(pathname, search);
     const headers = new Headers({ ...HEADERS, "content-type": file.type, "etag": file.tag });
     if (!ifNoneMatch(request.headers.get("if-none-match"), file.tag)) {
       return new Response(null, { status: 304, headers });
@@ -76,12 +78,18 @@ export class StaticFiles {
   }
 }
 
-async function read(name: string): Promise<File> {
+/**
+ * Leads a browser from `/realtime` to `/realtime/`, because the page's links are relative. So is the
+ * `Location`: it is right behind a proxy that adds a prefix.
+ */
+function addSlash(pathname: string, search: string): Response {
+  const location = `${pathname.slice(pathname.lastIndexOf("/") + 1)}/${search}`;
+  return new Response(null, { status: 308, headers: { ...HEADERS, location } });
+}
+
+async function fileOf(name: string, text: string): Promise<File> {
   const isScript = extname(name) === ".ts";
-  let plain = await Deno.readFile(new URL(name, DIRECTORY));
-  if (isScript) {
-    plain = new TextEncoder().encode(stripTypeScriptTypes(new TextDecoder().decode(plain)));
-  }
+  const plain = new TextEncoder().encode(isScript ? stripTypeScriptTypes(text) : text);
   const type = contentType(isScript ? ".js" : extname(name)) ?? "application/octet-stream";
   return { plain, gzipped: await gzip(plain), type, tag: await eTag(plain, { weak: true }) };
 }

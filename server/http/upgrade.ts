@@ -10,6 +10,7 @@ import { DEFAULT_ROOM, SUBPROTOCOLS } from "../protocol/tables.ts";
 import { parseName } from "../protocol/names.ts";
 import type { Origins } from "./origins.ts";
 import { problem } from "./responses.ts";
+import { tokenOf } from "./token.ts";
 
 /** Tells whether a request asks for a WebSocket. */
 export function asksForUpgrade({ headers }: Request): boolean {
@@ -59,7 +60,7 @@ export function checkHandshake(
     parseName("room", room);
     if (name !== undefined) parseName("name", name);
   }
-  return { protocol, plain: { room, name } };
+  return { protocol, token: tokenOf(request, searchParams), plain: { room, name } };
 }
 
 /** Returns the best known of the offered subprotocols. Their names have a case (RFC 6455 §11.3.4). */

@@ -29,9 +29,9 @@ async function obey(order: Order): Promise<Answer> {
 }
 
 async function start(options: Options): Promise<void> {
-  const started = await createServer(options);
+  const started = await createServer({ ...options, workers: 1 });
   server = started;
-  started.listen();
+  started.listen({ reusePort: true });
   const endCatching = catchUnforeseen(consoleLog, started, async () => {
     try {
       await stop();

@@ -101,18 +101,26 @@ export function unnumbered(type: Message["type"], room: string, rest: string): s
   return `{"type":"${type}","room":${JSON.stringify(room)},${rest}`;
 }
 
+/** Writes a `custom` event that is retained, as it is given to a client that joins. */
+export function retainedText(event: string): string {
+  return `${event.slice(0, -1)},"retained":true}`;
+}
+
 /**
  * Writes a `joined` event.
  *
  * @param members each user as JSON.
  */
 export function joinedText(
-  { room, epoch, seq, recovered, memberCount, right }: Omit<JoinedEvent, "type" | "members">,
+  { room, epoch, seq, recovered, memberCount, right, limits }: Omit<
+    JoinedEvent,
+    "type" | "members"
+  >,
   members: readonly string[],
 ): string {
   return `{"type":"joined","room":${JSON.stringify(room)},"epoch":${JSON.stringify(epoch)},` +
     `"seq":${seq},"recovered":${recovered},"members":[${members}],"memberCount":${memberCount},` +
-    `"right":"${right}"}`;
+    `"right":"${right}"${limits === undefined ? "" : `,"limits":${JSON.stringify(limits)}`}}`;
 }
 
 /**
@@ -123,6 +131,22 @@ export function joinedText(
 export function pageText(room: string, epoch: string, head: number, messages: string): string {
   return `{"room":${JSON.stringify(room)},"epoch":${JSON.stringify(epoch)},"head":${head},` +
     `"messages":${messages}}`;
+}
+
+/**
+ * Writes the body of a webhook's request: a `WebhookBody`.
+ *
+ * @param at when the newest of the messages was stored.
+ * @param records each is one or more messages, or a gap record.
+ */
+export function webhookBody(at: number, records: readonly string[]): string {
+  const timestamp = new Date(at).toISOString();
+  return `{"type":"messages","timestamp":"${timestamp}","data":[${records.join(",\n")}]}`;
+}
+
+/** Writes a `GapRecord`. */
+export function gapText(after: number, before: number): string {
+  return `{"type":"gap","after":${after},"before":${before}}`;
 }
 
 /** The end of a message's text. */

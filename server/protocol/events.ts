@@ -53,6 +53,7 @@ export const EVENTS: {
     members: required({ schema: { type: "array", items: USER.schema, maxItems: MAX_LISTED } }),
     memberCount: required(COUNT),
     right: required(RIGHT),
+    limits: optional({ schema: reference("RoomLimits") }),
   },
   chat: {
     room: required(ROOM),

@@ -148,6 +148,20 @@ export interface AnnouncedLimits {
   readonly roomsPerConnection: number;
 }
 
+/** What limits a user in a room in place of {@linkcode AnnouncedLimits}; 0: no limit. */
+export interface AnnouncedRoomLimits {
+  /** Commands per second in the long run. */
+  readonly rate?: number;
+  /** Commands at once. */
+  readonly burst?: number;
+  /** Signals per second in the long run. Without it, signals count as commands. */
+  readonly signalRate?: number;
+  /** Signals at once. */
+  readonly signalBurst?: number;
+  /** Seconds between two messages that are stored, unless the user has the right `manage`. */
+  readonly slowSeconds?: number;
+}
+
 /** `welcome` answers `hello`. */
 export interface WelcomeEvent extends EventBase<"welcome"> {
   /** The client's user. */
@@ -178,6 +192,8 @@ export interface JoinedEvent extends RoomEvent<"joined"> {
   readonly memberCount: number;
   /** What the user may do in the room: `read`, `write` or `manage`. */
   readonly right: Right;
+  /** Set if a rule of the server has other limits for this room. */
+  readonly limits?: AnnouncedRoomLimits;
 }
 
 /** `right` says that what the user may do in a room has changed. */

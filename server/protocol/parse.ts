@@ -17,17 +17,24 @@ interface Fields {
   readonly owner: string;
   readonly byName: ReadonlyMap<string, Field<Rule>>;
   readonly required: readonly string[];
+  /** Fields of which only one may be true. */
+  readonly exclusive: readonly string[];
 }
 
-function fieldsOf(owner: string, fields: Readonly<Record<string, Field<Rule>>>): Fields {
+function fieldsOf(
+  owner: string,
+  fields: Readonly<Record<string, Field<Rule>>>,
+  exclusive: readonly string[] = [],
+): Fields {
   const required = Object.keys(fields).filter((name) => fields[name]?.required);
-  return { owner, byName: new Map(Object.entries(fields)), required };
+  return { owner, byName: new Map(Object.entries(fields)), required, exclusive };
 }
 
 const COMMAND_FIELDS = new Map(
-  Object.entries(COMMANDS).map((
-    [type, { fields }],
-  ) => [type, fieldsOf(`Command "${type}"`, fields)]),
+  Object.entries(COMMANDS).map(([type, { fields, stored }]) => {
+    const flags = typeof stored === "boolean" ? [] : stored;
+    return [type, fieldsOf(`Command "${type}"`, fields, flags)];
+  }),
 );
 
 const REQUEST_FIELDS: { readonly [R in keyof Requests]: Fields } = {
@@ -102,6 +109,11 @@ function check(value: Record<string, unknown>, fields: Fields, checked?: string)
     if (!Object.hasOwn(value, name)) {
       throw badField(name, `${fields.owner} needs the field "${name}".`);
     }
+  }
+  if (fields.exclusive.length === 0) return;
+  const [first, second] = fields.exclusive.filter((name) => value[name] === true);
+  if (second !== undefined) {
+    throw badField(second, `Field "${second}" does not go with "${first}".`);
   }
 }
 

@@ -96,7 +96,11 @@ export const COUNT: Rule = {
   schema: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
 };
 
-export const TOKEN: Rule = pattern("^[\\w.-]{1,4096}$", "a token that this server gave out");
+/** A token: a guest's, a JWT, or one that only the application can read (RFC 6750 §2.1). */
+export const TOKEN: Rule = pattern(
+  "^[\\w.~+/=-]{1,4096}$",
+  "1 to 4,096 letters, digits or _.~+/=- characters",
+);
 
 export const ANY_JSON: Rule = {
   accepts: (value) => value !== undefined && isStorable(value, 0),

@@ -3,6 +3,9 @@
  * carry them out. Nothing is thrown out of it: what a client provokes is answered to that client with
  * an `error`.
  *
+ * Most commands are carried out at once. For some the application has to be asked; what the client sends
+ * until the answer comes waits, so its commands keep their order.
+ *
  * @module
  */
 import { costOf, COSTS } from "../access/allowances.ts";
@@ -15,6 +18,9 @@ import { CLOSE } from "../protocol/tables.ts";
 import type { Hub } from "./hub.ts";
 import type { Session } from "./session.ts";
 
+/** Text that may wait for an answer of the application. */
+const MAX_HELD_CHARS = 262_144;
+
 export class CommandReader {
   readonly #session: Session;
   readonly #hub: Hub;
@@ -22,6 +28,10 @@ export class CommandReader {
   readonly #isBatched: boolean;
   /** Made at the first refusal: most connections never meet one. */
   #badCommands: BadCommandAllowance | undefined;
+  /** Whether an answer of the application is waited for, and the frames that came since. */
+  #isWaiting = false;
+  #held: string[] = [];
+  #heldChars = 0;
 
   /** @param isBatched whether a frame may hold an array of commands. */
   constructor(session: Session, hub: Hub, source: Source, isBatched: boolean) {
@@ -31,9 +41,71 @@ export class CommandReader {
     this.#isBatched = isBatched;
   }
 
+  /** Finds out who the client is, and joins a plain one to the room that its URL names. */
+  begin(
+    request: Request | undefined,
+    token: string | undefined,
+    plain?: { readonly room: string; readonly name: string | undefined },
+  ): void {
+    const enter = () => {
+      if (plain === undefined) return;
+      this.#session.welcome(plain.name);
+      return this.#session.join(plain.room);
+    };
+    try {
+      const begun = this.#session.begin(request, token);
+      if (begun === undefined) return this.#follow(this.#guard(enter));
+      this.#follow(begun.then(() => this.#guard(enter), (thrown) => this.#turnAway(thrown)));
+    } catch (thrown) {
+      this.#turnAway(thrown);
+    }
+  }
+
   /** Reads one frame from the client. */
   receive(text: string): void {
     if (this.#isBatched) this.#hub.tick.countFrame();
+    if (this.#isWaiting) this.#hold(text);
+    else this.#follow(this.#read(text));
+  }
+
+  /** Waits until the commands before are carried out, and then reads the frames that came meanwhile. */
+  #follow(waiting: void | Promise<void>): void {
+    if (waiting === undefined) return;
+    this.#isWaiting = true;
+    void waiting.then(() => {
+      this.#isWaiting = false;
+      while (!this.#isWaiting) {
+        const text = this.#held.shift();
+        if (text === undefined) return;
+        this.#heldChars -= text.length;
+        this.#follow(this.#read(text));
+      }
+    });
+  }
+
+  /** Closes a connection whose client could not be identified. */
+  #turnAway(thrown: unknown): void {
+    this.#answerFailure(thrown, [undefined]);
+    const isUnauthorized = thrown instanceof Refusal && thrown.code === "unauthorized";
+    this.#session.connection.close(isUnauthorized ? CLOSE.unauthorized : CLOSE.tooSlow);
+  }
+
+  /** Carries something out. What it throws is answered to the client. */
+  #guard(act: () => void | Promise<void>, ref?: string): void | Promise<void> {
+    try {
+      return act()?.catch((thrown) => this.#answerFailure(thrown, [ref]));
+    } catch (thrown) {
+      this.#answerFailure(thrown, [ref]);
+    }
+  }
+
+  #hold(text: string): void {
+    this.#heldChars += text.length;
+    if (this.#heldChars > MAX_HELD_CHARS) return this.#session.connection.close(CLOSE.tooSlow);
+    this.#held.push(text);
+  }
+
+  #read(text: string): void | Promise<void> {
     try {
       const cost = this.#source.costOfText(text);
       const value = this.#parse(text, cost);
@@ -41,17 +113,7 @@ export class CommandReader {
       if (value.length === 0) {
         throw new Refusal("bad_command", "A frame must hold at least one command.");
       }
-      if (this.#pay(value, cost)) { for (const item of value) this.#take(item, 0); }
-    } catch (thrown) {
-      this.#answerFailure(thrown, [undefined]);
-    }
-  }
-
-  /** Joins a plain client to the room that its URL names. */
-  enter(room: string, name: string | undefined): void {
-    try {
-      if (name !== undefined) this.#session.user.rename(name);
-      this.#session.join(room);
+      if (this.#pay(value, cost)) return this.#takeAll(value, 0);
     } catch (thrown) {
       this.#answerFailure(thrown, [undefined]);
     }
@@ -86,19 +148,27 @@ export class CommandReader {
     }
   }
 
-  /** @param cost what the command still costs its address. */
-  #take(value: unknown, cost: number): void {
+  /** Carries out commands from an index on, one after the other. */
+  #takeAll(values: readonly unknown[], from: number): void | Promise<void> {
+    for (let index = from; index < values.length; index++) {
+      const waiting = this.#take(values[index], 0);
+      if (waiting !== undefined) return waiting.then(() => this.#takeAll(values, index + 1));
+    }
+  }
+
+  /**
+   * @param cost what the command still costs its address.
+   * @returns a promise, which never rejects, if the command is not carried out yet.
+   */
+  #take(value: unknown, cost: number): void | Promise<void> {
     if (this.#session.hasEnded) return;
     let ref: string | undefined;
     try {
       if (cost > 0) this.#source.spend(cost);
       const command = parseCommand(value);
       ref = command.ref;
-      const wait = this.#hub.allowances.take(this.#session.user.id);
-      if (wait > 0) {
-        throw new Refusal("rate_limited", "Too many commands. Slow down.", { retryAfterMs: wait });
-      }
-      this.#session.carryOut(command);
+      this.#hub.allowances.spend(this.#session.user.id, command);
+      return this.#session.carryOut(command)?.catch((thrown) => this.#answerFailure(thrown, [ref]));
     } catch (thrown) {
       this.#answerFailure(thrown, [ref ?? refOf(value)]);
     }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock } from "../access/allowances.ts";
+import type { Rules } from "../access/rules.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Log } from "../log.ts";
 import type { Options } from "../options.ts";
@@ -11,6 +12,7 @@ import type { Options } from "../options.ts";
 export interface NodeContext {
   readonly broker: Broker;
   readonly options: Options;
+  readonly rules: Rules;
   readonly log: Log;
   readonly now: Clock;
 }

@@ -15,12 +15,14 @@ import { MAX_LISTED } from "../protocol/tables.ts";
 import type { NodeContext } from "./context.ts";
 import { HeldMessages, type Pending } from "./pending.ts";
 import type { Presence } from "./presence.ts";
+import type { RetainedEvents } from "./retained_events.ts";
 import { RoomLog } from "./room_log.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** What a feed needs of its room. */
 export interface FeedContext extends NodeContext {
   readonly presence: Presence;
+  readonly retained: RetainedEvents;
   queue(pending: Pending): void;
   /** Removes a subscriber that could not be let in, and tells it. */
   joinFailed(subscriber: Subscriber, ref: string | undefined): void;
@@ -176,9 +178,13 @@ export class Feed {
     await this.#catchUp(subscriber, progress);
   }
 
-  /** Sends `joined`, and sets the subscriber to its cursor or before the recent messages. */
+  /**
+   * Sends `joined` and the retained events, and sets the subscriber to its cursor or before the recent
+   * messages.
+   */
   #start(subscriber: Subscriber, progress: Progress, since: Cursor | undefined): void {
-    const { presence, options } = this.#context;
+    const { presence, options, rules, retained } = this.#context;
+    const limits = rules.limitsOf(this.#room);
     progress.seq = since?.seq ?? Math.max(0, this.#log.head - options.recentMessages);
     progress.isFresh = since === undefined;
     const joined = {
@@ -187,9 +193,11 @@ export class Feed {
       seq: this.#log.head,
       recovered: since !== undefined,
       memberCount: presence.count,
-      right: "write" as const,
+      right: subscriber.rightIn(this.#room),
+      ...(limits !== undefined && { limits }),
     };
     subscriber.connection.reply(Batch.of(joinedText(joined, presence.list(MAX_LISTED))));
+    if (retained.batch !== undefined) subscriber.connection.reply(retained.batch);
     this.#release(progress);
   }
 

@@ -4,11 +4,14 @@
  *
  * @module
  */
-import { TokenBuckets } from "../access/allowances.ts";
-import type { Identity } from "../access/identity.ts";
-import { type Authorize, Rights } from "../access/rights.ts";
+import type { Application } from "../access/application.ts";
+import { Authenticator, type TokenVerifier } from "../access/authenticator.ts";
+import { GuestTokens } from "../access/guest_tokens.ts";
+import { Rights } from "../access/rights.ts";
 import { RoomLimits } from "../access/room_limits.ts";
+import { SlowMode } from "../access/slow_mode.ts";
 import type { Source } from "../access/source.ts";
+import { UserAllowances } from "../access/user_allowances.ts";
 import type { RoomSummary } from "../broker/broker.ts";
 import { DEFAULT_ROOM } from "../protocol/tables.ts";
 import type { NodeContext } from "./context.ts";
@@ -19,19 +22,20 @@ import { Typing } from "./typing.ts";
 import { ConnectedUsers } from "./user.ts";
 
 export interface HubContext extends NodeContext {
-  readonly identity: Identity;
-  readonly authorize: Authorize;
+  /** What the embedding program decides. */
+  readonly application?: Application | undefined;
+  /** Verifies the tokens that the application signs, if it signs any. */
+  readonly verifier?: TokenVerifier | undefined;
 }
-
-/** How many users' allowances are remembered. */
-const MAX_ALLOWANCES = 65_536;
 
 export class Hub {
   readonly context: HubContext;
   readonly users = new ConnectedUsers();
+  readonly guests: GuestTokens;
+  readonly authenticator: Authenticator;
   readonly rights: Rights;
-  /** How much each user may do, over all of the user's connections to this node. */
-  readonly allowances: TokenBuckets;
+  readonly allowances: UserAllowances;
+  readonly slowMode: SlowMode;
   readonly typing: Typing;
   readonly tick: Tick;
   readonly #roomLimits: RoomLimits;
@@ -39,9 +43,18 @@ export class Hub {
 
   constructor(context: HubContext) {
     this.context = context;
-    const { options, broker, now } = context;
-    this.rights = new Rights(context.authorize);
-    this.allowances = new TokenBuckets(options.rate, options.burst, now, MAX_ALLOWANCES);
+    const { options, rules, broker, log, now, application = {}, verifier } = context;
+    const bringsUsers = application.authenticate !== undefined || verifier !== undefined;
+    this.guests = new GuestTokens(broker.secret, bringsUsers);
+    this.authenticator = new Authenticator({ guests: this.guests, application, verifier, log });
+    this.rights = new Rights({
+      application,
+      log,
+      guests: options.guests,
+      ruleOf: (room) => rules.of(room),
+    });
+    this.allowances = new UserAllowances(options, rules, now);
+    this.slowMode = new SlowMode(rules, now);
     this.typing = new Typing(context);
     this.tick = new Tick(context, this.#rooms);
     this.#roomLimits = new RoomLimits(options);
@@ -50,6 +63,7 @@ export class Hub {
       signalled: (name, { event, exceptUserId }) =>
         this.#pass(name, (room) => room.feed.relay(event, exceptUserId)),
       logReplaced: (name, state) => this.#pass(name, (room) => room.feed.replaceLog(state)),
+      retainedChanged: (name, change) => this.#pass(name, (room) => room.retainedChanged(change)),
       membersChanged: (name, change) => this.#pass(name, (room) => room.presence.apply(change)),
       membersHere: (name) => this.#rooms.get(name)?.presence.users ?? [],
     });
@@ -61,14 +75,20 @@ export class Hub {
   }
 
   /** Lists the rooms that have members on any node and that `isListed` accepts, the fullest first. */
-  async occupiedRooms(max: number, isListed: (room: string) => boolean): Promise<RoomSummary[]> {
+  async occupiedRooms(
+    max: number,
+    isListed: (room: string) => boolean | Promise<boolean>,
+  ): Promise<RoomSummary[]> {
     const rooms = await this.context.broker.members?.rooms(max) ??
       [...this.#rooms.values()].map(({ name, presence }) => ({
         name,
         memberCount: presence.count,
       }));
+    const areListed = await Promise.all(
+      rooms.map(({ name, memberCount }) => memberCount > 0 && isListed(name)),
+    );
     return rooms
-      .filter(({ name, memberCount }) => memberCount > 0 && isListed(name))
+      .filter((_, index) => areListed[index])
       .sort((a, b) => b.memberCount - a.memberCount || (a.name < b.name ? -1 : 1))
       .slice(0, max);
   }

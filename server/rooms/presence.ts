@@ -87,7 +87,7 @@ export class Presence {
       return;
     }
     this.#local.set(user.id, { user, connections: 1 });
-    this.#context.users.hold(user.id);
+    this.#context.users.hold(user.user);
     user.renameListeners.add(this);
     this.#report({ kind: "joined", user: user.user });
   }

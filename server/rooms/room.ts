@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { RetainedChange } from "../broker/retained.ts";
 import { encode, type MessageHeads, messageHeads } from "../protocol/encode.ts";
 import type { Cursor, Message } from "../protocol/messages.ts";
 import { Refusal } from "../protocol/refusal.ts";
@@ -12,6 +13,7 @@ import type { NodeContext } from "./context.ts";
 import { Feed } from "./feed.ts";
 import type { Pending } from "./pending.ts";
 import { Presence } from "./presence.ts";
+import { RetainedEvents } from "./retained_events.ts";
 import type { Subscriber } from "./subscriber.ts";
 import type { Typing } from "./typing.ts";
 import type { ConnectedUser, ConnectedUsers } from "./user.ts";
@@ -33,6 +35,7 @@ export class Room {
   readonly name: string;
   readonly presence: Presence;
   readonly feed: Feed;
+  readonly #retained = new RetainedEvents();
   readonly #context: RoomContext;
   readonly #heads: MessageHeads;
 
@@ -49,6 +52,7 @@ export class Room {
     this.feed = new Feed(name, {
       ...context,
       presence: this.presence,
+      retained: this.#retained,
       joinFailed: (subscriber, ref) => {
         this.leave(subscriber, true);
         const refusal = this.#refusal("unavailable", "its log cannot be read now", UNREADABLE_MS);
@@ -105,6 +109,11 @@ export class Room {
     const held = this.feed.heldFor(sender);
     if (held === undefined) this.#context.queue(pending);
     else held.add(pending);
+  }
+
+  /** Applies a change of the retained events, and sends the members what is new to them. */
+  retainedChanged(change: RetainedChange): void {
+    for (const event of this.#retained.apply(change)) this.feed.relay(event);
   }
 
   /** Stops the timers. */

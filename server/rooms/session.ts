@@ -1,45 +1,55 @@
 /**
  * A session is one connection's conversation: its user and its rooms. It carries out typed commands, and
- * sends encoded events to the connection.
+ * sends encoded events to the connection. A method that returns a promise waits for the application;
+ * the caller waits too before it calls the next one.
  *
  * @module
  */
+import { guestIdentity, type Identity } from "../access/identity.ts";
 import type { Source } from "../access/source.ts";
 import { Batch } from "../broker/page.ts";
-import type {
-  ChatCommand,
-  Command,
-  Cursor,
-  CustomCommand,
-  Event,
-  User,
-} from "../protocol/messages.ts";
-import { chatRest, encode, messageRest, unnumbered } from "../protocol/encode.ts";
+import type { Command, Cursor, Event } from "../protocol/messages.ts";
+import { encode } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
+import { CLOSE, type CloseCode, type Right } from "../protocol/tables.ts";
 import type { Hub } from "./hub.ts";
-import { logThrown } from "./log_thrown.ts";
+import { Memberships } from "./memberships.ts";
 import type { Room } from "./room.ts";
+import { say } from "./say.ts";
 import type { ClientConnection, Subscriber } from "./subscriber.ts";
-import type { ConnectedUser } from "./user.ts";
+import { TokenEnd, tokenEnded } from "./token_end.ts";
+import type { ConnectedUser, RightChange, UserSession } from "./user.ts";
 import { welcome } from "./welcome.ts";
 
-export class Session implements Subscriber {
+export class Session implements Subscriber, UserSession {
   readonly connection: ClientConnection;
+  readonly source: Source;
+  readonly memberships: Memberships;
   readonly #hub: Hub;
-  readonly #source: Source;
-  readonly #rooms = new Map<string, Room>();
+  #identity: Identity;
   #user: ConnectedUser;
+  /** What the application is shown of the request that opened the connection. */
+  #request: Request | undefined;
+  #tokenEnd: TokenEnd | undefined;
   #hasEnded = false;
 
   constructor(hub: Hub, connection: ClientConnection, source: Source) {
     this.connection = connection;
+    this.source = source;
+    this.memberships = new Memberships(hub, this);
     this.#hub = hub;
-    this.#source = source;
-    this.#user = hub.users.hold(hub.context.identity.newId());
+    this.#identity = guestIdentity(hub.guests.newGuest());
+    this.#user = hub.users.hold(this.#identity.user);
+    this.#user.sessions.add(this);
   }
 
   get user(): ConnectedUser {
     return this.#user;
+  }
+
+  /** Who the client is, with the name that the user has now. */
+  get identity(): Identity {
+    return { ...this.#identity, user: this.#user.user };
   }
 
   get hasEnded(): boolean {
@@ -47,32 +57,88 @@ export class Session implements Subscriber {
   }
 
   /**
-   * Continues as the user of the token, takes the name, and sends `welcome`.
+   * Finds out who the client is, when it connects.
    *
-   * @throws {Refusal} `unauthorized`
+   * @param request what the application is shown of the request that opened the connection.
+   * @throws {Refusal} `unauthorized`, `unavailable`
    */
-  hello(token: string | undefined, name: string | undefined): void {
-    if (token !== undefined) this.#become(this.#hub.context.identity.userOf(token));
-    if (name !== undefined) this.#user.rename(name);
-    this.#answer(welcome(this.#hub.context, this.#user.user));
+  begin(request: Request | undefined, token: string | undefined): void | Promise<void> {
+    this.#request = request;
+    if (request !== undefined || token !== undefined) return this.#authenticate(token);
   }
 
   /**
-   * Joins a room.
+   * Continues as the user of the token, takes the name, and sends `welcome`.
    *
-   * @param ref of the `join`, for an error that comes later.
-   * @throws {Refusal} `forbidden`, `too_many_rooms`, `room_full`
+   * @throws {Refusal} `unauthorized`, `unavailable`
    */
-  join(name: string, since?: Cursor, ref?: string): void {
-    this.#hub.rights.assertCanJoin(this.#user.user, name);
-    const max = this.#hub.context.options.maxRoomsPerConnection;
-    if (max > 0 && this.#rooms.size >= max && !this.#rooms.has(name)) {
-      const sentence = `Cannot join ${JSON.stringify(name)}: a connection may be in ${max} rooms.`;
-      throw new Refusal("too_many_rooms", sentence, { field: "room" });
+  hello(token: string | undefined, name: string | undefined): void | Promise<void> {
+    const waiting = token === undefined ? undefined : this.#authenticate(token);
+    if (waiting === undefined) return this.welcome(name);
+    return waiting.then(() => this.welcome(name));
+  }
+
+  /** Takes the name, unless the application has chosen one, and sends `welcome`. */
+  welcome(name?: string): void {
+    if (this.#hasEnded) return;
+    if (name !== undefined && !this.#identity.hasFixedName) this.#user.rename(name);
+    this.#answer(welcome(this.#hub, this.#user.user, this.#identity.isGuest));
+  }
+
+  /** Continues as somebody else, in all rooms. A room that the new user may not be in is left. */
+  become(identity: Identity): void | Promise<void> {
+    const { user, isGuest, hasFixedName, expiresAt } = identity;
+    const previous = this.#user;
+    if (!this.#identity.isGuest && user.id !== previous.id) {
+      const sentence = "The token is another user's. Connect anew to become somebody else.";
+      throw new Refusal("unauthorized", sentence, { field: "token" });
     }
-    const room = this.#hub.room(name, this.#source);
-    room.join(this, since, ref);
-    this.#rooms.set(name, room);
+    this.#identity = identity;
+    this.#tokenEnd?.cancel();
+    this.#tokenEnd = expiresAt === undefined ? undefined : new TokenEnd(expiresAt, this);
+    if (user.id !== previous.id) {
+      this.#user = this.#hub.users.hold(user);
+      previous.sessions.delete(this);
+      this.#user.sessions.add(this);
+      this.#hub.allowances.inherit(user.id, previous.id); // no way to a new allowance
+      this.memberships.changeUser(previous);
+      this.#hub.users.release(previous);
+    }
+    if (!isGuest) this.#user.update(user, hasFixedName);
+    return this.refresh();
+  }
+
+  refresh(): void | Promise<void> {
+    return this.memberships.refresh();
+  }
+
+  setRight(room: string, right: Right, change?: RightChange): void {
+    this.memberships.setRight(room, right, change);
+  }
+
+  close(code: CloseCode): void {
+    this.connection.close(code);
+  }
+
+  rightIn(room: string): Right {
+    return this.memberships.rightIn(room);
+  }
+
+  /**
+   * Joins a room. The `ref` is for an error that comes later.
+   *
+   * @throws {Refusal} `forbidden`, `unauthorized`, `unavailable`, `too_many_rooms`, `room_full`
+   */
+  join(name: string, since?: Cursor, ref?: string): void | Promise<void> {
+    this.#assertTokenHolds();
+    const right = this.#hub.rights.rightOf(this.identity, this.source, name);
+    if (!(right instanceof Promise)) return this.enter(name, right, since, ref);
+    return right.then((right) => this.enter(name, right, since, ref));
+  }
+
+  /** Joins a room where the user has that right. @throws {Refusal} as {@linkcode Session.join} does. */
+  enter(name: string, right: Right, since?: Cursor, ref?: string): void {
+    if (!this.#hasEnded) this.memberships.enter(name, right, since, ref);
   }
 
   /** @param room the room that was refused, where no `ref` says it. */
@@ -82,28 +148,34 @@ export class Session implements Subscriber {
   }
 
   stored(room: string, seq: number, event: string): void {
-    this.#rooms.get(room)?.feed.repeat(this, seq, event);
+    this.memberships.get(room)?.feed.repeat(this, seq, event);
   }
 
   joinFailed(room: string, refusal: Refusal, ref: string | undefined): void {
-    this.#rooms.delete(room);
+    this.memberships.forget(room);
     this.refuse(refusal, ref, room);
+  }
+
+  tokenEnded(graceMs: number): void {
+    this.refuse(tokenEnded(graceMs));
+  }
+
+  graceEnded(): void {
+    this.connection.close(CLOSE.unauthorized);
   }
 
   /** Goes on with all rooms: the connection takes more again. */
   drained(): void {
-    for (const room of this.#rooms.values()) room.feed.drained(this);
+    for (const room of this.memberships.rooms) room.feed.drained(this);
   }
 
   /** Leaves all rooms: the connection is gone. May be called more than once. */
   end(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    for (const room of this.#rooms.values()) {
-      const facts = { room: room.name };
-      logThrown(this.#hub.context.log, "leave failed", () => room.leave(this, false), facts);
-    }
-    this.#rooms.clear();
+    this.#tokenEnd?.cancel();
+    this.memberships.end();
+    this.#user.sessions.delete(this);
     this.#hub.users.release(this.#user);
   }
 
@@ -112,25 +184,22 @@ export class Session implements Subscriber {
    *
    * @throws {Refusal}
    */
-  carryOut(command: Command): void {
+  carryOut(command: Command): void | Promise<void> {
     switch (command.type) {
       case "chat":
-        return this.#chat(command);
       case "custom":
-        return this.#custom(command);
+        return say(this.#hub, this, this.#roomToSpeakIn(command.room), command);
       case "typing":
         this.#roomToSpeakIn(command.room);
         return this.#hub.typing.set(command.room, this.#user.user, command.payload);
       case "join":
         return this.join(command.room, command.since, command.ref);
       case "leave":
-        this.#roomOf(command.room).leave(this, true);
-        this.#rooms.delete(command.room);
-        return;
+        return this.memberships.leave(command.room);
       case "hello":
         return this.hello(command.token, command.name);
       case "rename":
-        return this.#user.rename(command.name);
+        return this.#rename(command.name);
       case "pong":
         return;
       default:
@@ -138,38 +207,30 @@ export class Session implements Subscriber {
     }
   }
 
-  /** Continues as that user, in all rooms. */
-  #become({ id, name }: User): void {
-    const previous = this.#user;
-    if (id === previous.id) return;
-    this.#user = this.#hub.users.hold(id, name);
-    this.#hub.allowances.inherit(id, previous.id); // a change of user is no way to a new allowance
-    for (const room of this.#rooms.values()) room.changeUser(this, previous);
-    this.#hub.users.release(previous);
+  #authenticate(token: string | undefined): void | Promise<void> {
+    const identity = this.#hub.authenticator.identify(this.#request, token);
+    const become = (identity: Identity | undefined) => {
+      if (identity !== undefined && !this.#hasEnded) return this.become(identity);
+    };
+    return identity instanceof Promise ? identity.then(become) : become(identity);
   }
 
-  #chat({ room, payload, ref }: ChatCommand): void {
-    this.#roomToSpeakIn(room).publish(this, "chat", chatRest(this.#user.json, payload, ref), ref);
+  #rename(name: string): void {
+    if (this.#identity.hasFixedName) {
+      throw new Refusal("forbidden", "Your name is set by the application.", { field: "name" });
+    }
+    this.#user.rename(name);
   }
 
-  #custom({ room, name, payload, ref, durable }: CustomCommand): void {
-    const target = this.#roomToSpeakIn(room);
-    const rest = messageRest<"custom">({ name, from: this.#user.user, payload }, ref);
-    if (durable) return target.publish(this, "custom", rest, ref);
-    this.#hub.context.broker.signal(room, { event: unnumbered("custom", room, rest) });
-  }
-
+  /** @throws {Refusal} `not_in_room`, `forbidden`, `unauthorized` */
   #roomToSpeakIn(name: string): Room {
-    const room = this.#roomOf(name);
-    this.#hub.rights.assertCanSpeak(this.#user.user, name);
-    return room;
+    this.#assertTokenHolds();
+    return this.memberships.roomToSpeakIn(name);
   }
 
-  #roomOf(name: string): Room {
-    const room = this.#rooms.get(name);
-    if (room !== undefined) return room;
-    const sentence = `You are not in ${JSON.stringify(name)}. Join it first.`;
-    throw new Refusal("not_in_room", sentence, { field: "room" });
+  /** @throws {Refusal} `unauthorized` */
+  #assertTokenHolds(): void {
+    if (this.#tokenEnd?.hasEnded) throw tokenEnded();
   }
 
   #answer(event: Event): void {

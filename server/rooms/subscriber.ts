@@ -5,7 +5,7 @@
  */
 import type { Batch } from "../broker/page.ts";
 import type { Refusal } from "../protocol/refusal.ts";
-import type { CloseCode } from "../protocol/tables.ts";
+import type { CloseCode, Right } from "../protocol/tables.ts";
 import type { Sender } from "./pending.ts";
 
 /** The part of a connection that rooms and sessions use. */
@@ -25,6 +25,8 @@ export interface ClientConnection {
 /** What a room needs of a session. */
 export interface Subscriber extends Sender {
   readonly connection: ClientConnection;
+  /** Returns what the user may do in a room that the session is in. */
+  rightIn(room: string): Right;
   /** Is called when a join failed after all. @param ref of that `join`. */
   joinFailed(room: string, refusal: Refusal, ref: string | undefined): void;
 }

@@ -75,9 +75,11 @@ export class Tick {
   /**
    * Puts a message into the next batch.
    *
-   * @throws {Refusal} `unavailable` if too much is waiting already, or the server is stopping.
+   * @throws {Refusal} `unavailable` if too much is waiting already, or the server is stopping;
+   * `forbidden` if the room keeps no messages.
    */
   queue(pending: Pending): void {
+    this.#context.rules.assertStored(pending.room);
     if (this.#isClosed || this.#queuedChars > MAX_QUEUE_CHARS) throw unavailable();
     this.#queue.push(pending);
     this.#queuedChars += charsOf(pending);

@@ -4,18 +4,42 @@
  *
  * @module
  */
-import { guestName } from "../protocol/names.ts";
+import type { Source } from "../access/source.ts";
 import type { User } from "../protocol/messages.ts";
+import type { CloseCode, Right } from "../protocol/tables.ts";
 
 /** Is told when a user takes another name. */
 export interface RenameListener {
   renamed(user: ConnectedUser, oldName: string): void;
 }
 
+/** Why a right has changed, for the one who has it. */
+export interface RightChange {
+  /** In a sentence. */
+  readonly payload?: string | undefined;
+  /** For how long, if it is not for good. */
+  readonly seconds?: number | undefined;
+}
+
+/** A session of a user, for those who act on all sessions of that user. */
+export interface UserSession {
+  readonly source: Source;
+  /** Returns what the user may do in a room; `none` if the session is not in it. */
+  rightIn(room: string): Right;
+  /** Sets what the user may do in a room, and tells the client. `none` ends the membership. */
+  setRight(room: string, right: Right, change?: RightChange): void;
+  /** Judges the right in each room anew. Rejects with `unavailable` if the application does not answer. */
+  refresh(): void | Promise<void>;
+  /** Closes the connection. */
+  close(code: CloseCode): void;
+}
+
 export class ConnectedUser {
   readonly id: string;
   /** The rooms that the user is in. */
   readonly renameListeners = new Set<RenameListener>();
+  /** The user's sessions on this node. */
+  readonly sessions = new Set<UserSession>();
   /** How many sessions, rooms and requests use this object. */
   holds = 0;
   #user: User;
@@ -46,9 +70,19 @@ export class ConnectedUser {
 
   /** Takes over a name that was set on another node, without announcing it. */
   adoptName(name: string): void {
-    if (name === this.#user.name) return;
-    this.#user = { id: this.id, name };
-    this.#json = JSON.stringify(this.#user);
+    if (name !== this.#user.name) this.#set({ ...this.#user, name });
+  }
+
+  /** Takes over what the application says of the user now. A name that it has chosen is announced. */
+  update(user: User, hasFixedName: boolean): void {
+    const { name } = this.#user;
+    this.#set({ ...user, name });
+    if (hasFixedName) this.rename(user.name);
+  }
+
+  #set(user: User): void {
+    this.#user = user;
+    this.#json = JSON.stringify(user);
   }
 }
 
@@ -60,6 +94,11 @@ export class ConnectedUsers {
     return this.#byId.size;
   }
 
+  /** Returns a user who is connected to this node. */
+  get(id: string): ConnectedUser | undefined {
+    return this.#byId.get(id);
+  }
+
   /** Returns a user with the name of now, if connected; a token may hold an older one. */
   current(user: User): User {
     return this.#byId.get(user.id)?.user ?? user;
@@ -68,16 +107,16 @@ export class ConnectedUsers {
   /**
    * Returns the user with that id, who is kept until {@linkcode ConnectedUsers.release}.
    *
-   * @param name used only if the user is not connected yet.
+   * @param user used only if the user is not connected yet.
    */
-  hold(id: string, name = guestName(id)): ConnectedUser {
-    let user = this.#byId.get(id);
-    if (user === undefined) {
-      user = new ConnectedUser({ id, name });
-      this.#byId.set(id, user);
+  hold(user: User): ConnectedUser {
+    let connected = this.#byId.get(user.id);
+    if (connected === undefined) {
+      connected = new ConnectedUser(user);
+      this.#byId.set(user.id, connected);
     }
-    user.holds++;
-    return user;
+    connected.holds++;
+    return connected;
   }
 
   /** Forgets a user when it was released as often as it was held. */

@@ -4,13 +4,18 @@
  * @module
  */
 import type { User, WelcomeEvent } from "../protocol/messages.ts";
-import type { HubContext } from "./hub.ts";
+import type { Hub } from "./hub.ts";
 
-export function welcome({ identity, options }: HubContext, user: User): WelcomeEvent {
+/** @param isGuest a guest gets a token; a user of the application has one. */
+export function welcome(
+  { guests, context: { options } }: Hub,
+  user: User,
+  isGuest: boolean,
+): WelcomeEvent {
   return {
     type: "welcome",
     user,
-    token: identity.mint(user),
+    ...(isGuest && { token: guests.mint(user) }),
     heartbeatSeconds: options.heartbeatSeconds,
     limits: {
       frameBytes: options.frameBytes,

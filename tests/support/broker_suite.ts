@@ -10,6 +10,7 @@ import type { Page } from "../../server/broker/page.ts";
 import { type Draft, messageHead } from "../../server/protocol/encode.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { SEED } from "./random.ts";
+import { testState } from "./state_suite.ts";
 
 /** How a suite gets its brokers. */
 export interface Factory {
@@ -367,4 +368,6 @@ export function testBroker({ name, make, ignore = false }: Factory): void {
     assertEquals(await heard.promise, 'a {"x":1} u');
     assertEquals(await broker.read("a", { limit: 1 }), undefined);
   });
+
+  testState(test);
 }

@@ -41,4 +41,4 @@ broker.listen = (listener: BrokerListener) =>
   });
 
 const files = await StaticFiles.load();
-new Server({ options, broker, files, log: silentLog, authorize: () => true }).listen();
+new Server({ options, broker, files, log: silentLog }).listen();

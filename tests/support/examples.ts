@@ -38,9 +38,10 @@ export function variantsOf(example: Example): Example[] {
   return others.map(([name, value]) => ({ ...example, [name]: value }));
 }
 
-/** One for every command that can be stored, such that it is. */
+/** One for every command that can be in the log, such that it is. What is only retained is not. */
 export const STORED_EXAMPLES: readonly Example[] = EXAMPLES.flatMap((example) => {
   const { stored } = COMMANDS[example.type];
   if (stored === false) return [];
-  return [stored === true ? example : { ...example, [stored]: true }];
+  if (stored === true) return [example];
+  return stored.filter((flag) => flag !== "retain").map((flag) => ({ ...example, [flag]: true }));
 });

@@ -12,16 +12,19 @@ import type {
   Receipt,
   Signal,
 } from "../../server/broker/broker.ts";
+import type { Order, Sanction } from "../../server/broker/orders.ts";
 import type { Page } from "../../server/broker/page.ts";
+import type { RetainedEvent } from "../../server/broker/retained.ts";
 import { SqliteBroker } from "../../server/broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "../../server/http/static_files.ts";
 import { completeOptions } from "../../server/options.ts";
 import type { Draft } from "../../server/protocol/encode.ts";
-import type { Authorize, Options } from "../../server/mod.ts";
+import type { Application } from "../../server/access/application.ts";
+import type { Options } from "../../server/mod.ts";
 import { Server } from "../../server/server.ts";
 import { silentLog } from "../../server/log.ts";
 
-type Call = "open" | "state" | "publish" | "read" | "signal" | "check";
+type Call = "open" | "state" | "publish" | "read" | "signal" | "retain" | "order" | "check";
 
 export class FaultyBroker implements Broker {
   readonly #inner: Broker;
@@ -84,6 +87,18 @@ export class FaultyBroker implements Broker {
     this.#inner.signal(room, signal);
   }
 
+  async retain(room: string, event: RetainedEvent): Promise<void> {
+    await this.#call("retain", () => this.#inner.retain(room, event));
+  }
+
+  async order(order: Order): Promise<void> {
+    await this.#call("order", () => this.#inner.order(order));
+  }
+
+  sanctions(): readonly Sanction[] {
+    return this.#inner.sanctions();
+  }
+
   async check(): Promise<void> {
     await this.#call("check", () => this.#inner.check());
   }
@@ -137,7 +152,7 @@ export class FaultyBroker implements Broker {
 export async function serveOn(
   broker: Broker,
   options: Partial<Options> = {},
-  authorize: Authorize = () => true,
+  application: Application = {},
 ): Promise<Server> {
   const server = new Server({
     options: completeOptions({
@@ -150,7 +165,7 @@ export async function serveOn(
     broker,
     files: await StaticFiles.load(),
     log: silentLog,
-    authorize,
+    application,
   });
   server.listen();
   return server;

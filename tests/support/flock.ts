@@ -98,7 +98,7 @@ export class Member {
     switch (event.type) {
       case "welcome":
         assert(this.#id === "" || this.#id === event.user.id);
-        [this.#id, this.#token] = [event.user.id, event.token];
+        [this.#id, this.#token] = [event.user.id, event.token ?? ""];
         return;
       case "joined":
         this.joins.push(event);

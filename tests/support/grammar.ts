@@ -100,6 +100,7 @@ const FIELDS: Readonly<{ [type: string]: Readonly<{ [field: string]: Field }> }>
     payload: { good: JSON_VALUE, bad: ["\0", { "\ud800": 1 }, [["\0"]], deep(40)], required: true },
     ref: REF,
     durable: BOOLEAN,
+    retain: BOOLEAN,
   },
   typing: { room: ROOM, payload: { ...BOOLEAN, required: true }, ref: REF },
   rename: { name: { ...NAME, required: true }, ref: REF },
@@ -136,10 +137,17 @@ function commandOf(type: string, fields: Readonly<{ [field: string]: Field }>) {
   }));
 }
 
+/** One of the two ways to be stored: a command may not ask for both. */
+function storedOnce(command: Record): Record {
+  return command.durable === true && command.retain === true
+    ? { ...command, retain: false }
+    : command;
+}
+
 const valid: fc.Arbitrary<Record> = fc.oneof(
   ...Object.entries(FIELDS).map(([type, fields]) => ({
     weight: ["chat", "custom", "join"].includes(type) ? 4 : 1,
-    arbitrary: commandOf(type, fields),
+    arbitrary: commandOf(type, fields).map(storedOnce),
   })),
 );
 

@@ -19,7 +19,6 @@ export async function serveHasty(redis: string, port = 0): Promise<Server> {
     broker: await RedisBroker.open({ ...options, url: redis, leaseMs: LEASE_MS }),
     files: await StaticFiles.load(),
     log: silentLog,
-    authorize: () => true,
   });
   server.listen();
   return server;

@@ -64,3 +64,17 @@ export class Paper {
 export function unpadded(line: string): string {
   return line.replace(/\s+/g, " ");
 }
+
+/** Returns the text of every TypeScript file there. */
+export async function codeIn(...paths: readonly string[]): Promise<string[]> {
+  const texts = await Promise.all(paths.map(async (path) => {
+    if (!path.endsWith("/")) return [await Deno.readTextFile(new URL(path, ROOT))];
+    const entries = await Array.fromAsync(Deno.readDir(new URL(path, ROOT)));
+    return await codeIn(
+      ...entries.filter(({ name, isDirectory }) => isDirectory || name.endsWith(".ts"))
+        .filter(({ name }) => name !== "node_modules")
+        .map(({ name, isDirectory }) => `${path}${name}${isDirectory ? "/" : ""}`),
+    );
+  }));
+  return texts.flat();
+}

@@ -40,14 +40,14 @@ export const welcome = {
   limits,
 } as const;
 export const room = "lobby";
-const people = { members: [], memberCount: 1 };
+const people = { members: [], memberCount: 1, right: "write" } as const;
 
 export function chat(seq: number, from = you, ref?: string): WireEvent {
   return { type: "chat", room, seq, at: 0, from, payload: `m${seq}`, ...(ref && { ref }) };
 }
 
 export function joined(seq: number, recovered = false, epoch = "e"): WireEvent {
-  return { type: "joined", room, epoch, seq, recovered, ...people, right: "write" };
+  return { type: "joined", room, epoch, seq, recovered, ...people };
 }
 
 /** A client in the lobby over a fake transport, and the `seq`s that it told of. */

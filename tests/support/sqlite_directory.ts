@@ -61,6 +61,19 @@ export class Directory implements Store {
       INSERT INTO batches VALUES (1, (1 << 32) + 1, 1, ${Date.now()}, '[${message}]');`);
   }
 
+  /** Makes a database as version 3 did, with the same message. */
+  makeVersion3(): void {
+    this.makeVersion2();
+    this.sql(`PRAGMA user_version = 3;
+      ALTER TABLE log ADD COLUMN era INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE rooms ADD COLUMN era INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE rooms ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE batches ADD COLUMN refs BLOB;
+      CREATE TABLE starts (id INTEGER PRIMARY KEY, mark TEXT NOT NULL,
+        batches INTEGER NOT NULL) STRICT;
+      INSERT INTO starts (mark, batches) VALUES ('first', 0);`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.path, { recursive: true });
   }

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Event } from "../../server/mod.ts";
-import { patiently } from "./harness.ts";
+import { type EventOf, patiently } from "./harness.ts";
 
 /** What stands between two empty lines (HTML Living Standard §9.2.6). */
 export interface Block {
@@ -26,8 +26,6 @@ export interface StreamOptions {
   readonly lastEventId?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
 }
-
-type EventOf<T extends Event["type"]> = Extract<Event, { type: T }>;
 
 export class Stream implements AsyncDisposable {
   readonly blocks: Block[] = [];

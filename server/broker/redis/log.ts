@@ -20,6 +20,8 @@ export interface LogPolicy {
   readonly retainMessages: number;
   /** Days that a message is kept; 0 is for ever. */
   readonly retainDays: number;
+  /** The same for one room; `undefined` if it is `retainDays`. */
+  readonly retainDaysOf?: (room: string) => number | undefined;
   /** Newest messages of a room among which a repeated `ref` is recognised. */
   readonly dedupeMessages: number;
 }
@@ -162,6 +164,8 @@ export class RedisLog implements ReplicatedLog {
   /** The first arguments of `POSITION` and `APPEND`. */
   #args(room: string, known: LogPosition | undefined): string[] {
     const { runId, isSettled, names, trustedNow } = this.#link;
+    const { retainMessages, retainDays, retainDaysOf } = this.#policy;
+    const days = retainDaysOf?.(room) ?? retainDays;
     return [
       runId,
       `${this.node}${(++this.#candidates).toString(36)}`,
@@ -170,8 +174,8 @@ export class RedisLog implements ReplicatedLog {
       known?.epoch ?? "",
       String(known?.head ?? 0),
       known === undefined || known.runId === runId ? "" : known.tip,
-      String(this.#policy.retainMessages),
-      String(Math.round(this.#policy.retainDays * 86_400_000)),
+      String(retainMessages),
+      String(Math.ceil(days * 86_400_000)),
       String(trustedNow),
     ];
   }

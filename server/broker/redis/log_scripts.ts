@@ -129,7 +129,10 @@ local function age()
     local appended = string.sub(fields[i], 1, 3) == 'by:' and string.match(fields[i + 1], '^%S+ %S+ %S+ %S+ (%S+)')
     if appended and tonumber(appended) < past - APPENDED then redis.call('HDEL', log, fields[i]) end
   end
-  if retain_ms == 0 then return redis.call('PERSIST', log) end
+  if retain_ms == 0 then
+    for _, key in ipairs({ log, batches, young, old }) do redis.call('PERSIST', key) end
+    return
+  end
   redis.call('PEXPIRE', log, retain_ms + 30 * DAY)
   for _, key in ipairs({ batches, young, old }) do redis.call('PEXPIRE', key, retain_ms + DAY) end
   local up_to

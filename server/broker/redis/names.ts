@@ -17,6 +17,12 @@ export class RedisNames {
   readonly counts: string;
   /** When each of these counts expires. */
   readonly countsUntil: string;
+  /** The rooms that retain events, by when these were set last. */
+  readonly retaining: string;
+  /** The orders and the sanctions. */
+  readonly ordered: string;
+  /** The channel of the orders. */
+  readonly orders: string;
 
   /**
    * @param prefix letters, digits and `_.:-`, as the options check.
@@ -28,6 +34,9 @@ export class RedisNames {
     this.secret = `${prefix}:secret`;
     this.counts = `${prefix}:rooms`;
     this.countsUntil = `${prefix}:rooms:until`;
+    this.retaining = `${prefix}:rooms:retaining`;
+    this.ordered = `${prefix}:orders`;
+    this.orders = `${prefix}:orders:${database}`;
   }
 
   /** Returns a key of a room. The braces put all keys of a room into one slot of a Redis Cluster. */

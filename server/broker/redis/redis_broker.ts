@@ -13,16 +13,22 @@ import { Buffer } from "node:buffer";
 import { type Log, silentLog } from "../../log.ts";
 import type { Draft } from "../../protocol/encode.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
+import type { Order, Sanction } from "../orders.ts";
 import type { Page } from "../page.ts";
+import type { RetainedEvent } from "../retained.ts";
 import { stateOf } from "../replicated_room.ts";
 import { APPEND } from "./append_script.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { cannotUse, RedisLink } from "./link.ts";
 import { type LogPolicy, RedisLog } from "./log.ts";
 import { POSITION, READ } from "./log_scripts.ts";
 import { RedisNames } from "./names.ts";
 import { RedisMembers } from "./members.ts";
 import { MEMBERS } from "./members_script.ts";
+import { RedisOrders } from "./orders.ts";
+import { RedisRetained } from "./retained.ts";
 import { RedisRoom, signalMessage } from "./room.ts";
+import { CHANGE_FIELD } from "./shared_hash.ts";
 
 export interface RedisOptions extends LogPolicy {
   /** `redis://user:password@host:port/database`, or `rediss://` for TLS. */
@@ -62,24 +68,23 @@ export class RedisBroker implements Broker {
   readonly members: RedisMembers;
   readonly #link: RedisLink;
   readonly #log: RedisLog;
-  /** The time between two heartbeats. */
-  readonly #heartbeatMs: number;
+  readonly #retained: RedisRetained;
+  readonly #orders: RedisOrders;
+  readonly #heartbeat: Heartbeat;
   readonly #rooms = new Map<string, RedisRoom>();
   #listener: BrokerListener = { committed() {}, signalled() {} };
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #lastHeartbeat: Promise<void> = Promise.resolve();
-  #isClosed = false;
 
   /** @throws {BrokerError} with one line, if Redis cannot be used. */
   static async open(options: RedisOptions): Promise<RedisBroker> {
     const { url, prefix = "parley", log = silentLog, leaseMs = LEASE_MS } = options;
     const names = new RedisNames(prefix, databaseOf(url));
-    const scripts = [POSITION, APPEND, READ, MEMBERS];
+    const scripts = [POSITION, APPEND, READ, MEMBERS, CHANGE_FIELD];
     const link = await RedisLink.open({ url, scripts, names, log, settlingMs: leaseMs / 6 });
     try {
       await link.ask("SET", names.secret, randomBytes(32).toString("base64url"), "NX");
       const secret = Buffer.from(String(await link.ask("GET", names.secret)), "base64url");
-      return new RedisBroker(options, link, new Uint8Array(secret), leaseMs);
+      const orders = await RedisOrders.open(link);
+      return new RedisBroker(options, link, orders, new Uint8Array(secret), leaseMs);
     } catch (thrown) {
       await link.close();
       throw cannotUse(url, thrown);
@@ -89,6 +94,7 @@ export class RedisBroker implements Broker {
   private constructor(
     options: RedisOptions,
     link: RedisLink,
+    orders: RedisOrders,
     secret: Uint8Array,
     leaseMs: number,
   ) {
@@ -97,15 +103,16 @@ export class RedisBroker implements Broker {
     this.secret = secret;
     this.#link = link;
     this.#log = new RedisLog(link, options);
-    this.#heartbeatMs = leaseMs / 3;
     this.members = new RedisMembers(link, this.#log.node, leaseMs);
-    link.onReconnect(() => this.#scheduleHeartbeat(0));
-    this.#scheduleHeartbeat(this.#heartbeatMs);
+    this.#retained = new RedisRetained(link);
+    this.#orders = orders;
+    this.#heartbeat = new Heartbeat(() => this.#checkAll(), leaseMs / 3);
+    link.onReconnect(() => this.#heartbeat.hasten());
   }
 
   listen(listener: BrokerListener): void {
     this.#listener = listener;
-    this.members.listen(listener);
+    for (const part of [this.members, this.#retained, this.#orders]) part.listen(listener);
   }
 
   async open(room: string): Promise<LogState> {
@@ -114,13 +121,16 @@ export class RedisBroker implements Broker {
       this.#link,
       this.#log,
       this.#listener,
-      (message) => this.members.receive(room, message),
+      {
+        members: (message) => this.members.receive(room, message),
+        retained: (message) => this.#retained.receive(room, message),
+      },
     );
     this.#rooms.get(room)?.close();
     this.#rooms.set(room, opening);
     try {
       const state = await opening.open();
-      await this.members.open(room);
+      await Promise.all([this.members.open(room), this.#retained.open(room)]);
       return state;
     } catch (thrown) {
       if (this.#rooms.get(room) === opening) this.close(room);
@@ -142,6 +152,7 @@ export class RedisBroker implements Broker {
   close(room: string): void {
     this.#rooms.get(room)?.close();
     this.#rooms.delete(room);
+    this.#retained.close(room);
     void this.members.close(room);
   }
 
@@ -177,13 +188,24 @@ export class RedisBroker implements Broker {
     this.#link.publish(this.#link.names.channel(room), signalMessage(signal));
   }
 
+  retain(room: string, event: RetainedEvent): Promise<void> {
+    return this.#retained.retain(room, event);
+  }
+
+  order(order: Order): Promise<void> {
+    return this.#orders.order(order);
+  }
+
+  sanctions(): readonly Sanction[] {
+    return this.#orders.sanctions();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
+    this.#heartbeat.stop();
     for (const room of this.#rooms.keys()) this.close(room);
     await this.members.end();
     await this.#link.close();
-    await this.#lastHeartbeat;
+    await this.#heartbeat.settled();
   }
 
   async #publish<D extends Draft>(
@@ -196,25 +218,16 @@ export class RedisBroker implements Broker {
     return receipts;
   }
 
-  #scheduleHeartbeat(milliseconds: number): void {
-    clearTimeout(this.#timer);
-    if (this.#isClosed) return;
-    this.#timer = setTimeout(() => {
-      this.#lastHeartbeat = this.#lastHeartbeat.then(() => this.#heartbeat()).catch(() => {
-        // Redis is away. The next heartbeat does all of it, or the one after a reconnect.
-      }).then(() => this.#scheduleHeartbeat(this.#heartbeatMs));
-    }, milliseconds);
-  }
-
   /**
    * Checks every room for missed messages, and renews the leases of its members. A room that fails,
    * because its key holds something else, must not keep the others from that.
    */
-  async #heartbeat(): Promise<void> {
+  async #checkAll(): Promise<void> {
     await this.#link.check();
     // A Redis that has lost everything gets the secret again, before a new node makes another.
     const secret = Buffer.from(this.secret).toString("base64url");
     await this.#link.ask("SET", this.#link.names.secret, secret, "NX");
+    await this.#orders.heartbeat();
     const rooms = [...this.#rooms.values()];
     for (let index = 0; index < rooms.length && this.#link.isReady; index += ROOMS_AT_ONCE) {
       const some = rooms.slice(index, index + ROOMS_AT_ONCE);
@@ -224,6 +237,7 @@ export class RedisBroker implements Broker {
 
   async #checkRoom(room: RedisRoom): Promise<void> {
     await this.members.heartbeat(room.name);
+    await this.#retained.heartbeat(room.name);
     if (room.known?.runId !== this.#link.runId) return await room.catchUp();
     const { epoch, head } = await this.#log.state(room.name);
     if (epoch !== room.known.epoch || head !== room.known.head) void room.catchUp();

@@ -11,23 +11,30 @@ import { batchOf } from "./batch_text.ts";
 import type { RedisLink } from "./link.ts";
 import type { RedisLog } from "./log.ts";
 
+/** What takes the messages of a room's channel that are not about its log. */
+export interface RoomMessages {
+  /** Takes a change of the members. */
+  members(message: string): void;
+  /** Takes a change of the retained events. */
+  retained(message: string): void;
+}
+
 export class RedisRoom extends ReplicatedRoom {
   readonly #link: RedisLink;
   readonly #listener: BrokerListener;
-  readonly #membersChanged: (message: string) => void;
+  readonly #others: RoomMessages;
 
-  /** @param membersChanged takes the messages about members. */
   constructor(
     name: string,
     link: RedisLink,
     log: RedisLog,
     listener: BrokerListener,
-    membersChanged: (message: string) => void,
+    others: RoomMessages,
   ) {
     super(name, log, listener);
     this.#link = link;
     this.#listener = listener;
-    this.#membersChanged = membersChanged;
+    this.#others = others;
   }
 
   /** Subscribes first, so that no message is missed between the log's position and the channel. */
@@ -54,7 +61,9 @@ export class RedisRoom extends ReplicatedRoom {
         return signal && this.#listener.signalled(this.name, signal);
       }
       case "p":
-        return this.#membersChanged(message.slice(1));
+        return this.#others.members(message.slice(1));
+      case "r":
+        return this.#others.retained(message.slice(1));
       case "e": // another epoch
         if (this.known !== undefined) void this.catchUp();
     }

@@ -14,6 +14,8 @@ export interface Retention {
   readonly retainMessages: number;
   /** Days that a message is kept; 0 keeps it for ever. */
   readonly retainDays: number;
+  /** The same for one room; `undefined` if it is `retainDays`. */
+  readonly retainDaysOf?: (room: string) => number | undefined;
 }
 
 /** Rows that one step by count or age removes at most. It takes a few hundred microseconds. */
@@ -49,12 +51,11 @@ export class Pruning {
 
   /** Checks the next rooms: removes old messages, and the rows of empty rooms without members. */
   byAge(now: number): void {
-    const days = this.#retention.retainDays;
-    const before = days === 0 ? -Infinity : now - days * 86_400_000;
     const rooms = this.#sql.rooms.all(this.#checkedUpTo, ROOMS_PER_STEP);
     this.#checkedUpTo = rooms.length < ROOMS_PER_STEP ? 0 : Number(rooms.at(-1)?.id);
     for (const { id, name } of rooms) {
       const room = String(name);
+      const before = this.#keptSince(room, now);
       const oldest = this.#sql.oldest.get(Number(id));
       const isKept = oldest === undefined ? this.#open.has(room) : Number(oldest.at) >= before;
       if (isKept) continue;
@@ -118,16 +119,29 @@ export class Pruning {
     return largest?.id;
   }
 
-  /** Runs `work` in one transaction. If it fails, all logs are read again. */
+  /**
+   * Runs `work` in one transaction. If it fails, all logs are read again. It may remove the newest row,
+   * so that row's id is saved before: an id that was used twice would hide a gap from a webhook.
+   */
   transaction(work: () => void): void {
     try {
-      this.#sql.transact(work);
+      this.#sql.transact(() => {
+        this.#sql.saveLastRow.run();
+        work();
+      });
     } catch (thrown) {
       // Pruning comes before the commit, which would otherwise never get to empty the write-ahead log.
       if (isDiskFull(thrown)) this.#database.files?.emptyLog();
       this.#logs.clear();
       throw thrown;
     }
+  }
+
+  /** Returns the time before which a room's messages are too old. */
+  #keptSince(room: string, now: number): number {
+    const { retainDays, retainDaysOf } = this.#retention;
+    const days = retainDaysOf?.(room) ?? retainDays;
+    return days === 0 ? -Infinity : now - days * 86_400_000;
   }
 
   /**

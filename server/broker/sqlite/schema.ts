@@ -10,7 +10,7 @@ import { pragma } from "./statements.ts";
 
 /** "Prly", in the header of every Parley database. */
 export const APPLICATION_ID = 0x50726c79;
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 /** The oldest version that {@linkcode migrate} can read. */
 export const OLDEST_VERSION = 2;
 
@@ -25,11 +25,38 @@ const STARTS = `
   ) STRICT;
 `;
 
+const WEBHOOK = `
+  CREATE TABLE webhook (              -- one row, once there was a webhook
+    id INTEGER NOT NULL,              -- the highest batches.id that its receiver took
+    at INTEGER NOT NULL               -- the batches.at of that row
+  ) STRICT;
+`;
+
+const STATE = `
+  CREATE TABLE retained (
+    id INTEGER PRIMARY KEY,           -- grows with each change
+    room TEXT NOT NULL,
+    name TEXT NOT NULL,
+    size INTEGER NOT NULL,            -- bytes of the name and the event; before the long text
+    event TEXT NOT NULL,              -- as members get it
+    UNIQUE (room, name)
+  ) STRICT;
+  CREATE TABLE sanctions (
+    kind TEXT NOT NULL,               -- ban or mute
+    room TEXT NOT NULL,
+    subject TEXT NOT NULL,            -- a user or a group of addresses
+    until INTEGER,                    -- NULL: for good
+    guest TEXT,                       -- of an address: the guest who was banned
+    PRIMARY KEY (kind, room, subject)
+  ) STRICT, WITHOUT ROWID;
+`;
+
 const SCHEMA = `
   CREATE TABLE log (
     epoch TEXT NOT NULL,
     secret BLOB NOT NULL,
-    era INTEGER NOT NULL DEFAULT 0    -- grows when rooms are removed
+    era INTEGER NOT NULL DEFAULT 0,   -- grows when rooms are removed
+    last INTEGER NOT NULL DEFAULT 0   -- the highest batches.id before rows were last pruned
   ) STRICT;
   CREATE TABLE rooms (
     id INTEGER PRIMARY KEY,
@@ -47,6 +74,8 @@ const SCHEMA = `
     events TEXT NOT NULL              -- a JSON array, as members get it
   ) STRICT;
   ${STARTS}
+  ${WEBHOOK}
+  ${STATE}
 `;
 
 /**
@@ -64,6 +93,13 @@ const FROM_VERSION_2 = `
   INSERT INTO starts (mark, batches) VALUES ('', 0);
 `;
 
+/** Version 3 had none of these. */
+const FROM_VERSION_3 = `
+  ALTER TABLE log ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
+  ${WEBHOOK}
+  ${STATE}
+`;
+
 /** Creates the tables, within the caller's transaction. */
 export function create(database: DatabaseSync): void {
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
@@ -75,10 +111,10 @@ export function create(database: DatabaseSync): void {
 
 /** Migrates an older file in one transaction. The messages are not rewritten. */
 export function migrate(database: DatabaseSync): void {
-  if (pragma(database, "user_version") === SCHEMA_VERSION) return;
-  database.exec(
-    `BEGIN IMMEDIATE; ${FROM_VERSION_2} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`,
-  );
+  const version = Number(pragma(database, "user_version"));
+  if (version === SCHEMA_VERSION) return;
+  const steps = (version < 3 ? FROM_VERSION_2 : "") + FROM_VERSION_3;
+  database.exec(`BEGIN IMMEDIATE; ${steps} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
 }
 
 /**
@@ -91,7 +127,7 @@ export function addStart(database: DatabaseSync): { mark: string; lastRowId: num
   const mark = randomBytes(6).toString("base64url");
   const row = database.prepare(
     `SELECT max((SELECT coalesce(max(id), 0) FROM batches),
-       (SELECT coalesce(max(batches), 0) FROM starts)) AS id`,
+       (SELECT coalesce(max(batches), 0) FROM starts), (SELECT last FROM log)) AS id`,
   ).get();
   const lastRowId = Number(row?.id);
   database.exec("BEGIN IMMEDIATE");

@@ -9,14 +9,18 @@
  * @module
  */
 import { type Draft, numbered } from "../../protocol/encode.ts";
-import type { Message } from "../../protocol/messages.ts";
 import { AgeClock } from "../age_clock.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
+import type { Journal } from "../journal.ts";
+import { hasRef } from "../broker.ts";
+import type { Order, Sanction } from "../orders.ts";
 import type { Page } from "../page.ts";
+import type { RetainedEvent } from "../retained.ts";
 import type { Log } from "./log_cache.ts";
 import { Hashes, type RefWindow } from "./ref_window.ts";
 import { RefWindows } from "./ref_windows.ts";
 import { type NewRow, pagesOf } from "./rows.ts";
+import { StateWrites } from "./state_writes.ts";
 import { SqliteStore, type StoreOptions } from "./store.ts";
 
 export interface SqliteOptions extends StoreOptions {
@@ -55,6 +59,7 @@ export class SqliteBroker implements Broker {
   readonly #now: () => number;
   readonly #ages: AgeClock;
   readonly #refs: RefWindows;
+  readonly #state: StateWrites;
   readonly #open = new Set<string>();
   readonly #pruneTimer: ReturnType<typeof setInterval>;
   #listener: BrokerListener = { committed() {}, signalled() {} };
@@ -77,17 +82,24 @@ export class SqliteBroker implements Broker {
     const steady = options.steady ?? (() => performance.now());
     this.#ages = new AgeClock({ wall: this.#now, steady }, this.#store.newestAt);
     this.#refs = new RefWindows(this.#store, options.dedupeMessages, this.#open);
+    this.#state = new StateWrites(this.#store, this.#open);
     this.#pruneTimer = setInterval(() => this.prune(), PRUNE_EVERY_MS);
     Deno.unrefTimer(Number(this.#pruneTimer));
   }
 
+  get journal(): Journal {
+    return this.#store.journal;
+  }
+
   listen(listener: BrokerListener): void {
     this.#listener = listener;
+    this.#state.listen(listener);
   }
 
   // deno-lint-ignore require-await -- as above, and so below
   async open(room: string): Promise<LogState> {
     this.#open.add(room);
+    this.#state.opened(room);
     return this.#store.state(room);
   }
 
@@ -142,6 +154,18 @@ export class SqliteBroker implements Broker {
     if (this.#open.has(room)) this.#listener.signalled(room, signal);
   }
 
+  retain(room: string, event: RetainedEvent): Promise<void> {
+    return this.#state.retain(room, event);
+  }
+
+  order(order: Order): Promise<void> {
+    return this.#state.order(order);
+  }
+
+  sanctions(): readonly Sanction[] {
+    return this.#store.tables.sanctions(this.#ages.now());
+  }
+
   // deno-lint-ignore require-await
   async check(): Promise<void> {
     this.#store.check();
@@ -159,6 +183,7 @@ export class SqliteBroker implements Broker {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#pruneTimer);
     await Promise.resolve();
+    this.#state.flush();
     this.#store.close();
   }
 
@@ -222,10 +247,4 @@ export class SqliteBroker implements Broker {
     const page = this.#store.read(log.room, { after: seq - 1, limit: 1 });
     return page?.first === seq ? page.batch.events[0] : undefined;
   }
-}
-
-/** Whether a message carries that user's `ref`. The windows know only hashes. */
-function hasRef(event: string, userId: string, ref: string): boolean {
-  const message: Message = JSON.parse(event);
-  return message.from.id === userId && message.ref === ref;
 }

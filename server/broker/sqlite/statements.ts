@@ -69,6 +69,13 @@ export function prepare(database: DatabaseSync) {
          SELECT id, max(at) OVER (ORDER BY place) AS newest
          FROM (SELECT id, place, at ${ALL} ORDER BY place LIMIT ?2)) WHERE newest < ?3)`,
     ),
+    saveLastRow: sql(
+      "UPDATE log SET last = max(last, (SELECT coalesce(max(id), 0) FROM batches))",
+    ),
+    taken: sql("SELECT id, at FROM webhook"),
+    addTaken: sql("INSERT INTO webhook (id, at) VALUES (?, ?)"),
+    saveTaken: sql("UPDATE webhook SET id = ?, at = ?"),
+    rowsAfter: sql("SELECT id, at, events FROM batches WHERE id > ? AND id <= ? ORDER BY id"),
     pageCount: sql("PRAGMA page_count"),
     freePages: sql("PRAGMA freelist_count"),
   };

@@ -11,6 +11,8 @@ import { type OpenDatabase, openDatabase } from "./database_file.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import { Pruning, type Retention } from "./pruning.ts";
 import { type NewRow, readPage } from "./rows.ts";
+import { SqliteJournal } from "./sqlite_journal.ts";
+import { StateTables } from "./state_tables.ts";
 import { isDiskFull, prepare, type Statements } from "./statements.ts";
 
 export interface StoreOptions extends Retention {
@@ -38,12 +40,15 @@ const NO_REFS = new Uint8Array(1);
 
 export class SqliteStore {
   readonly secret: Uint8Array;
+  readonly journal: SqliteJournal;
+  /** What is kept besides messages. Change it within {@linkcode SqliteStore.changeTables}. */
+  readonly tables: StateTables;
   readonly #database: OpenDatabase;
   readonly #sql: Statements;
   readonly #logs: LogCache;
   readonly #pruning: Pruning;
   readonly #bound: DatabaseBound;
-  /** The highest id that a row ever had. No id is used twice. */
+  /** The highest id that a row ever had. Ids have no holes, and none is used twice. */
   #lastRowId: number;
 
   /**
@@ -61,6 +66,12 @@ export class SqliteStore {
     this.#bound = new DatabaseBound(database, sql, this.#pruning, maxBytes);
     this.#lastRowId = database.lastRowId;
     this.secret = database.secret;
+    this.tables = new StateTables(database.database, open);
+    this.journal = new SqliteJournal(sql, database.files, this);
+  }
+
+  get lastRowId(): number {
+    return this.#lastRowId;
   }
 
   /** When the newest message was stored, if there is one. */
@@ -103,17 +114,24 @@ export class SqliteStore {
    * @param at milliseconds since 1970.
    */
   append(rows: readonly NewRow[], at: number): void {
+    this.#commit(() => this.#append(rows, at));
+  }
+
+  /** Runs a transaction. If the disk is full, space is freed and it is run once more. */
+  #commit(transaction: () => void): void {
     this.#database.files?.assertNotReplaced();
     try {
-      this.#append(rows, at);
+      transaction();
     } catch (thrown) {
       if (!isDiskFull(thrown) || !this.#database.files?.emptyLog()) throw thrown;
-      this.#append(rows, at);
+      transaction();
     }
+    this.journal.wake();
   }
 
   #append(rows: readonly NewRow[], at: number): void {
     const before = new Map<Log, Log>();
+    const lastRowId = this.#lastRowId;
     try {
       this.#sql.transact(() => {
         for (const { log, page, refs } of rows) {
@@ -131,8 +149,21 @@ export class SqliteStore {
       });
     } catch (thrown) {
       for (const [log, old] of before) Object.assign(log, old);
+      this.#lastRowId = lastRowId;
       throw thrown;
     }
+  }
+
+  /** Runs changes of `tables` in one transaction, durable when this returns. */
+  changeTables(change: () => void): void {
+    this.#commit(() => {
+      try {
+        this.#sql.transact(change);
+      } catch (thrown) {
+        this.tables.measure();
+        throw thrown;
+      }
+    });
   }
 
   /** Reads a part of a room's log; `undefined` where there is nothing. */
@@ -165,6 +196,7 @@ export class SqliteStore {
   prune(now: number): void {
     this.#database.files?.assertNotReplaced();
     this.#pruning.byAge(now);
+    this.tables.prune(now);
     this.#bound.shrink();
   }
 

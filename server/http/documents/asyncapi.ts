@@ -10,7 +10,7 @@ import { reference, type Schema } from "../../protocol/rules.ts";
 import { SUBPROTOCOLS } from "../../protocol/tables.ts";
 import { nameOf, SCHEMAS } from "./schemas.ts";
 
-export function asyncApi(): Schema {
+export function asyncApi(basePath = ""): Schema {
   const commands = Object.keys(COMMANDS).map((type) => nameOf(type, "Command"));
   const events = Object.keys(EVENTS).map((type) => nameOf(type, "Event"));
   return {
@@ -22,6 +22,14 @@ export function asyncApi(): Schema {
         `subprotocol ${SUBPROTOCOLS.batched} a frame is an array of them.`,
     },
     defaultContentType: "application/json",
+    servers: {
+      here: {
+        host: "{host}",
+        pathname: basePath || "/",
+        protocol: "ws",
+        variables: { host: { description: "The host that this document came from." } },
+      },
+    },
     channels: {
       socket: {
         address: "/ws",

@@ -9,7 +9,7 @@ import { DEFAULT_LIMIT, MAX_LIMIT } from "../routes/get_messages.ts";
 import { MAX_ROOMS, MAX_SECONDS } from "../routes/get_events.ts";
 import { SCHEMAS } from "./schemas.ts";
 
-export function openApi(): Schema {
+export function openApi(basePath = ""): Schema {
   return {
     openapi: "3.1.0",
     info: {
@@ -17,6 +17,7 @@ export function openApi(): Schema {
       version: "1.0.0",
       description: "Rooms in real time, over plain HTTP.",
     },
+    servers: [{ url: basePath || "/" }],
     security: [{}, { bearer: [] }, { token: [] }],
     paths: {
       "/hello": {

@@ -18,7 +18,12 @@ import {
   SENTENCE,
   STRING,
 } from "../../protocol/events.ts";
-import type { AnnouncedLimits, Cursor, User } from "../../protocol/messages.ts";
+import type {
+  AnnouncedLimits,
+  AnnouncedRoomLimits,
+  Cursor,
+  User,
+} from "../../protocol/messages.ts";
 import { NAME } from "../../protocol/names.ts";
 import { REQUESTS } from "../../protocol/requests.ts";
 import {
@@ -44,11 +49,21 @@ const USER: FieldsOf<User, Shape> = {
 
 const CURSOR: FieldsOf<Cursor, Shape> = { epoch: required(REF), seq: required(COUNT) };
 
+const RATE: Shape = { schema: { type: "number", minimum: 0 } };
+
 const LIMITS: FieldsOf<AnnouncedLimits, Shape> = {
   frameBytes: required(COUNT),
-  rate: required({ schema: { type: "number", minimum: 0 } }),
+  rate: required(RATE),
   burst: required(COUNT),
   roomsPerConnection: required(COUNT),
+};
+
+const ROOM_LIMITS: FieldsOf<AnnouncedRoomLimits, Shape> = {
+  rate: optional(RATE),
+  burst: optional(COUNT),
+  signalRate: optional(RATE),
+  signalBurst: optional(COUNT),
+  slowSeconds: optional(RATE),
 };
 
 /** `chat`, `Event` → `ChatEvent` */
@@ -61,6 +76,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   User: object(USER),
   Cursor: object(CURSOR),
   Limits: object(LIMITS),
+  RoomLimits: object(ROOM_LIMITS),
   Json: {
     description: `Any JSON of well-formed text without NUL, nested at most ${MAX_DEPTH} deep.`,
     anyOf: [
@@ -71,9 +87,12 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     ],
   },
   ...Object.fromEntries(
-    Object.entries(COMMANDS).map(([type, { fields }]) => [
+    Object.entries(COMMANDS).map(([type, { fields, stored }]) => [
       nameOf(type, "Command"),
-      closed({ type: required({ schema: { const: type } }), ...fields }),
+      {
+        ...closed({ type: required({ schema: { const: type } }), ...fields }),
+        ...(typeof stored !== "boolean" && notAllTrue(stored)),
+      },
     ]),
   ),
   ...Object.fromEntries(
@@ -124,6 +143,12 @@ function object(fields: Fields): Schema {
     properties: Object.fromEntries(entries.map(([name, { schema }]) => [name, schema])),
     required: entries.filter(([, field]) => field.required).map(([name]) => name),
   };
+}
+
+/** Refuses an object where all of these fields are true. */
+function notAllTrue(names: readonly string[]): Schema {
+  const properties = Object.fromEntries(names.map((name) => [name, { const: true }]));
+  return { not: { properties, required: names } };
 }
 
 /** An object that has no other fields. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { COSTS } from "../../access/allowances.ts";
+import { guestIdentity, type Identity } from "../../access/identity.ts";
 import { EventStreamConnection } from "../../connections/event_stream.ts";
 import type { OpenConnections } from "../../connections/open_connections.ts";
 import {
@@ -15,13 +16,13 @@ import {
   returnMs,
 } from "../../connections/sse.ts";
 import type { Cursor } from "../../protocol/messages.ts";
-import { DEFAULT_ROOM, ERRORS } from "../../protocol/tables.ts";
+import { DEFAULT_ROOM, ERRORS, type Right } from "../../protocol/tables.ts";
 import { encode } from "../../protocol/encode.ts";
 import { parseName } from "../../protocol/names.ts";
 import { badField, Refusal } from "../../protocol/refusal.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { wholeNumber } from "../query.ts";
-import { readerOf, tokenOf } from "../requester.ts";
+import { identify } from "../requester.ts";
 import type { Call } from "../router.ts";
 
 /** How many rooms a stream follows at most. */
@@ -38,9 +39,13 @@ const HEADERS = {
   "x-content-type-options": "nosniff",
 };
 
-export function getEvents(call: Call, hub: Hub, connections: OpenConnections): Response {
+export async function getEvents(
+  call: Call,
+  hub: Hub,
+  connections: OpenConnections,
+): Promise<Response> {
   try {
-    return open(call, hub, connections);
+    return await open(call, hub, connections);
   } catch (thrown) {
     const { request } = call;
     const isBrowser = request.method === "GET" &&
@@ -59,26 +64,42 @@ function comeBack(refusal: Refusal, returnSeconds: number): Response {
   return new Response(`${retry}data: ${encode(refusal.event())}\n\n`, { headers: HEADERS });
 }
 
-function open(call: Call, hub: Hub, connections: OpenConnections): Response {
+async function open(call: Call, hub: Hub, connections: OpenConnections): Promise<Response> {
   const { request, info, query, source } = call;
   const rooms = followedRooms(call);
   connections.admit(source, COSTS.stream + COSTS.join * (rooms.length - 1));
-  readerOf(call, hub);
   const name = query.get("name") || undefined;
   if (name !== undefined) parseName("name", name);
   const seconds = wholeNumber(query, "seconds", 1, MAX_SECONDS);
+  const identity = await identify(call, hub);
+  const rights = await rightsIn(rooms, identity ?? guestIdentity(hub.guests.newGuest()), call, hub);
   if (request.method === "HEAD") return new Response(null, { headers: HEADERS });
+  connections.check(source); // others may have come while the application was asked
   const stream = connections.open(
     source,
     (context) => new EventStreamConnection(rooms, info.completed, context, source),
   );
   try {
-    stream.open({ token: tokenOf(call), name, seconds });
+    stream.open({ identity, name, seconds, rights });
   } catch (thrown) {
     stream.end();
     throw thrown;
   }
   return new Response(stream.body, { headers: HEADERS });
+}
+
+/** Judges the right in each room. The only room of a stream must be one that may be read. */
+async function rightsIn(
+  rooms: readonly Followed[],
+  identity: Identity,
+  { source }: Call,
+  { rights }: Hub,
+): Promise<readonly Right[]> {
+  const [first] = rooms;
+  if (first !== undefined && rooms.length === 1) {
+    await rights.assert(identity, source, first.room, "read");
+  }
+  return await Promise.all(rooms.map(({ room }) => rights.rightOf(identity, source, room)));
 }
 
 /** Returns the rooms that a request names, each with its cursor. */

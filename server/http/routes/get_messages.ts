@@ -24,7 +24,7 @@ const MAX_CHARS = 65_536;
 export async function getMessages(call: Call, hub: Hub): Promise<Response> {
   const { query, room } = call;
   call.source.spend(COSTS.page);
-  readerOf(call, hub);
+  await readerOf(call, hub);
   const after = wholeNumber(query, "after", 0, Number.MAX_SAFE_INTEGER);
   const before = wholeNumber(query, "before", 0, Number.MAX_SAFE_INTEGER);
   const limit = wholeNumber(query, "limit", 1, MAX_LIMIT) ?? DEFAULT_LIMIT;

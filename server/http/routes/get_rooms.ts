@@ -1,5 +1,5 @@
 /**
- * `GET /rooms` lists the rooms that have members and that the user may join, the fullest first.
+ * `GET /rooms` lists the rooms that have members and that the user may read, the fullest first.
  *
  * @module
  */
@@ -14,7 +14,10 @@ const MAX_ROOMS = 1000;
 
 export async function getRooms(call: Call, hub: Hub): Promise<Response> {
   call.source.spend(COSTS.page);
-  const user = readerOf(call, hub);
-  const rooms = await hub.occupiedRooms(MAX_ROOMS, (room) => hub.rights.canJoin(user, room));
+  const identity = await readerOf(call, hub);
+  const rooms = await hub.occupiedRooms(
+    MAX_ROOMS,
+    async (room) => await hub.rights.rightOf(identity, call.source, room) !== "none",
+  );
   return json(200, JSON.stringify({ rooms }));
 }

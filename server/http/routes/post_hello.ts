@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { COSTS } from "../../access/allowances.ts";
+import { guestIdentity } from "../../access/identity.ts";
 import { encode } from "../../protocol/encode.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
@@ -15,8 +15,13 @@ import { json } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 export async function postHello(call: Call, hub: Hub): Promise<Response> {
-  const { context } = hub;
-  const user = admitWriter(call, hub, COSTS.hello) ?? context.identity.newGuest();
-  const { name } = parseRequest("hello", await readJson(call, context.options));
-  return await actAs(hub, user, name, ({ user }) => json(200, encode(welcome(context, user))));
+  const identity = await admitWriter(call, hub, "hello") ??
+    guestIdentity(hub.guests.newGuest());
+  const { name } = parseRequest("hello", await readJson(call, hub.context.options));
+  return await actAs(
+    hub,
+    identity,
+    name,
+    ({ user }) => json(200, encode(welcome(hub, user, identity.isGuest))),
+  );
 }

@@ -4,22 +4,19 @@
  *
  * @module
  */
-import { COSTS } from "../../access/allowances.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { readJson } from "../read_json.ts";
-import { actAs, admitWriter, assertCanWrite, guestFor } from "../requester.ts";
+import { actAs, admitWriter, assertRight, guestFor } from "../requester.ts";
 import type { Call } from "../router.ts";
 
 export async function postTyping(call: Call, hub: Hub): Promise<Response> {
   const { room } = call;
-  const known = admitWriter(call, hub, COSTS.signal);
+  const known = await admitWriter(call, hub, "typing");
   const { payload, name } = parseRequest("typing", await readJson(call, hub.context.options));
   // The end of typing must come from the same guest as its beginning.
-  const user = known ?? guestFor(call, hub, "typing");
-  await actAs(hub, user, name, (user) => {
-    assertCanWrite(hub, user, room);
-    hub.typing.set(room, user.user, payload);
-  });
+  const identity = known ?? guestFor(call, hub, "typing");
+  await assertRight(call, hub, identity, "write");
+  await actAs(hub, identity, name, ({ user }) => hub.typing.set(room, user, payload));
   return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });
 }

@@ -1,0 +1,39 @@
+/**
+ * `retain` has a `custom` event retained: it is stored as the newest of its name, then sent to the members,
+ * and given to whoever joins.
+ *
+ * @module
+ */
+import { FullError } from "../broker/broker.ts";
+import { RetainedBoundError, type RetainedEvent } from "../broker/retained.ts";
+import { reason } from "../log.ts";
+import { Refusal } from "../protocol/refusal.ts";
+import type { NodeContext } from "./context.ts";
+
+const RETRY_MS = 1000;
+
+/**
+ * Settles when the event is stored.
+ *
+ * @throws {Refusal} `too_large` if the room retains too much, `unavailable` if it cannot be stored now.
+ */
+export async function retain(
+  { broker, log }: NodeContext,
+  room: string,
+  event: RetainedEvent,
+): Promise<void> {
+  try {
+    await broker.retain(room, event);
+  } catch (thrown) {
+    if (thrown instanceof RetainedBoundError) {
+      throw new Refusal("too_large", thrown.message, { field: "retain" });
+    }
+    if (!(thrown instanceof FullError)) {
+      log.error("retain failed", { room, reason: reason(thrown) });
+    }
+    const sentence = thrown instanceof FullError
+      ? thrown.message
+      : "The event could not be stored. Send it again later.";
+    throw new Refusal("unavailable", sentence, { field: "retain", retryAfterMs: RETRY_MS });
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * The clock of a webhook, which tests replace by one that they move.
+ *
+ * @module
+ */
+
+export interface WebhookClock {
+  /** The wall clock: milliseconds since 1970. */
+  now(): number;
+  /** Settles after that time, or as soon as the signal is aborted. It never rejects. */
+  sleep(milliseconds: number, until: AbortSignal): Promise<void>;
+}
+
+/** The real clock. */
+export const systemClock: WebhookClock = {
+  now: () => Date.now(),
+  sleep(milliseconds, until) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (until.aborted) return Promise.resolve();
+    const timer = setTimeout(resolve, milliseconds);
+    until.addEventListener("abort", () => resolve(), { once: true });
+    return promise.finally(() => clearTimeout(timer));
+  },
+};

@@ -1,0 +1,222 @@
+/**
+ * `custom` with `retain`: the newest event of a name is given to whoever joins, by every way in.
+ *
+ * @module
+ */
+import type { CustomEvent, Event, Server } from "../server/mod.ts";
+import { RetainedEvents } from "../server/rooms/retained_events.ts";
+import { MAX_RETAINED, MAX_RETAINED_BYTES } from "../server/broker/retained.ts";
+import { assert, assertEquals } from "./support/assert.ts";
+import { FaultyBroker, serveOn } from "./support/faulty_broker.ts";
+import { type Client, connect, member, serve, told, until } from "./support/harness.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+import { Directory } from "./support/sqlite_directory.ts";
+import { Stream } from "./support/stream.ts";
+
+/** Retains a value, and waits for the echo. */
+async function retain(client: Client, name: string, payload: unknown, room = "lobby") {
+  const ref = crypto.randomUUID();
+  client.send({ type: "custom", name, payload, retain: true, room, ref });
+  return await client.next("custom", (event) => event.ref === ref);
+}
+
+/** What one who joins is told, from `joined` on. */
+async function joining(server: Server, room = "lobby", join: object = {}): Promise<Event[]> {
+  await using client = await connect(server, { protocol: "parley.v1" });
+  client.send({ type: "join", room, ...join });
+  const events = await told(client);
+  return events.slice(events.findIndex(({ type }) => type === "joined"));
+}
+
+/** What is retained of these events, as `name=payload`, in order. */
+function retained(events: readonly Event[]): string[] {
+  const custom = (event: Event): event is CustomEvent => event.type === "custom";
+  return events.filter(custom).filter((event) => event.retained)
+    .map(({ name, payload }) => `${name}=${JSON.stringify(payload)}`);
+}
+
+Deno.test("retain: members get the event as it was sent, and who joins gets the newest of each name", async () => {
+  await using server = await serve();
+  await using alice = await member(server, { name: "Alice" });
+  await using bob = await member(server, { name: "Bob" });
+  const echo = await retain(alice, "topic", "tea");
+  assertEquals([echo.payload, echo.from.name, echo.retained, echo.seq], [
+    "tea",
+    "Alice",
+    undefined,
+    undefined,
+  ]);
+  assertEquals(await bob.next("custom"), echo);
+  await retain(bob, "mood", { calm: true });
+  await retain(alice, "topic", "cake");
+  alice.send({ type: "custom", name: "wave", payload: 1 }); // not retained
+  const events = await joining(server);
+  assertEquals(events[0]?.type, "joined");
+  assertEquals(retained(events), ['mood={"calm":true}', 'topic="cake"']);
+  assertEquals(retained(await joining(server, "elsewhere")), []);
+});
+
+Deno.test("retain: a payload of null is sent to the members, and removes the event", async () => {
+  await using server = await serve();
+  await using alice = await member(server);
+  await retain(alice, "topic", "tea");
+  assertEquals((await retain(alice, "topic", null)).payload, null);
+  assertEquals(retained(await joining(server)), []);
+  await retain(alice, "topic", { inner: null });
+  assertEquals(retained(await joining(server)), ['topic={"inner":null}']);
+});
+
+Deno.test("retain: plain sockets, batched sockets and event streams get it after joined, recovered or not", async () => {
+  await using server = await serve();
+  await using alice = await member(server);
+  await retain(alice, "topic", "tea");
+  alice.send({ type: "chat", payload: "one" });
+  const { seq } = await alice.next("chat");
+  const order = (frames: readonly string[]) =>
+    frames.join().match(/"(?:joined|retained|chat)"/g)?.join(" ").replaceAll('"', "");
+  const expected = "joined retained chat";
+  await using plain = await connect(server);
+  await plain.next("chat");
+  assertEquals(order(plain.frames), expected);
+  await using batched = await member(server, { protocol: "parley.v1.batched" });
+  await batched.next("chat");
+  assertEquals(order(batched.frames), expected);
+  for (const where of [{ room: "lobby" }, { rooms: ["other", "lobby"] }]) {
+    await using stream = await Stream.open(server, where);
+    await stream.next("chat");
+    const frames = stream.blocks.map(({ data = "" }) => data).filter((data) =>
+      !data.includes('"room":"other"')
+    );
+    assertEquals(order(frames), expected);
+  }
+  const { epoch } = await (await fetch(`${server.url}/rooms/lobby/messages`)).json();
+  const [joined, ...events] = await joining(server, "lobby", { since: { epoch, seq } });
+  assert(joined?.type === "joined" && joined.recovered);
+  assertEquals(retained(events), ['topic="tea"']);
+});
+
+Deno.test("retain: it survives a restart, and the room being empty", async () => {
+  await using at = new Directory();
+  {
+    await using server = await serve({ db: at.file, graceSeconds: 0 });
+    const alice = await member(server, { room: "team" });
+    await retain(alice, "topic", "tea", "team");
+    await alice.close();
+    await until(() => server.roomCount === 0, "the room to be empty");
+    assertEquals(retained(await joining(server, "team")), ['topic="tea"']);
+  }
+  await using server = await serve({ db: at.file });
+  assertEquals(retained(await joining(server, "team")), ['topic="tea"']);
+});
+
+Deno.test("retain: one who joins while it changes ends with the newest value", async () => {
+  await using server = await serve();
+  await using alice = await member(server);
+  const count = 200;
+  const joiners: Client[] = [];
+  for (let value = 1; value <= count; value++) {
+    alice.send({ type: "custom", name: "n", payload: value, retain: true });
+    if (value % 20 === 0) joiners.push(await member(server));
+  }
+  await alice.next("custom", ({ payload }) => payload === count);
+  for (const joiner of joiners) {
+    const seen: number[] = [];
+    while (seen.at(-1) !== count) seen.push(Number((await joiner.next("custom")).payload));
+    assertEquals(seen, seen.toSorted((a, b) => a - b)); // never an older one after a newer
+    assertEquals(seen.length, new Set(seen).size);
+    await joiner.close();
+  }
+});
+
+Deno.test("retain: what cannot be retained is refused by name, and changes nothing", async () => {
+  await using server = await serve({ frameBytes: 131_072 });
+  await using alice = await member(server);
+  await using bob = await member(server);
+  const refused = async (command: object) => {
+    alice.send({ type: "custom", name: "x", payload: 1, ref: "r", ...command });
+    const { code, field, ref } = await alice.next("error");
+    return [code, field, ref];
+  };
+  const both = { retain: true, durable: true };
+  assertEquals(await refused(both), ["bad_field", "retain", "r"]);
+  assertEquals(await refused({ retain: 1 }), ["bad_field", "retain", "r"]);
+  assertEquals(await refused({ retain: true, room: "other" }), ["not_in_room", "room", "r"]);
+  const large = { retain: true, payload: "x".repeat(MAX_RETAINED_BYTES) };
+  assertEquals(await refused(large), ["too_large", "retain", "r"]);
+  for (let i = 0; i < MAX_RETAINED; i++) await retain(alice, `n${i}`, i);
+  assertEquals(await refused({ retain: true }), ["too_large", "retain", "r"]);
+  assertEquals(retained(await joining(server)).length, MAX_RETAINED);
+  const names = (await told(bob)).filter((event) => event.type === "custom");
+  assertEquals(names.length, MAX_RETAINED);
+  alice.send({ type: "custom", name: "x", payload: 1, durable: true, retain: false });
+  assertEquals((await alice.next("custom")).seq, 1);
+});
+
+Deno.test("retain: an event that cannot be stored is refused, and shown to nobody", async () => {
+  const broker = await FaultyBroker.make();
+  await using server = await serveOn(broker);
+  await using alice = await member(server);
+  await using bob = await member(server);
+  broker.failingOnce.add("retain");
+  alice.send({ type: "custom", name: "x", payload: 1, ref: "r", retain: true });
+  const { code, field, ref, retryAfterMs } = await alice.next("error");
+  assertEquals([code, field, ref], ["unavailable", "retain", "r"]);
+  assert(retryAfterMs !== undefined);
+  assertEquals((await told(bob)).filter(({ type }) => type === "custom"), []);
+  await retain(alice, "x", 2);
+  assertEquals(retained(await joining(server)), ["x=2"]);
+});
+
+Deno.test("retain: it costs an address as much as a message", async () => {
+  await using server = await serve({ addressRate: 1, addressBurst: 30 });
+  await using alice = await member(server);
+  for (let i = 0; i < 40; i++) alice.send({ type: "custom", name: "x", payload: i, retain: true });
+  assertEquals((await alice.next("error")).code, "rate_limited");
+});
+
+Deno.test({
+  name: "retain: over Redis, members and those who join get it on every node",
+  ignore: WITHOUT_REDIS,
+  fn: async () => {
+    await using redis = await RedisProcess.start();
+    await using a = await serve({ redis: redis.url });
+    await using b = await serve({ redis: redis.url });
+    await using alice = await member(a, { name: "Alice" });
+    await using bob = await member(b, { name: "Bob" });
+    const echo = await retain(alice, "topic", "tea");
+    assertEquals(await bob.next("custom"), echo);
+    await retain(bob, "mood", 1);
+    for (const node of [a, b]) {
+      assertEquals(retained(await joining(node)), ['topic="tea"', "mood=1"]);
+    }
+    await retain(bob, "topic", null);
+    await alice.next("custom", ({ payload }) => payload === null);
+    for (const node of [a, b]) assertEquals(retained(await joining(node)), ["mood=1"]);
+  },
+});
+
+Deno.test("RetainedEvents.apply() tells the members what they missed", () => {
+  const event = (name: string, payload: number) =>
+    JSON.stringify({
+      type: "custom",
+      room: "r",
+      name,
+      from: { id: "u", name: "N" },
+      payload,
+      ref: "x",
+    });
+  const events = new RetainedEvents();
+  const all = (...list: readonly (readonly [string, number])[]) =>
+    events.apply({
+      kind: "all",
+      events: new Map(list.map(([name, payload]) => [name, event(name, payload)])),
+    }).map((text): CustomEvent => JSON.parse(text));
+  assertEquals(retained(all(["a", 1], ["b", 1])), ["a=1", "b=1"]); // nobody has joined yet
+  assertEquals(retained(all(["a", 1], ["b", 1])), []);
+  const changes = all(["b", 2], ["c", 1]);
+  assertEquals(retained(changes), ["a=null", "b=2", "c=1"]);
+  assertEquals(changes[0]?.ref, undefined);
+  assertEquals(events.batch?.events.length, 2);
+  assertEquals(retained(all()), ["b=null", "c=null"]);
+  assertEquals(events.batch, undefined);
+});
