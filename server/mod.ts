@@ -14,6 +14,7 @@
 import type { Broker } from "./broker/broker.ts";
 import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
+import { ApiKeys } from "./access/api_keys.ts";
 import { completeOptions, OptionError, type Options } from "./options.ts";
 import { consoleLog, type Log, withoutThrowing } from "./log.ts";
 import type { TokenVerifier } from "./access/authenticator.ts";
@@ -86,7 +87,10 @@ export type { RoomRule } from "./access/rules.ts";
 export type { ApplicationUser } from "./access/application_user.ts";
 export { Refusal } from "./protocol/refusal.ts";
 export type { GapRecord, WebhookBody } from "./protocol/webhook_body.ts";
+export type { HistoryRange } from "./rooms/history.ts";
+export type { Members } from "./rooms/members.ts";
 export type { Server } from "./server.ts";
+export type { EmitOptions, HistoryPage, PublishOptions, Voice } from "./voice.ts";
 
 /** `Hooks` are what an application may bring besides options. */
 export interface Hooks extends Application {
@@ -128,6 +132,7 @@ export async function createServer(
   }
   const safeLog = withoutThrowing(log); // a throw in a callback of a network client ends the process
   const files = page ? await StaticFiles.load() : undefined;
+  const apiKeys = await ApiKeys.read(complete);
   const webhookKeys = await readWebhookKeys(complete);
   const verifier = await openVerifier(complete, safeLog);
   return new Server({
@@ -137,6 +142,7 @@ export async function createServer(
     log: safeLog,
     application: applicationOf(hooks),
     verifier,
+    apiKeys,
     webhookKeys,
     broker: await openBroker(complete, rules, safeLog),
   });

@@ -110,6 +110,28 @@ Deno.test("server/README.md: Hono has the rooms under a path", async () => {
   assertEquals((await alice.next("chat")).seq, 1);
 });
 
+Deno.test("server/README.md: the application publishes, emits and reads in process", async () => {
+  const paper = await Paper.read("server/README.md");
+  await using program = await run(paper.snippet("ts", "parley.publish"), "http://unused");
+  await program.prints(/1 after number 1, 0 members/);
+  await program.prints(/bad_field: Field "payload" must be JSON of well-formed text/);
+});
+
+Deno.test("server/README.md: a program with an API key says the same with curl", async () => {
+  const paper = await Paper.read("server/README.md");
+  const key = "k".repeat(32);
+  await using server = await serve({ apiKeys: key });
+  await using cook = await member(server, { name: "Cook", room: "kitchen" });
+  const code = paper.snippet("sh", "Bearer $KEY").replaceAll("http://127.0.0.1:8080", server.url);
+  await using program = Program.spawn(["bash", "-ec", code], { KEY: key });
+  const { code: exit, out } = await program.ended();
+  assertEquals(exit, 0);
+  assertEquals((await cook.next("custom")).payload, { open: 3 });
+  const [said, members] = out.trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals([said.payload, said.from.id], ["Order 17 was paid.", "server"]);
+  assertEquals(members, { room: "orders", memberCount: 0, members: [] });
+});
+
 Deno.test("static/README.md: the client library joins, sends and is answered", async () => {
   await using server = await serve();
   const paper = await Paper.read("static/README.md");
