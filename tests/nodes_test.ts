@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { Hooks, Json, Options, Server } from "../server/mod.ts";
+import type { Options, Server } from "../server/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { type Client, connect, member, serve, until } from "./support/harness.ts";
 import { Stream } from "./support/stream.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+import { claimsOf, SECRET, tokenFor } from "./support/tokens.ts";
 
 /** Some nodes in this process, and their Redis. */
 interface Nodes {
@@ -213,39 +214,47 @@ function numbers(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${index}`);
 }
 
-Deno.test({
-  name:
-    "nodes: what the application says of a user is known on all nodes, and no name is announced",
-  ignore: WITHOUT_REDIS,
-  async fn() {
-    await using redis = await RedisProcess.start("file");
-    let info: Json = { avatar: "a.png", line: "\n\u2028 ~" };
-    const hooks: Hooks = { authenticate: () => ({ id: "user/1", name: "Ada", info }) };
-    await using a = await serve({ redis: redis.url }, hooks);
-    await using b = await serve({ redis: redis.url });
-    await using bob = await member(b, { name: "Bob" });
-    await using _ada = await member(a);
-    const joined = await bob.next("system", ({ user }) => user?.name === "Ada");
-    assertEquals(joined.user, { id: "user/1", name: "Ada", info });
-    const listed = async () =>
-      (await b.members("lobby")).members.find(({ name }) => name === "Ada");
-    assertEquals(await listed(), joined.user);
-    await using carol = await connect(b, { protocol: "parley.v1" });
-    carol.send({ type: "join" });
-    const { members } = await carol.next("joined");
-    assertEquals(members.find(({ name }) => name === "Ada"), joined.user);
-    // The same user comes by another node, and the application now says something else.
-    info = { avatar: "b.png" };
-    await using c = await serve({ redis: redis.url }, hooks);
-    await using _again = await member(c);
-    await until(
-      async () => JSON.stringify((await listed())?.info) === JSON.stringify(info),
-      "news",
-    );
-    bob.send({ type: "chat", payload: "end" });
-    const heard: string[] = [];
-    while (!bob.pending.some(({ type }) => type === "chat")) await bob.arrival();
-    for (const event of bob.pending) if (event.type === "system") heard.push(event.kind);
-    assertEquals(heard, ["joined"], "only Carol's guest");
-  },
-});
+test("an application's users and guests look the same on all nodes", async ({ a, b }) => {
+  const tokenOf = (claims: object) => tokenFor(claimsOf({ sub: "ada", name: "Ada", ...claims }));
+  const enter = async (server: Server, claims: object) => {
+    const client = await connect(server, { path: `/ws?token=${await tokenOf(claims)}` });
+    const { members } = await client.next("joined");
+    return { client, members };
+  };
+  await using gus = await member(b, { name: "Gus" });
+  const { client: ada } = await enter(a, { info: { picture: "1" } });
+  await using _ = ada;
+  const { user } = await gus.next("system", ({ kind }) => kind === "joined");
+  assertEquals(user, { id: "ada", name: "Ada", info: { picture: "1" } });
+  const { client: again, members } = await enter(b, { info: { picture: "2" } });
+  await using __ = again;
+  assertEquals(members.find(({ name }) => name === "Gus")?.guest, true);
+  const shows = async (server: Server, expected: unknown) => {
+    await using stream = await Stream.open(server);
+    const { members } = await stream.next("joined");
+    return JSON.stringify(members.find(({ id }) => id === "ada")) === JSON.stringify(expected);
+  };
+  const newest = { id: "ada", name: "Ada", info: { picture: "2" } };
+  await until(async () => await shows(a, newest) && await shows(b, newest), "the new picture");
+  ada.send({ type: "chat", payload: "end" });
+  await gus.next("chat", ({ payload }) => payload === "end");
+  assert(!gus.frames.some((frame) => frame.includes("renamed")));
+}, { jwtSecret: SECRET });
+
+test("a user without a name keeps the chosen one when coming by another node", async ({ a, b }) => {
+  const token = await tokenFor(claimsOf({ sub: "grace@example.com" }));
+  await using one = await connect(a, { path: `/ws?token=${token}` });
+  await one.next("joined");
+  one.send({ type: "rename", name: "Grace" });
+  await one.next("system", ({ kind }) => kind === "renamed");
+  await using two = await connect(b, { path: `/ws?token=${token}` });
+  await two.next("joined");
+  two.send({ type: "chat", payload: "x" });
+  await until(async () => {
+    two.send({ type: "chat", payload: "who am I?" });
+    return (await two.next("chat")).from.name === "Grace";
+  }, "the name to be taken over");
+  one.send({ type: "chat", payload: "end" });
+  const { from } = await one.next("chat", ({ payload }) => payload === "end");
+  assertEquals(from.name, "Grace");
+}, { jwtSecret: SECRET });

@@ -93,7 +93,10 @@ export interface BrokerListener {
    * `head + 1` of this state.
    */
   logReplaced?(room: string, state: LogState): void;
-  /** A user came, left or was renamed on any node. Only a broker with `members` calls this. */
+  /**
+   * A user came, left, was renamed or is shown differently, on any node. Only a broker with `members`
+   * calls this.
+   */
   membersChanged?(room: string, change: MemberChange): void;
   /** The events that a room keeps have changed. A broker need not call this for a room that is not open. */
   retainedChanged?(room: string, change: RetainedChange): void;
@@ -108,6 +111,7 @@ export interface BrokerListener {
 /** A change of a room's members. Every node gets the same changes in the same order. */
 export type MemberChange =
   | { readonly kind: "joined" | "left"; readonly user: User }
+  /** The old name may be the same: then something else of the user changed. */
   | { readonly kind: "renamed"; readonly user: User; readonly old: string }
   /** Changes were missed: these are all members now. */
   | { readonly kind: "everyone"; readonly users: readonly User[] };

@@ -9,7 +9,7 @@
 import type { MemberChange, SharedMembers } from "../broker/broker.ts";
 import type { SystemEvent, User } from "../protocol/messages.ts";
 import type { NodeContext } from "./context.ts";
-import { Roster, type SingleChange } from "./roster.ts";
+import { isUnseen, Roster, type SingleChange } from "./roster.ts";
 import type { ConnectedUser, ConnectedUsers } from "./user.ts";
 
 /** Above this many members only `count` notices are sent. */
@@ -174,7 +174,7 @@ export class Presence {
   /** Announces a change; or reports it to the broker, which calls back on all nodes, this one included. */
   #report(change: SingleChange): void {
     const { kind, user } = change;
-    if (this.#shared === undefined) return this.#announce(change);
+    if (this.#shared === undefined) return isUnseen(change) ? undefined : this.#announce(change);
     if (kind === "renamed") return this.#shared.rename(this.#room, user);
     if (kind === "left") return this.#shared.leave(this.#room, user);
     this.#roster?.expect(user);

@@ -73,6 +73,7 @@ export class Session implements Subscriber, UserSession {
    * @throws {Refusal} `unauthorized`, `unavailable`
    */
   hello(token: string | undefined, name: string | undefined): void | Promise<void> {
+    if (token === undefined) this.#assertTokenHolds(); // the name would be a write
     const waiting = token === undefined ? undefined : this.#authenticate(token);
     if (waiting === undefined) return this.welcome(name);
     return waiting.then(() => this.welcome(name));
@@ -216,6 +217,7 @@ export class Session implements Subscriber, UserSession {
   }
 
   #rename(name: string): void {
+    this.#assertTokenHolds();
     if (this.#identity.hasFixedName) {
       throw new Refusal("forbidden", "Your name is set by the application.", { field: "name" });
     }

@@ -8,7 +8,7 @@ import type { Source } from "../access/source.ts";
 import type { User } from "../protocol/messages.ts";
 import type { CloseCode, Right } from "../protocol/tables.ts";
 
-/** Is told when a user takes another name. */
+/** Is told when a user takes another name, or when the application says something else of the user. */
 export interface RenameListener {
   renamed(user: ConnectedUser, oldName: string): void;
 }
@@ -65,7 +65,7 @@ export class ConnectedUser {
     const oldName = this.#user.name;
     if (name === oldName) return;
     this.adoptName(name);
-    for (const listener of this.renameListeners) listener.renamed(this, oldName);
+    this.#tellListeners(oldName);
   }
 
   /** Takes over a name that was set on another node, without announcing it. */
@@ -75,9 +75,13 @@ export class ConnectedUser {
 
   /** Takes over what the application says of the user now. A name that it has chosen is announced. */
   update(user: User, hasFixedName: boolean): void {
-    const { name } = this.#user;
-    this.#set({ ...user, name });
-    if (hasFixedName) this.rename(user.name);
+    const [{ name: oldName }, oldJson] = [this.#user, this.#json];
+    this.#set({ ...user, name: hasFixedName ? user.name : oldName });
+    if (this.#json !== oldJson) this.#tellListeners(oldName);
+  }
+
+  #tellListeners(oldName: string): void {
+    for (const listener of this.renameListeners) listener.renamed(this, oldName);
   }
 
   #set(user: User): void {

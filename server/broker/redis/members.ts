@@ -116,7 +116,7 @@ export class RedisMembers implements SharedMembers {
     this.#lists.delete(room);
   }
 
-  /** Takes a published change: version and kind, id, label, and the old label if any, by line feeds. */
+  /** Takes a published change: version, kind, line feed, id, line feed, what is shown, and what was before. */
   receive(room: string, message: string): void {
     const list = this.#lists.get(room);
     if (list === undefined) return;
@@ -124,15 +124,15 @@ export class RedisMembers implements SharedMembers {
       if (list.early.length < MAX_EARLY) list.early.push(message);
       return;
     }
-    const [head = "", ...words] = message.split("\n");
-    if (!/^\d{1,16}[+~-]$/.test(head) || !words[0]) return; // the script does not publish this
+    const [head = "", id = "", shown = "", old] = message.split("\n");
+    if (!/^\d{1,16}[+~-]$/.test(head) || id === "") return; // the script does not publish this
     const version = Number(head.slice(0, -1));
     if (version <= list.version && version > list.version - MAX_VERSION_GAP) return;
     const isNext = version === list.version + 1;
     if (!isNext && Math.abs(version - list.version) < MAX_VERSION_GAP) return this.#readAll(list);
     list.version = version;
     if (!isNext) this.#gather(list);
-    this.#listener.membersChanged?.(room, changeOf(head.slice(-1), words));
+    this.#listener.membersChanged?.(room, changeOf(head.slice(-1), id, shown, old));
   }
 
   /** Renews the lease for a room's users, and finds out whether a change was missed. */

@@ -2,8 +2,7 @@
  * The script that keeps the members of a room over all nodes. A user who leaves one node may still be on
  * another. A room has
  *
- * - `people`, a hash: user id → the number of nodes, a space, the label. A label is the name, a line feed,
- *   and the other fields of the user as JSON, or nothing if there are none;
+ * - `people`, a hash: user id → the number of nodes, a space, and the user as {@linkcode shownOf} says;
  * - `at`, a sorted set with equal scores: node, space, user id;
  * - `nodes`, a sorted set: each node, and when its lease ends;
  * - `turn`, the version: a counter of the published changes.
@@ -13,7 +12,7 @@
  *
  * @module
  */
-import { guestName } from "../../protocol/names.ts";
+import { isDefaultName } from "../../protocol/names.ts";
 import type { User } from "../../protocol/messages.ts";
 import type { MemberChange } from "../broker.ts";
 import { script } from "./log_scripts.ts";
@@ -21,10 +20,10 @@ import { script } from "./log_scripts.ts";
 /**
  * Applies changes and renews the node's lease. Keys: people, turn, nodes, at. Arguments: node, lease in
  * ms, channel, `1` to get all members; then four for each change: `+` enters, `-` leaves or `~` is
- * renamed, id, label, `1` if that has a guest's default name. A first change `=` means that all users of
- * this node follow.
+ * shown differently, id, what is shown, `1` if the name is only a default. A first change `=` means that
+ * all users of this node follow.
  *
- * → version, users of this node, members; and if asked for: id, `nodes label`, …
+ * → version, users of this node, members; and if asked for: id, `nodes shown`, …
  */
 export const MEMBERS = script(`
 local people, version, nodes, at = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -45,41 +44,41 @@ local function ids_of(node)
   return ids
 end
 
-local function publish(kind, id, label, old)
+local function publish(kind, id, shown, old)
   local number = string.format('%.0f', redis.call('INCR', version))
-  local words = { 'p' .. number .. kind, id, label, old }
+  local words = { 'p' .. number .. kind, id, shown, old }
   redis.call('PUBLISH', channel, table.concat(words, '\\n'))
 end
 
--- Returns a member's number of nodes, and the label.
+-- Returns a member's number of nodes, and what is shown of the user.
 local function get(id)
-  local count, label = string.match(redis.call('HGET', people, id) or '', '^(%d+) (.*)$')
-  return tonumber(count), label
+  local count, shown = string.match(redis.call('HGET', people, id) or '', '^(%d+) (.*)$')
+  return tonumber(count), shown
 end
 
-local function set(id, count, old, label)
-  redis.call('HSET', people, id, count .. ' ' .. label)
-  if label ~= old then publish('~', id, label, old) end
+local function set(id, count, old, shown)
+  redis.call('HSET', people, id, count .. ' ' .. shown)
+  if shown ~= old then publish('~', id, shown, old) end
 end
 
-local function enter(id, label, is_guest)
+local function enter(id, shown, is_default)
   local is_new = redis.call('ZADD', at, 0, me .. ' ' .. id) == 1
   local count, old = get(id)
   if not count then
-    redis.call('HSET', people, id, '1 ' .. label)
-    return publish('+', id, label)
+    redis.call('HSET', people, id, '1 ' .. shown)
+    return publish('+', id, shown)
   end
   if is_new then count = count + 1 end
-  set(id, count, old, is_guest and old or label)
+  set(id, count, old, is_default and old or shown)
 end
 
 local function leave(node, id)
   if redis.call('ZREM', at, node .. ' ' .. id) == 0 then return end
-  local count, label = get(id)
+  local count, shown = get(id)
   if not count then return end
-  if count > 1 then return set(id, count - 1, label, label) end
+  if count > 1 then return set(id, count - 1, shown, shown) end
   redis.call('HDEL', people, id)
-  publish('-', id, label)
+  publish('-', id, shown)
 end
 
 local first = 5
@@ -92,12 +91,12 @@ if ARGV[first] == '=' then
   first = first + 4
 end
 for i = first, #ARGV, 4 do
-  local kind, id, label = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  if kind == '+' then enter(id, label, ARGV[i + 3] == '1') end
+  local kind, id, shown = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if kind == '+' then enter(id, shown, ARGV[i + 3] == '1') end
   if kind == '-' then leave(me, id) end
   if kind == '~' then
     local count, old = get(id)
-    if count then set(id, count, old, label) end
+    if count then set(id, count, old, shown) end
   end
 end
 
@@ -121,20 +120,20 @@ return answer
 `);
 
 /** Encodes a change for the script. */
-export function opOf(kind: string, { id, name, ...more }: User): string[] {
-  const fields = Object.keys(more).length === 0 ? "" : JSON.stringify(more);
-  return [kind, id, `${name}\n${fields}`, name === guestName(id) ? "1" : ""];
+export function opOf(kind: string, user: User): string[] {
+  const { id, name } = user;
+  return [kind, id, shownOf(user), isDefaultName(name, id) ? "1" : ""];
 }
 
-/**
- * Decodes a change that the script has published.
- *
- * @param words the id, and the two lines of the label; after `~` those of the old label too.
- */
-export function changeOf(kind: string, words: readonly string[]): MemberChange {
-  const [id = "", name = "", fields = "", old = name] = words;
-  const user = userOf(id, name, fields);
-  if (kind === "~") return { kind: "renamed", user, old };
+/** Decodes a change that the script has published. */
+export function changeOf(
+  kind: string,
+  id: string,
+  shown: string,
+  old: string | undefined,
+): MemberChange {
+  const user = userOf(id, shown);
+  if (kind === "~") return { kind: "renamed", user, old: userOf(id, old ?? shown).name };
   return { kind: kind === "+" ? "joined" : "left", user };
 }
 
@@ -143,12 +142,20 @@ export function usersOf(all: readonly unknown[]): User[] {
   const users: User[] = [];
   for (let index = 0; index < all.length; index += 2) {
     const value = String(all[index + 1]);
-    const [name = "", fields = ""] = value.slice(value.indexOf(" ") + 1).split("\n");
-    users.push(userOf(String(all[index]), name, fields));
+    users.push(userOf(String(all[index]), value.slice(value.indexOf(" ") + 1)));
   }
   return users;
 }
 
-function userOf(id: string, name: string, fields: string): User {
-  return { id, name, ...(fields !== "" && JSON.parse(fields)) };
+/**
+ * Encodes what is shown of a user besides the id: the name; and if there is more, a tab and that as JSON.
+ * Neither has a line feed, which ends it in a published change.
+ */
+function shownOf({ id: _, name, ...more }: User): string {
+  return Object.keys(more).length === 0 ? name : `${name}\t${JSON.stringify(more)}`;
+}
+
+function userOf(id: string, shown: string): User {
+  const [name = "", more] = shown.split("\t");
+  return { id, name, ...(more !== undefined && JSON.parse(more)) };
 }
