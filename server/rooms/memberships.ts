@@ -71,8 +71,14 @@ export class Memberships {
       throw new Refusal("too_many_rooms", sentence, { field: "room" });
     }
     const room = this.#hub.room(name, this.#session.source);
-    room.join(this.#session, since, ref);
+    // Set first: the application is told of the join from inside, and may end the membership at once.
     this.#byRoom.set(name, { room, right });
+    try {
+      room.join(this.#session, since, ref);
+    } catch (thrown) {
+      if (before === undefined) this.#byRoom.delete(name);
+      throw thrown;
+    }
   }
 
   /** Leaves a room, because the user wants to or has to. @throws {Refusal} `not_in_room` */
