@@ -23,11 +23,11 @@ import type { StaticFiles } from "./http/static_files.ts";
 import { asksForUpgrade, checkHandshake } from "./http/upgrade.ts";
 import { Listener } from "./listener.ts";
 import { type Log, reason, withoutThrowing } from "./log.ts";
+import { Moderation } from "./moderation.ts";
 import type { Options } from "./options.ts";
 import { Refusal } from "./protocol/refusal.ts";
 import { Hub } from "./rooms/hub.ts";
 import type { ServerParts } from "./server_parts.ts";
-import { Voice } from "./voice.ts";
 import { Webhook } from "./webhooks/webhook.ts";
 
 /** How long a stop waits for the last commits. */
@@ -43,7 +43,7 @@ const READ_METHODS = ["GET", "HEAD"];
  * A `Server` is one node: it has rooms, connections to them, and one broker. `createServer` makes it.
  * Call `listen()`, or pass requests to `fetch`; dispose of it or call `stop()` at the end.
  */
-export class Server extends Voice implements AsyncDisposable {
+export class Server extends Moderation implements AsyncDisposable {
   readonly #options: Options;
   readonly #broker: Broker;
   readonly #files: StaticFiles | undefined;

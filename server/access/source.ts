@@ -8,7 +8,7 @@
 import type { Log } from "../log.ts";
 import type { Options } from "../options.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import type { Address } from "./address.ts";
+import { type Address, LOCAL } from "./address.ts";
 import { type Clock, COSTS, TokenBucket } from "./allowances.ts";
 
 /** What one group of addresses uses now. */
@@ -120,6 +120,8 @@ export class Source {
   /** What its limits are counted by: the address, or the network of an IPv6 address. */
   readonly group: string;
   readonly usages: readonly Usage[];
+  /** Whether all clients seem to come from it: a proxy stands in front, and is not believed. */
+  readonly isShared: boolean;
   readonly #isLimited: boolean;
   readonly #unbelieved: string | undefined;
   readonly #log: Log;
@@ -134,6 +136,7 @@ export class Source {
     this.#address = address;
     this.group = address.groups[0]?.key ?? address.text;
     this.usages = usages;
+    this.isShared = unbelieved !== undefined || address.text === LOCAL.text;
     this.#isLimited = isLimited;
     this.#unbelieved = unbelieved;
     this.#log = log;

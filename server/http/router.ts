@@ -9,8 +9,8 @@ import type { ApiKeys } from "../access/api_keys.ts";
 import type { Source } from "../access/source.ts";
 import { type Log, reason } from "../log.ts";
 import { parseName } from "../protocol/names.ts";
-import { badField, Refusal } from "../protocol/refusal.ts";
-import { SENDER_ID } from "../protocol/rules.ts";
+import { Refusal } from "../protocol/refusal.ts";
+import { parseUserId } from "../protocol/requests.ts";
 import type { PeerInfo } from "./client_address.ts";
 import type { Origins } from "./origins.ts";
 import { HttpError, problem, problemOf } from "./responses.ts";
@@ -41,12 +41,16 @@ export interface Route {
   readonly handlers: ReadonlyMap<string, Handler>;
 }
 
+/** The functions of a path, by method. */
+export type Methods = { readonly [M in "GET" | "POST" | "PUT" | "DELETE"]?: Handler };
+
 /** Returns a route. `HEAD` is answered by the handler of `GET`. */
-export function route(pathname: string, methods: { GET?: Handler; POST?: Handler }): Route {
+export function route(pathname: string, methods: Methods): Route {
   const handlers = new Map<string, Handler>();
-  const { GET, POST } = methods;
-  if (GET !== undefined) handlers.set("GET", GET).set("HEAD", GET);
-  if (POST !== undefined) handlers.set("POST", POST);
+  for (const [method, handler] of Object.entries(methods)) {
+    handlers.set(method, handler);
+    if (method === "GET") handlers.set("HEAD", handler);
+  }
   return { pattern: new URLPattern({ pathname }), handlers };
 }
 
@@ -103,7 +107,7 @@ export class Router {
           isApplication,
           showsCookies: () => origins.trusts(request),
           room: room === undefined ? "" : parseName("room", decode(room)),
-          userId: id === undefined ? "" : parseUserId(decode(id)),
+          userId: id === undefined ? "" : parseUserId("id", decode(id)),
         };
       });
     }
@@ -178,9 +182,4 @@ function decode(encoded: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function parseUserId(text: string | undefined): string {
-  if (text !== undefined && SENDER_ID.accepts(text)) return text;
-  throw badField("id", `The id in the path must be ${SENDER_ID.expects}.`);
 }

@@ -6,6 +6,7 @@
  */
 import type { Json, User } from "./messages.ts";
 import { NAME } from "./names.ts";
+import { badField } from "./refusal.ts";
 import {
   ANY_JSON,
   BOOLEAN,
@@ -14,6 +15,7 @@ import {
   oneOf,
   optional,
   type OptionalField,
+  pattern,
   record,
   REF,
   required,
@@ -22,6 +24,9 @@ import {
   TEXT,
 } from "./rules.ts";
 import { MAX_PUBLISH_ROOMS } from "./tables.ts";
+
+/** Some 317 years: a longer time is for good. */
+const MAX_SECONDS = 1e10;
 
 /** The body of `POST /hello`. */
 export interface HelloRequest {
@@ -58,6 +63,18 @@ export interface PublishRequest extends PublicationRequest {
   readonly rooms: readonly string[];
 }
 
+/** Why something is taken back. */
+export interface ReasonRequest {
+  /** A sentence for the user. */
+  readonly payload?: string;
+}
+
+/** The body of `PUT /rooms/{room}/bans/{id}` and `…/mutes/{id}`. */
+export interface TermsRequest extends ReasonRequest {
+  /** For how long; without it, for good. */
+  readonly seconds?: number;
+}
+
 /** The bodies by name. */
 export interface Requests {
   readonly hello: HelloRequest;
@@ -65,6 +82,8 @@ export interface Requests {
   readonly typing: TypingRequest;
   readonly publication: PublicationRequest;
   readonly publish: PublishRequest;
+  readonly reason: ReasonRequest;
+  readonly terms: TermsRequest;
 }
 
 type FieldsOfRequest<T> =
@@ -101,6 +120,21 @@ const ROOMS: Rule = {
   },
 };
 
+/** A sentence for people. */
+const SENTENCE: Rule = pattern(
+  "^[^\\u0000\\p{Cs}]{1,1024}$",
+  "1 to 1,024 characters of well-formed text without NUL",
+);
+
+/** A time for which something holds. */
+const SECONDS: Rule = {
+  accepts: (value) => typeof value === "number" && value > 0 && value <= MAX_SECONDS,
+  expects: `a number of seconds above 0 and up to ${MAX_SECONDS}`,
+  schema: { type: "number", exclusiveMinimum: 0, maximum: MAX_SECONDS },
+};
+
+const REASON: FieldsOf<ReasonRequest, Rule> = { payload: optional(SENTENCE) };
+
 /** The rules for every body. A field that is not here is refused by name. */
 export const REQUESTS: { readonly [R in keyof Requests]: FieldsOfRequest<Requests[R]> } = {
   hello: { name: optional(NAME) },
@@ -108,4 +142,12 @@ export const REQUESTS: { readonly [R in keyof Requests]: FieldsOfRequest<Request
   typing: { payload: required(BOOLEAN), name: optional(NAME) },
   publication: PUBLICATION,
   publish: { rooms: required(ROOMS), ...PUBLICATION },
+  reason: REASON,
+  terms: { seconds: optional(SECONDS), ...REASON },
 };
+
+/** Checks the id of a user that comes in a field or in a path. */
+export function parseUserId(field: string, text: string | undefined): string {
+  if (text !== undefined && SENDER_ID.accepts(text)) return text;
+  throw badField(field, `Field "${field}" must be ${SENDER_ID.expects}.`);
+}

@@ -16,6 +16,7 @@ import type { RoomSummary } from "../broker/broker.ts";
 import { DEFAULT_ROOM } from "../protocol/tables.ts";
 import type { NodeContext } from "./context.ts";
 import { logThrown } from "./log_thrown.ts";
+import { Moderator } from "./moderator.ts";
 import { Room } from "./room.ts";
 import { Tick } from "./tick.ts";
 import { Typing } from "./typing.ts";
@@ -35,6 +36,7 @@ export class Hub {
   readonly authenticator: Authenticator;
   readonly rights: Rights;
   readonly allowances: UserAllowances;
+  readonly moderator: Moderator;
   readonly slowMode: SlowMode;
   readonly typing: Typing;
   readonly tick: Tick;
@@ -47,11 +49,14 @@ export class Hub {
     const bringsUsers = application.authenticate !== undefined || verifier !== undefined;
     this.guests = new GuestTokens(broker.secret, bringsUsers);
     this.authenticator = new Authenticator({ guests: this.guests, application, verifier, log });
+    const moderation = { ...context, users: this.users, rooms: this.#rooms };
+    this.moderator = new Moderator(moderation);
     this.rights = new Rights({
       application,
       log,
       guests: options.guests,
       ruleOf: (room) => rules.of(room),
+      capOf: (identity, source, room) => this.moderator.sanctions.capOf(identity, source, room),
     });
     this.allowances = new UserAllowances(options, rules, now);
     this.slowMode = new SlowMode(rules, now);
@@ -64,6 +69,8 @@ export class Hub {
         this.#pass(name, (room) => room.feed.relay(event, exceptUserId)),
       logReplaced: (name, state) => this.#pass(name, (room) => room.feed.replaceLog(state)),
       retainedChanged: (name, change) => this.#pass(name, (room) => room.retainedChanged(change)),
+      ordered: (order) => this.moderator.ordered(order),
+      sanctionsReplaced: (sanctions) => this.moderator.sanctionsReplaced(sanctions),
       membersChanged: (name, change) => this.#pass(name, (room) => room.presence.apply(change)),
       membersHere: (name) => this.#rooms.get(name)?.presence.users ?? [],
     });
@@ -119,6 +126,7 @@ export class Hub {
   /** Removes all rooms and stops all timers. */
   close(): void {
     this.tick.close();
+    this.moderator.close();
     for (const room of this.#rooms.values()) room.close();
     this.#rooms.clear();
   }

@@ -113,6 +113,14 @@ export class Presence {
     this.#graceTimer ??= setTimeout(() => this.#endGraces(), graceMs);
   }
 
+  /** Lets a member depart who has no connection any more, and whose return is not waited for. */
+  endGrace(userId: string): void {
+    const member = this.#local.get(userId);
+    if (member === undefined || member.connections > 0) return;
+    this.#graceEnds.delete(userId);
+    this.#depart(member.user);
+  }
+
   renamed({ user }: ConnectedUser, old: string): void {
     this.#report({ kind: "renamed", user, old });
   }

@@ -109,8 +109,8 @@ export class Session implements Subscriber, UserSession {
     return this.refresh();
   }
 
-  refresh(): void | Promise<void> {
-    return this.memberships.refresh();
+  refresh(room?: string): void | Promise<void> {
+    return this.memberships.refresh(room);
   }
 
   setRight(room: string, right: Right, change?: RightChange): void {

@@ -4,8 +4,10 @@
  *
  * @module
  */
+import type { Identity } from "../access/identity.ts";
 import type { Source } from "../access/source.ts";
 import type { User } from "../protocol/messages.ts";
+import type { Refusal } from "../protocol/refusal.ts";
 import type { CloseCode, Right } from "../protocol/tables.ts";
 
 /** Is told when a user takes another name, or when the application says something else of the user. */
@@ -23,13 +25,20 @@ export interface RightChange {
 
 /** A session of a user, for those who act on all sessions of that user. */
 export interface UserSession {
+  readonly identity: Identity;
   readonly source: Source;
   /** Returns what the user may do in a room; `none` if the session is not in it. */
   rightIn(room: string): Right;
   /** Sets what the user may do in a room, and tells the client. `none` ends the membership. */
   setRight(room: string, right: Right, change?: RightChange): void;
-  /** Judges the right in each room anew. Rejects with `unavailable` if the application does not answer. */
-  refresh(): void | Promise<void>;
+  /**
+   * Judges the right in each room anew, or in one of them.
+   *
+   * @throws {Refusal} `unavailable` if the application does not answer.
+   */
+  refresh(room?: string): void | Promise<void>;
+  /** Tells the client that something was refused. */
+  refuse(refusal: Refusal): void;
   /** Closes the connection. */
   close(code: CloseCode): void;
 }
@@ -96,6 +105,11 @@ export class ConnectedUsers {
 
   get size(): number {
     return this.#byId.size;
+  }
+
+  /** All users who are connected to this node. */
+  get all(): Iterable<ConnectedUser> {
+    return this.#byId.values();
   }
 
   /** Returns a user who is connected to this node. */

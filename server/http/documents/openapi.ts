@@ -5,6 +5,7 @@
  */
 import { MESSAGE_TYPES } from "../../protocol/events.ts";
 import { NAME } from "../../protocol/names.ts";
+import { REQUESTS } from "../../protocol/requests.ts";
 import { reference, type Schema, SENDER_ID } from "../../protocol/rules.ts";
 import { MAX_PUBLICATION_BYTES } from "../../protocol/tables.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT } from "../../rooms/history.ts";
@@ -108,7 +109,10 @@ export function openApi(basePath = ""): Schema {
         },
       },
       "/rooms/{room}/members/{id}": {
-        parameters: [room(), { name: "id", in: "path", required: true, schema: SENDER_ID.schema }],
+        parameters: [room(), user()],
+        delete: takeBack("remove", "Ends the user's membership of the room", [
+          query("payload", REQUESTS.reason.payload.schema, "Why, for the user"),
+        ]),
         get: {
           operationId: "readMember",
           security: EVERYONE,
@@ -119,6 +123,18 @@ export function openApi(basePath = ""): Schema {
           },
         },
       },
+      "/users/{id}/connections": {
+        parameters: [user()],
+        delete: takeBack(
+          "disconnect",
+          "Closes all connections of a user, who is told not to come back",
+          [
+            query("payload", REQUESTS.reason.payload.schema, "Why, for the user"),
+          ],
+        ),
+      },
+      ...sanctionPaths("ban", "bans"),
+      ...sanctionPaths("mute", "mutes"),
       "/rooms/{room}/typing": {
         parameters: [room()],
         post: {
@@ -185,6 +201,43 @@ function stream(operationId: string, summary: string, parameters: readonly Schem
       ...problems(400, 401, 403, 414, 429, 503),
     },
   };
+}
+
+/** What an application takes back, or gives back. */
+function takeBack(
+  operationId: string,
+  summary: string,
+  parameters: readonly Schema[] = [],
+): Schema {
+  return {
+    operationId,
+    security: [{ apiKey: [] }],
+    summary,
+    ...(parameters.length > 0 && { parameters }),
+    responses: { 204: { description: "It holds" }, ...problems(400, 401, 403, 414, 429, 503) },
+  };
+}
+
+function sanctionPaths(verb: string, nouns: string): Readonly<Record<string, Schema>> {
+  const put = takeBack(verb, `The application ${verb}s a user, for some seconds or for good`);
+  return {
+    [`/rooms/{room}/${nouns}/{id}`]: {
+      parameters: [room(), user()],
+      put: {
+        ...put,
+        requestBody: { ...body("TermsRequest"), required: false },
+        responses: {
+          204: { description: "It holds" },
+          ...problems(400, 401, 403, 408, 413, 414, 415, 429, 503),
+        },
+      },
+      delete: takeBack(`un${verb}`, "It ends"),
+    },
+  };
+}
+
+function user(): Schema {
+  return { name: "id", in: "path", required: true, schema: SENDER_ID.schema };
 }
 
 function list(items: Schema): Schema {

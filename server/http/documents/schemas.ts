@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { COMMANDS } from "../../protocol/commands.ts";
+import { COMMANDS, keepingFields } from "../../protocol/commands.ts";
 import {
   CODE,
   DELAY,
@@ -117,11 +117,11 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     ],
   },
   ...Object.fromEntries(
-    Object.entries(COMMANDS).map(([type, { fields, stored }]) => [
+    Object.entries(COMMANDS).map(([type, row]) => [
       nameOf(type, "Command"),
       {
-        ...closed({ type: required({ schema: { const: type } }), ...fields }),
-        ...(typeof stored !== "boolean" && notAllTrue(stored)),
+        ...closed({ type: required({ schema: { const: type } }), ...row.fields }),
+        ...notTogether(keepingFields(row)),
       },
     ]),
   ),
@@ -131,6 +131,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       object({ type: required({ schema: { const: type } }), ...fields }),
     ]),
   ),
+  TermsRequest: closed(REQUESTS.terms),
   HelloRequest: closed(REQUESTS.hello),
   MessageRequest: closed(REQUESTS.message),
   TypingRequest: closed(REQUESTS.typing),
@@ -196,8 +197,9 @@ function object(fields: Fields): Schema {
   };
 }
 
-/** Refuses an object where all of these fields are true. */
-function notAllTrue(names: readonly string[]): Schema {
+/** Refuses an object where both of two fields are true. */
+function notTogether(names: readonly string[]): Schema {
+  if (names.length < 2) return {};
   const properties = Object.fromEntries(names.map((name) => [name, { const: true }]));
   return { not: { properties, required: names } };
 }
