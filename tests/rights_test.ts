@@ -20,8 +20,9 @@ import {
 } from "../server/mod.ts";
 import { COMMANDS } from "../server/protocol/commands.ts";
 import { assert, assertEquals } from "./support/assert.ts";
-import { type Client, connect, serve, told, until } from "./support/harness.ts";
+import { type Client, connect, member, serve, told, until } from "./support/harness.ts";
 import { ask, bearer, JSON_TYPE } from "./support/http.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 /** In this room the owner talks. */
 const USED = "room-used";
@@ -373,3 +374,19 @@ for (const giver of GIVERS) {
     });
   }
 }
+
+Deno.test({
+  name: "rights: over Redis, rooms that may not be read do not push others out of the list",
+  ignore: WITHOUT_REDIS,
+  async fn() {
+    await using redis = await RedisProcess.start();
+    const rules = [{ match: "hidden-*", everyone: "none" }] as const;
+    await using server = await serve({ redis: redis.url }, { rules });
+    await using _client = await member(server);
+    const full = Array.from({ length: 1500 }, (_, n) => ["9", `hidden-${n}`]).flat();
+    await redis.ask("ZADD", "parley:rooms", ...full);
+    const listed = async () => (await ask(server, "/rooms")).json.rooms;
+    await until(async () => (await listed()).length > 0, "the lobby to be listed");
+    assertEquals(await listed(), [{ name: "lobby", memberCount: 1 }]);
+  },
+});
