@@ -23,6 +23,7 @@ import { assert, assertEquals } from "./support/assert.ts";
 import { type Client, connect, member, serve, told, until } from "./support/harness.ts";
 import { ask, bearer, JSON_TYPE } from "./support/http.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+import { Stream } from "./support/stream.ts";
 
 /** In this room the owner talks. */
 const USED = "room-used";
@@ -389,4 +390,17 @@ Deno.test({
     await until(async () => (await listed()).length > 0, "the lobby to be listed");
     assertEquals(await listed(), [{ name: "lobby", memberCount: 1 }]);
   },
+});
+
+Deno.test("rights: the guest of an event stream is the one whose right the application was asked for", async () => {
+  const asked: string[] = [];
+  await using server = await serve({}, {
+    authorize: ({ id }) => {
+      asked.push(id);
+      return "read";
+    },
+  });
+  await using stream = await Stream.open(server);
+  const { user } = await stream.next("welcome");
+  assertEquals(asked, [user.id]);
 });
