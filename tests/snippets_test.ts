@@ -38,7 +38,9 @@ async function run(
   const isElsewhere = code.includes("@parley/parley");
   if (isElsewhere) await Deno.writeTextFile(own, JSON.stringify(PROJECT));
   const config = isElsewhere ? own : new URL("deno.json", ROOT).pathname;
-  const lock = new URL("tests/deno.lock", ROOT).pathname;
+  // A copy, because a project with other dependencies changes the lock.
+  const lock = `${folder}/deno.lock`;
+  await Deno.copyFile(new URL("tests/deno.lock", ROOT), lock);
   const command = [Deno.execPath(), task, "-A", "--config", config, "--lock", lock, file];
   return Program.spawn(command, env);
 }
