@@ -20,8 +20,10 @@ import {
 } from "../server/mod.ts";
 import { COMMANDS } from "../server/protocol/commands.ts";
 import { assert, assertEquals } from "./support/assert.ts";
-import { type Client, connect, serve, told, until } from "./support/harness.ts";
+import { type Client, connect, member, serve, told, until } from "./support/harness.ts";
 import { ask, bearer, JSON_TYPE } from "./support/http.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+import { Stream } from "./support/stream.ts";
 
 /** In this room the owner talks. */
 const USED = "room-used";
@@ -31,31 +33,34 @@ const UNKNOWN = "room-none";
 const OPEN = "open";
 const SAID = 3;
 
-/** A right, or an API key: then no user comes in, whatever the user's right. */
-type Needs = Right | "key";
+type Needs = Right | "API key";
+/** What a door needs, and what is sent there; nothing where it has nothing to do with a room. */
+type Row<N, T> = readonly ["no room"] | readonly [N, ...T[]];
 
 // Doors
 
 /** What may be sent over a socket, with the right that it needs. */
-const COMMAND_ROWS: { readonly [T in Command["type"]]: readonly [Right | "no room", ...object[]] } =
-  {
-    hello: ["no room"],
-    join: ["read", {}],
-    leave: ["read", {}],
-    chat: ["write", { payload: "x" }],
-    custom: [
-      "write",
-      { name: "n", payload: 1 },
-      { name: "n", payload: 1, durable: true },
-      { name: "n", payload: 1, retain: true },
-    ],
-    typing: ["write", { payload: true }],
-    rename: ["no room"],
-    pong: ["no room"],
-  };
+const COMMAND_ROWS: { readonly [T in Command["type"]]: Row<Right, object> } = {
+  hello: ["no room"],
+  join: ["read", {}],
+  leave: ["read", {}],
+  chat: ["write", { payload: "x" }],
+  custom: [
+    "write",
+    { name: "n", payload: 1 },
+    { name: "n", payload: 1, durable: true },
+    { name: "n", payload: 1, retain: true },
+  ],
+  typing: ["write", { payload: true }],
+  rename: ["no room"],
+  pong: ["no room"],
+};
 
-/** What may be requested, with the right that it needs, and the body if there is one. */
-const ROUTE_ROWS: Readonly<Record<string, readonly [Needs | "no room", object?]>> = {
+/**
+ * What may be requested, with the right that it needs, and the body if there is one. No right of a user
+ * lets in where the API key of the application is needed.
+ */
+const ROUTE_ROWS: Readonly<Record<string, Row<Needs, object>>> = {
   "GET /asyncapi.json": ["no room"],
   "GET /openapi.json": ["no room"],
   "POST /hello": ["no room"],
@@ -67,13 +72,13 @@ const ROUTE_ROWS: Readonly<Record<string, readonly [Needs | "no room", object?]>
   "POST /rooms/:room/typing": ["write", { payload: true }],
   "GET /rooms/:room/members": ["read"],
   "GET /rooms/:room/members/:id": ["read"],
-  "POST /publish": ["key", { rooms: [USED], payload: "x" }],
-  "DELETE /rooms/:room/members/:id": ["key"],
-  "DELETE /users/:id/connections": ["key"],
-  "PUT /rooms/:room/bans/:id": ["key", {}],
-  "DELETE /rooms/:room/bans/:id": ["key"],
-  "PUT /rooms/:room/mutes/:id": ["key", {}],
-  "DELETE /rooms/:room/mutes/:id": ["key"],
+  "DELETE /rooms/:room/members/:id": ["API key"],
+  "PUT /rooms/:room/bans/:id": ["API key", { seconds: 60 }],
+  "DELETE /rooms/:room/bans/:id": ["API key"],
+  "PUT /rooms/:room/mutes/:id": ["API key", {}],
+  "DELETE /rooms/:room/mutes/:id": ["API key"],
+  "DELETE /users/:id/connections": ["API key"],
+  "POST /publish": ["API key", { rooms: [USED, UNKNOWN], payload: "x" }],
 };
 
 /** The subprotocols of the kinds of sockets; a plain one has none. */
@@ -173,12 +178,14 @@ async function overHttp(
   body: object | undefined,
 ): Promise<Answer> {
   const query = path === "/events" ? `?room=${room}&room=${OPEN}` : "";
-  const url = server.url + path.replace(":room", room).replace(":id", "owner") + query;
-  const response = await fetch(url, {
-    method,
-    headers: { ...(token !== undefined && bearer(token)), ...(body && JSON_TYPE) },
-    ...(body && { body: JSON.stringify(body) }),
-  });
+  const response = await fetch(
+    server.url + path.replace(":room", room).replace(":id", "owner") + query,
+    {
+      method,
+      headers: { ...(token !== undefined && bearer(token)), ...(body && JSON_TYPE) },
+      ...(body && { body: JSON.stringify(body) }),
+    },
+  );
   const headers = [...response.headers].filter(([name]) => name !== "date").join("\n");
   const isStream = response.headers.get("content-type") === "text/event-stream";
   const text = isStream
@@ -232,9 +239,14 @@ interface Giver {
   readonly hooks?: (right: Right) => Hooks;
   /** What the token of the user claims. */
   readonly claim?: (right: Right) => Record<string, Right>;
+  readonly sanction?: "ban" | "mute";
 }
 
 const ROOMS = "room-*";
+
+function mayManage(): Record<string, Right> {
+  return { [ROOMS]: "manage" };
+}
 
 const GIVERS: readonly Giver[] = [
   {
@@ -291,13 +303,15 @@ const GIVERS: readonly Giver[] = [
     hooks: () => ({ rules: [{ match: ROOMS, everyone: "manage", guests: "manage" }] }),
   },
   { name: "the default", rights: ["write"] },
+  { name: "a ban of one who may manage", rights: ["none"], sanction: "ban", claim: mayManage },
+  { name: "a mute of one who may manage", rights: ["read"], sanction: "mute", claim: mayManage },
 ];
 
 /** Where the owner talks in two rooms, and somebody else has the right in one of them. */
 async function worldOf(giver: Giver, right: Right): Promise<World & AsyncDisposable> {
   const hooks = giver.hooks?.(right) ?? {};
   const rooms = giver.claim?.(right);
-  const server = await serve(giver.options?.(right) ?? {}, {
+  const server = await serve({ apiKeys: "k".repeat(32), ...giver.options?.(right) }, {
     ...hooks,
     authenticate: ({ token }) => {
       if (token === "owner") return { id: "owner", rooms: { "*": "manage" } };
@@ -307,6 +321,9 @@ async function worldOf(giver: Giver, right: Right): Promise<World & AsyncDisposa
       authorize: (user, room) => user.id === "owner" ? "manage" : hooks.authorize?.(user, room),
     }),
   });
+  if (giver.sanction !== undefined) {
+    for (const room of [USED, UNKNOWN]) await server[giver.sanction](room, "user");
+  }
   return {
     server,
     token: giver.isGuest ? undefined : "user",
@@ -329,7 +346,7 @@ for (const giver of GIVERS) {
       let stored = 0;
       for (const { name, needs, stores, knock } of DOORS) {
         const used = await knock(world, USED);
-        const isRefused = needs === "key" || !includes(right, needs);
+        const isRefused = needs === "API key" || !includes(right, needs);
         assertEquals(used.isRefused, isRefused, `${name}: ${used.text}`);
         if (!isRefused) {
           stored += stores ? 1 : 0;
@@ -358,3 +375,32 @@ for (const giver of GIVERS) {
     });
   }
 }
+
+Deno.test({
+  name: "rights: over Redis, rooms that may not be read do not push others out of the list",
+  ignore: WITHOUT_REDIS,
+  async fn() {
+    await using redis = await RedisProcess.start();
+    const rules = [{ match: "hidden-*", everyone: "none" }] as const;
+    await using server = await serve({ redis: redis.url }, { rules });
+    await using _client = await member(server);
+    const full = Array.from({ length: 1500 }, (_, n) => ["9", `hidden-${n}`]).flat();
+    await redis.ask("ZADD", "parley:rooms", ...full);
+    const listed = async () => (await ask(server, "/rooms")).json.rooms;
+    await until(async () => (await listed()).length > 0, "the lobby to be listed");
+    assertEquals(await listed(), [{ name: "lobby", memberCount: 1 }]);
+  },
+});
+
+Deno.test("rights: the guest of an event stream is the one whose right the application was asked for", async () => {
+  const asked: string[] = [];
+  await using server = await serve({}, {
+    authorize: ({ id }) => {
+      asked.push(id);
+      return "read";
+    },
+  });
+  await using stream = await Stream.open(server);
+  const { user } = await stream.next("welcome");
+  assertEquals(asked, [user.id]);
+});
