@@ -214,7 +214,6 @@ function numbers(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${index}`);
 }
 
-<<<<<<< HEAD
 test("an application's users and guests look the same on all nodes", async ({ a, b }) => {
   const tokenOf = (claims: object) => tokenFor(claimsOf({ sub: "ada", name: "Ada", ...claims }));
   const enter = async (server: Server, claims: object) => {
@@ -259,41 +258,3 @@ test("a user without a name keeps the chosen one when coming by another node", a
   const { from } = await one.next("chat", ({ payload }) => payload === "end");
   assertEquals(from.name, "Grace");
 }, { jwtSecret: SECRET });
-=======
-Deno.test({
-  name:
-    "nodes: what the application says of a user is known on all nodes, and no name is announced",
-  ignore: WITHOUT_REDIS,
-  async fn() {
-    await using redis = await RedisProcess.start("file");
-    let info: Json = { avatar: "a.png", line: "\n\u2028 ~" };
-    const hooks: Hooks = { authenticate: () => ({ id: "user/1", name: "Ada", info }) };
-    await using a = await serve({ redis: redis.url }, hooks);
-    await using b = await serve({ redis: redis.url });
-    await using bob = await member(b, { name: "Bob" });
-    await using _ada = await member(a);
-    const joined = await bob.next("system", ({ user }) => user?.name === "Ada");
-    assertEquals(joined.user, { id: "user/1", name: "Ada", info });
-    const listed = async () =>
-      (await b.members("lobby")).members.find(({ name }) => name === "Ada");
-    assertEquals(await listed(), joined.user);
-    await using carol = await connect(b, { protocol: "parley.v1" });
-    carol.send({ type: "join" });
-    const { members } = await carol.next("joined");
-    assertEquals(members.find(({ name }) => name === "Ada"), joined.user);
-    // The same user comes by another node, and the application now says something else.
-    info = { avatar: "b.png" };
-    await using c = await serve({ redis: redis.url }, hooks);
-    await using _again = await member(c);
-    await until(
-      async () => JSON.stringify((await listed())?.info) === JSON.stringify(info),
-      "news",
-    );
-    bob.send({ type: "chat", payload: "end" });
-    const heard: string[] = [];
-    while (!bob.pending.some(({ type }) => type === "chat")) await bob.arrival();
-    for (const event of bob.pending) if (event.type === "system") heard.push(event.kind);
-    assertEquals(heard, ["joined"], "only Carol's guest");
-  },
-});
->>>>>>> voice
