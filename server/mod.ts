@@ -18,7 +18,7 @@ import { ApiKeys } from "./access/api_keys.ts";
 import { completeOptions, OptionError, type Options } from "./options.ts";
 import { consoleLog, type Log, withoutThrowing } from "./log.ts";
 import type { TokenVerifier } from "./access/authenticator.ts";
-import type { Application } from "./access/application.ts";
+import { type Application, applicationOf } from "./access/application.ts";
 import { type RoomRule, Rules } from "./access/rules.ts";
 import { Server } from "./server.ts";
 import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
@@ -72,7 +72,17 @@ export type {
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
-export type { Application, Authenticate, Authorize, Credentials } from "./access/application.ts";
+export type {
+  Application,
+  Authenticate,
+  Authorize,
+  Credentials,
+  IncomingMessage,
+  MessageChange,
+  OnMember,
+  OnMessage,
+  OnStored,
+} from "./access/application.ts";
 export type { RoomRule } from "./access/rules.ts";
 export type { ApplicationUser } from "./access/application_user.ts";
 export { Refusal } from "./protocol/refusal.ts";
@@ -108,8 +118,9 @@ export interface Hooks extends Application {
  */
 export async function createServer(
   options: Partial<Options> = {},
-  { log = consoleLog, rules: given, ...application }: Hooks = {},
+  hooks: Hooks = {},
 ): Promise<Server> {
+  const { log = consoleLog, rules: given } = hooks;
   const complete = completeOptions(options);
   if (given !== undefined && complete.rules !== "") {
     throw new OptionError("Rules come from --rules or from the hook `rules`, not from both.");
@@ -129,7 +140,7 @@ export async function createServer(
     rules,
     files,
     log: safeLog,
-    application,
+    application: applicationOf(hooks),
     verifier,
     apiKeys,
     webhookKeys,

@@ -28,7 +28,7 @@ import type { Options } from "./options.ts";
 import { Refusal } from "./protocol/refusal.ts";
 import { Hub } from "./rooms/hub.ts";
 import type { ServerParts } from "./server_parts.ts";
-import { Webhook } from "./webhooks/webhook.ts";
+import { startWebhook, type Webhook } from "./webhooks/webhook.ts";
 
 /** How long a stop waits for the last commits. */
 const COMMIT_MS = 2000;
@@ -60,7 +60,7 @@ export class Server extends Moderation implements AsyncDisposable {
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
     const { options, broker, files, rules = new Rules(), application, verifier } = parts;
-    const { apiKeys = new ApiKeys(), webhookKeys: keys } = parts;
+    const { apiKeys = new ApiKeys() } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
     const hub = new Hub({ options, rules, broker, log, now, application, verifier });
@@ -76,8 +76,7 @@ export class Server extends Moderation implements AsyncDisposable {
     const routes = routesOf(hub, this.#connections, options.basePath);
     const sourceOf = this.#sourceOf.bind(this);
     this.#router = new Router({ routes, origins: this.#origins, apiKeys, log, sourceOf });
-    const { journal } = broker;
-    this.#webhook = keys && journal && new Webhook({ url: options.webhook, keys, journal, log });
+    this.#webhook = startWebhook(options.webhook, broker.journal, parts.webhookKeys, log);
   }
 
   /** The URL that it is at, with its base path, such as `http://127.0.0.1:8080`; `""` before `listen()`. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Hooks, Json, Options, Server } from "../server/mod.ts";
+import type { Options, Server } from "../server/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { type Client, connect, member, serve, until } from "./support/harness.ts";
 import { Stream } from "./support/stream.ts";

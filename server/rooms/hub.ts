@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Application } from "../access/application.ts";
 import { Authenticator, type TokenVerifier } from "../access/authenticator.ts";
 import { GuestTokens } from "../access/guest_tokens.ts";
 import { Rights } from "../access/rights.ts";
@@ -23,8 +22,6 @@ import { Typing } from "./typing.ts";
 import { ConnectedUsers } from "./user.ts";
 
 export interface HubContext extends NodeContext {
-  /** What the embedding program decides. */
-  readonly application?: Application | undefined;
   /** Verifies the tokens that the application signs, if it signs any. */
   readonly verifier?: TokenVerifier | undefined;
 }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { tellApplication } from "../access/application.ts";
 import type { MemberChange, SharedMembers } from "../broker/broker.ts";
 import type { SystemEvent, User } from "../protocol/messages.ts";
 import type { NodeContext } from "./context.ts";
@@ -95,6 +96,7 @@ export class Presence {
     this.#context.users.hold(user.user);
     user.renameListeners.add(this);
     this.#report({ kind: "joined", user: user.user });
+    this.#tell("onJoin", user.user);
   }
 
   /**
@@ -170,7 +172,15 @@ export class Presence {
   #depart(user: ConnectedUser): void {
     this.#forget(user);
     this.#report({ kind: "left", user: user.user });
+    this.#tell("onLeave", user.user);
     if (this.isEmpty) this.#context.emptied();
+  }
+
+  /** Tells the application of a member on this node. */
+  #tell(what: "onJoin" | "onLeave", user: User): void {
+    const { application, log } = this.#context;
+    const act = application?.[what];
+    if (act !== undefined) tellApplication(what, log, () => act(this.#room, user));
   }
 
   #forget(user: ConnectedUser): void {

@@ -5,8 +5,11 @@
  *
  * @module
  */
-import { guestIdentity } from "../../access/identity.ts";
 import { chatRest } from "../../protocol/encode.ts";
+import type { IncomingMessage } from "../../access/application.ts";
+import { guestIdentity, type Identity } from "../../access/identity.ts";
+import { payloadAfter } from "../../access/incoming_message.ts";
+import type { ChatCommand } from "../../protocol/messages.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import { parsePublication } from "../../protocol/publications.ts";
 import type { Hub } from "../../rooms/hub.ts";
@@ -42,8 +45,30 @@ async function postFor(call: Call, hub: Hub): Promise<Posted> {
     (ref === undefined ? guestIdentity(hub.guests.newGuest()) : guestFor(call, hub, ref));
   const right = await assertRight(call, hub, identity, "write");
   hub.slowMode.take(payerOf(call, known), room, right, ref);
-  return await actAs(hub, identity, name, (user) => {
-    const rest = chatRest(user.json, payload, ref);
-    return post(hub, { room, type: "chat", userId: user.id, ref, rest });
+  return await actAs(hub, identity, name, async (user) => {
+    const said = await judged(call, hub, identity, {
+      type: "chat",
+      room,
+      payload,
+      from: user.user,
+      ...(ref !== undefined && { ref }),
+    });
+    const rest = chatRest(user.json, said, ref);
+    return await post(hub, { room, type: "chat", userId: user.id, ref, rest });
   });
+}
+
+/** Asks the application about a message. @returns what is to be said. */
+async function judged(
+  call: Call,
+  hub: Hub,
+  identity: Identity,
+  message: ChatCommand & IncomingMessage,
+): Promise<string> {
+  const { application, log, rules } = hub.context;
+  if (application?.onMessage === undefined) return message.payload;
+  rules.assertStored(message.room);
+  const payload = await payloadAfter(application.onMessage, log, message);
+  await assertRight(call, hub, identity, "write"); // the user may have been muted meanwhile
+  return payload;
 }
