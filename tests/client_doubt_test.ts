@@ -7,7 +7,7 @@
 import type { Event as WireEvent } from "../server/protocol/messages.ts";
 import { Client, connect, type KeyValue } from "../static/client/mod.ts";
 import { withFallback } from "../static/client/fallback.ts";
-import { assert, assertEquals, assertGreater, assertNotEquals } from "./support/assert.ts";
+import { assert, assertEquals, assertNotEquals } from "./support/assert.ts";
 import { member, patiently, serve } from "./support/harness.ts";
 import { ask, tokenOf } from "./support/http.ts";
 import { GatewayProxy } from "./support/gateway_proxy.ts";
@@ -221,18 +221,20 @@ Deno.test("an event of an unknown type is not taken for one of the client's own"
 
 // --- emit() ------------------------------------------------------------------------------------------
 
-Deno.test("emit() says of each event whether it was sent, and error tells of those over the rate", async () => {
+Deno.test("emit() says of each event whether it was sent, and lost tells of the others", async () => {
   await using server = await serve({ rate: 20, burst: 10 });
   await using bob = await member(server, { name: "Bob" });
   const ada = new Client(`${server.url}/ws`, QUICK);
   try {
+    const errors: unknown[] = [];
+    ada.on("lost", ({ command, error }) => {
+      assert(command.type === "custom" && command.name === "cursor");
+      errors.push(error.code);
+    });
     assertEquals(ada.emit("lobby", "cursor", 0), false);
     await patiently(ada.join("lobby"), "the room");
-    const errors: unknown[] = [];
-    ada.addEventListener("error", ({ detail }) => {
-      errors.push(detail.code);
-      assertGreater(detail.retryAfterMs ?? 0, 0);
-    });
+    assertEquals([errors.shift(), ada.emit("attic", "cursor", 0)], ["not_in_room", false]);
+    assertEquals(errors.shift(), "not_in_room");
     const sent = Array.from({ length: 60 }, (_, n) => ada.emit("lobby", "cursor", n));
     assert(sent.includes(true) && sent.includes(false));
     assertEquals(errors, sent.filter((was) => !was).map(() => "rate_limited"));

@@ -6,48 +6,64 @@
  * @module
  */
 import type * as wire from "../../server/protocol/messages.ts";
-import { Connection } from "./connection.ts";
+import type { Right } from "../../server/protocol/tables.ts";
+import { createConnection } from "./connection.ts";
 import { ClientError, closedError } from "./errors.ts";
-import { type ClientEvents, type ClientState, ClientTarget } from "./events.ts";
+import { type AnyEvents, type ClientState, ClientTarget, type EventsOf } from "./events.ts";
+import type { Dispatch } from "./events.ts";
 import { readPage } from "./http.ts";
-import { Identity } from "./identity.ts";
-import { Membership } from "./membership.ts";
+import { createIdentity, type SavedGuest } from "./identity.ts";
+import { createMembership } from "./membership.ts";
 import type { ClientOptions } from "./options.ts";
-import { newRef, Outbox, type Unsent } from "./outbox.ts";
-import { Receiver } from "./receiver.ts";
-import { type ClientParts, Sender } from "./sender.ts";
-import { browserStorage } from "./storage.ts";
+import { createOutbox, newRef, type SavedMessages, type Unsent } from "./outbox.ts";
+import { receiver } from "./receiver.ts";
+import { type ClientParts, createSender, type Sender } from "./sender.ts";
+import { browserStorage, stored } from "./storage.ts";
 import { CLOSE_DONE } from "./transport.ts";
 
-/** A connection to a server, with all that survives a reconnect. {@linkcode connect} makes one. */
-export class Client extends ClientTarget {
-  readonly #url: URL;
+/**
+ * A connection to a server, with all that survives a reconnect. {@linkcode connect} makes one.
+ *
+ * `Events` names the application's own events and the types of their payloads. It types `emit` and `on`.
+ * Nothing checks what other clients send under these names.
+ */
+export class Client<Events extends object = AnyEvents> extends ClientTarget<Events> {
+  readonly #url: string;
   readonly #parts: ClientParts;
   readonly #sender: Sender;
-  readonly #receiver: Receiver;
 
   /** Begins to connect, as {@linkcode connect} does. */
   constructor(url: string | URL, options: ClientOptions = {}) {
     super();
-    this.#url = new URL(url);
-    this.#url.protocol = this.#url.protocol.replace("http", "ws");
-    const identity = new Identity(options.identity ?? browserStorage("localStorage"), options.name);
-    const outboxStorage = options.outbox ?? browserStorage("sessionStorage");
-    const outbox = new Outbox(outboxStorage, options.maxUnsent ?? 256);
-    const connection = new Connection(this.#url.href, options, identity, {
-      state: (state) => this.#dispatch("state", state),
-      doubt: (isInDoubt) => this.#dispatch("doubt", isInDoubt),
-      welcomed: (event) => {
-        this.#sender.connected(event.limits);
-        this.#dispatch("welcome", event);
+    // A request's URL is relative to the document, as for `fetch`.
+    this.#url = new Request(url).url.replace(/^http/, "ws").replace(/(\/ws)?\/?(?=$|\?)/, "/ws");
+    const {
+      identity: guests = browserStorage("localStorage"),
+      outbox: messages = browserStorage("sessionStorage"),
+      maxUnsent = 256,
+    } = options;
+    const dispatch: Dispatch = (type, detail) => {
+      this.dispatchEvent(new CustomEvent(type, { detail }));
+    };
+    const guest = stored<SavedGuest>(guests, "parley.me", dispatch);
+    const unsent = stored<SavedMessages>(messages, "parley.unsent", dispatch);
+    const identity = createIdentity(guest, options.name);
+    const outbox = createOutbox(unsent, maxUnsent, dispatch);
+    const connection = createConnection(this.#url, options, identity, dispatch, {
+      welcomed: ({ limits }) => sender.connected(limits),
+      received: (event) => receive(event),
+      disconnected: () => sender.disconnected(),
+      ended(reason, forget) {
+        const error = closedError(reason);
+        outbox.abandon(error, forget);
+        for (const room of parts.rooms.keys()) sender.giveUp(room, error);
       },
-      received: (event) => this.#receiver.receive(event),
-      disconnected: () => this.#sender.disconnected(),
-      ended: (reason, forget) => this.#ended(reason, forget),
     });
-    const parts = this.#parts = { connection, identity, outbox, rooms: new Map() };
-    this.#sender = new Sender(parts);
-    this.#receiver = new Receiver(parts, this.#sender, (...event) => this.#dispatch(...event));
+    const parts: ClientParts = { connection, dispatch, identity, outbox, rooms: new Map() };
+    const sender = createSender(parts);
+    const receive = receiver(parts, sender);
+    this.#parts = parts;
+    this.#sender = sender;
     connection.open();
   }
 
@@ -71,6 +87,26 @@ export class Client extends ClientTarget {
     return this.#parts.outbox.commands;
   }
 
+  /** What the user may do in a room; undefined while it was not entered. */
+  right(room: string): Right | undefined {
+    return this.#parts.rooms.get(room)?.right;
+  }
+
+  /**
+   * Calls `listener` with each event of that type: one of {@linkcode ClientEvents}, or `custom:<name>`
+   * for an event of the application.
+   *
+   * @returns a function that ends it.
+   */
+  on<K extends keyof EventsOf<Events>>(
+    type: K,
+    listener: (event: EventsOf<Events>[K]) => void,
+  ): () => void {
+    const call = ({ detail }: CustomEvent<EventsOf<Events>[K]>) => listener(detail);
+    this.addEventListener(type, call);
+    return () => this.removeEventListener(type, call);
+  }
+
   /**
    * Enters a room, now and after every reconnect, until {@linkcode leave}. Entering a room again
    * changes nothing.
@@ -83,7 +119,7 @@ export class Client extends ClientTarget {
     if (this.state.status === "closed") return Promise.reject(closedError());
     let membership = this.#parts.rooms.get(room);
     if (!membership) {
-      membership = new Membership(room, since, (event) => this.#dispatch("typing", event));
+      membership = createMembership(room, since, this.#parts.dispatch);
       this.#parts.rooms.set(room, membership);
       this.#sender.flush();
     }
@@ -92,14 +128,7 @@ export class Client extends ClientTarget {
 
   /** Leaves a room. Its unacknowledged messages fail with the code `left`. */
   leave(room: string): void {
-    const membership = this.#parts.rooms.get(room);
-    if (!membership) return;
-    if (membership.ref) this.#sender.sendNow({ type: "leave", room });
-    this.#parts.rooms.delete(room);
-    membership.disconnected();
-    const error = new ClientError("left", `The room "${room}" was left.`);
-    membership.entered.reject(error);
-    this.#parts.outbox.fail(error, (command) => command.room === room);
+    this.#sender.giveUp(room, new ClientError("left", `The room "${room}" was left.`));
   }
 
   /**
@@ -117,44 +146,58 @@ export class Client extends ClientTarget {
   }
 
   /**
-   * Sends an application's own event. With `durable` it is stored, numbered and kept like a message.
-   * Otherwise it is sent now or not at all.
+   * Sends an application's own event now or not at all; with `latest`, as soon as the connection and the
+   * server's rate allow, unless a newer one of that name takes its place first.
    *
-   * @returns with `durable`, the message as stored. Otherwise whether it was sent: it is not sent if
-   * the room is not joined, if the connection is not open, or beyond the rate that the server allows.
-   * The last is also dispatched as `error` with the code `rate_limited`.
+   * @returns whether it was sent, or with `latest` whether it is kept. Each loss is dispatched as `lost`.
    */
-  emit(
+  emit<Name extends keyof Events & string>(
     room: string,
-    name: string,
-    payload: wire.Json,
-    how: { durable: true },
+    name: Name,
+    payload: Events[Name],
+    how?: { readonly latest?: boolean; readonly retain?: false } | {
+      readonly latest: true;
+      readonly retain: true;
+    },
+  ): boolean;
+  /** Sends an application's own event, and keeps it like a message until the server has stored it. */
+  emit<Name extends keyof Events & string>(
+    room: string,
+    name: Name,
+    payload: Events[Name],
+    how: { readonly durable: true },
   ): Promise<wire.Message>;
-  /** Sends an application's own event, now or not at all. */
-  emit(room: string, name: string, payload: wire.Json): boolean;
+  /**
+   * Sends an application's own event, and keeps it until the server has it, which gives the newest of a
+   * name to each new member. A payload of `null` takes it back.
+   */
+  emit<Name extends keyof Events & string>(
+    room: string,
+    name: Name,
+    payload: Events[Name] | null,
+    how: { readonly retain: true },
+  ): Promise<wire.CustomEvent>;
   emit(
     room: string,
     name: string,
     payload: wire.Json,
-    how?: { durable: true },
-  ): Promise<wire.Message> | boolean {
-    const command = { type: "custom", room, name, payload } as const;
-    if (how) return this.#keep({ ...command, durable: true, ref: newRef() });
-    if (!this.#parts.rooms.get(room)?.joined) return false;
-    const retryAfterMs = this.#sender.sendNow(command);
-    if (retryAfterMs > 0 && retryAfterMs < Infinity) {
-      const payload = `Cannot send the event "${name}": too many commands.`;
-      this.#dispatch("error", { type: "error", code: "rate_limited", payload, retryAfterMs });
-    }
-    return retryAfterMs === 0;
+    { latest, ...how }: { latest?: boolean; durable?: boolean; retain?: boolean } = {},
+  ): Promise<wire.Message | wire.CustomEvent> | boolean {
+    const command: wire.CustomCommand = { type: "custom", room, name, payload, ...how };
+    if (!latest && (how.durable || how.retain)) return this.#keep({ ...command, ref: newRef() });
+    const membership = this.#parts.rooms.get(room);
+    if (!latest || !membership) return this.#sender.sendNow(command);
+    membership.newest.set(name, command);
+    this.#sender.flushSoon();
+    return true;
   }
 
   /** Tells the other members that the user types, or stopped. It can be called at every key. */
   typing(room: string, active = true): void {
     const membership = this.#parts.rooms.get(room);
-    if (membership?.joined && membership.userTypes(active)) {
-      this.#sender.sendNow({ type: "typing", room, payload: active });
-    }
+    if (!membership?.joined) return;
+    membership.userTypes(active);
+    this.#sender.flush();
   }
 
   /** Changes the user's name. A `system` event of the kind `renamed` follows, or an `error`. */
@@ -167,10 +210,10 @@ export class Client extends ClientTarget {
    * Reads a page of the messages before the `seq` in `before`, oldest first. It is empty at the
    * beginning of the room.
    *
-   * @throws {ClientError} `unavailable` if the server cannot be reached, or refuses.
+   * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
    */
   history(room: string, before: number, limit = 50): Promise<readonly wire.Message[]> {
-    return readPage(this.#url, this.#parts.identity.token, room, before, limit);
+    return readPage({ url: this.#url, token: this.#parts.identity.token }, room, before, limit);
   }
 
   /** Connects now if the client is waiting to. Probes the connection if it is open. */
@@ -183,33 +226,25 @@ export class Client extends ClientTarget {
    * forgotten. When the server closes for good, they stay in storage for the next client instead.
    */
   close(): void {
-    if (this.state.status !== "closed") this.#parts.connection.end(CLOSE_DONE, "", true);
-  }
-
-  #ended(reason: string, forget: boolean): void {
-    const error = closedError(reason);
-    for (const { entered } of this.#parts.rooms.values()) entered.reject(error);
-    this.#parts.rooms.clear();
-    this.#parts.outbox.abandon(error, forget);
+    this.#parts.connection.end(CLOSE_DONE, "", true);
   }
 
   #keep(command: Unsent): Promise<wire.Message> {
-    if (this.state.status === "closed") return Promise.reject(closedError());
-    queueMicrotask(() => this.#sender.flush()); // the messages of one turn go in one frame
+    this.#sender.flushSoon();
     return this.#parts.outbox.add(command);
-  }
-
-  #dispatch<K extends keyof ClientEvents>(type: K, detail: ClientEvents[K]): void {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
 
 /**
  * Connects to a server, and reconnects whenever the connection is lost.
  *
- * @param url the server's `/ws`, with ws:, wss:, http: or https:.
+ * @param url the server's address, or its `/ws`, with ws:, wss:, http: or https:. In a browser it may be
+ * relative to the document.
  * @throws {TypeError} if the URL is not valid.
  */
-export function connect(url: string | URL, options?: ClientOptions): Client {
+export function connect<Events extends object = AnyEvents>(
+  url: string | URL,
+  options?: ClientOptions,
+): Client<Events> {
   return new Client(url, options);
 }

@@ -1,35 +1,27 @@
 /**
- * `Connection` keeps the client connected: it opens a transport, says hello, probes a server that is
- * silent, and opens another transport when one is lost. It knows nothing of rooms and messages.
+ * `createConnection` keeps the client connected: it asks for a token, opens a transport, says hello, and
+ * opens another transport when one is lost. It knows nothing of rooms and messages.
  *
  * @module
  */
 import type * as wire from "../../server/protocol/messages.ts";
 import { now } from "./clock.ts";
 import { FINAL_CLOSE_CODES } from "./errors.ts";
-import type { ClientState } from "./events.ts";
+import type { ClientState, Dispatch } from "./events.ts";
 import { automatic } from "./fallback.ts";
 import { HELLO_REF, type Identity } from "./identity.ts";
+import { liveness } from "./liveness.ts";
 import type { ClientOptions } from "./options.ts";
-import { CLOSE_LOST, type Transport } from "./transport.ts";
+import { CLOSE_FORBIDDEN, CLOSE_LOST, CLOSE_UNAUTHORIZED, type Transport } from "./transport.ts";
 
 /** How long a connection may take until its `welcome`, in milliseconds. */
 const WELCOME_TIMEOUT_MS = 10_000;
-/** The connection is lost after a silence of two heartbeats, and a little for the network. */
-const MAX_SILENT_HEARTBEATS = 2.2;
-/** The connection is lost when a command is unanswered for this long. After half of it, it is probed. */
-const ANSWER_TIMEOUT_MS = 10_000;
-/** The connection is lost when a probe is unanswered for this long. */
-const PROBE_TIMEOUT_MS = 5_000;
-/** After this part of the probe's time, the client dispatches `doubt`. */
-const DOUBT_AFTER = 0.4;
 /** A connection that lasted this long starts the back-off again, in milliseconds. */
 const STABLE_MS = 5_000;
 
 /** What a connection tells its client. */
 export interface ConnectionHandlers {
-  state(state: ClientState): void;
-  doubt(isInDoubt: boolean): void;
+  /** The connection is open, or the token was renewed. */
   welcomed(event: wire.WelcomeEvent): void;
   /** The server sent anything but a `welcome`. */
   received(event: wire.Event): void;
@@ -44,199 +36,206 @@ export interface ConnectionHandlers {
 }
 
 /** The connection of one client, over all its transports. */
-export class Connection {
-  readonly #url: string;
-  readonly #options: ClientOptions;
-  readonly #identity: Identity;
-  readonly #handlers: ConnectionHandlers;
-  readonly #listeners = new AbortController();
-  #state: ClientState = { status: "connecting" };
-  #transport: Transport | undefined;
-  /** The `hello` that is not answered yet. */
-  #hello: wire.HelloCommand | undefined;
-  #attempts = 0;
-  /** The delay that a `bye` asked for. */
-  #byeMs: number | undefined;
-  #welcomedAt = 0;
-  #receivedAt = 0;
-  /** When the oldest unanswered command was sent; Infinity without one. */
-  #awaitingSince = Infinity;
-  /** Whether that command has caused a probe. */
-  #hasProbed = false;
-  #probedAt = Infinity;
-  #isInDoubt = false;
-  #maxSilenceMs = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(
-    url: string,
-    options: ClientOptions,
-    identity: Identity,
-    handlers: ConnectionHandlers,
-  ) {
-    this.#url = url;
-    this.#options = options;
-    this.#identity = identity;
-    this.#handlers = handlers;
-    if (typeof addEventListener !== "function") return;
-    const { signal } = this.#listeners;
-    // After a change of network or a sleep, the connection may be dead without a close event.
-    for (const type of ["online", "visibilitychange"]) {
-      addEventListener(type, () => this.check(), { signal });
-    }
-    addEventListener("offline", () => this.lost(CLOSE_LOST), { signal });
-  }
-
-  get state(): ClientState {
-    return this.#state;
-  }
-
+export interface Connection {
+  readonly state: ClientState;
   /** Opens a transport now. */
-  open(): void {
-    clearTimeout(this.#timer);
-    this.#setState({ status: "connecting" });
-    const open = this.#options.transport ?? automatic;
-    const transport = this.#transport = open(this.#url, {
-      opened: () => this.#sendHello(),
-      received: (events) => {
-        this.#noteAnswer();
+  open(): void;
+  /** Sends commands, if the connection is open. */
+  send(commands: readonly wire.Command[]): void;
+  /** Notes whether a command is unanswered. */
+  setAwaiting(isAwaiting: boolean): void;
+  /** Opens a connection that is waiting to be opened, and probes one that is open. */
+  check(): void;
+  /** Closes the connection for good. */
+  end(code: number, reason: string, forget?: boolean): void;
+}
+
+/** Makes a connection that is not open yet. */
+export function createConnection(
+  url: string,
+  options: ClientOptions,
+  identity: Identity,
+  dispatch: Dispatch,
+  handlers: ConnectionHandlers,
+): Connection {
+  const listeners = new AbortController();
+  let state: ClientState = { status: "connecting" };
+  let transport: Transport | undefined;
+  /** The `hello` that is not answered yet. */
+  let hello: wire.HelloCommand | undefined;
+  /** Why the application's token was refused, until it gives another. */
+  let refusal: string | undefined;
+  let attempts = 0;
+  /** The delay that a `bye` asked for. */
+  let byeMs: number | undefined;
+  let welcomedAt = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const life = liveness({
+    lost: () => lost(CLOSE_LOST),
+    doubt: (isInDoubt) => dispatch("doubt", isInDoubt),
+    probe() {
+      const { token } = identity;
+      // Every server answers a `hello`. With the token it changes nothing, over HTTP neither.
+      send([{ type: "hello", ...(token && { token }) }]);
+    },
+  });
+
+  // After a change of network or a sleep, the connection may be dead without a close event.
+  for (const type of ["online", "visibilitychange", "offline"]) {
+    const act = type === "offline" ? () => lost(CLOSE_LOST) : check;
+    globalThis.addEventListener?.(type, act, listeners); // Node has none
+  }
+
+  function setState(changed: ClientState): void {
+    state = changed;
+    dispatch("state", state);
+  }
+
+  function open(): void {
+    clearTimeout(timer);
+    transport = { send() {}, close() {} }; // until there is a token
+    timer = setTimeout(lost, WELCOME_TIMEOUT_MS, CLOSE_LOST);
+    setState({ status: "connecting" });
+    askForToken(openTransport);
+  }
+
+  /** Calls `next` with a token of the application, unless the connection is another one by then. */
+  function askForToken(next: () => void): void {
+    const asking = transport;
+    const { token: source } = options;
+    function given(token?: string, problem?: string): void {
+      if (!asking || asking !== transport) return;
+      if (refusal !== undefined && (problem || token === identity.givenToken)) {
+        return end(CLOSE_UNAUTHORIZED, problem ?? refusal);
+      }
+      if (problem) {
+        dispatch("error", { type: "error", code: "unauthorized", payload: problem });
+        return lost(CLOSE_LOST);
+      }
+      refusal = undefined;
+      identity.givenToken = token;
+      next();
+    }
+    if (typeof source !== "function") return given(source);
+    Promise.resolve().then(source).then(given, (error) => given(undefined, String(error)));
+  }
+
+  function openTransport(): void {
+    const opening: Transport = transport = (options.transport ?? automatic)(url, {
+      opened: sayHello,
+      received(events) {
+        life.answered();
         for (const event of events) {
           // A listener may have closed the client, or the event before may have ended the connection.
-          if (this.#transport === transport) this.#receive(event);
+          if (transport === opening) receive(event);
         }
       },
-      closed: (code, reason) => this.lost(code, reason),
+      closed: lost,
     });
-    this.#timer = setTimeout(() => this.lost(CLOSE_LOST), WELCOME_TIMEOUT_MS);
   }
 
-  /** Sends commands, if the connection is open. */
-  send(commands: readonly wire.Command[]): void {
-    if (this.#state.status === "open") this.#transport?.send(commands);
+  function send(commands: readonly wire.Command[]): void {
+    if (state.status === "open") transport?.send(commands);
   }
 
-  /** Notes whether a command is unanswered. The time to answer counts from the first of them. */
-  setAwaiting(isAwaiting: boolean): void {
-    if (isAwaiting === this.#awaitingSince < Infinity) return;
-    this.#awaitingSince = isAwaiting ? now() : Infinity;
-    this.#hasProbed = false;
-    if (this.#state.status === "open") this.#watch();
-  }
-
-  /** Opens a connection that is waiting to be opened, and probes one that is open. */
-  check(): void {
-    if (this.#state.status === "waiting") this.open();
-    if (this.#state.status !== "open" || this.#probedAt < Infinity) return;
-    this.#probedAt = now();
-    const { token } = this.#identity;
-    // Every server answers a `hello`. With the token it changes nothing, over HTTP neither.
-    this.send([{ type: "hello", ...(token && { token }) }]);
-    this.#watch();
+  function check(): void {
+    if (state.status === "waiting") open();
+    life.check();
   }
 
   /**
    * Ends this transport, and opens another one later, unless the code is final.
    *
-   * @param reason of a final code.
+   * @param reason of a final code, or of a refused token.
    * @param minWaitMs until the next transport, in milliseconds.
    */
-  lost(code: number, reason = "", minWaitMs = 0): void {
-    if (!this.#transport) return;
-    if (FINAL_CLOSE_CODES.includes(code)) return this.end(code, reason);
+  function lost(code: number, reason = "", minWaitMs = 0): void {
+    if (!transport) return;
+    if (FINAL_CLOSE_CODES.includes(code)) return end(code, reason);
+    if (code === CLOSE_UNAUTHORIZED && options.token) refusal = reason;
     // A connection that lasted starts the back-off again; one that is cut at once does not.
-    if (this.#state.status === "open" && now() - this.#welcomedAt > STABLE_MS) this.#attempts = 0;
-    const { min, max } = this.#options.backoffMs ?? { min: 500, max: 20_000 };
-    const backoff = this.#byeMs ?? Math.random() * Math.min(max, min * 2 ** this.#attempts++);
+    if (state.status === "open" && now() - welcomedAt > STABLE_MS) attempts = 0;
+    const { min, max } = options.backoffMs ?? { min: 500, max: 20_000 };
+    const backoff = byeMs ?? Math.random() * Math.min(max, min * 2 ** attempts++);
     const wait = Math.max(minWaitMs, backoff);
-    this.#disconnect();
-    this.#timer = setTimeout(() => this.open(), wait);
-    this.#setState({ status: "waiting", retryAt: Date.now() + wait });
+    disconnect();
+    timer = setTimeout(open, wait);
+    setState({ status: "waiting", retryAt: Date.now() + wait });
   }
 
-  /** Closes the connection for good. */
-  end(code: number, reason: string, forget = false): void {
-    this.#disconnect();
-    this.#listeners.abort();
-    this.#setState({ status: "closed", code, reason });
-    this.#handlers.ended(reason, forget);
+  function end(code: number, reason: string, forget = false): void {
+    if (state.status === "closed") return;
+    disconnect();
+    listeners.abort();
+    setState({ status: "closed", code, reason });
+    handlers.ended(reason, forget);
   }
 
-  #disconnect(): void {
-    clearTimeout(this.#timer);
-    this.#transport?.close();
-    this.#transport = this.#byeMs = undefined;
-    this.#awaitingSince = this.#probedAt = Infinity;
-    this.#isInDoubt = this.#hasProbed = false;
-    this.#handlers.disconnected();
+  function disconnect(): void {
+    clearTimeout(timer);
+    transport?.close();
+    transport = hello = byeMs = undefined;
+    life.stop();
+    handlers.disconnected();
   }
 
-  #setState(state: ClientState): void {
-    this.#state = state;
-    this.#handlers.state(state);
+  function sayHello(): void {
+    hello = identity.hello();
+    transport?.send([hello]);
   }
 
-  #sendHello(): void {
-    this.#hello = this.#identity.hello();
-    this.#transport?.send([this.#hello]);
+  function receive(event: wire.Event): void {
+    if (event.type === "welcome") return welcomed(event);
+    if (event.type === "bye") byeMs = event.retryAfterMs;
+    handlers.received(event);
+    if (event.type !== "error") return;
+    if (event.ref === HELLO_REF) helloRefused(event);
+    else if (event.code === "unauthorized" && event.retryAfterMs) tokenEnded(event.payload);
   }
 
-  #receive(event: wire.Event): void {
-    if (event.type === "welcome") return this.#welcomed(event);
-    if (event.type === "bye") this.#byeMs = event.retryAfterMs;
-    this.#handlers.received(event);
-    if (event.type === "error" && event.ref === HELLO_REF) this.#helloRefused(event);
+  /**
+   * Says hello again without what was refused. Any other refusal ends the connection: until there is
+   * another token, until later, or for good.
+   */
+  function helloRefused(event: wire.ErrorEvent): void {
+    const { code, field, payload, retryAfterMs } = event;
+    if (hello && identity.refused(event, hello)) return sayHello();
+    if (code === "forbidden") return end(CLOSE_FORBIDDEN, payload);
+    if (code !== "unauthorized" && field !== "token") return lost(CLOSE_LOST, "", retryAfterMs);
+    if (!options.token) return end(CLOSE_UNAUTHORIZED, payload); // no guests here
+    lost(CLOSE_UNAUTHORIZED, payload);
   }
 
-  /** Says hello again without what was refused. Any other refusal ends the connection until later. */
-  #helloRefused(event: wire.ErrorEvent): void {
-    if (this.#hello && this.#identity.refused(event, this.#hello)) this.#sendHello();
-    else this.lost(CLOSE_LOST, "", event.retryAfterMs);
+  /** Renews the token on the open connection, which the server keeps for a while. */
+  function tokenEnded(reason: string): void {
+    // Each command that is refused in the meantime may say so again.
+    if (refusal !== undefined || hello) return;
+    refusal = reason;
+    askForToken(sayHello);
   }
 
-  #welcomed(event: wire.WelcomeEvent): void {
-    if (this.#state.status === "open") return; // it answers a probe
-    this.#hello = this.#byeMs = undefined;
-    this.#welcomedAt = this.#receivedAt;
-    this.#maxSilenceMs = event.heartbeatSeconds * 1000 * MAX_SILENT_HEARTBEATS;
-    this.#identity.welcomed(event);
-    this.#setState({ status: "open" });
-    this.#watch();
-    this.#handlers.welcomed(event);
+  function welcomed(event: wire.WelcomeEvent): void {
+    const isOpen = state.status === "open";
+    if (isOpen && !hello) return; // it answers a probe
+    clearTimeout(timer);
+    hello = byeMs = undefined;
+    welcomedAt = now();
+    identity.welcomed(event);
+    if (!isOpen) setState({ status: "open" });
+    life.start(event.heartbeatSeconds);
+    handlers.welcomed(event);
+    dispatch("welcome", event);
   }
 
-  #noteAnswer(): void {
-    this.#receivedAt = now();
-    this.#probedAt = Infinity;
-    if (!this.#isInDoubt) return;
-    this.#isInDoubt = false;
-    this.#handlers.doubt(false);
-  }
-
-  /** Sets the timer to the next deadline: a probe, the doubt, or the end of the connection. */
-  #watch(): void {
-    clearTimeout(this.#timer);
-    const answerMs = Math.min(ANSWER_TIMEOUT_MS, 2 * this.#maxSilenceMs);
-    const probeMs = Math.min(PROBE_TIMEOUT_MS, this.#maxSilenceMs);
-    const probeAt = this.#hasProbed
-      ? Infinity
-      : this.#awaitingSince + Math.min(answerMs, this.#maxSilenceMs) / 2;
-    const doubtAt = this.#isInDoubt ? Infinity : this.#probedAt + probeMs * DOUBT_AFTER;
-    const lostAt = Math.min(
-      this.#receivedAt + this.#maxSilenceMs,
-      this.#awaitingSince + answerMs,
-      this.#probedAt + probeMs,
-    );
-    const time = now();
-    if (lostAt <= time) return this.lost(CLOSE_LOST);
-    if (doubtAt <= time) {
-      this.#isInDoubt = true;
-      this.#handlers.doubt(true);
-      return this.#watch();
-    }
-    if (probeAt <= time) {
-      this.#hasProbed = true;
-      return this.#probedAt < Infinity ? this.#watch() : this.check();
-    }
-    this.#timer = setTimeout(() => this.#watch(), Math.min(lostAt, probeAt, doubtAt) - time);
-  }
+  return {
+    get state() {
+      return state;
+    },
+    open,
+    send,
+    setAwaiting: life.setAwaiting,
+    check,
+    end,
+  };
 }

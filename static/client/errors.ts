@@ -16,18 +16,20 @@ export const RETRIABLE_ERRORS: readonly string[] = [
   "unavailable",
 ];
 
-/** `ClientError` says why a message was not stored, or why a room was not entered. */
+/** `ClientError` says why something was not sent or not stored, or why a room was not entered. */
 export class ClientError extends Error {
+  /** The name of the class. */
+  override readonly name = "ClientError";
   /**
    * The server's error code, or one of the client's own: `closed` (the client is closed), `left` (the
-   * room was left first) or `full` (too many messages are waiting already).
+   * room was left first) or `full` (too many messages are waiting already). Without a connection the
+   * client is in no room, so an event that was to be sent then fails with `not_in_room`.
    */
   readonly code: ErrorCode | "closed" | "left" | "full";
 
   /** Creates an error with a code and a sentence for developers. */
   constructor(code: ClientError["code"], message: string) {
     super(message);
-    this.name = "ClientError";
     this.code = code;
   }
 }

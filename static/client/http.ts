@@ -9,17 +9,29 @@ import { ClientError } from "./errors.ts";
 /** How long the client waits for a response, in milliseconds. */
 export const REQUEST_TIMEOUT_MS = 10_000;
 
+/** To whom requests go, and from whom they are. */
+export interface Requester {
+  /** The server's `/ws`. */
+  readonly url: string;
+  readonly token: string | undefined;
+}
+
 /** Sends a request: a POST if there is a body, or else a GET. */
 export function request(
-  url: URL,
-  token: string | undefined,
-  body?: unknown,
+  { url, token }: Requester,
+  path: string,
+  body?: object,
   signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS),
 ): Promise<Response> {
-  const headers = new Headers(token ? { authorization: `Bearer ${token}` } : {});
-  if (body === undefined) return fetch(url, { headers, signal });
-  headers.set("content-type", "application/json");
-  return fetch(url, { method: "POST", headers, body: JSON.stringify(body), signal });
+  return fetch(new URL(path, url.replace("ws", "http")), {
+    method: body ? "POST" : "GET",
+    headers: {
+      "content-type": "application/json",
+      ...(token && { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(body),
+    signal,
+  });
 }
 
 /** Returns the path of something that belongs to a room. */
@@ -34,38 +46,31 @@ export function roomPath(room: string, what: "messages" | "typing"): string {
  * @throws {Error} if the response is not from this server: a gateway's refusal has no `code`.
  */
 export async function refusalOf(response: Response, ref?: string): Promise<ErrorEvent> {
-  const { code, detail, field, retryAfterMs } = await response.json();
-  if (typeof code !== "string") throw new Error("not a Parley server");
-  return {
-    type: "error",
-    code: code as ErrorEvent["code"], // a newer server may have more codes: they are passed on
-    payload: String(detail),
-    ...(ref && { ref }),
-    ...(field && { field }),
-    ...(retryAfterMs && { retryAfterMs }),
-  };
+  const { detail, ...problem } = await response.json();
+  if (typeof problem.code !== "string") throw new Error(detail);
+  return { ...problem, type: "error", payload: String(detail), ...(ref && { ref }) };
 }
 
 /**
  * Reads a page of a room's messages before the `seq` in `before`, oldest first.
  *
- * @throws {ClientError} `unavailable` if the server does not answer, or refuses.
+ * @throws {ClientError} if the server refuses; `unavailable` if it does not answer.
  */
 export async function readPage(
-  base: URL,
-  token: string | undefined,
+  requester: Requester,
   room: string,
   before: number,
   limit: number,
 ): Promise<readonly Message[]> {
-  const url = new URL(roomPath(room, "messages"), base);
-  url.protocol = url.protocol.replace("ws", "http");
-  url.search = `before=${before}&limit=${limit}`;
-  const response = await request(url, token).catch(() => undefined);
-  if (!response?.ok) {
-    await response?.body?.cancel();
-    throw new ClientError("unavailable", `Cannot read the history of "${room}".`);
+  let refusal: ErrorEvent | undefined;
+  try {
+    const path = `${roomPath(room, "messages")}?before=${before}&limit=${limit}`;
+    const response = await request(requester, path);
+    if (response.ok) return (await response.json()).messages;
+    refusal = await refusalOf(response);
+  } catch {
+    // The server was not reached, or another one answered.
   }
-  const page: { messages: readonly Message[] } = await response.json();
-  return page.messages;
+  const { code = "unavailable", payload = `Cannot read "${room}".` } = refusal ?? {};
+  throw new ClientError(code, payload);
 }

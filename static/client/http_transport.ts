@@ -9,13 +9,18 @@ import type {
   Command,
   Event,
   HelloCommand,
+  PongCommand,
   RenameCommand,
 } from "../../server/protocol/messages.ts";
 import { refusalOf, request, roomPath } from "./http.ts";
-import { type HttpSession, RoomStreams } from "./room_streams.ts";
-import { CLOSE_LOST, type Transport, type TransportHandlers } from "./transport.ts";
-
-const HELLO_PATH = "hello";
+import { HELLO_REF } from "./identity.ts";
+import { type HttpSession, roomStreams } from "./room_streams.ts";
+import {
+  CLOSE_LOST,
+  CLOSE_UNAUTHORIZED,
+  type Transport,
+  type TransportHandlers,
+} from "./transport.ts";
 
 /**
  * Opens a transport of HTTP requests and event streams.
@@ -30,30 +35,28 @@ export function overHttp(
   let isClosed = false;
   let lastCommand = Promise.resolve();
   const session: HttpSession = {
-    base: url.replace(/^ws/, "http"),
-    streamTimeoutMs,
-    token: "",
-    name: undefined,
-    roomsPerConnection: 0,
+    url,
+    token: undefined,
     received: (events) => isClosed || received(events),
-    closed: (code) => isClosed || closed(code, ""),
+    closed: (...why) => isClosed || closed(...why),
   };
-  const streams = new RoomStreams(session);
+  const streams = roomStreams(session, streamTimeoutMs);
   const receive = (event: Event) => session.received([event]);
 
   /**
    * Posts a command. A refusal is received as an `error`; any answer that is not this server's, or
    * none, ends the connection.
    */
-  async function post(path: string, body: unknown, ref?: string): Promise<Event | undefined> {
+  async function post(path: string, body: object, ref?: string): Promise<Event | undefined> {
     try {
-      const response = await request(new URL(path, session.base), session.token, body);
+      const response = await request(session, path, body);
       if (response.status === 204) return undefined;
       if (response.ok) return await response.json();
       const refusal = await refusalOf(response, ref);
-      // The server that issued the token is gone. A new connection begins with a new hello.
-      if (response.status === 401 && path !== HELLO_PATH) throw new Error(refusal.payload);
-      receive(refusal);
+      // The token has ended. A new connection begins with a new hello.
+      if (response.status === 401 && ref !== HELLO_REF) {
+        session.closed(CLOSE_UNAUTHORIZED, refusal.payload);
+      } else receive(refusal);
     } catch {
       session.closed(CLOSE_LOST);
     }
@@ -61,19 +64,18 @@ export function overHttp(
   }
 
   async function hello(command: HelloCommand | RenameCommand): Promise<void> {
-    const name = command.name ?? session.name;
-    const welcome = await post(HELLO_PATH, { ...(name && { name }) }, command.ref);
+    const name = command.name ?? session.welcome?.user.name;
+    const welcome = await post("hello", { name }, command.ref);
     if (welcome?.type !== "welcome") return;
-    if (welcome.token) session.token = welcome.token;
-    session.name = welcome.user.name;
-    session.roomsPerConnection = welcome.limits.roomsPerConnection;
+    session.token = welcome.token ?? session.token;
+    session.welcome = welcome;
     receive(welcome);
   }
 
   async function carryOut(command: Command): Promise<void> {
     switch (command.type) {
       case "hello":
-        session.token = command.token ?? ""; // without a token it is a new guest
+        session.token = command.token; // without a token it is a new guest
         return await hello(command);
       case "rename":
         return await hello(command);
@@ -83,9 +85,8 @@ export function overHttp(
         return streams.leave(command.room);
       case "chat": {
         const { room, payload, ref } = command;
-        const { name } = session;
-        const body = { payload, ...(ref && { ref }), ...(name && { name }) };
-        const stored = await post(roomPath(room, "messages"), body, ref);
+        const name = session.welcome?.user.name;
+        const stored = await post(roomPath(room, "messages"), { payload, ref, name }, ref);
         if (stored) receive(stored);
         return;
       }
@@ -96,13 +97,11 @@ export function overHttp(
         return receive({
           type: "error",
           code: "bad_command",
-          payload: "Cannot send a custom event without WebSocket.",
+          payload: "A custom event needs WebSocket.",
           ...(command.ref && { ref: command.ref }),
         });
-      case "pong":
-        return;
       default:
-        command satisfies never;
+        command satisfies PongCommand; // the client sends none
     }
   }
 

@@ -1,80 +1,89 @@
 /**
  * `Identity` is the client's user: the name and the token that every `hello` carries, so that the user
- * stays the same. When the server refuses one of them, the client gives up that one only.
+ * stays the same. The token is the application's, or else the one that was saved of a guest. When the
+ * server refuses the guest's token or the name, the client gives up that one only.
  *
  * @module
  */
 import type * as wire from "../../server/protocol/messages.ts";
-import { type KeyValue, load, save } from "./storage.ts";
+import type { Stored } from "./storage.ts";
 
-const KEY = "parley.me";
 /** The `ref` of a connection's `hello`. */
 export const HELLO_REF = "hello";
 
-interface Saved {
-  readonly token: string;
+/** What is saved of a guest. */
+export interface SavedGuest {
+  readonly token: string | undefined;
   readonly name: string;
 }
 
 /** The client's user. */
-export class Identity {
+export interface Identity {
   /** The user; undefined before the first `welcome`. */
-  user: wire.User | undefined;
-  token: string | undefined;
+  user?: wire.User;
+  /** The token of the last `hello`, or the one that the server gave. */
+  token?: string | undefined;
+  /** The token that the application gave. While there is one, nothing is read from storage or saved. */
+  givenToken?: string | undefined;
   /** The new name that the application asked for. `ref` is that of the `rename` sent, or empty. */
-  rename: { name: string; ref: string } | undefined;
-  readonly #storage: KeyValue;
-  readonly #firstName: string | undefined;
-  #refusedToken: string | undefined;
-  #refusedName: string | undefined;
-
-  constructor(storage: KeyValue, firstName: string | undefined) {
-    this.#storage = storage;
-    this.#firstName = firstName;
-  }
-
+  rename?: { name: string; ref: string } | undefined;
   /** Makes the `hello` of a new connection. It reads storage again: another tab may have renamed. */
-  hello(): wire.HelloCommand {
-    const saved = load<Saved>(this.#storage, KEY);
-    const name = this.rename?.name ?? saved.name ?? this.#firstName;
-    this.token = saved.token === this.#refusedToken ? undefined : saved.token;
-    return {
-      type: "hello",
-      ref: HELLO_REF,
-      ...(this.token && { token: this.token }),
-      ...(name && name !== this.#refusedName && { name }),
-    };
-  }
-
+  hello(): wire.HelloCommand;
   /**
-   * Gives up the token or the name that the server refused in a `hello`, and keeps the other.
+   * Gives up the guest's token or the name that the server refused in a `hello`, and keeps the other.
    *
    * @returns whether it gave one up, so that the next `hello` is a different one.
    */
-  refused({ code, field }: wire.ErrorEvent, { token, name }: wire.HelloCommand): boolean {
-    if (token && (code === "unauthorized" || field === "token")) {
-      this.#refusedToken = token;
-      const saved = load<Saved>(this.#storage, KEY);
-      if (saved.token === token) save(this.#storage, KEY, { ...saved, token: undefined });
-      return true;
-    }
-    if (!name || field !== "name") return false;
-    this.#refusedName = name;
-    this.rename = undefined;
-    return true;
-  }
-
+  refused(error: wire.ErrorEvent, hello: wire.HelloCommand): boolean;
   /** Saves the user and the token of a `welcome`. */
-  welcomed({ user, token }: wire.WelcomeEvent): void {
-    this.token = token;
-    this.rename = undefined;
-    this.setUser(user);
-  }
-
+  welcomed(event: wire.WelcomeEvent): void;
   /** Saves the user's current name. A `rename` under way is then done. */
-  setUser(user: wire.User): void {
-    this.user = user;
-    if (this.rename?.ref) this.rename = undefined;
-    save(this.#storage, KEY, { token: this.token, name: user.name });
-  }
+  setUser(user: wire.User): void;
+}
+
+/**
+ * Makes an identity.
+ *
+ * @param name to begin with. For a user of the application it becomes the last one.
+ */
+export function createIdentity(stored: Stored<SavedGuest>, name: string | undefined): Identity {
+  let refusedToken: string | undefined;
+  let refusedName: string | undefined;
+  const self: Identity = {
+    hello() {
+      const saved = self.givenToken ? { token: self.givenToken } : stored.load();
+      const wanted = self.rename?.name ?? saved.name ?? name;
+      const token = self.token = saved.token === refusedToken ? undefined : saved.token;
+      return {
+        type: "hello",
+        ref: HELLO_REF,
+        ...(token && { token }),
+        ...(wanted && wanted !== refusedName && { name: wanted }),
+      };
+    },
+    refused({ code, field }, { token, name }) {
+      if (token && token !== self.givenToken && (code === "unauthorized" || field === "token")) {
+        refusedToken = token;
+        const saved = stored.load();
+        if (saved.token === token) stored.save({ ...saved, token: undefined });
+        return true;
+      }
+      if (!name || field !== "name") return false;
+      refusedName = name;
+      self.rename = undefined;
+      return true;
+    },
+    welcomed({ user, token }) {
+      if (token) self.token = token;
+      self.rename = undefined;
+      self.setUser(user);
+    },
+    setUser(user) {
+      self.user = user;
+      if (self.rename?.ref) self.rename = undefined;
+      if (self.givenToken) name = user.name;
+      else stored.save({ token: self.token, name: user.name });
+    },
+  };
+  return self;
 }

@@ -1,12 +1,21 @@
 /**
- * `Membership` is a room that the client is in, or wants to be in: its cursor, and who is typing there.
+ * A `Membership` is a room that the client is in, or wants to be in: its cursor, and who is typing there.
  * Only here is decided whether a message is the next one.
  *
  * @module
  */
-import type { Cursor, JoinedEvent, TypingEvent, User } from "../../server/protocol/messages.ts";
+import type {
+  Cursor,
+  CustomCommand,
+  JoinedEvent,
+  TypingCommand,
+  TypingEvent,
+  User,
+} from "../../server/protocol/messages.ts";
+import type { Right } from "../../server/protocol/tables.ts";
 import { now } from "./clock.ts";
 import { type Deferred, deferred } from "./deferred.ts";
+import type { Dispatch } from "./events.ts";
 
 /** How long sending waits for the messages that were missed, in milliseconds. */
 const CATCH_UP_MS = 1_000;
@@ -16,112 +25,125 @@ const TYPING_INTERVAL_MS = 3_000;
 const TYPING_EXPIRY_MS = 5_000;
 
 /** One room of the client. */
-export class Membership {
+export interface Membership {
   /** Settles when the room is entered for the first time, or is refused. */
-  readonly entered: Deferred<JoinedEvent> = deferred();
+  readonly entered: Deferred<JoinedEvent>;
   /** The `ref` of the `join` under way or done. While it is empty, a `join` is to be sent. */
-  ref = "";
-  joined = false;
+  ref: string;
+  readonly joined: boolean;
+  /** What the user may do here; undefined before the first `joined`. */
+  right?: Right;
+  /**
+   * Commands of which only the newest matters, until they are sent: custom events by their name, and
+   * `typing` by the empty name.
+   */
+  readonly newest: Map<string, CustomCommand | TypingCommand>;
   /** Before it is joined: the time of the next attempt. After: how long sending waits to catch up. */
-  waitUntil = 0;
-  readonly #room: string;
-  readonly #typingChanged: (event: TypingEvent) => void;
-  readonly #typists = new Map<string, { from: User; timer: ReturnType<typeof setTimeout> }>();
-  #epoch: string;
-  /** The `seq` of the last message; -1 before the first. */
-  #seq: number;
-  /** The newest `seq` of the room when it was joined. */
-  #head = 0;
-  /** When "typing" was sent; 0 if the user is not typing. */
-  #typedAt = 0;
-
-  constructor(
-    room: string,
-    since: Cursor | undefined,
-    typingChanged: (event: TypingEvent) => void,
-  ) {
-    this.#room = room;
-    this.#typingChanged = typingChanged;
-    this.#epoch = since?.epoch ?? "";
-    this.#seq = since?.seq ?? -1;
-    // Not every application waits for it: a refusal is then not an unhandled rejection.
-    this.entered.promise.catch(() => {});
-  }
-
+  waitUntil: number;
   /** The cursor to resume from; undefined before the first message. */
-  get since(): Cursor | undefined {
-    return this.#seq < 0 ? undefined : { epoch: this.#epoch, seq: this.#seq };
-  }
-
+  readonly since: Cursor | undefined;
   /** Whether all messages from before the join have come. */
-  get caughtUp(): boolean {
-    return this.#seq >= this.#head;
-  }
-
-  join(event: JoinedEvent): void {
-    if (!event.recovered) this.#seq = event.seq ? -1 : 0;
-    this.#epoch = event.epoch;
-    this.#head = event.seq;
-    this.joined = true;
-    this.waitUntil = now() + CATCH_UP_MS;
-    this.entered.resolve(event);
-  }
-
+  readonly caughtUp: boolean;
+  join(event: JoinedEvent): void;
   /** The connection is lost, or the room was left. */
-  disconnected(): void {
-    this.ref = "";
-    this.joined = false;
-    this.waitUntil = this.#typedAt = 0;
-    for (const { from } of this.#typists.values()) this.stopTyping(from);
-  }
-
+  disconnected(): void;
   /**
    * Moves the cursor to a message.
    *
    * @param isOwn whether it acknowledges a message of this client.
    * @returns whether it is the next one, which the application gets.
    */
-  moveTo(seq: number, isOwn: boolean): boolean {
-    if (seq <= this.#seq) return false;
-    // A repeated message is acknowledged at once, although older ones have yet to come. It comes
-    // again in its order, and the cursor must not pass over those before it.
-    if (isOwn && this.#seq >= 0 && seq > this.#seq + 1) return false;
-    this.#seq = seq;
-    return true;
-  }
-
-  /**
-   * Notes that the user types, or stopped.
-   *
-   * @returns whether a `typing` command should be sent now.
-   */
-  userTypes(active: boolean): boolean {
-    const time = now();
-    if (active ? time - this.#typedAt < TYPING_INTERVAL_MS : !this.#typedAt) return false;
-    this.#typedAt = active ? time : 0;
-    return true;
-  }
-
+  moveTo(seq: number, isOwn: boolean): boolean;
+  /** Notes that the user types, or stopped. The others are told when that is news for them. */
+  userTypes(active: boolean): void;
   /** Notes that the user sent a message, which ends the typing: the server knows that. */
-  userSent(): void {
-    this.#typedAt = 0;
-  }
-
+  userSent(): void;
   /** Notes that another user types, or stopped. */
-  typing(event: TypingEvent): void {
-    const { from, payload } = event;
-    clearTimeout(this.#typists.get(from.id)?.timer);
-    this.#typists.delete(from.id);
-    if (payload) {
-      const timer = setTimeout(() => this.stopTyping(from), TYPING_EXPIRY_MS);
-      this.#typists.set(from.id, { from, timer });
-    }
-    this.#typingChanged(event);
-  }
-
+  typing(event: TypingEvent): void;
   /** Ends the typing of a user who sent a message, or is gone. */
-  stopTyping(from: User): void {
-    if (!this.#typists.has(from.id)) return;
-    this.typing({ type: "typing", room: this.#room, from, payload: false });
-  }
+  stopTyping(from: User): void;
+}
+
+/** Makes a membership that is not joined yet. */
+export function createMembership(
+  room: string,
+  since: Cursor | undefined,
+  dispatch: Dispatch,
+): Membership {
+  const typists = new Map<string, { from: User; timer: ReturnType<typeof setTimeout> }>();
+  let epoch = since?.epoch ?? "";
+  /** The `seq` of the last message; -1 before the first. */
+  let last = since?.seq ?? -1;
+  /** The newest `seq` of the room when it was joined. */
+  let head = 0;
+  let joined = false;
+  /** When "typing" was sent; 0 if the user is not typing. */
+  let typedAt = 0;
+
+  const self: Membership = {
+    entered: deferred(),
+    ref: "",
+    newest: new Map(),
+    waitUntil: 0,
+    get joined() {
+      return joined;
+    },
+    get since() {
+      return last < 0 ? undefined : { epoch, seq: last };
+    },
+    get caughtUp() {
+      return last >= head;
+    },
+    join(event) {
+      if (!event.recovered) last = event.seq ? -1 : 0;
+      epoch = event.epoch;
+      head = event.seq;
+      joined = true;
+      self.right = event.right;
+      self.waitUntil = now() + CATCH_UP_MS;
+      self.entered.resolve(event);
+    },
+    disconnected() {
+      joined = false;
+      self.ref = "";
+      self.waitUntil = 0;
+      self.userSent();
+      for (const { from } of typists.values()) self.stopTyping(from);
+    },
+    moveTo(seq, isOwn) {
+      if (seq <= last) return false;
+      // A repeated message is acknowledged at once, although older ones have yet to come. It comes
+      // again in its order, and the cursor must not pass over those before it.
+      if (isOwn && last >= 0 && seq > last + 1) return false;
+      last = seq;
+      return true;
+    },
+    userTypes(active) {
+      const time = now();
+      if (active ? time - typedAt < TYPING_INTERVAL_MS : !typedAt) return;
+      typedAt = active ? time : 0;
+      self.newest.set("", { type: "typing", room, payload: active });
+    },
+    userSent() {
+      typedAt = 0;
+      self.newest.delete("");
+    },
+    typing(event) {
+      const { from, payload } = event;
+      clearTimeout(typists.get(from.id)?.timer);
+      typists.delete(from.id);
+      if (payload) {
+        const timer = setTimeout(() => self.stopTyping(from), TYPING_EXPIRY_MS);
+        typists.set(from.id, { from, timer });
+      }
+      dispatch("typing", event);
+    },
+    stopTyping(from) {
+      if (!typists.has(from.id)) return;
+      self.typing({ type: "typing", room, from, payload: false });
+    },
+  };
+  // Not every application waits for it: a refusal is then not an unhandled rejection.
+  self.entered.promise.catch(() => {});
+  return self;
 }

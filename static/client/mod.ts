@@ -12,8 +12,9 @@
  */
 export { Client, connect } from "./client.ts";
 export { ClientError, RETRIABLE_ERRORS } from "./errors.ts";
-export { type ClientEvents, type ClientState, ClientTarget } from "./events.ts";
-export type { ClientOptions } from "./options.ts";
+export type { AnyEvents, ClientEvents, ClientState, ClientTarget } from "./events.ts";
+export type { EventsOf, Lost, NamedEvent } from "./events.ts";
+export type { ClientOptions, TokenSource } from "./options.ts";
 export { newRef, type Unsent } from "./outbox.ts";
 export type { KeyValue } from "./storage.ts";
 export { webSocket } from "./transport.ts";
@@ -22,7 +23,7 @@ export type { OpenTransport, Transport, TransportHandlers } from "./transport.ts
 // The words of the wire that appear in these: its values, commands and events.
 export type { AnnouncedLimits, AnnouncedRoomLimits } from "../../server/protocol/messages.ts";
 export type { Cursor, Json, User } from "../../server/protocol/messages.ts";
-export type { ErrorCode, ERRORS } from "../../server/protocol/tables.ts";
+export type { ErrorCode, ERRORS, Right, RIGHTS } from "../../server/protocol/tables.ts";
 export type { CommandBase, RoomCommand } from "../../server/protocol/messages.ts";
 export type { Command, HelloCommand, RenameCommand } from "../../server/protocol/messages.ts";
 export type { JoinCommand, LeaveCommand, PongCommand } from "../../server/protocol/messages.ts";
@@ -39,5 +40,6 @@ export type {
   ByeEvent,
   ErrorEvent,
   PingEvent,
+  RightEvent,
   TypingEvent,
 } from "../../server/protocol/messages.ts";

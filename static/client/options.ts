@@ -6,12 +6,23 @@
 import type { KeyValue } from "./storage.ts";
 import type { OpenTransport } from "./transport.ts";
 
+/**
+ * A token, or a function that gives the current one. `undefined` connects as a guest.
+ *
+ * The function is called before every connection, and when the server says that the last token ended.
+ * If it throws before a connection, the client tries again later. If it throws in place of a token
+ * that ended, or returns that one again, the client is closed with the code 3000.
+ */
+export type TokenSource = string | (() => string | undefined | Promise<string | undefined>);
+
 /** The options of `connect`. Each of them can be left out. */
 export interface ClientOptions {
   /** The user's name at the first visit. A name that was saved at an earlier visit is used instead. */
   readonly name?: string;
+  /** The application's token, which says who the user is. A guest's saved token and name stay unused. */
+  readonly token?: TokenSource;
   /**
-   * Saves the user's token and name. Clients that share it are the same user.
+   * Saves a guest's token and name. Clients that share it are the same user.
    *
    * @default localStorage in a browser, and memory elsewhere
    */

@@ -6,16 +6,20 @@
  */
 import type { ChatCommand, CustomCommand, Message } from "../../server/protocol/messages.ts";
 import { type Deferred, deferred } from "./deferred.ts";
-import { ClientError } from "./errors.ts";
-import { type KeyValue, load, save } from "./storage.ts";
-
-const KEY = "parley.unsent";
+import { ClientError, closedError } from "./errors.ts";
+import type { Dispatch } from "./events.ts";
+import type { Stored } from "./storage.ts";
 
 /** A command that is kept until it is acknowledged. */
 export type Unsent = (ChatCommand | CustomCommand) & {
   /** Names the message; the server stores one `ref` of a user in a room once. */
   readonly ref: string;
 };
+
+/** What is saved of the unsent messages. */
+export interface SavedMessages {
+  readonly unsent: readonly Unsent[];
+}
 
 /** An unsent command, and the promise that settles with it. */
 export interface Outgoing extends Deferred<Message> {
@@ -24,97 +28,114 @@ export interface Outgoing extends Deferred<Message> {
   inFlight: boolean;
 }
 
-/** Makes a new `ref`: 96 random bits. `crypto.randomUUID` is missing on pages without TLS. */
+/** Makes a new `ref`: 64 random bits. `crypto.randomUUID` is missing on pages without TLS. */
 export function newRef(): string {
-  return crypto.getRandomValues(new Uint32Array(3)).reduce((ref, n) => ref + n.toString(36), "");
+  return String(crypto.getRandomValues(new BigUint64Array(1)));
 }
 
 /** The unacknowledged messages of one client. */
-export class Outbox {
+export interface Outbox {
   /** The messages, oldest first. */
-  waiting: Outgoing[];
-  readonly #storage: KeyValue;
-  readonly #maxUnsent: number;
-  #willSave = false;
-
-  /** @param maxUnsent how many messages it holds; {@linkcode add} refuses more. */
-  constructor(storage: KeyValue, maxUnsent: number) {
-    this.#storage = storage;
-    this.#maxUnsent = maxUnsent;
-    const { unsent } = load<{ unsent: readonly Unsent[] }>(storage, KEY);
-    this.waiting = (unsent ?? []).map(outgoing);
-    // Nobody holds a promise from before the reload, so its failure is not an unhandled rejection.
-    for (const { promise } of this.waiting) promise.catch(() => {});
-  }
-
-  get commands(): readonly Unsent[] {
-    return this.waiting.map(({ command }) => command);
-  }
-
-  get inFlight(): boolean {
-    return this.waiting.some(({ inFlight }) => inFlight);
-  }
-
-  find(ref: string | undefined, room?: string): Outgoing | undefined {
-    return this.waiting.find(({ command }) =>
-      command.ref === ref && (room === undefined || command.room === room)
-    );
-  }
-
+  readonly waiting: readonly Outgoing[];
+  readonly commands: readonly Unsent[];
+  /** Whether a message is sent and not answered yet. */
+  readonly inFlight: boolean;
+  find(ref: string | undefined, room?: string): Outgoing | undefined;
   /** Keeps a command. A second one with the same room and ref is the same message. */
-  add(command: Unsent): Promise<Message> {
-    const known = this.find(command.ref, command.room);
-    if (known) return known.promise;
-    if (this.waiting.length >= this.#maxUnsent) {
-      return Promise.reject(new ClientError("full", "Too many messages are waiting to be sent."));
-    }
-    const added = outgoing(command);
-    this.waiting.push(added);
-    this.#save();
-    return added.promise;
-  }
-
+  add(command: Unsent): Promise<Message>;
   /** Removes a message that was acknowledged. */
-  remove(answered: Outgoing): void {
-    this.waiting.splice(this.waiting.indexOf(answered), 1);
-    this.#save();
-  }
-
-  /** Rejects and removes the messages for which `matches` is true. */
-  fail(error: ClientError, matches: (command: Unsent) => boolean): void {
-    for (const failed of this.waiting.filter(({ command }) => matches(command))) {
-      this.remove(failed);
-      failed.reject(error);
-    }
-  }
-
+  remove(answered: Outgoing): void;
+  /**
+   * Rejects and removes the messages for which `matches` is true.
+   *
+   * @returns whether there were any.
+   */
+  fail(error: ClientError, matches: (command: Unsent) => boolean): boolean;
   /** The connection is lost, so no message is in flight any more. */
-  disconnected(): void {
-    for (const waiting of this.waiting) waiting.inFlight = false;
-  }
-
+  disconnected(): void;
   /**
    * Rejects all messages.
    *
    * @param forget also in storage; otherwise the next client sends them.
    */
-  abandon(error: ClientError, forget: boolean): void {
-    for (const { reject } of this.waiting) reject(error);
-    this.waiting = [];
-    if (forget) save(this.#storage, KEY, {});
+  abandon(error: ClientError, forget: boolean): void;
+}
+
+/**
+ * Makes an outbox with the messages from before a reload.
+ *
+ * @param maxUnsent how many messages it holds; `add` refuses more.
+ * @param dispatch tells when a message from before the reload fails: nobody holds its promise.
+ */
+export function createOutbox(
+  stored: Stored<SavedMessages>,
+  maxUnsent: number,
+  dispatch: Dispatch,
+): Outbox {
+  const waiting = (stored.load().unsent ?? []).map(outgoing);
+  for (const { promise, command } of waiting) {
+    promise.catch((error) => dispatch("lost", { command, error }));
   }
+  let willSave = false;
+  /** The client is closed: what is saved is the next one's. */
+  let isAbandoned = false;
 
   /** Saves at the end of the turn: once, however many messages change in it. */
-  #save(): void {
-    if (this.#willSave) return;
-    this.#willSave = true;
-    const waiting = this.waiting;
+  function saveSoon(): void {
+    if (willSave) return;
+    willSave = true;
     queueMicrotask(() => {
-      if (waiting !== this.waiting) return; // abandoned in the same turn
-      this.#willSave = false;
-      save(this.#storage, KEY, { unsent: this.commands });
+      willSave = false;
+      if (!isAbandoned) stored.save({ unsent: self.commands });
     });
   }
+
+  const self: Outbox = {
+    waiting,
+    get commands() {
+      return waiting.map(({ command }) => command);
+    },
+    get inFlight() {
+      return waiting.some(({ inFlight }) => inFlight);
+    },
+    find(ref, room) {
+      return waiting.find(({ command }) =>
+        command.ref === ref && (room === undefined || command.room === room)
+      );
+    },
+    add(command) {
+      const known = self.find(command.ref, command.room);
+      if (known) return known.promise;
+      const added = outgoing(command);
+      if (isAbandoned) added.reject(closedError());
+      else if (waiting.length < maxUnsent) {
+        waiting.push(added);
+        saveSoon();
+      } else added.reject(new ClientError("full", "Too many messages are waiting."));
+      return added.promise;
+    },
+    remove(answered) {
+      waiting.splice(waiting.indexOf(answered), 1);
+      saveSoon();
+    },
+    fail(error, matches) {
+      const failing = waiting.filter(({ command }) => matches(command));
+      for (const failed of failing) {
+        self.remove(failed);
+        failed.reject(error);
+      }
+      return failing.length > 0;
+    },
+    disconnected() {
+      for (const outgoing of waiting) outgoing.inFlight = false;
+    },
+    abandon(error, forget) {
+      isAbandoned = true;
+      self.fail(error, () => true);
+      if (forget) stored.save({});
+    },
+  };
+  return self;
 }
 
 function outgoing(command: Unsent): Outgoing {

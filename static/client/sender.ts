@@ -1,6 +1,6 @@
 /**
- * `Sender` decides what is sent and when: joins, the new name, and the unacknowledged messages, in
- * frames within the server's limits.
+ * `Sender` decides what is sent and when: joins, the new name, the unacknowledged messages, and the
+ * newest of the events of which only that one matters, in frames within the server's limits.
  *
  * One frame of messages is in flight at a time, and the next follows when all of it is answered.
  * Messages that are sent in the meantime go together in that one. So a message that is refused and
@@ -8,16 +8,15 @@
  *
  * @module
  */
-import type { AnnouncedLimits, Command } from "../../server/protocol/messages.ts";
-import { Allowance } from "./allowance.ts";
+import type { AnnouncedLimits, Command, CustomCommand } from "../../server/protocol/messages.ts";
+import { allowance, type Spend } from "./allowance.ts";
 import { now } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 import { ClientError } from "./errors.ts";
+import type { Dispatch } from "./events.ts";
 import type { Identity } from "./identity.ts";
 import type { Membership } from "./membership.ts";
 import { newRef, type Outbox } from "./outbox.ts";
-
-const encoder = new TextEncoder();
 
 /** The parts of a client. */
 export interface ClientParts {
@@ -25,61 +24,69 @@ export interface ClientParts {
   readonly identity: Identity;
   readonly outbox: Outbox;
   readonly rooms: Map<string, Membership>;
+  readonly dispatch: Dispatch;
 }
 
 /** The sending half of a client. */
-export class Sender {
+export interface Sender {
   /** The limits in the last `welcome`. */
-  limits: AnnouncedLimits | undefined;
-  readonly #parts: ClientParts;
-  #allowance: Allowance | undefined;
-  #pausedUntil = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(parts: ClientParts) {
-    this.#parts = parts;
-  }
-
+  readonly limits: AnnouncedLimits | undefined;
   /** A connection is open: sends what waits. */
-  connected(limits: AnnouncedLimits): void {
-    this.limits = limits;
-    this.#allowance = new Allowance(limits);
-    this.#pausedUntil = 0;
-    this.flush();
-  }
-
+  connected(limits: AnnouncedLimits): void;
   /** The connection is lost: nothing that was sent will be answered. */
-  disconnected(): void {
-    clearTimeout(this.#timer);
-    this.#parts.outbox.disconnected();
-    for (const membership of this.#parts.rooms.values()) membership.disconnected();
-  }
-
+  disconnected(): void;
   /** Sends nothing until that time. */
-  pause(until: number): void {
-    this.#pausedUntil = until;
+  pause(until: number): void;
+  /** Sends what is due in one frame, and sets a timer for the rest. */
+  flush(): void;
+  /** Does so at the end of the turn, so that what comes in one turn goes in one frame. */
+  flushSoon(): void;
+  /**
+   * Sends an event now or never.
+   *
+   * @returns whether it was sent. If not, `lost` tells why.
+   */
+  sendNow(command: CustomCommand): boolean;
+  /**
+   * Gives up a room. What waits to be sent there fails with this error. If its code is `left`, the user
+   * wants to leave, and the server is told.
+   */
+  giveUp(room: string, error: ClientError): void;
+}
+
+/** Makes the sending half of a client. */
+export function createSender(
+  { connection, dispatch, identity, outbox, rooms }: ClientParts,
+): Sender {
+  let limits: AnnouncedLimits | undefined;
+  let spend: Spend = () => 0;
+  let pausedUntil = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Whether commands of that size are too large for a frame, whose brackets are two bytes more. */
+  const isTooLarge = (size: number) => size + 2 > (limits?.frameBytes || Infinity);
+
+  function lose(command: Command, code: ClientError["code"]): void {
+    const error = new ClientError(code, `Cannot send this "${command.type}": ${code}`);
+    if (!outbox.fail(error, (unsent) => unsent === command)) dispatch("lost", { command, error });
   }
 
-  /** Sends what is due in one frame, and sets a timer for the rest. */
-  flush(): void {
-    clearTimeout(this.#timer);
-    const { connection, outbox, rooms } = this.#parts;
+  function flush(): void {
+    clearTimeout(timer);
     if (connection.state.status !== "open") return;
     const time = now();
     const frame: Command[] = [];
-    const maxBytes = this.limits?.frameBytes || Infinity;
-    let bytes = 2;
-    let nextFlush = this.#pausedUntil > time ? this.#pausedUntil : Infinity;
+    let bytes = 0;
+    let nextFlush = pausedUntil > time ? pausedUntil : Infinity;
     const flushAt = (at: number) => nextFlush = Math.min(nextFlush, at);
 
-    for (const command of nextFlush < Infinity ? [] : this.#due(time, flushAt)) {
-      const size = encoder.encode(JSON.stringify(command)).length + 1;
-      if (size + 2 > maxBytes) {
-        const text = `Cannot send the message: a frame may hold ${maxBytes} bytes.`;
-        outbox.fail(new ClientError("too_large", text), (unsent) => unsent === command);
+    for (const command of nextFlush < Infinity ? [] : due(time, flushAt)) {
+      const size = sizeOf(command);
+      if (isTooLarge(size)) {
+        lose(command, "too_large");
         continue;
       }
-      const wait = bytes + size > maxBytes ? 1 : this.#allowance?.spend(time) ?? 0;
+      const wait = isTooLarge(bytes + size) ? 1 : spend(time);
       if (wait) {
         flushAt(time + wait);
         break;
@@ -90,25 +97,11 @@ export class Sender {
     if (frame.length) connection.send(frame);
     const isJoining = [...rooms.values()].some(({ ref, joined }) => ref && !joined);
     connection.setAwaiting(outbox.inFlight || isJoining);
-    if (nextFlush < Infinity) this.#timer = setTimeout(() => this.flush(), nextFlush - time);
-  }
-
-  /**
-   * Sends a command now or never.
-   *
-   * @returns 0 if it was sent; else the milliseconds until it may be, `Infinity` without a connection.
-   */
-  sendNow(command: Command): number {
-    if (this.#parts.connection.state.status !== "open") return Infinity;
-    const wait = this.#allowance?.spend(now()) ?? 0;
-    if (wait && command.type !== "leave") return wait;
-    this.#parts.connection.send([command]);
-    return 0;
+    if (nextFlush < Infinity) timer = setTimeout(flush, nextFlush - time);
   }
 
   /** Yields the commands that are due. When the next one is asked for, the last one will be sent. */
-  *#due(time: number, flushAt: (at: number) => void): Generator<Command> {
-    const { identity, outbox, rooms } = this.#parts;
+  function* due(time: number, flushAt: (at: number) => void): Generator<Command> {
     for (const [room, membership] of rooms) {
       if (membership.ref) continue;
       if (membership.waitUntil > time) {
@@ -125,9 +118,8 @@ export class Sender {
       yield { type: "rename", ...rename };
       identity.rename = rename;
     }
-    if (outbox.inFlight) return;
     // A message that is too large is removed while this loop runs, so it goes over a copy.
-    for (const outgoing of [...outbox.waiting]) {
+    for (const outgoing of outbox.inFlight ? [] : [...outbox.waiting]) {
       const membership = rooms.get(outgoing.command.room);
       if (!membership?.joined) continue;
       // The messages that were missed may include this very one, sent before the connection was lost.
@@ -138,5 +130,64 @@ export class Sender {
       yield outgoing.command;
       outgoing.inFlight = true;
     }
+    for (const { joined, newest } of rooms.values()) {
+      for (const [name, command] of joined ? newest : []) {
+        yield command;
+        newest.delete(name);
+      }
+    }
   }
+
+  return {
+    get limits() {
+      return limits;
+    },
+    connected(announced) {
+      limits = announced;
+      spend = allowance(limits);
+      pausedUntil = 0;
+      flush();
+    },
+    disconnected() {
+      clearTimeout(timer);
+      outbox.disconnected();
+      for (const membership of rooms.values()) membership.disconnected();
+    },
+    pause(until) {
+      pausedUntil = until;
+    },
+    flush,
+    flushSoon: () => queueMicrotask(flush),
+    sendNow(command) {
+      const time = now();
+      const code = !rooms.get(command.room)?.joined
+        ? "not_in_room"
+        : isTooLarge(sizeOf(command))
+        ? "too_large"
+        : pausedUntil > time || spend(time)
+        ? "rate_limited"
+        : undefined;
+      if (code) lose(command, code);
+      else connection.send([command]);
+      return !code;
+    },
+    giveUp(room, error) {
+      const membership = rooms.get(room);
+      if (!membership) return;
+      if (error.code === "left" && membership.ref) {
+        spend(now());
+        connection.send([{ type: "leave", room }]);
+      }
+      rooms.delete(room);
+      membership.disconnected();
+      membership.entered.reject(error);
+      outbox.fail(error, (command) => command.room === room);
+      for (const command of membership.newest.values()) dispatch("lost", { command, error });
+    },
+  };
+}
+
+/** Returns how many bytes a command and the comma after it need in a frame. */
+function sizeOf(command: Command): number {
+  return new TextEncoder().encode(JSON.stringify(command)).length + 1;
 }

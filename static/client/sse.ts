@@ -31,9 +31,8 @@ export async function* readBlocks(body: ReadableStream<BufferSource>): AsyncGene
  * @returns an empty array if it has no data.
  */
 function parse(block: string): Block[] {
-  const lines = block.split("\n");
-  const fieldOf = (name: string) =>
-    lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+  // A dot would not match the line separators that JSON leaves as they are.
+  const fieldOf = (name: string) => block.match(`(^|\n)${name}: ([^\n]*)`)?.[2];
   const data = fieldOf("data");
   return data === undefined ? [] : [{ id: fieldOf("id"), event: JSON.parse(data) }];
 }

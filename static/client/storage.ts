@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Dispatch } from "./events.ts";
 
 /** The part of the Web Storage API that the client uses. */
 export interface KeyValue {
@@ -28,20 +29,39 @@ export function browserStorage(name: "localStorage" | "sessionStorage"): KeyValu
   };
 }
 
-/** Reads the value of a key; it is empty if there is none, or if it is not JSON. */
-export function load<T extends object>(storage: KeyValue, key: string): Partial<T> {
-  try {
-    return JSON.parse(storage.getItem(key) ?? "{}") ?? {};
-  } catch {
-    return {};
-  }
+/** One value of a storage. */
+export interface Stored<T extends object> {
+  /** Returns the value; it is empty if there is none, or if it is not JSON. */
+  load(): Partial<T>;
+  /** Saves a value, if the storage accepts it. */
+  save(value: Partial<T>): void;
 }
 
-/** Saves a value, if the storage accepts it. */
-export function save(storage: KeyValue, key: string, value: unknown): void {
-  try {
-    storage.setItem(key, JSON.stringify(value));
-  } catch {
-    // Storage is full or blocked.
-  }
+/** Returns the value of a key. When values can no longer be saved, it dispatches an `error`. */
+export function stored<T extends object>(
+  storage: KeyValue,
+  key: string,
+  dispatch: Dispatch,
+): Stored<T> {
+  let hasFailed = false;
+  return {
+    load() {
+      try {
+        return JSON.parse(storage.getItem(key) ?? "{}") ?? {};
+      } catch {
+        return {};
+      }
+    },
+    save(value) {
+      try {
+        storage.setItem(key, JSON.stringify(value));
+        hasFailed = false;
+      } catch { // the storage is full or blocked
+        if (hasFailed) return;
+        hasFailed = true;
+        const payload = `Cannot save "${key}".`;
+        dispatch("error", { type: "error", code: "unavailable", field: "storage", payload });
+      }
+    },
+  };
 }

@@ -9,6 +9,8 @@ import type { Command, Event } from "../../server/protocol/messages.ts";
 export const CLOSE_DONE = 1000;
 export const CLOSE_GOING_AWAY = 1001;
 export const CLOSE_RESTART = 1012;
+export const CLOSE_UNAUTHORIZED = 3000;
+export const CLOSE_FORBIDDEN = 3003;
 /** The connection ended without a close frame. This code is never sent (RFC 6455 §7.4.1). */
 export const CLOSE_LOST = 1006;
 
@@ -27,7 +29,7 @@ export interface TransportHandlers {
   /** The server sent events. */
   received(events: readonly Event[]): void;
   /** The connection is lost, or could not be opened; with a WebSocket close code. */
-  closed(code: number, reason: string): void;
+  closed(code: number, reason?: string): void;
 }
 
 /** Begins to open a connection to `url` (ws: or wss:). */

@@ -10,13 +10,20 @@ import { type ClientOptions, connect, type TransportHandlers } from "../../stati
 export function fakeTransport() {
   let handlers: TransportHandlers | undefined;
   const sent: unknown[] = [];
+  let isOpening = false;
   return {
     sent,
     open(_url: string, given: TransportHandlers) {
       handlers = given;
+      isOpening = true;
       return { send: (commands: readonly unknown[]) => void sent.push(...commands), close() {} };
     },
-    opened: () => handlers?.opened(),
+    /** Whether the client has opened a transport and not been told of it. */
+    isOpening: () => isOpening,
+    opened() {
+      isOpening = false;
+      handlers?.opened();
+    },
     received: (...events: WireEvent[]) => handlers?.received(events),
     closed: (code: number, reason: string) => handlers?.closed(code, reason),
   };
