@@ -17,6 +17,7 @@ export { default as "client/fallback.ts" } from "./client/fallback.ts" with { ty
 export { default as "client/http.ts" } from "./client/http.ts" with { type: "text" };
 export { default as "client/http_transport.ts" } from "./client/http_transport.ts" with { type: "text" };
 export { default as "client/identity.ts" } from "./client/identity.ts" with { type: "text" };
+export { default as "client/liveness.ts" } from "./client/liveness.ts" with { type: "text" };
 export { default as "client/membership.ts" } from "./client/membership.ts" with { type: "text" };
 export { default as "client/mod.ts" } from "./client/mod.ts" with { type: "text" };
 export { default as "client/options.ts" } from "./client/options.ts" with { type: "text" };
