@@ -11,6 +11,15 @@ import { announce } from "./announcer.ts";
 import { button, byId, create } from "./dom.ts";
 import { strings } from "./strings.ts";
 
+/** The close code of a user whom the server does not want. */
+const FORBIDDEN = 3003;
+
+/** What the close codes say that are not about the connection. */
+const SENTENCES: Readonly<Record<number, string>> = {
+  3000: strings.signedOut,
+  [FORBIDDEN]: strings.expelled,
+};
+
 /** Shows the client's state from now on, and announces when the connection is lost or back. */
 export function showConnection(client: Client): void {
   const banner = byId("banner", HTMLElement);
@@ -22,6 +31,8 @@ export function showConnection(client: Client): void {
   banner.append(text, action);
   let wasLost = false;
   let countdown: ReturnType<typeof setInterval> | undefined;
+  /** Why the server is about to end the connection. */
+  let farewell = "";
 
   function show(state: ClientState): void {
     clearInterval(countdown);
@@ -43,11 +54,14 @@ export function showConnection(client: Client): void {
         showCountdown(state.retryAt);
         countdown = setInterval(showCountdown, 500, state.retryAt);
         break;
-      case "closed":
-        text.textContent = state.reason ? `${strings.closed} (${state.reason})` : strings.closed;
-        announce(strings.closed);
+      case "closed": {
+        const sentence = SENTENCES[state.code] ?? strings.closed;
+        const reason = state.code === FORBIDDEN && farewell || state.reason;
+        text.textContent = reason ? `${sentence} (${reason})` : sentence;
+        announce(text.textContent);
         action.textContent = strings.reload;
         break;
+      }
       default:
         state satisfies never;
     }
@@ -58,8 +72,11 @@ export function showConnection(client: Client): void {
     text.textContent = `${strings.lost} ${strings.nextTry(seconds)}`;
   }
 
-  client.addEventListener("state", ({ detail }) => show(detail));
-  client.addEventListener("doubt", ({ detail: isInDoubt }) => {
+  client.on("state", show);
+  client.on("error", ({ code, room, ref, payload }) => {
+    if (code === "forbidden" && !room && !ref) farewell = payload;
+  });
+  client.on("doubt", (isInDoubt) => {
     banner.hidden = !isInDoubt;
     action.hidden = true;
     text.textContent = strings.doubtful;
