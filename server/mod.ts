@@ -14,10 +14,11 @@
 import type { Broker } from "./broker/broker.ts";
 import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
+import { ApiKeys } from "./access/api_keys.ts";
 import { completeOptions, OptionError, type Options } from "./options.ts";
 import { consoleLog, type Log, withoutThrowing } from "./log.ts";
 import type { TokenVerifier } from "./access/authenticator.ts";
-import type { Application } from "./access/application.ts";
+import { type Application, applicationOf } from "./access/application.ts";
 import { type RoomRule, Rules } from "./access/rules.ts";
 import { Server } from "./server.ts";
 import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
@@ -71,12 +72,25 @@ export type {
   User,
   WelcomeEvent,
 } from "./protocol/messages.ts";
-export type { Application, Authenticate, Authorize, Credentials } from "./access/application.ts";
+export type {
+  Application,
+  Authenticate,
+  Authorize,
+  Credentials,
+  IncomingMessage,
+  MessageChange,
+  OnMember,
+  OnMessage,
+  OnStored,
+} from "./access/application.ts";
 export type { RoomRule } from "./access/rules.ts";
 export type { ApplicationUser } from "./access/application_user.ts";
 export { Refusal } from "./protocol/refusal.ts";
 export type { GapRecord, WebhookBody } from "./protocol/webhook_body.ts";
+export type { HistoryRange } from "./rooms/history.ts";
+export type { Members } from "./rooms/members.ts";
 export type { Server } from "./server.ts";
+export type { EmitOptions, HistoryPage, PublishOptions, Voice } from "./voice.ts";
 
 /** `Hooks` are what an application may bring besides options. */
 export interface Hooks extends Application {
@@ -104,8 +118,9 @@ export interface Hooks extends Application {
  */
 export async function createServer(
   options: Partial<Options> = {},
-  { log = consoleLog, rules: given, ...application }: Hooks = {},
+  hooks: Hooks = {},
 ): Promise<Server> {
+  const { log = consoleLog, rules: given } = hooks;
   const complete = completeOptions(options);
   if (given !== undefined && complete.rules !== "") {
     throw new OptionError("Rules come from --rules or from the hook `rules`, not from both.");
@@ -117,6 +132,7 @@ export async function createServer(
   }
   const safeLog = withoutThrowing(log); // a throw in a callback of a network client ends the process
   const files = page ? await StaticFiles.load() : undefined;
+  const apiKeys = await ApiKeys.read(complete);
   const webhookKeys = await readWebhookKeys(complete);
   const verifier = await openVerifier(complete, safeLog);
   return new Server({
@@ -124,8 +140,9 @@ export async function createServer(
     rules,
     files,
     log: safeLog,
-    application,
+    application: applicationOf(hooks),
     verifier,
+    apiKeys,
     webhookKeys,
     broker: await openBroker(complete, rules, safeLog),
   });

@@ -145,6 +145,21 @@ export interface Options {
    */
   readonly jwtAudience: string;
   /**
+   * Keys by which the application itself is known over HTTP.
+   *
+   * Several are separated by white space, so that one can be replaced without a gap. Each has 32 to
+   * 1,024 letters, digits or `_.~+/=-`. The program reads them from their variable alone.
+   *
+   * @default {""}
+   */
+  readonly apiKeys: string;
+  /**
+   * Path of a file with such keys, besides those of the variable.
+   *
+   * @default {""}
+   */
+  readonly apiKeyFile: string;
+  /**
    * URL that every message is posted to, signed.
    *
    * An http or https URL without a user and a password. It needs a secret. It does not go with `redis`,
@@ -473,6 +488,11 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
   jwks: { default: "", help: "file or URL of the public keys of the JWTs (a JWK Set)" },
   jwtIssuer: { default: "", help: "what the claim iss of every JWT must be" },
   jwtAudience: { default: "", help: "what the claim aud of every JWT must be or hold" },
+  apiKeys: secret("keys by which the application itself is known over HTTP"),
+  apiKeyFile: {
+    default: "",
+    help: "path of a file with such keys, besides those of the variable",
+  },
   webhook: { default: "", help: "URL that every message is posted to, signed" },
   webhookSecret: secret("secret that requests to the webhook are signed with"),
   webhookSecretFile: {

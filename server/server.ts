@@ -5,8 +5,7 @@
  * @module
  */
 import { COSTS } from "./access/allowances.ts";
-import type { Application } from "./access/application.ts";
-import type { TokenVerifier } from "./access/authenticator.ts";
+import { ApiKeys } from "./access/api_keys.ts";
 import { Rules } from "./access/rules.ts";
 import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
@@ -24,25 +23,12 @@ import type { StaticFiles } from "./http/static_files.ts";
 import { asksForUpgrade, checkHandshake } from "./http/upgrade.ts";
 import { Listener } from "./listener.ts";
 import { type Log, reason, withoutThrowing } from "./log.ts";
+import { Moderation } from "./moderation.ts";
 import type { Options } from "./options.ts";
 import { Refusal } from "./protocol/refusal.ts";
 import { Hub } from "./rooms/hub.ts";
-import { Webhook } from "./webhooks/webhook.ts";
-
-/** The parts that a server is made of. `createServer` makes them from options. */
-export interface ServerParts {
-  readonly options: Options;
-  readonly broker: Broker;
-  /** The page and the client library; `undefined` if they are not served. */
-  readonly files: StaticFiles | undefined;
-  readonly log: Log;
-  /** @default {new Rules()} */
-  readonly rules?: Rules | undefined;
-  readonly application?: Application | undefined;
-  readonly verifier?: TokenVerifier | undefined;
-  /** What requests to the webhook are signed with. Without keys there is no webhook. */
-  readonly webhookKeys?: readonly Uint8Array[] | undefined;
-}
+import type { ServerParts } from "./server_parts.ts";
+import { startWebhook, type Webhook } from "./webhooks/webhook.ts";
 
 /** How long a stop waits for the last commits. */
 const COMMIT_MS = 2000;
@@ -57,7 +43,7 @@ const READ_METHODS = ["GET", "HEAD"];
  * A `Server` is one node: it has rooms, connections to them, and one broker. `createServer` makes it.
  * Call `listen()`, or pass requests to `fetch`; dispose of it or call `stop()` at the end.
  */
-export class Server implements AsyncDisposable {
+export class Server extends Moderation implements AsyncDisposable {
   readonly #options: Options;
   readonly #broker: Broker;
   readonly #files: StaticFiles | undefined;
@@ -74,25 +60,23 @@ export class Server implements AsyncDisposable {
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
     const { options, broker, files, rules = new Rules(), application, verifier } = parts;
-    const { webhookKeys: keys } = parts;
+    const { apiKeys = new ApiKeys() } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
+    const hub = new Hub({ options, rules, broker, log, now, application, verifier });
+    super(hub);
+    this.#hub = hub;
     this.#options = options;
     this.#broker = broker;
     this.#files = files;
     this.#log = log;
-    this.#hub = new Hub({ options, rules, broker, log, now, application, verifier });
     this.#sources = new Sources(options, log, now);
-    this.#connections = new OpenConnections(this.#hub, options, now);
+    this.#connections = new OpenConnections(hub, options, now);
     this.#origins = new Origins(options, log);
-    this.#router = new Router(
-      routesOf(this.#hub, this.#connections, options.basePath),
-      (request, info) => this.#sourceOf(request, info),
-      this.#origins,
-      log,
-    );
-    const { journal } = broker;
-    this.#webhook = keys && journal && new Webhook({ url: options.webhook, keys, journal, log });
+    const routes = routesOf(hub, this.#connections, options.basePath);
+    const sourceOf = this.#sourceOf.bind(this);
+    this.#router = new Router({ routes, origins: this.#origins, apiKeys, log, sourceOf });
+    this.#webhook = startWebhook(options.webhook, broker.journal, parts.webhookKeys, log);
   }
 
   /** The URL that it is at, with its base path, such as `http://127.0.0.1:8080`; `""` before `listen()`. */

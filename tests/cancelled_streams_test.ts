@@ -13,8 +13,9 @@ import { Heartbeat } from "../server/connections/heartbeat.ts";
 import { DrainMonitor } from "../server/connections/drain_monitor.ts";
 import { type Log, silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
+import { parsePublication } from "../server/protocol/publications.ts";
 import { Hub } from "../server/rooms/hub.ts";
-import { post } from "../server/rooms/post.ts";
+import { publish } from "../server/rooms/publish.ts";
 import { Session } from "../server/rooms/session.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { FaultyBroker } from "./support/faulty_broker.ts";
@@ -116,8 +117,7 @@ async function withThree(
 }
 
 function say(hub: Hub, payload: string): Promise<unknown> {
-  const person = hub.users.hold({ id: "ann", name: "Ann" });
-  return post(hub, { user: person, room: "lobby", payload, ref: undefined });
+  return publish(hub, "lobby", parsePublication({ payload }));
 }
 
 for (const door of ["write", "queued"] as const) {

@@ -6,11 +6,11 @@
  */
 import type { Log, Options, Server, User } from "../server/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
-import { type Client, connect, member, serve, told } from "./support/harness.ts";
-import { ask, bearer, type Body, MESSAGES, tokenOf } from "./support/http.ts";
+import { serve } from "./support/harness.ts";
+import { ask, bearer, type Body, MESSAGES } from "./support/http.ts";
 import { RawSocket } from "./support/raw_socket.ts";
 import { Stream } from "./support/stream.ts";
-import { claimsOf, JwksServer, SECRET, SigningKey, tokenFor, unsigned } from "./support/tokens.ts";
+import { claimsOf, SECRET, SigningKey, tokenFor, unsigned } from "./support/tokens.ts";
 
 const ADA = { id: "ada", name: "Ada", info: { picture: "a.png" } };
 

@@ -107,7 +107,7 @@ Deno.test("with a base path, sockets, streams and posts work, and Location leads
   await using server = await serve({ basePath: "/realtime" });
   await using stream = await Stream.open(server);
   await stream.next("joined");
-  await using alice = await member(server, { path: "/realtime/ws" });
+  await using alice = await member(server);
   const { headers, status } = await ask(server, "/rooms/lobby/messages", {
     method: "POST",
     body: { payload: "hi" },
@@ -161,7 +161,7 @@ Deno.test("without the page, / and its files are 404, and everything else is the
     for (const [path, status] of DOORS.slice(3)) {
       assertEquals(await statusOf(server.url + path), status, path);
     }
-    await using alice = await connect(server, { path: basePath || "/" });
+    await using alice = await connect(server, { path: "" });
     await alice.next("joined");
   }
 });
@@ -173,7 +173,8 @@ Deno.test("fetch() without the peer's address counts all such requests as one so
   const stream = await get("/rooms/lobby/events");
   assertEquals(stream.status, 200);
   const second = await get("/rooms/lobby/events");
-  assertEquals([second.status, (await second.json()).field], [429, "address"]);
+  assertEquals(second.status, 429);
+  assertEquals((await second.json()).field, "address");
   assertEquals(parley.connectionCount, 1);
   await stream.body?.cancel();
   assertEquals(parley.connectionCount, 0);

@@ -8,6 +8,7 @@ import { assert, assertEquals } from "./support/assert.ts";
 import { type Client, connect, member, serve, until } from "./support/harness.ts";
 import { Stream } from "./support/stream.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+import { claimsOf, SECRET, tokenFor } from "./support/tokens.ts";
 
 /** Some nodes in this process, and their Redis. */
 interface Nodes {
@@ -212,3 +213,48 @@ async function post({ url }: Server, payload: string): Promise<number> {
 function numbers(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${index}`);
 }
+
+test("an application's users and guests look the same on all nodes", async ({ a, b }) => {
+  const tokenOf = (claims: object) => tokenFor(claimsOf({ sub: "ada", name: "Ada", ...claims }));
+  const enter = async (server: Server, claims: object) => {
+    const client = await connect(server, { path: `/ws?token=${await tokenOf(claims)}` });
+    const { members } = await client.next("joined");
+    return { client, members };
+  };
+  await using gus = await member(b, { name: "Gus" });
+  const { client: ada } = await enter(a, { info: { picture: "1" } });
+  await using _ = ada;
+  const { user } = await gus.next("system", ({ kind }) => kind === "joined");
+  assertEquals(user, { id: "ada", name: "Ada", info: { picture: "1" } });
+  const { client: again, members } = await enter(b, { info: { picture: "2" } });
+  await using __ = again;
+  assertEquals(members.find(({ name }) => name === "Gus")?.guest, true);
+  const shows = async (server: Server, expected: unknown) => {
+    await using stream = await Stream.open(server);
+    const { members } = await stream.next("joined");
+    return JSON.stringify(members.find(({ id }) => id === "ada")) === JSON.stringify(expected);
+  };
+  const newest = { id: "ada", name: "Ada", info: { picture: "2" } };
+  await until(async () => await shows(a, newest) && await shows(b, newest), "the new picture");
+  ada.send({ type: "chat", payload: "end" });
+  await gus.next("chat", ({ payload }) => payload === "end");
+  assert(!gus.frames.some((frame) => frame.includes("renamed")));
+}, { jwtSecret: SECRET });
+
+test("a user without a name keeps the chosen one when coming by another node", async ({ a, b }) => {
+  const token = await tokenFor(claimsOf({ sub: "grace@example.com" }));
+  await using one = await connect(a, { path: `/ws?token=${token}` });
+  await one.next("joined");
+  one.send({ type: "rename", name: "Grace" });
+  await one.next("system", ({ kind }) => kind === "renamed");
+  await using two = await connect(b, { path: `/ws?token=${token}` });
+  await two.next("joined");
+  two.send({ type: "chat", payload: "x" });
+  await until(async () => {
+    two.send({ type: "chat", payload: "who am I?" });
+    return (await two.next("chat")).from.name === "Grace";
+  }, "the name to be taken over");
+  one.send({ type: "chat", payload: "end" });
+  const { from } = await one.next("chat", ({ payload }) => payload === "end");
+  assertEquals(from.name, "Grace");
+}, { jwtSecret: SECRET });

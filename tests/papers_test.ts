@@ -92,7 +92,7 @@ Deno.test("PROTOCOL.md has every request of openapi.json, with its parameters an
     const parameters = [...text.matchAll(/"name":"(\w+)","in":"query"/g)].map(([, name]) => name);
     assertEquals([...row.matchAll(/\?(\w+)=/g)].map(([, name]) => name).sort(), parameters.sort());
     const body = text.match(/schemas\/(\w+Request)"/)?.[1];
-    const fields = row.match(/\{([^}]*)\}$/)?.[1] ?? "";
+    const fields = row.match(/ \{([^}]*)\}$/)?.[1] ?? "";
     assertEquals(body === undefined ? "" : fieldNamesOf(body), sorted(fields.split(", ")));
   }
 });

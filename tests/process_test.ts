@@ -5,8 +5,10 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";
 import { connect, until } from "./support/harness.ts";
+import { ask } from "./support/http.ts";
 import { Program } from "./support/program.ts";
 import { RawSocket } from "./support/raw_socket.ts";
+import { claimsOf, SECRET, tokenFor } from "./support/tokens.ts";
 
 async function withFolder(act: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "parley é " });
@@ -187,4 +189,31 @@ Deno.test("a second signal ends the program at once", async () => {
   await until(() => program.err.includes("stopping"), "the first to be heard");
   program.signal("SIGTERM");
   assertEquals((await program.ended()).code, 1);
+});
+
+Deno.test("a token in a URL goes into no trace, though metrics go out", async () => {
+  const token = await tokenFor(claimsOf());
+  const told: string[] = [];
+  const collector = Deno.serve({ port: 0, onListen() {} }, async (request) => {
+    told.push(request.url + await request.text());
+    return Response.json({});
+  });
+  {
+    const env = {
+      PARLEY_DB: ":memory:",
+      PARLEY_JWT_SECRET: SECRET,
+      OTEL_DENO: "true",
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.addr.port}`,
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+      OTEL_METRIC_EXPORT_INTERVAL: "50",
+      OTEL_BSP_SCHEDULE_DELAY: "10",
+    };
+    await using program = await Program.start([], env);
+    const { status } = await ask(program, `/rooms/lobby/messages?token=${token}`);
+    assertEquals(status, 200);
+    const requests = () => told.some((text) => text.includes("http.server.request.duration"));
+    await until(requests, "a metric of the request");
+  }
+  await collector.shutdown(); // the program has ended, and sent everything before
+  assert(!told.some((text) => text.includes(token)), told.join());
 });

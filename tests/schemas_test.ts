@@ -12,12 +12,13 @@ import { EVENTS } from "../server/protocol/events.ts";
 import type { Event } from "../server/protocol/messages.ts";
 import { MAX_DEPTH } from "../server/protocol/tables.ts";
 import { parseCommand } from "../server/protocol/parse.ts";
+import { parsePublication } from "../server/protocol/publications.ts";
 import { Refusal } from "../server/protocol/refusal.ts";
 import { reference, type Rule, type Schema } from "../server/protocol/rules.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { STORED_EXAMPLES } from "./support/examples.ts";
 import { connect, member, patiently, serve } from "./support/harness.ts";
-import { ask, MESSAGES, say } from "./support/http.ts";
+import { ask, bearer, MESSAGES, say } from "./support/http.ts";
 import { Stream } from "./support/stream.ts";
 
 const commandNames = Object.keys(COMMANDS).map((type) => nameOf(type, "Command"));
@@ -41,11 +42,15 @@ const CLOSED = Object.fromEntries(
 const acceptsCommand = validatorOf(commandNames, SCHEMAS);
 
 function isParsed(value: unknown): boolean {
+  return !isRefused(() => parseCommand(structuredClone(value)));
+}
+
+function isRefused(act: () => void): boolean {
   try {
-    parseCommand(structuredClone(value));
-    return true;
+    act();
+    return false;
   } catch (thrown) {
-    if (thrown instanceof Refusal) return false;
+    if (thrown instanceof Refusal) return true;
     throw thrown;
   }
 }
@@ -192,6 +197,48 @@ Deno.test("schema and parser differ only in how deep a payload may be", () => {
   ]);
 });
 
+// --- publications --------------------------------------------------------------------------------
+
+const acceptsPublication = validatorOf(["PublicationRequest"], SCHEMAS);
+
+/** What is good for the fields of a publication, and what is not. */
+const PARTS: Readonly<Record<string, readonly unknown[]>> = {
+  type: ["chat", "custom", "typing", 1],
+  payload: ["x", "\0", 1, null, { a: [] }],
+  name: ["x", " ", 1],
+  durable: [true, false, "yes"],
+  retain: [true, false, 0],
+  ref: ["r", ""],
+  from: [
+    { id: "x", name: "x" },
+    { id: "x", name: "x", info: [1], guest: true },
+    { id: "x" },
+    { id: "", name: "x" },
+    { id: "x", name: "x", guest: false },
+    { id: "x", name: "x", more: 1 },
+    "x",
+  ],
+  more: [1],
+};
+
+Deno.test(`a publication's schema accepts what the parser accepts, seed ${seed}`, () => {
+  const base = fc.constantFrom({ payload: "x" }, { type: "custom", name: "x", payload: 1 });
+  const change = fc.constantFrom(...Object.entries(PARTS))
+    .chain(([name, values]) => fc.tuple(fc.constant(name), fc.constantFrom(...values)));
+  const publication = fc.tuple(base, fc.array(change, { maxLength: 3 }))
+    .map(([fields, changes]) => ({ ...fields, ...Object.fromEntries(changes) }));
+  const verdicts = { true: 0, false: 0 };
+  fc.assert(
+    fc.property(publication, (value) => {
+      const parsed = !isRefused(() => parsePublication(structuredClone(value)));
+      assertEquals(acceptsPublication(value), parsed, JSON.stringify(value));
+      verdicts[`${parsed}`]++;
+    }),
+    RUNS,
+  );
+  assert(verdicts.true > 50 && verdicts.false > 50, JSON.stringify(verdicts));
+});
+
 // --- events --------------------------------------------------------------------------------------
 
 Deno.test("every event on the wire has exactly the fields of its schema", async () => {
@@ -254,7 +301,8 @@ Deno.test("every event on the wire has exactly the fields of its schema", async 
 });
 
 Deno.test("every answer over HTTP has exactly the fields of its schema", async () => {
-  await using server = await serve();
+  const key = "k".repeat(32);
+  await using server = await serve({ apiKeys: key });
   await using _alice = await member(server);
   const holds = async (name: string, path: string, request = {}) => {
     const { json } = await ask(server, path, request);
@@ -265,6 +313,17 @@ Deno.test("every answer over HTTP has exactly the fields of its schema", async (
   await holds("ChatEvent", MESSAGES, { method: "POST", body: { payload: "x", ref: "r" } });
   await holds("WelcomeEvent", "/hello", { method: "POST", body: {} });
   await holds("RoomList", "/rooms");
+  const ours = (body: unknown) => ({ method: "POST", body, headers: bearer(key) });
+  await holds("ChatEvent", MESSAGES, ours({ payload: "x", from: { id: "a", name: "A", info: 1 } }));
+  await holds(
+    "CustomEvent",
+    MESSAGES,
+    ours({ type: "custom", name: "x", payload: 1, durable: true }),
+  );
+  await holds("PublishResult", "/publish", ours({ rooms: ["a", "b"], payload: "x", ref: "r" }));
+  await holds("PublishResult", "/publish", ours({ rooms: ["a", "c"], payload: "x", ref: "r" }));
+  await holds("PublishResult", "/publish", ours({ rooms: ["a", "d"], payload: "y", ref: "r" }));
+  await holds("MemberList", "/rooms/lobby/members");
   await holds("Page", MESSAGES);
   await holds("Page", "/rooms/empty/messages");
   await holds("Problem", `${MESSAGES}?limit=0`);

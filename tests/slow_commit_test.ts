@@ -6,8 +6,9 @@
 import { Rules } from "../server/access/rules.ts";
 import { type Facts, silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
+import { parsePublication } from "../server/protocol/publications.ts";
 import { Hub } from "../server/rooms/hub.ts";
-import { post } from "../server/rooms/post.ts";
+import { publish } from "../server/rooms/publish.ts";
 import { assertEquals } from "./support/assert.ts";
 import { FaultyBroker } from "./support/faulty_broker.ts";
 
@@ -24,9 +25,8 @@ for (const [tookMs, logged] of [[1500, 1], [900, 0]] as const) {
       now: () => now,
     });
     const go = broker.holdCalls();
-    const person = hub.users.hold({ id: "ann", name: "Ann" });
     const posted = ["one", "two"].map((payload) =>
-      post(hub, { user: person, room: "lobby", payload, ref: undefined })
+      publish(hub, "lobby", parsePublication({ payload }))
     );
     await hub.tick.next(); // it has begun
     now += tookMs;

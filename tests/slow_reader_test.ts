@@ -158,3 +158,26 @@ Deno.test("a client that sends without reading the answers is dropped", async ()
   other.send({ type: "chat", payload: "still here" });
   await other.next("chat");
 });
+
+Deno.test("a reader that has yet to take one message of a megabyte is still answered", async () => {
+  using sockets = new ServerSockets();
+  const marks = { highWaterBytes: 10_000, lowWaterBytes: 5_000 };
+  await using server = await serve({ ...marks, stallSeconds: 3600 });
+  using slow = await mute(server);
+  await using listener = await member(server, { name: "Bob" });
+  const text = "x".repeat(1_000_000);
+  const count = 30; // much more than the system's buffers hold
+  for (let n = 0; n < count; n++) await server.publish("lobby", text);
+  await listener.take("chat", count);
+  await until(() => sockets.queuedBytes > 2 * marks.highWaterBytes, "one message to be stuck");
+  await slow.send({ type: "leave", room: "nowhere", ref: "r" });
+  const seqs: number[] = [];
+  let isAnswered = false;
+  while (!isAnswered || seqs.length < count) {
+    for (const event of await slow.events()) {
+      isAnswered ||= event.type === "error" && event.ref === "r";
+      if (event.type === "chat") seqs.push(event.seq);
+    }
+  }
+  assertEquals(seqs, seqs.map((_, index) => index + 1));
+});

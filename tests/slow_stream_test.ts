@@ -12,8 +12,9 @@ import { DrainMonitor } from "../server/connections/drain_monitor.ts";
 import { silentLog } from "../server/log.ts";
 import { completeOptions } from "../server/options.ts";
 import { Refusal } from "../server/protocol/refusal.ts";
+import { parsePublication } from "../server/protocol/publications.ts";
 import { Hub } from "../server/rooms/hub.ts";
-import { post } from "../server/rooms/post.ts";
+import { publish } from "../server/rooms/publish.ts";
 import {
   assertEquals,
   assertGreater,
@@ -86,10 +87,9 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
     new Sources(options, silentLog, now).of(LOCAL),
   );
   connection.open({ identity: undefined, name: undefined, seconds: undefined, rights: ["write"] });
-  const person = hub.users.hold({ id: "ann", name: "Ann" });
   let most = 0;
   for (let n = 0; n < 200; n++) {
-    await post(hub, { user: person, room: "lobby", payload: LONG, ref: undefined });
+    await publish(hub, "lobby", parsePublication({ payload: LONG }));
     most = Math.max(most, connection.queuedBytes);
   }
   assertGreater(most, options.highWaterBytes - LONG.length - 1000);

@@ -5,7 +5,7 @@
  * @module
  */
 import { assertEquals } from "./support/assert.ts";
-import { connect, member, serve } from "./support/harness.ts";
+import { connect, member, serve, told } from "./support/harness.ts";
 import { ask, MESSAGES } from "./support/http.ts";
 import { NginxProcess, WITHOUT_NGINX } from "./support/nginx_process.ts";
 import { Paper, ROOT } from "./support/paper.ts";
@@ -38,7 +38,9 @@ async function run(
   const isElsewhere = code.includes("@parley/parley");
   if (isElsewhere) await Deno.writeTextFile(own, JSON.stringify(PROJECT));
   const config = isElsewhere ? own : new URL("deno.json", ROOT).pathname;
-  const lock = new URL("tests/deno.lock", ROOT).pathname;
+  // A copy, because a project with other dependencies changes the lock.
+  const lock = `${folder}/deno.lock`;
+  await Deno.copyFile(new URL("tests/deno.lock", ROOT), lock);
   const command = [Deno.execPath(), task, "-A", "--config", config, "--lock", lock, file];
   return Program.spawn(command, env);
 }
@@ -108,6 +110,28 @@ Deno.test("server/README.md: Hono has the rooms under a path", async () => {
   assertEquals((await alice.next("chat")).seq, 1);
 });
 
+Deno.test("server/README.md: the application publishes, emits and reads in process", async () => {
+  const paper = await Paper.read("server/README.md");
+  await using program = await run(paper.snippet("ts", "parley.publish"), "http://unused");
+  await program.prints(/1 after number 1, 0 members/);
+  await program.prints(/bad_field: Field "payload" must be JSON of well-formed text/);
+});
+
+Deno.test("server/README.md: a program with an API key says the same with curl", async () => {
+  const paper = await Paper.read("server/README.md");
+  const key = "k".repeat(32);
+  await using server = await serve({ apiKeys: key });
+  await using cook = await member(server, { name: "Cook", room: "kitchen" });
+  const code = paper.snippet("sh", "Bearer $KEY").replaceAll("http://127.0.0.1:8080", server.url);
+  await using program = Program.spawn(["bash", "-ec", code], { KEY: key });
+  const { code: exit, out } = await program.ended();
+  assertEquals(exit, 0);
+  assertEquals((await cook.next("custom")).payload, { open: 3 });
+  const [said, members] = out.trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals([said.payload, said.from.id], ["Order 17 was paid.", "server"]);
+  assertEquals(members, { room: "orders", memberCount: 0, members: [] });
+});
+
 Deno.test("static/README.md: the client library joins, sends and is answered", async () => {
   await using server = await serve();
   const paper = await Paper.read("static/README.md");
@@ -121,6 +145,33 @@ Deno.test("tests/README.md: the test that is shown passes", async () => {
   await using program = await run(paper.snippet("ts", "Deno.test("), "http://unused", "test");
   const { code, out } = await program.ended();
   assertEquals(code, 0, out);
+});
+
+Deno.test("OPERATIONS.md: the rules for rooms hold as the paper says", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "parley-" });
+  const path = `${folder}/rules.json`;
+  await Deno.writeTextFile(path, OPERATIONS.snippet("json", '"match"'));
+  await using program = await Program.start(["--db", ":memory:", "--rules", path]);
+  await using guest = await member(program, { room: "announcements" });
+  const answer = async (command: object) => {
+    guest.send({ ...command, ref: "r" });
+    for (const event of await told(guest)) {
+      if ("ref" in event && event.ref === "r") return event.type === "error" ? event.code : "ok";
+    }
+    return "nothing";
+  };
+  assertEquals(await answer({ type: "chat", room: "announcements", payload: "x" }), "forbidden");
+  assertEquals(await answer({ type: "join", room: "team-1" }), "forbidden");
+  guest.send({ type: "join", room: "cursors-1" });
+  const { right, limits } = await guest.next("joined");
+  assertEquals([right, limits], ["write", { signalRate: 60, signalBurst: 180 }]);
+  const cursor = { type: "custom", room: "cursors-1", name: "cursor", payload: [1, 2] };
+  for (let n = 0; n < 100; n++) guest.send(cursor); // more than --burst
+  assertEquals((await told(guest)).filter(({ type }) => type === "error"), []);
+  assertEquals(await answer({ ...cursor, durable: true }), "forbidden");
+  guest.send({ type: "join", room: "lobby" });
+  const lobby = await guest.next("joined");
+  assertEquals([lobby.right, lobby.limits], ["read", { slowSeconds: 2 }]);
 });
 
 Deno.test({

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { COMMANDS } from "../protocol/commands.ts";
+import { COMMANDS, keepingFields } from "../protocol/commands.ts";
 import { isRecord } from "../protocol/rules.ts";
 
 /** Milliseconds that only ever grow, such as `performance.now()`. */
@@ -39,20 +39,20 @@ export const COSTS = {
   connection: 5,
   /** An event stream, with its hello and its join. */
   stream: 5,
-  /** A page of history, or the list of rooms. */
+  /** A page of history, or a list of rooms or members. */
   page: 5,
 } as const;
 
 interface CommandPrice {
   readonly cost: number;
-  /** The fields of which each, if true, has the command stored: it then costs `command`. */
+  /** The fields that, if true, have the command kept: it then costs `command`. */
   readonly flags: readonly string[];
 }
 
 const COMMAND_PRICES: ReadonlyMap<unknown, CommandPrice> = new Map(
-  Object.entries(COMMANDS).map(([type, { cost, stored }]) => [
+  Object.entries(COMMANDS).map(([type, row]) => [
     type,
-    { cost: COSTS[cost], flags: typeof stored === "boolean" ? [] : stored },
+    { cost: COSTS[row.cost], flags: keepingFields(row) },
   ]),
 );
 

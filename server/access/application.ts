@@ -4,7 +4,7 @@
  * @module
  */
 import { type Log, reason } from "../log.ts";
-import type { User } from "../protocol/messages.ts";
+import type { ChatCommand, CustomCommand, Json, Message, User } from "../protocol/messages.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { Right } from "../protocol/tables.ts";
 import type { ApplicationUser } from "./application_user.ts";
@@ -39,6 +39,34 @@ export type Authorize = (
   room: string,
 ) => Right | undefined | Promise<Right | undefined>;
 
+/** What a user says, and who says it. The application sees it before anybody else. */
+export type IncomingMessage = (ChatCommand | CustomCommand) & {
+  /** The sender. */
+  readonly from: User;
+};
+
+/** A change of a message. */
+export interface MessageChange {
+  /** What is said in place of what the user has sent: text in a `chat`, any JSON in a `custom`. */
+  readonly payload: Json;
+}
+
+/**
+ * Is asked about a message before it is stored or sent on.
+ *
+ * @returns a change; nothing to leave the message as it is.
+ * @throws {Refusal} to refuse the message.
+ */
+export type OnMessage = (
+  message: IncomingMessage,
+) => MessageChange | void | Promise<MessageChange | void>;
+
+/** Is told of a message that was stored. */
+export type OnStored = (message: Message) => void | Promise<void>;
+
+/** Is told of a member that came or left. */
+export type OnMember = (room: string, user: User) => void | Promise<void>;
+
 /** The functions of the embedding program. */
 export interface Application {
   /**
@@ -54,6 +82,44 @@ export interface Application {
    * If it throws, the join or request fails.
    */
   readonly authorize?: Authorize | undefined;
+  /**
+   * May change or refuse a message before it is stored or sent on. It is asked last, about each `chat` and
+   * `custom` of a socket and each posted message, but not about what the application itself says. Return
+   * nothing, or `{ payload }` with another payload. A `Refusal` that is thrown is what the sender gets; if
+   * anything else is thrown, the sender gets `unavailable`, and the log says why.
+   *
+   * It may be asynchronous and has 10 seconds. What the same connection sends meanwhile waits, so each
+   * sender's messages keep their order. A message that is sent again with its `ref` comes here again:
+   * change it in the same way, or the sender gets `conflict`.
+   */
+  readonly onMessage?: OnMessage | undefined;
+  /**
+   * Is told of each message that this server has stored, also of the application's own, when members were
+   * sent it. It is told at most once: use a webhook where no message may be missed.
+   */
+  readonly onStored?: OnStored | undefined;
+  /**
+   * Is told when a user becomes a member of a room by this server. With several nodes, each node tells of
+   * its own connections.
+   */
+  readonly onJoin?: OnMember | undefined;
+  /**
+   * Is told when a user is no member of a room any more. After a lost connection that is when
+   * `graceSeconds` are over. Nobody leaves when the server stops.
+   */
+  readonly onLeave?: OnMember | undefined;
+}
+
+/** Takes the functions out of an object, which may be one of a class: then they are not its own. */
+export function applicationOf(hooks: Application): Application {
+  return {
+    authenticate: hooks.authenticate?.bind(hooks),
+    authorize: hooks.authorize?.bind(hooks),
+    onMessage: hooks.onMessage?.bind(hooks),
+    onStored: hooks.onStored?.bind(hooks),
+    onJoin: hooks.onJoin?.bind(hooks),
+    onLeave: hooks.onLeave?.bind(hooks),
+  };
 }
 
 /** How long the application may take to answer. */
@@ -85,6 +151,19 @@ export function askApplication<T>(
     return inTime(answer).then(check).catch(fail);
   } catch (thrown) {
     return fail(thrown);
+  }
+}
+
+/** Tells the application something. If it throws or rejects, that is logged, and nothing else. */
+export function tellApplication(what: string, log: Log, act: () => unknown): void {
+  const fail = (thrown: unknown) => {
+    log.error("application failed", { function: what, reason: reason(thrown) });
+  };
+  try {
+    const done = act();
+    if (isPromise(done)) done.then(undefined, fail);
+  } catch (thrown) {
+    fail(thrown);
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import type { Json } from "../protocol/messages.ts";
 import { NAME } from "../protocol/names.ts";
-import { ANY_JSON, isRecord, pattern, type Rule } from "../protocol/rules.ts";
+import { INFO, isPlain, isRecord, pattern, type Rule } from "../protocol/rules.ts";
 import { type Right, RIGHTS } from "../protocol/tables.ts";
 
 /** An `ApplicationUser` is a user whom the application vouches for. */
@@ -26,8 +26,6 @@ export interface ApplicationUser {
   readonly expiresAt?: number;
 }
 
-/** How many bytes of JSON `info` may have. Every message of the user carries it. */
-const MAX_INFO_BYTES = 256;
 /** How many entries `rooms` may have. */
 const MAX_ROOMS = 1000;
 /** The last moment that a `Date` can hold. */
@@ -44,18 +42,8 @@ export const USER_ID: Rule = pattern(
     'which are a guest\'s, nor "server", "." or ".."',
 );
 
-const INFO: Rule = {
-  accepts: (value) => {
-    const { length } = ENCODER.encode(jsonOf(value));
-    return length > 0 && length <= MAX_INFO_BYTES && ANY_JSON.accepts(value);
-  },
-  expects: `JSON of at most ${MAX_INFO_BYTES} bytes, with well-formed text`,
-  schema: ANY_JSON.schema,
-};
-
 /** One of {@linkcode RIGHTS}, as a set that can be asked for any value. */
 const RIGHT_NAMES: ReadonlySet<unknown> = new Set(RIGHTS);
-const ENCODER = new TextEncoder();
 
 const ROOM_RIGHTS: Rule = {
   accepts: (value) => {
@@ -102,7 +90,7 @@ export function checkApplicationUser(
   return {
     id,
     ...(name !== undefined && { name }),
-    ...(info !== undefined && { info: JSON.parse(jsonOf(info)) }),
+    ...(info !== undefined && { info: JSON.parse(JSON.stringify(info)) }),
     ...(rooms !== undefined && { rooms: copyOf(rooms) }),
     ...(expiresAt !== undefined && { expiresAt }),
   };
@@ -120,22 +108,7 @@ function isTime(value: unknown): value is number {
   return TIME.accepts(value);
 }
 
-/** Tells a plain object from a `Map`, which would be taken for an object without entries. */
-function isPlain(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
 /** Copies rights. A room named like a property of all objects, such as `constructor`, has none by that. */
 function copyOf(rooms: Readonly<Record<string, Right>>): Readonly<Record<string, Right>> {
   return Object.assign(Object.create(null), rooms);
-}
-
-/** Returns a value as JSON, or `""` if it has none: a hook can answer with what JSON cannot hold. */
-function jsonOf(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? "";
-  } catch {
-    return "";
-  }
 }

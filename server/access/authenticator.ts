@@ -6,7 +6,7 @@
  * @module
  */
 import type { Log } from "../log.ts";
-import { guestName, NAME } from "../protocol/names.ts";
+import { userName } from "../protocol/names.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { type Application, askApplication } from "./application.ts";
 import { type ApplicationUser, checkApplicationUser } from "./application_user.ts";
@@ -76,15 +76,21 @@ export class Authenticator {
   }
 }
 
-/** Checks what `authenticate` returned. */
+/**
+ * Checks what `authenticate` returned.
+ *
+ * @throws {Refusal} `unauthorized` if that has ended.
+ */
 function identityOf(answer: unknown): Identity | undefined {
-  return answer === undefined ? undefined : identityOfUser(checkApplicationUser(answer));
+  if (answer === undefined) return undefined;
+  const user = checkApplicationUser(answer);
+  if (user.expiresAt === undefined || user.expiresAt > Date.now()) return identityOfUser(user);
+  throw new Refusal("unauthorized", "Your login has ended.", { field: "token" });
 }
 
 function identityOfUser({ id, name, info, rooms, expiresAt }: ApplicationUser): Identity {
-  const shown = name ?? (NAME.accepts(id) ? id : guestName(id));
   return {
-    user: { id, name: shown, ...(info !== undefined && { info }) },
+    user: { id, name: name ?? userName(id), ...(info !== undefined && { info }) },
     isGuest: false,
     hasFixedName: name !== undefined,
     rooms,

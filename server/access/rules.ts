@@ -50,8 +50,8 @@ export interface RoomRule {
   /** Days that a message is kept, in place of `--retain-days`; 0 is for ever. */
   readonly retainDays?: number;
   /**
-   * Whether messages may be stored. If not, `chat` and a durable `custom` are refused with `forbidden`,
-   * and the rooms carry signals only. Messages from before the rule stay as long as they are kept.
+   * Whether anything may be stored. If not, `chat`, and `custom` that is durable or retained, are refused
+   * with `forbidden`, and the rooms carry signals only. What is there from before the rule stays its time.
    *
    * @default {true}
    */
@@ -158,13 +158,13 @@ export class Rules {
   }
 
   /**
-   * Refuses to store a message in a room that keeps nothing.
+   * Refuses to store something in a room that keeps nothing.
    *
    * @throws {Refusal} `forbidden`
    */
   assertStored(room: string): void {
     if (this.of(room)?.store !== false) return;
-    const sentence = `Cannot store a message in ${JSON.stringify(room)}: this room keeps none.`;
+    const sentence = `Cannot store this in ${JSON.stringify(room)}: the room keeps nothing.`;
     throw new Refusal("forbidden", sentence, { field: "room" });
   }
 

@@ -8,7 +8,7 @@
 import type { Log } from "../log.ts";
 import type { Options } from "../options.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import type { Address } from "./address.ts";
+import { type Address, LOCAL } from "./address.ts";
 import { type Clock, COSTS, TokenBucket } from "./allowances.ts";
 
 /** What one group of addresses uses now. */
@@ -116,27 +116,39 @@ export class Sources {
 }
 
 export class Source {
-  readonly address: string;
+  readonly #address: Address;
   /** What its limits are counted by: the address, or the network of an IPv6 address. */
   readonly group: string;
   readonly usages: readonly Usage[];
+  /** Whether all clients seem to come from it: a proxy stands in front, and is not believed. */
+  readonly isShared: boolean;
   readonly #isLimited: boolean;
   readonly #unbelieved: string | undefined;
   readonly #log: Log;
 
   constructor(
-    { text, groups }: Address,
+    address: Address,
     usages: readonly Usage[],
     isLimited: boolean,
     unbelieved: string | undefined,
     log: Log,
   ) {
-    this.address = text;
-    this.group = groups[0]?.key ?? text;
+    this.#address = address;
+    this.group = address.groups[0]?.key ?? address.text;
     this.usages = usages;
+    this.isShared = unbelieved !== undefined || address.text === LOCAL.text;
     this.#isLimited = isLimited;
     this.#unbelieved = unbelieved;
     this.#log = log;
+  }
+
+  get address(): string {
+    return this.#address.text;
+  }
+
+  /** Returns the same address, but without an allowance: for what the application itself does. */
+  withoutLimits(): Source {
+    return new Source(this.#address, this.usages, false, this.#unbelieved, this.#log);
   }
 
   /**

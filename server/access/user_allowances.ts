@@ -14,6 +14,7 @@ export interface Charged {
   readonly type: Command["type"];
   readonly room?: string;
   readonly durable?: boolean;
+  readonly retain?: boolean;
 }
 
 /** How many users' allowances are remembered, and how many of those for the rooms of rules. */

@@ -93,7 +93,10 @@ export interface BrokerListener {
    * `head + 1` of this state.
    */
   logReplaced?(room: string, state: LogState): void;
-  /** A user came, left or was renamed on any node. Only a broker with `members` calls this. */
+  /**
+   * A user came, left, was renamed or is shown differently, on any node. Only a broker with `members`
+   * calls this.
+   */
   membersChanged?(room: string, change: MemberChange): void;
   /** The events that a room keeps have changed. A broker need not call this for a room that is not open. */
   retainedChanged?(room: string, change: RetainedChange): void;
@@ -108,6 +111,7 @@ export interface BrokerListener {
 /** A change of a room's members. Every node gets the same changes in the same order. */
 export type MemberChange =
   | { readonly kind: "joined" | "left"; readonly user: User }
+  /** The old name may be the same: then something else of the user changed. */
   | { readonly kind: "renamed"; readonly user: User; readonly old: string }
   /** Changes were missed: these are all members now. */
   | { readonly kind: "everyone"; readonly users: readonly User[] };
@@ -128,6 +132,10 @@ export interface SharedMembers {
   rename(room: string, user: User): void;
   /** Returns the rooms with the most members. */
   rooms(max: number): Promise<readonly RoomSummary[]>;
+  /** Lists the members of a room, which need not be open on this node. */
+  list(room: string): Promise<readonly User[]>;
+  /** Returns a member of a room, which need not be open on this node. */
+  find(room: string, id: string): Promise<User | undefined>;
 }
 
 /** An event that is not stored, on its way to a room's members on all nodes. */

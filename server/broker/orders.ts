@@ -70,6 +70,11 @@ export function userSubject(id: string): string {
   return `user ${id}`;
 }
 
+/** Returns the id of the user whom a subject names; `undefined` if it names addresses. */
+export function userIdOf(subject: string): string | undefined {
+  return subject.startsWith("user ") ? subject.slice(5) : undefined;
+}
+
 /** Names a group of addresses as the subject of a sanction. It binds the guests of those addresses. */
 export function addressSubject(group: string): string {
   return `address ${group}`;

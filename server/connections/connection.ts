@@ -49,6 +49,8 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
    * this bound exceeds the high-water mark.
    */
   #queuedUpperBound = 0;
+  /** A bound of the bytes of answers that were queued while the queue was above the high-water mark. */
+  #repliedBytes = 0;
   #isBlocked = false;
   #hasEnded = false;
   #isReleased = false;
@@ -117,8 +119,12 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
   }
 
   reply(batch: Batch): void {
-    const max = 2 * this.context.hub.context.options.highWaterBytes;
-    if (this.queuedBytes + this.#gatheredChars > max) return this.close(CLOSE.tooSlow);
+    const max = this.context.hub.context.options.highWaterBytes;
+    const queued = this.queuedBytes + this.#gatheredChars;
+    if (queued <= max) this.#repliedBytes = 0;
+    // One message of the application may be longer than the mark: that is not the client's doing.
+    this.#repliedBytes += batch.size * MAX_BYTES_PER_CHAR;
+    if (queued > 2 * max && this.#repliedBytes > max) return this.close(CLOSE.tooSlow);
     this.send(batch);
   }
 

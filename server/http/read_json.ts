@@ -8,6 +8,7 @@ import { COSTS } from "../access/allowances.ts";
 import type { Options } from "../options.ts";
 import { parseJson } from "../protocol/parse.ts";
 import { Refusal } from "../protocol/refusal.ts";
+import { MAX_PUBLICATION_BYTES } from "../protocol/tables.ts";
 import { isHttp2 } from "./drain_body.ts";
 import { HttpError } from "./responses.ts";
 import type { Call } from "./router.ts";
@@ -19,7 +20,7 @@ import type { Call } from "./router.ts";
  * @throws {Refusal} `too_large`, `bad_json`, or `rate_limited` if it is too long for its address now.
  */
 export async function readJson(
-  { request, source }: Call,
+  { request, source, isApplication }: Call,
   { frameBytes, stallSeconds }: Options,
 ): Promise<unknown> {
   const { headers } = request;
@@ -34,9 +35,10 @@ export async function readJson(
   }
   // Deno lets only digits through, but an embedding program may have made the request.
   const announcedBytes = Math.max(0, Number(headers.get("content-length")) || 0);
-  if (announcedBytes > frameBytes) throw tooLarge(frameBytes);
+  const maxBytes = isApplication ? Math.max(frameBytes, MAX_PUBLICATION_BYTES) : frameBytes;
+  if (announcedBytes > maxBytes) throw tooLarge(maxBytes);
   source.spend(COSTS.kib * announcedBytes / 1024);
-  const { text, bytes } = await readText(request, frameBytes, stallSeconds * 1000);
+  const { text, bytes } = await readText(request, maxBytes, stallSeconds * 1000);
   // A chunked body does not announce its length.
   source.spend(COSTS.kib * Math.max(0, bytes - announcedBytes) / 1024);
   return parseJson(text);

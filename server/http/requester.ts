@@ -7,6 +7,7 @@
 import { costOf } from "../access/allowances.ts";
 import { guestIdentity, type Identity } from "../access/identity.ts";
 import type { Charged } from "../access/user_allowances.ts";
+import { Refusal } from "../protocol/refusal.ts";
 import type { Right } from "../protocol/tables.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { ConnectedUser } from "../rooms/user.ts";
@@ -35,9 +36,11 @@ function nameOfNow(hub: Hub, { user, hasFixedName }: Identity) {
 /**
  * Says who reads, after checking that this user may read the room of the path, if it names one.
  *
+ * @returns `undefined` for the application, which may read every room.
  * @throws {Refusal} `unauthorized`, `forbidden`, `unavailable`
  */
-export async function readerOf(call: Call, hub: Hub): Promise<Identity> {
+export async function readerOf(call: Call, hub: Hub): Promise<Identity | undefined> {
+  if (call.isApplication) return undefined;
   const identity = await identify(call, hub) ?? guestIdentity(hub.guests.newGuest());
   if (call.room !== "") await assertRight(call, hub, identity, "read");
   return identity;
@@ -62,6 +65,17 @@ export async function admitWriter(
   const identity = await identify(call, hub);
   hub.allowances.spend(payerOf(call, identity), command);
   return identity;
+}
+
+/**
+ * Checks that the application itself asks. Another request costs what a posted message costs.
+ *
+ * @throws {Refusal} `unauthorized`, `rate_limited`, `unavailable`
+ */
+export async function assertIsApplication(call: Call, hub: Hub): Promise<void> {
+  if (call.isApplication) return;
+  await admitWriter(call, hub, "chat");
+  throw new Refusal("unauthorized", "This needs an API key of the server.");
 }
 
 /** Says whose allowance a request takes from: the user's, or that of all without a token at the address. */

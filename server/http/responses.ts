@@ -28,6 +28,11 @@ export function json(status: number, text: string, headers: HeadersInit = {}): R
   return new Response(text + "\n", { status, headers: all });
 }
 
+/** Returns an answer that has nothing to say. */
+export function noContent(): Response {
+  return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });
+}
+
 /** Returns an error that has a status and no code of the wire. */
 export function problem(status: number, detail: string, headers: HeadersInit = {}): Response {
   return problemJson({ status, detail }, headers);

@@ -5,10 +5,12 @@
  *
  * @module
  */
+import type { ApiKeys } from "../access/api_keys.ts";
 import type { Source } from "../access/source.ts";
 import { type Log, reason } from "../log.ts";
 import { parseName } from "../protocol/names.ts";
 import { Refusal } from "../protocol/refusal.ts";
+import { parseUserId } from "../protocol/requests.ts";
 import type { PeerInfo } from "./client_address.ts";
 import type { Origins } from "./origins.ts";
 import { HttpError, problem, problemOf } from "./responses.ts";
@@ -18,12 +20,16 @@ export interface Call {
   readonly request: Request;
   readonly info: PeerInfo;
   readonly query: URLSearchParams;
-  /** The address that the request comes from, and its limits. */
+  /** The address that the request comes from, and its limits. The application has none. */
   readonly source: Source;
+  /** Whether the request has an API key: then the application itself asks, and may do everything. */
+  readonly isApplication: boolean;
   /** Whether the page that sent the request may act with its user's cookies. */
   readonly showsCookies: () => boolean;
   /** The room that the path names, or `""` if it names none. */
   readonly room: string;
+  /** The id of the user that the path names, or `""` if it names none. */
+  readonly userId: string;
 }
 
 /** Answers a request. A `Refusal` or an `HttpError` that it throws becomes the response. */
@@ -35,36 +41,41 @@ export interface Route {
   readonly handlers: ReadonlyMap<string, Handler>;
 }
 
+/** The functions of a path, by method. */
+export type Methods = { readonly [M in "GET" | "POST" | "PUT" | "DELETE"]?: Handler };
+
 /** Returns a route. `HEAD` is answered by the handler of `GET`. */
-export function route(pathname: string, methods: { GET?: Handler; POST?: Handler }): Route {
+export function route(pathname: string, methods: Methods): Route {
   const handlers = new Map<string, Handler>();
-  const { GET, POST } = methods;
-  if (GET !== undefined) handlers.set("GET", GET).set("HEAD", GET);
-  if (POST !== undefined) handlers.set("POST", POST);
+  for (const [method, handler] of Object.entries(methods)) {
+    handlers.set(method, handler);
+    if (method === "GET") handlers.set("HEAD", handler);
+  }
   return { pattern: new URLPattern({ pathname }), handlers };
 }
 
 /**
- * Characters of the longest path that is matched: a room's name has 64, each at most 12 when it is
- * percent-encoded. `URLPattern` caches the last 4,096 paths, however long they are.
+ * Characters of the longest path that is matched: a room's name has 64 and the id of a user 128, each at
+ * most 12 when it is percent-encoded. `URLPattern` caches the last 4,096 paths, however long they are.
  */
-const MAX_PATH = 1024;
+const MAX_PATH = 2560;
 /** How long a browser may remember the answer to a preflight, in seconds. */
 const PREFLIGHT_SECONDS = 600;
 
-type SourceOf = (request: Request, info: PeerInfo) => Source;
+/** What a {@linkcode Router} is made of. */
+export interface RouterParts {
+  readonly routes: readonly Route[];
+  readonly origins: Origins;
+  readonly apiKeys: ApiKeys;
+  readonly log: Log;
+  sourceOf(request: Request, info: PeerInfo): Source;
+}
 
 export class Router {
-  readonly #routes: readonly Route[];
-  readonly #sourceOf: SourceOf;
-  readonly #origins: Origins;
-  readonly #log: Log;
+  readonly #parts: RouterParts;
 
-  constructor(routes: readonly Route[], sourceOf: SourceOf, origins: Origins, log: Log) {
-    this.#routes = routes;
-    this.#sourceOf = sourceOf;
-    this.#origins = origins;
-    this.#log = log;
+  constructor(parts: RouterParts) {
+    this.#parts = parts;
   }
 
   /**
@@ -80,18 +91,25 @@ export class Router {
     query: URLSearchParams,
   ): Response | Promise<Response> | undefined {
     if (pathname.length > MAX_PATH) return problem(414, "The path is longer than any path here.");
-    for (const { pattern, handlers } of this.#routes) {
+    const { routes, origins, apiKeys } = this.#parts;
+    for (const { pattern, handlers } of routes) {
       const match = pattern.exec({ pathname });
       if (match === null) continue;
-      const { room } = match.pathname.groups;
-      return this.#answer(request, handlers, () => ({
-        request,
-        info,
-        query,
-        source: this.#sourceOf(request, info),
-        showsCookies: () => this.#origins.trusts(request),
-        room: room === undefined ? "" : decodeRoom(room),
-      }));
+      const { room, id } = match.pathname.groups;
+      return this.#answer(request, handlers, () => {
+        const source = this.#parts.sourceOf(request, info);
+        const isApplication = apiKeys.accepts(request);
+        return {
+          request,
+          info,
+          query,
+          source: isApplication ? source.withoutLimits() : source,
+          isApplication,
+          showsCookies: () => origins.trusts(request),
+          room: room === undefined ? "" : parseName("room", decode(room)),
+          userId: id === undefined ? "" : parseUserId("id", decode(id)),
+        };
+      });
     }
     return undefined;
   }
@@ -101,12 +119,13 @@ export class Router {
     handlers: Route["handlers"],
     parse: () => Call,
   ): Promise<Response> {
-    const refused = this.#origins.refuseOrigin(request);
+    const { origins } = this.#parts;
+    const refused = origins.refuseOrigin(request);
     if (refused !== undefined) return refused;
     const { method } = request;
     const handler = handlers.get(method);
     if (handler === undefined) {
-      return this.#origins.share(request, answerOtherMethod(request, [...handlers.keys()]));
+      return origins.share(request, answerOtherMethod(request, [...handlers.keys()]));
     }
     let response: Response;
     try {
@@ -115,13 +134,13 @@ export class Router {
       response = this.#refusalOf(thrown);
     }
     if (method === "HEAD") response = await withoutBody(response);
-    return this.#origins.share(request, response);
+    return origins.share(request, response);
   }
 
   #refusalOf(thrown: unknown): Response {
     if (thrown instanceof Refusal) return problemOf(thrown);
     if (thrown instanceof HttpError) return problem(thrown.status, thrown.message);
-    this.#log.error("request failed", { reason: reason(thrown) });
+    this.#parts.log.error("request failed", { reason: reason(thrown) });
     const retryAfterMs = 1000;
     return problemOf(new Refusal("unavailable", "The request failed.", { retryAfterMs }));
   }
@@ -156,13 +175,11 @@ async function withoutBody(response: Response): Promise<Response> {
   return head;
 }
 
-/** Returns the room that a path holds percent-encoded (RFC 3986 §2.1). */
-function decodeRoom(encoded: string): string {
-  let name: string | undefined;
+/** Decodes a part of a path (RFC 3986 §2.1); `undefined` if it is half an escape, or not UTF-8. */
+function decode(encoded: string): string | undefined {
   try {
-    name = decodeURIComponent(encoded);
+    return decodeURIComponent(encoded);
   } catch {
-    // Half an escape, or bytes that are not UTF-8: `parseName` refuses `undefined`.
+    return undefined;
   }
-  return parseName("room", name);
 }

@@ -10,10 +10,14 @@ import { published } from "./documents/document.ts";
 import { openApi } from "./documents/openapi.ts";
 import { type Route, route } from "./router.ts";
 import { getEvents } from "./routes/get_events.ts";
+import { getMember, getMembers } from "./routes/get_members.ts";
 import { getMessages } from "./routes/get_messages.ts";
 import { getRooms } from "./routes/get_rooms.ts";
+import { deleteConnections, deleteMember } from "./routes/delete_member.ts";
+import { deleteSanction, putSanction } from "./routes/put_sanction.ts";
 import { postHello } from "./routes/post_hello.ts";
 import { postMessage } from "./routes/post_message.ts";
+import { postPublish } from "./routes/post_publish.ts";
 import { postTyping } from "./routes/post_typing.ts";
 
 /**
@@ -30,10 +34,25 @@ export function routesOf(
     route("/asyncapi.json", { GET: published(asyncApi(basePath)) }),
     route("/openapi.json", { GET: published(openApi(basePath)) }),
     route("/hello", { POST: (call) => postHello(call, hub) }),
+    route("/publish", { POST: (call) => postPublish(call, hub) }),
     route("/rooms", { GET: (call) => getRooms(call, hub) }),
     route("/rooms/:room/messages", {
       GET: (call) => getMessages(call, hub),
       POST: (call) => postMessage(call, hub),
+    }),
+    route("/rooms/:room/members", { GET: (call) => getMembers(call, hub) }),
+    route("/rooms/:room/members/:id", {
+      GET: (call) => getMember(call, hub),
+      DELETE: (call) => deleteMember(call, hub),
+    }),
+    route("/users/:id/connections", { DELETE: (call) => deleteConnections(call, hub) }),
+    route("/rooms/:room/bans/:id", {
+      PUT: (call) => putSanction(call, hub, "ban"),
+      DELETE: (call) => deleteSanction(call, hub, "unban"),
+    }),
+    route("/rooms/:room/mutes/:id", {
+      PUT: (call) => putSanction(call, hub, "mute"),
+      DELETE: (call) => deleteSanction(call, hub, "unmute"),
     }),
     route("/rooms/:room/events", { GET: (call) => getEvents(call, hub, connections) }),
     route("/events", { GET: (call) => getEvents(call, hub, connections) }),

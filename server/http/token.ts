@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { bearerOf } from "../access/api_keys.ts";
 import { badField } from "../protocol/refusal.ts";
 import { TOKEN } from "../protocol/rules.ts";
 
@@ -13,10 +14,7 @@ import { TOKEN } from "../protocol/rules.ts";
  * @throws {Refusal} `bad_field` if the token is too long, or has a character that no token has.
  */
 export function tokenOf({ headers }: Request, query: URLSearchParams): string | undefined {
-  const header = headers.get("authorization");
-  const token = header === null
-    ? query.get("token") || undefined
-    : /^Bearer +([^ ]+) *$/i.exec(header)?.[1] ?? "";
+  const token = bearerOf(headers) ?? (query.get("token") || undefined);
   if (!token || TOKEN.accepts(token)) return token;
   throw badField("token", `Field "token" must be ${TOKEN.expects}.`);
 }

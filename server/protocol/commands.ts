@@ -31,11 +31,10 @@ type FlagOf<C> = { [F in keyof C]-?: [C[F]] extends [boolean | undefined] ? F : 
 
 /**
  * What the row of a command must say in `stored`. The event of the same type decides it: true if that
- * event always has a `seq`, the names of flags if only sometimes, and false if there is no such event.
+ * event always has a `seq`, the name of a flag if only sometimes, and false if there is no such event.
  */
 type StoredOf<T extends Command["type"]> = T extends Message["type"]
-  ? Extract<Event, { type: T }> extends { readonly seq: number } ? true
-  : readonly FlagOf<CommandOf<T>>[]
+  ? Extract<Event, { type: T }> extends { readonly seq: number } ? true : FlagOf<CommandOf<T>>
   : false;
 
 /** A row of the table of commands. */
@@ -43,11 +42,13 @@ export interface CommandRow<T extends Command["type"]> {
   /** The rules for its fields. A field that is not here is refused by name. */
   readonly fields: FieldsOf<CommandOf<T>, Rule, "room">;
   /**
-   * Whether the command is stored. If fields decide it, the names of those fields, of which a command may
-   * set one. A command that is stored becomes the event of the same type.
+   * Whether the command is stored. If a field decides it, the name of that field. A command that is
+   * stored becomes the event of the same type.
    */
   readonly stored: StoredOf<T>;
-  /** What it costs. If fields decide whether the command is stored, a stored one costs `command`. */
+  /** The name of the field that has its event retained, if there is one. */
+  readonly retained?: FlagOf<CommandOf<T>>;
+  /** What it costs. If a field decides whether the command is stored, a stored one costs `command`. */
   readonly cost: CommandCost;
 }
 
@@ -82,7 +83,8 @@ export const COMMANDS: { readonly [T in Command["type"]]: CommandRow<T> } = {
       durable: optional(BOOLEAN),
       retain: optional(BOOLEAN),
     },
-    stored: ["durable", "retain"],
+    stored: "durable",
+    retained: "retain",
     cost: "signal",
   },
   typing: {
@@ -101,3 +103,13 @@ export const COMMANDS: { readonly [T in Command["type"]]: CommandRow<T> } = {
     cost: "signal",
   },
 };
+
+/**
+ * Returns the fields of a command that, if true, have it stored or its event retained. A command may set
+ * one of them.
+ */
+export function keepingFields(
+  { stored, retained }: { readonly stored: boolean | string; readonly retained?: string },
+): readonly string[] {
+  return [stored, retained].filter((name) => typeof name === "string");
+}

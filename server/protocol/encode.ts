@@ -20,7 +20,7 @@ export interface Draft {
   /** The sender's id. A user uses a `ref` for one message of a room only. */
   readonly userId: string;
   readonly ref: string | undefined;
-  /** True if the sender is not in the room, so that it must be told the message's `seq`. */
+  /** True if the sender is not in the room, or the application wants to know the message's `seq`. */
   readonly receipt?: boolean;
   /** `{"type":…,"room":…,"seq":` */
   readonly head: string;

@@ -69,3 +69,13 @@ export function parseName(field: string, text: string | undefined): string {
 export function guestName(id: string): string {
   return `Guest-${id.slice(0, 4)}`;
 }
+
+/** Makes the name of an application's user who has none: the id, if people can read it as a name. */
+export function userName(id: string): string {
+  return NAME.accepts(id) ? id : guestName(id);
+}
+
+/** Says whether a name was made from the user's id, so that any other name is preferred to it. */
+export function isDefaultName(name: string, id: string): boolean {
+  return name === id || name === guestName(id);
+}

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { COMMANDS } from "./commands.ts";
+import { COMMANDS, keepingFields } from "./commands.ts";
 import { badField, quote, Refusal } from "./refusal.ts";
 import type { Command } from "./messages.ts";
 import { REQUESTS, type Requests } from "./requests.ts";
@@ -31,16 +31,20 @@ function fieldsOf(
 }
 
 const COMMAND_FIELDS = new Map(
-  Object.entries(COMMANDS).map(([type, { fields, stored }]) => {
-    const flags = typeof stored === "boolean" ? [] : stored;
-    return [type, fieldsOf(`Command "${type}"`, fields, flags)];
-  }),
+  Object.entries(COMMANDS).map(([type, row]) => [
+    type,
+    fieldsOf(`Command "${type}"`, row.fields, keepingFields(row)),
+  ]),
 );
 
 const REQUEST_FIELDS: { readonly [R in keyof Requests]: Fields } = {
   hello: fieldsOf("The body", REQUESTS.hello),
   message: fieldsOf("The body", REQUESTS.message),
   typing: fieldsOf("The body", REQUESTS.typing),
+  publication: fieldsOf("The body", REQUESTS.publication),
+  publish: fieldsOf("The body", REQUESTS.publish),
+  reason: fieldsOf("The body", REQUESTS.reason),
+  terms: fieldsOf("The body", REQUESTS.terms),
 };
 
 /**

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { MAX_DEPTH } from "./tables.ts";
+import { MAX_DEPTH, MAX_INFO_BYTES } from "./tables.ts";
 
 /** A JSON Schema (2020-12). */
 export type Schema = Readonly<Record<string, unknown>>;
@@ -108,23 +108,61 @@ export const ANY_JSON: Rule = {
   schema: reference("Json"),
 };
 
-/** A cursor. */
-export const SINCE: Rule = {
-  accepts: (value) => {
-    if (!isRecord(value) || Object.keys(value).length !== 2) return false;
-    return REF.accepts(value.epoch) && COUNT.accepts(value.seq);
-  },
-  expects: 'a cursor: {"epoch": text, "seq": whole number from 0}',
-  schema: {
-    type: "object",
-    properties: { epoch: REF.schema, seq: COUNT.schema },
-    required: ["epoch", "seq"],
-    additionalProperties: false,
-  },
+/** The id of a sender: of a guest, of a user of the application, or of the application itself. */
+export const SENDER_ID: Rule = pattern(
+  "^(?!\\.{1,2}$)[^\\p{C}\\p{Zl}\\p{Zp}]{1,128}$",
+  "1 to 128 characters without control and format characters",
+);
+
+/** What an application says of a user, for all to see. */
+export const INFO: Rule = {
+  accepts: (value) =>
+    ANY_JSON.accepts(value) && utf8Length(JSON.stringify(value)) <= MAX_INFO_BYTES,
+  expects: `JSON of at most ${MAX_INFO_BYTES} bytes, with well-formed text`,
+  schema: reference("Json"),
 };
+
+/** A cursor. */
+export const SINCE: Rule = record('a cursor: {"epoch": text, "seq": whole number from 0}', {
+  epoch: required(REF),
+  seq: required(COUNT),
+});
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Makes a rule for an object with these fields and no others. */
+export function record(expects: string, fields: Readonly<Record<string, Field<Rule>>>): Rule {
+  const entries = Object.entries(fields);
+  const needed = entries.filter(([, { required }]) => required).map(([name]) => name);
+  return {
+    accepts: (value) =>
+      isRecord(value) && needed.every((name) => Object.hasOwn(value, name)) &&
+      Object.entries(value).every(([name, item]) =>
+        Object.hasOwn(fields, name) && fields[name]?.accepts(item)
+      ),
+    expects,
+    schema: {
+      type: "object",
+      properties: Object.fromEntries(entries.map(([name, { schema }]) => [name, schema])),
+      required: needed,
+      additionalProperties: false,
+    },
+  };
+}
+
+/** Makes a rule for one of a few values. */
+export function oneOf(...values: readonly (string | true)[]): Rule {
+  return {
+    accepts: (value) => values.some((one) => one === value),
+    expects: values.map((one) => JSON.stringify(one)).join(" or "),
+    schema: { enum: values },
+  };
+}
+
+function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 function isText(text: string): boolean {
@@ -134,8 +172,16 @@ function isText(text: string): boolean {
 function isStorable(value: unknown, depth: number): boolean {
   if (typeof value === "string") return isText(value);
   if (typeof value === "number") return Number.isFinite(value);
-  if (typeof value !== "object" || value === null) return true;
+  if (typeof value === "boolean" || value === null) return true;
+  if (typeof value !== "object") return false; // an embedding program may hand in what JSON cannot hold
   if (depth >= MAX_DEPTH) return false;
   if (Array.isArray(value)) return value.every((item) => isStorable(item, depth + 1));
+  if (!isPlain(value)) return false;
   return Object.entries(value).every(([key, item]) => isText(key) && isStorable(item, depth + 1));
+}
+
+/** Tells a plain object from a date or a map, which an embedding program may hand in: JSON has no such. */
+export function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }

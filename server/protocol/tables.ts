@@ -88,5 +88,17 @@ export const DEFAULT_ROOM = "lobby";
 /** How deep the payload of a `custom` event may be nested. */
 export const MAX_DEPTH = 32;
 
+/** How many bytes of JSON the `info` of a user may have. */
+export const MAX_INFO_BYTES = 256;
+
+/**
+ * How long a message of the application may be: the body of a request with an API key in bytes, and any
+ * payload in characters of JSON.
+ */
+export const MAX_PUBLICATION_BYTES = 1_048_576;
+
+/** How many rooms one `POST /publish` may name. */
+export const MAX_PUBLISH_ROOMS = 1000;
+
 /** How many users `joined` lists at most. */
 export const MAX_LISTED = 100;

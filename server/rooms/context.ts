@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock } from "../access/allowances.ts";
+import type { Application } from "../access/application.ts";
 import type { Rules } from "../access/rules.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Log } from "../log.ts";
@@ -13,6 +14,8 @@ export interface NodeContext {
   readonly broker: Broker;
   readonly options: Options;
   readonly rules: Rules;
+  /** What the embedding program decides, and is told. */
+  readonly application?: Application | undefined;
   readonly log: Log;
   readonly now: Clock;
 }

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Application } from "../access/application.ts";
 import { Authenticator, type TokenVerifier } from "../access/authenticator.ts";
 import { GuestTokens } from "../access/guest_tokens.ts";
 import { Rights } from "../access/rights.ts";
@@ -16,25 +15,25 @@ import type { RoomSummary } from "../broker/broker.ts";
 import { DEFAULT_ROOM } from "../protocol/tables.ts";
 import type { NodeContext } from "./context.ts";
 import { logThrown } from "./log_thrown.ts";
+import { Moderator } from "./moderator.ts";
 import { Room } from "./room.ts";
 import { Tick } from "./tick.ts";
 import { Typing } from "./typing.ts";
 import { ConnectedUsers } from "./user.ts";
 
 export interface HubContext extends NodeContext {
-  /** What the embedding program decides. */
-  readonly application?: Application | undefined;
   /** Verifies the tokens that the application signs, if it signs any. */
   readonly verifier?: TokenVerifier | undefined;
 }
 
 export class Hub {
   readonly context: HubContext;
-  readonly users = new ConnectedUsers();
+  readonly users: ConnectedUsers = new ConnectedUsers();
   readonly guests: GuestTokens;
   readonly authenticator: Authenticator;
   readonly rights: Rights;
   readonly allowances: UserAllowances;
+  readonly moderator: Moderator;
   readonly slowMode: SlowMode;
   readonly typing: Typing;
   readonly tick: Tick;
@@ -47,11 +46,14 @@ export class Hub {
     const bringsUsers = application.authenticate !== undefined || verifier !== undefined;
     this.guests = new GuestTokens(broker.secret, bringsUsers);
     this.authenticator = new Authenticator({ guests: this.guests, application, verifier, log });
+    const moderation = { ...context, users: this.users, rooms: this.#rooms };
+    this.moderator = new Moderator(moderation);
     this.rights = new Rights({
       application,
       log,
       guests: options.guests,
       ruleOf: (room) => rules.of(room),
+      capOf: (identity, source, room) => this.moderator.sanctions.capOf(identity, source, room),
     });
     this.allowances = new UserAllowances(options, rules, now);
     this.slowMode = new SlowMode(rules, now);
@@ -64,6 +66,8 @@ export class Hub {
         this.#pass(name, (room) => room.feed.relay(event, exceptUserId)),
       logReplaced: (name, state) => this.#pass(name, (room) => room.feed.replaceLog(state)),
       retainedChanged: (name, change) => this.#pass(name, (room) => room.retainedChanged(change)),
+      ordered: (order) => this.moderator.ordered(order),
+      sanctionsReplaced: (sanctions) => this.moderator.sanctionsReplaced(sanctions),
       membersChanged: (name, change) => this.#pass(name, (room) => room.presence.apply(change)),
       membersHere: (name) => this.#rooms.get(name)?.presence.users ?? [],
     });
@@ -119,6 +123,7 @@ export class Hub {
   /** Removes all rooms and stops all timers. */
   close(): void {
     this.tick.close();
+    this.moderator.close();
     for (const room of this.#rooms.values()) room.close();
     this.#rooms.clear();
   }

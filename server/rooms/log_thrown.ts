@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { type Log, reason } from "../log.ts";
+import { type Facts, type Log, reason } from "../log.ts";
 
 /** Calls `act`. If it throws, that is logged under `what`, and nobody else notices. */
-export function logThrown(log: Log, what: string, act: () => void, facts?: { room: string }): void {
+export function logThrown(log: Log, what: string, act: () => void, facts?: Facts): void {
   try {
     act();
   } catch (thrown) {

@@ -112,14 +112,14 @@ export class Memberships {
   }
 
   /**
-   * Judges the right in each room anew.
+   * Judges the right in each room anew, or in one of them.
    *
    * @throws {Refusal} `unavailable`
    */
-  refresh(): void | Promise<void> {
+  refresh(room?: string): void | Promise<void> {
     const { identity, source } = this.#session;
     const waiting: Promise<void>[] = [];
-    for (const name of [...this.#byRoom.keys()]) {
+    for (const name of room === undefined ? [...this.#byRoom.keys()] : [room]) {
       const right = this.#hub.rights.rightOf(identity, source, name);
       if (right instanceof Promise) waiting.push(right.then((right) => this.setRight(name, right)));
       else this.setRight(name, right);

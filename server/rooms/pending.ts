@@ -7,11 +7,9 @@
  */
 import type { Draft } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import type { ConnectedUser } from "./user.ts";
 
 /** What sends a message: a session, or a request. */
 export interface Sender {
-  readonly user: ConnectedUser;
   /** Is called when the message could not be stored. */
   refuse(refusal: Refusal, ref?: string): void;
   /** Is called when the message was stored before, or when it is stored and its draft asks for a receipt. */

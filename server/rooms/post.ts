@@ -1,20 +1,23 @@
 /**
- * `post` sends a message for a user who is not in the room, such as the sender of an HTTP request. It
- * goes through the same queue and tick as all others, and returns a receipt, because such a sender sees
- * no echo.
+ * `post` sends a message for a sender who is not in the room: that of an HTTP request, or the
+ * application. It goes through the same queue and tick as all others, and returns a receipt, because
+ * such a sender sees no echo.
  *
  * @module
  */
-import { chatRest, messageHead } from "../protocol/encode.ts";
+import { messageHead } from "../protocol/encode.ts";
+import type { Message } from "../protocol/messages.ts";
 import type { Hub } from "./hub.ts";
 import type { Sender } from "./pending.ts";
-import type { ConnectedUser } from "./user.ts";
 
 export interface Posting {
-  readonly user: ConnectedUser;
   readonly room: string;
-  readonly payload: string;
+  readonly type: Message["type"];
+  /** The sender's id. */
+  readonly userId: string;
   readonly ref: string | undefined;
+  /** What follows `seq` and `at` in its event. */
+  readonly rest: string;
 }
 
 /** Where the message is in the log. */
@@ -32,21 +35,12 @@ export interface Posted {
  * @throws {Refusal} `unavailable` if it was not stored, as far as is known; `conflict` if its `ref`
  * belongs to another message.
  */
-export function post(hub: Hub, { user, room, payload, ref }: Posting): Promise<Posted> {
+export function post(hub: Hub, { room, type, userId, ref, rest }: Posting): Promise<Posted> {
   const { promise, resolve, reject } = Promise.withResolvers<Posted>();
   const sender: Sender = {
-    user,
     stored: (_room, seq, event, repeated) => resolve({ seq, event, repeated }),
     refuse: reject,
   };
-  hub.tick.queue({
-    room,
-    userId: user.id,
-    ref,
-    head: messageHead("chat", room),
-    rest: chatRest(user.json, payload, ref),
-    sender,
-    receipt: true,
-  });
+  hub.tick.queue({ room, userId, ref, head: messageHead(type, room), rest, sender, receipt: true });
   return promise;
 }

@@ -6,10 +6,11 @@
  *
  * @module
  */
+import { tellApplication } from "../access/application.ts";
 import type { MemberChange, SharedMembers } from "../broker/broker.ts";
 import type { SystemEvent, User } from "../protocol/messages.ts";
 import type { NodeContext } from "./context.ts";
-import { Roster, type SingleChange } from "./roster.ts";
+import { isUnseen, Roster, type SingleChange } from "./roster.ts";
 import type { ConnectedUser, ConnectedUsers } from "./user.ts";
 
 /** Above this many members only `count` notices are sent. */
@@ -71,6 +72,11 @@ export class Presence {
     return [...this.#local.values()].map(({ user }) => user.user);
   }
 
+  /** Returns a member on this node. */
+  find(id: string): User | undefined {
+    return this.#local.get(id)?.user.user;
+  }
+
   /** Lists up to `max` members of all nodes, each as JSON. */
   list(max: number): string[] {
     const users = this.#roster?.users().map((user) => JSON.stringify(user)) ??
@@ -90,6 +96,7 @@ export class Presence {
     this.#context.users.hold(user.user);
     user.renameListeners.add(this);
     this.#report({ kind: "joined", user: user.user });
+    this.#tell("onJoin", user.user);
   }
 
   /**
@@ -106,6 +113,14 @@ export class Presence {
     const graceMs = options.graceSeconds * 1000;
     this.#graceEnds.set(user.id, now() + graceMs);
     this.#graceTimer ??= setTimeout(() => this.#endGraces(), graceMs);
+  }
+
+  /** Lets a member depart who has no connection any more, and whose return is not waited for. */
+  endGrace(userId: string): void {
+    const member = this.#local.get(userId);
+    if (member === undefined || member.connections > 0) return;
+    this.#graceEnds.delete(userId);
+    this.#depart(member.user);
   }
 
   renamed({ user }: ConnectedUser, old: string): void {
@@ -157,7 +172,15 @@ export class Presence {
   #depart(user: ConnectedUser): void {
     this.#forget(user);
     this.#report({ kind: "left", user: user.user });
+    this.#tell("onLeave", user.user);
     if (this.isEmpty) this.#context.emptied();
+  }
+
+  /** Tells the application of a member on this node. */
+  #tell(what: "onJoin" | "onLeave", user: User): void {
+    const { application, log } = this.#context;
+    const act = application?.[what];
+    if (act !== undefined) tellApplication(what, log, () => act(this.#room, user));
   }
 
   #forget(user: ConnectedUser): void {
@@ -169,7 +192,7 @@ export class Presence {
   /** Announces a change; or reports it to the broker, which calls back on all nodes, this one included. */
   #report(change: SingleChange): void {
     const { kind, user } = change;
-    if (this.#shared === undefined) return this.#announce(change);
+    if (this.#shared === undefined) return isUnseen(change) ? undefined : this.#announce(change);
     if (kind === "renamed") return this.#shared.rename(this.#room, user);
     if (kind === "left") return this.#shared.leave(this.#room, user);
     this.#roster?.expect(user);

@@ -15,13 +15,14 @@ const RETRY_MS = 1000;
 /**
  * Settles when the event is stored.
  *
- * @throws {Refusal} `too_large` if the room retains too much, `unavailable` if it cannot be stored now.
+ * @throws {Refusal} `forbidden` if the room keeps nothing, `too_large` if the room retains too much, `unavailable` if it cannot be stored now.
  */
 export async function retain(
-  { broker, log }: NodeContext,
+  { broker, rules, log }: NodeContext,
   room: string,
   event: RetainedEvent,
 ): Promise<void> {
+  if (!event.isRemoval) rules.assertStored(room);
   try {
     await broker.retain(room, event);
   } catch (thrown) {

@@ -38,11 +38,14 @@ export class Room {
   readonly #retained = new RetainedEvents();
   readonly #context: RoomContext;
   readonly #heads: MessageHeads;
+  /** A subscriber sees its message come back. Only the application, if it wants to know, needs a receipt. */
+  readonly #needsReceipts: boolean;
 
   constructor(name: string, context: RoomContext) {
     this.name = name;
     this.#context = context;
     this.#heads = messageHeads(name);
+    this.#needsReceipts = context.application?.onStored !== undefined;
     this.presence = new Presence(name, {
       ...context,
       announce: (event, exceptUserId) => this.feed.relay(encode(event), exceptUserId),
@@ -104,7 +107,7 @@ export class Room {
       head: this.#heads[type],
       rest,
       sender,
-      receipt: false, // a subscriber sees its message come back
+      receipt: this.#needsReceipts,
     };
     const held = this.feed.heldFor(sender);
     if (held === undefined) this.#context.queue(pending);

@@ -53,7 +53,7 @@ export class Roster {
     const isExpected = this.#expected.delete(id);
     if (change.kind === "left") this.#known.delete(id);
     else this.#known.set(id, change.user);
-    if (wasKnown !== (change.kind === "joined")) yield { change, isExpected };
+    if (wasKnown !== (change.kind === "joined") && !isUnseen(change)) yield { change, isExpected };
   }
 
   /** Applies the changes that were missed. The first list of all members is no news, so nothing is yielded. */
@@ -68,10 +68,15 @@ export class Roster {
     for (const user of users) {
       const old = this.#known.get(user.id)?.name;
       if (old === undefined) changes.push({ kind: "joined", user });
-      else if (old !== user.name) changes.push({ kind: "renamed", user, old });
+      else changes.push({ kind: "renamed", user, old }); // or nothing of it has changed
     }
     for (const change of changes) {
       for (const news of this.apply(change)) if (isAnnounced) yield news;
     }
   }
+}
+
+/** Whether a change is not announced, because the name is the same: something else of the user changed. */
+export function isUnseen(change: SingleChange): boolean {
+  return change.kind === "renamed" && change.old === change.user.name;
 }

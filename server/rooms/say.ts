@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { payloadAfter } from "../access/incoming_message.ts";
 import type { RetainedEvent } from "../broker/retained.ts";
 import { chatRest, messageRest, unnumbered } from "../protocol/encode.ts";
 import type { ChatCommand, CustomCommand } from "../protocol/messages.ts";
@@ -11,13 +12,43 @@ import { retain } from "./retain.ts";
 import type { Room } from "./room.ts";
 import type { Subscriber } from "./subscriber.ts";
 
+/** What says something: a session. */
+export interface Speaker extends Subscriber {
+  /** @throws {Refusal} if its user may not speak in that room now. */
+  roomToSpeakIn(name: string): Room;
+}
+
 /**
- * Carries out a command that speaks.
+ * Carries out a command that speaks. The application is asked last: only about what nothing else refuses.
  *
- * @param room where the session's user may speak.
- * @throws {Refusal} `rate_limited`, `unavailable`
+ * @throws {Refusal} `not_in_room`, `forbidden`, `unauthorized`, `rate_limited`, `unavailable`, or what the
+ * application throws.
  */
 export function say(
+  hub: Hub,
+  speaker: Speaker,
+  command: ChatCommand | CustomCommand,
+): void | Promise<void> {
+  const room = speaker.roomToSpeakIn(command.room);
+  const isStored = command.type === "chat" || command.durable === true;
+  if (isStored) takeTurn(hub, speaker, room, command.ref);
+  const { application, log, rules } = hub.context;
+  if (application?.onMessage === undefined) return send(hub, speaker, room, command);
+  if (isStored) rules.assertStored(room.name);
+  const message = { ...command, from: speaker.user.user };
+  const payload = payloadAfter(application.onMessage, log, message);
+  if (!(payload instanceof Promise)) return send(hub, speaker, room, changed(command, payload));
+  return payload.then((payload) => {
+    // Its user may have left the room meanwhile, or been muted.
+    send(hub, speaker, speaker.roomToSpeakIn(room.name), changed(command, payload));
+  });
+}
+
+function changed<C extends ChatCommand | CustomCommand>(command: C, payload: C["payload"]): C {
+  return payload === command.payload ? command : { ...command, payload };
+}
+
+function send(
   hub: Hub,
   session: Subscriber,
   room: Room,
@@ -26,15 +57,11 @@ export function say(
   const { user } = session;
   const { ref } = command;
   if (command.type === "chat") {
-    takeTurn(hub, session, room, ref);
     return room.publish(session, "chat", chatRest(user.json, command.payload, ref), ref);
   }
   const { name, payload } = command;
   const rest = messageRest<"custom">({ name, from: user.user, payload }, ref);
-  if (command.durable) {
-    takeTurn(hub, session, room, ref);
-    return room.publish(session, "custom", rest, ref);
-  }
+  if (command.durable) return room.publish(session, "custom", rest, ref);
   const event = unnumbered("custom", room.name, rest);
   if (!command.retain) return hub.context.broker.signal(room.name, { event });
   const retained: RetainedEvent = { name, event, isRemoval: payload === null };

@@ -15,13 +15,13 @@ import { CLOSE, type CloseCode, type Right } from "../protocol/tables.ts";
 import type { Hub } from "./hub.ts";
 import { Memberships } from "./memberships.ts";
 import type { Room } from "./room.ts";
-import { say } from "./say.ts";
-import type { ClientConnection, Subscriber } from "./subscriber.ts";
+import { say, type Speaker } from "./say.ts";
+import type { ClientConnection } from "./subscriber.ts";
 import { TokenEnd, tokenEnded } from "./token_end.ts";
 import type { ConnectedUser, RightChange, UserSession } from "./user.ts";
 import { welcome } from "./welcome.ts";
 
-export class Session implements Subscriber, UserSession {
+export class Session implements Speaker, UserSession {
   readonly connection: ClientConnection;
   readonly source: Source;
   readonly memberships: Memberships;
@@ -73,6 +73,7 @@ export class Session implements Subscriber, UserSession {
    * @throws {Refusal} `unauthorized`, `unavailable`
    */
   hello(token: string | undefined, name: string | undefined): void | Promise<void> {
+    if (token === undefined) this.#assertTokenHolds(); // the name would be a write
     const waiting = token === undefined ? undefined : this.#authenticate(token);
     if (waiting === undefined) return this.welcome(name);
     return waiting.then(() => this.welcome(name));
@@ -108,8 +109,8 @@ export class Session implements Subscriber, UserSession {
     return this.refresh();
   }
 
-  refresh(): void | Promise<void> {
-    return this.memberships.refresh();
+  refresh(room?: string): void | Promise<void> {
+    return this.memberships.refresh(room);
   }
 
   setRight(room: string, right: Right, change?: RightChange): void {
@@ -147,8 +148,8 @@ export class Session implements Subscriber, UserSession {
     this.#answer({ ...refusal.event(ref), ...(room !== undefined && { room }) });
   }
 
-  stored(room: string, seq: number, event: string): void {
-    this.memberships.get(room)?.feed.repeat(this, seq, event);
+  stored(room: string, seq: number, event: string, repeated: boolean): void {
+    if (repeated) this.memberships.get(room)?.feed.repeat(this, seq, event);
   }
 
   joinFailed(room: string, refusal: Refusal, ref: string | undefined): void {
@@ -188,9 +189,9 @@ export class Session implements Subscriber, UserSession {
     switch (command.type) {
       case "chat":
       case "custom":
-        return say(this.#hub, this, this.#roomToSpeakIn(command.room), command);
+        return say(this.#hub, this, command);
       case "typing":
-        this.#roomToSpeakIn(command.room);
+        this.roomToSpeakIn(command.room);
         return this.#hub.typing.set(command.room, this.#user.user, command.payload);
       case "join":
         return this.join(command.room, command.since, command.ref);
@@ -216,6 +217,7 @@ export class Session implements Subscriber, UserSession {
   }
 
   #rename(name: string): void {
+    this.#assertTokenHolds();
     if (this.#identity.hasFixedName) {
       throw new Refusal("forbidden", "Your name is set by the application.", { field: "name" });
     }
@@ -223,7 +225,7 @@ export class Session implements Subscriber, UserSession {
   }
 
   /** @throws {Refusal} `not_in_room`, `forbidden`, `unauthorized` */
-  #roomToSpeakIn(name: string): Room {
+  roomToSpeakIn(name: string): Room {
     this.#assertTokenHolds();
     return this.memberships.roomToSpeakIn(name);
   }

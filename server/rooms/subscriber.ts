@@ -7,6 +7,7 @@ import type { Batch } from "../broker/page.ts";
 import type { Refusal } from "../protocol/refusal.ts";
 import type { CloseCode, Right } from "../protocol/tables.ts";
 import type { Sender } from "./pending.ts";
+import type { ConnectedUser } from "./user.ts";
 
 /** The part of a connection that rooms and sessions use. */
 export interface ClientConnection {
@@ -24,6 +25,7 @@ export interface ClientConnection {
 
 /** What a room needs of a session. */
 export interface Subscriber extends Sender {
+  readonly user: ConnectedUser;
   readonly connection: ClientConnection;
   /** Returns what the user may do in a room that the session is in. */
   rightIn(room: string): Right;

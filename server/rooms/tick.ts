@@ -12,6 +12,7 @@ import { Refusal } from "../protocol/refusal.ts";
 import type { NodeContext } from "./context.ts";
 import { logThrown } from "./log_thrown.ts";
 import type { Pending } from "./pending.ts";
+import { StoredMessages } from "./stored_messages.ts";
 import { charsOf, Unprepared } from "./unprepared.ts";
 
 /** An outbox gathers what it is given during a turn, and writes it when it is flushed. */
@@ -49,6 +50,7 @@ export class Tick {
   readonly #context: NodeContext;
   readonly #openRooms: { readonly size: number };
   readonly #unprepared: Unprepared;
+  readonly #stored: StoredMessages | undefined;
   readonly #charsPerRoom: number;
   #queue: Pending[] = [];
   #queuedChars = 0;
@@ -65,6 +67,8 @@ export class Tick {
     this.#context = context;
     this.#openRooms = openRooms;
     this.#charsPerRoom = Math.min(TICK_CHARS, context.options.highWaterBytes / 2);
+    const { application, log } = context;
+    this.#stored = application?.onStored && new StoredMessages(application.onStored, log);
     this.#unprepared = new Unprepared({
       broker: context.broker,
       requeue: (pending) => this.#requeue(pending),
@@ -155,6 +159,7 @@ export class Tick {
     return this.#committing ??= this.#commit().finally(() => {
       this.#committing = undefined;
       this.#flush();
+      this.#stored?.tell();
       if (this.#queue.length > 0) this.#schedule();
     });
   }
@@ -169,6 +174,7 @@ export class Tick {
       // The broker has called `committed` for the whole batch when this settles.
       const receipts = await broker.publish(batch, (draft) => this.#refuse(draft));
       for (const { draft, seq, event, repeated } of receipts) {
+        if (!repeated) this.#stored?.add(event);
         logThrown(log, "delivery failed", () => {
           if (repeated && !isSameMessage(event, draft)) draft.sender.refuse(conflict(), draft.ref);
           else draft.sender.stored(draft.room, seq, event, repeated);

@@ -4,11 +4,13 @@
  *
  * @module
  */
+import type { Identity } from "../access/identity.ts";
 import type { Source } from "../access/source.ts";
 import type { User } from "../protocol/messages.ts";
+import type { Refusal } from "../protocol/refusal.ts";
 import type { CloseCode, Right } from "../protocol/tables.ts";
 
-/** Is told when a user takes another name. */
+/** Is told when a user takes another name, or when the application says something else of the user. */
 export interface RenameListener {
   renamed(user: ConnectedUser, oldName: string): void;
 }
@@ -23,13 +25,20 @@ export interface RightChange {
 
 /** A session of a user, for those who act on all sessions of that user. */
 export interface UserSession {
+  readonly identity: Identity;
   readonly source: Source;
   /** Returns what the user may do in a room; `none` if the session is not in it. */
   rightIn(room: string): Right;
   /** Sets what the user may do in a room, and tells the client. `none` ends the membership. */
   setRight(room: string, right: Right, change?: RightChange): void;
-  /** Judges the right in each room anew. Rejects with `unavailable` if the application does not answer. */
-  refresh(): void | Promise<void>;
+  /**
+   * Judges the right in each room anew, or in one of them.
+   *
+   * @throws {Refusal} `unavailable` if the application does not answer.
+   */
+  refresh(room?: string): void | Promise<void>;
+  /** Tells the client that something was refused. */
+  refuse(refusal: Refusal): void;
   /** Closes the connection. */
   close(code: CloseCode): void;
 }
@@ -37,9 +46,9 @@ export interface UserSession {
 export class ConnectedUser {
   readonly id: string;
   /** The rooms that the user is in. */
-  readonly renameListeners = new Set<RenameListener>();
+  readonly renameListeners: Set<RenameListener> = new Set();
   /** The user's sessions on this node. */
-  readonly sessions = new Set<UserSession>();
+  readonly sessions: Set<UserSession> = new Set();
   /** How many sessions, rooms and requests use this object. */
   holds = 0;
   #user: User;
@@ -65,7 +74,7 @@ export class ConnectedUser {
     const oldName = this.#user.name;
     if (name === oldName) return;
     this.adoptName(name);
-    for (const listener of this.renameListeners) listener.renamed(this, oldName);
+    this.#tellListeners(oldName);
   }
 
   /** Takes over a name that was set on another node, without announcing it. */
@@ -75,9 +84,13 @@ export class ConnectedUser {
 
   /** Takes over what the application says of the user now. A name that it has chosen is announced. */
   update(user: User, hasFixedName: boolean): void {
-    const { name } = this.#user;
-    this.#set({ ...user, name });
-    if (hasFixedName) this.rename(user.name);
+    const [{ name: oldName }, oldJson] = [this.#user, this.#json];
+    this.#set({ ...user, name: hasFixedName ? user.name : oldName });
+    if (this.#json !== oldJson) this.#tellListeners(oldName);
+  }
+
+  #tellListeners(oldName: string): void {
+    for (const listener of this.renameListeners) listener.renamed(this, oldName);
   }
 
   #set(user: User): void {
@@ -92,6 +105,11 @@ export class ConnectedUsers {
 
   get size(): number {
     return this.#byId.size;
+  }
+
+  /** All users who are connected to this node. */
+  get all(): Iterable<ConnectedUser> {
+    return this.#byId.values();
   }
 
   /** Returns a user who is connected to this node. */

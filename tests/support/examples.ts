@@ -42,6 +42,5 @@ export function variantsOf(example: Example): Example[] {
 export const STORED_EXAMPLES: readonly Example[] = EXAMPLES.flatMap((example) => {
   const { stored } = COMMANDS[example.type];
   if (stored === false) return [];
-  if (stored === true) return [example];
-  return stored.filter((flag) => flag !== "retain").map((flag) => ({ ...example, [flag]: true }));
+  return [stored === true ? example : { ...example, [stored]: true }];
 });

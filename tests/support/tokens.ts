@@ -16,6 +16,7 @@ import { type JwtOptions, JwtVerifier } from "../../server/access/jwt/jwt_verifi
 import { type Log, silentLog } from "../../server/mod.ts";
 import { Refusal } from "../../server/protocol/refusal.ts";
 import { assert, assertEquals, assertRejects } from "./assert.ts";
+import { patiently } from "./harness.ts";
 
 /** A secret that is long enough for HS256. */
 export const SECRET = "a secret of more than 32 characters";
@@ -93,6 +94,7 @@ function base64url(bytes: Uint8Array): string {
 export class JwksServer implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #hanging = new Set<() => void>();
+  readonly #asked = Promise.withResolvers<void>();
   /** What it publishes. */
   keys: readonly JWK[];
   /** How often it was asked. */
@@ -116,13 +118,25 @@ export class JwksServer implements AsyncDisposable {
     this.keys = keys.map(({ jwk }) => jwk);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Settles when it has been asked for the first time. */
+  async asked(): Promise<void> {
+    await patiently(this.#asked.promise, "a request for the keys");
+  }
+
+  /** Answers what hangs, and everything from now on. */
+  release(): void {
+    this.mood = "answers";
     for (const release of this.#hanging) release();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.release();
     await this.#server.shutdown();
   }
 
   async #answer(): Promise<Response> {
     this.requests++;
+    this.#asked.resolve();
     if (this.mood === "fails") return new Response("", { status: 500 });
     if (this.mood === "babbles") return new Response("<html>");
     if (this.mood === "floods") return new Response("[".repeat(300_000));

@@ -9,7 +9,8 @@
 import type { User } from "../../protocol/messages.ts";
 import type { BrokerListener, RoomSummary, SharedMembers } from "../broker.ts";
 import type { RedisLink } from "./link.ts";
-import { changeOf, MEMBERS, opOf, usersOf } from "./members_script.ts";
+import { MemberQueries } from "./member_queries.ts";
+import { changeOf, opOf, usersOf } from "./members_script.ts";
 import { RoomCounts } from "./room_counts.ts";
 
 /**
@@ -51,9 +52,8 @@ class MemberList {
 }
 
 export class RedisMembers implements SharedMembers {
-  readonly #link: RedisLink;
-  readonly #node: string;
   readonly #leaseMs: number;
+  readonly #queries: MemberQueries;
   readonly #counts: RoomCounts;
   readonly #lists = new Map<string, MemberList>();
   #listener: BrokerListener = { committed() {}, signalled() {} };
@@ -61,9 +61,8 @@ export class RedisMembers implements SharedMembers {
 
   /** @param leaseMs how long a node's report is good. */
   constructor(link: RedisLink, node: string, leaseMs: number) {
-    this.#link = link;
-    this.#node = node;
     this.#leaseMs = leaseMs;
+    this.#queries = new MemberQueries(link, node, leaseMs);
     this.#counts = new RoomCounts(link, leaseMs);
   }
 
@@ -85,6 +84,14 @@ export class RedisMembers implements SharedMembers {
 
   rooms(max: number): Promise<readonly RoomSummary[]> {
     return this.#counts.list(max);
+  }
+
+  list(room: string): Promise<readonly User[]> {
+    return this.#queries.list(room);
+  }
+
+  find(room: string, id: string): Promise<User | undefined> {
+    return this.#queries.find(room, id);
   }
 
   /** Reads all members of a room whose channel is subscribed to, and calls back before it answers. */
@@ -109,7 +116,7 @@ export class RedisMembers implements SharedMembers {
     this.#lists.delete(room);
   }
 
-  /** Takes a published change: version, kind, line feed, id, line feed, name, and the old name if any. */
+  /** Takes a published change: version, kind, line feed, id, line feed, what is shown, and what was before. */
   receive(room: string, message: string): void {
     const list = this.#lists.get(room);
     if (list === undefined) return;
@@ -117,7 +124,7 @@ export class RedisMembers implements SharedMembers {
       if (list.early.length < MAX_EARLY) list.early.push(message);
       return;
     }
-    const [head = "", id = "", name = "", old] = message.split("\n");
+    const [head = "", id = "", shown = "", old] = message.split("\n");
     if (!/^\d{1,16}[+~-]$/.test(head) || id === "") return; // the script does not publish this
     const version = Number(head.slice(0, -1));
     if (version <= list.version && version > list.version - MAX_VERSION_GAP) return;
@@ -125,7 +132,7 @@ export class RedisMembers implements SharedMembers {
     if (!isNext && Math.abs(version - list.version) < MAX_VERSION_GAP) return this.#readAll(list);
     list.version = version;
     if (!isNext) this.#gather(list);
-    this.#listener.membersChanged?.(room, changeOf(head.slice(-1), { id, name }, old));
+    this.#listener.membersChanged?.(room, changeOf(head.slice(-1), id, shown, old));
   }
 
   /** Renews the lease for a room's users, and finds out whether a change was missed. */
@@ -198,10 +205,7 @@ export class RedisMembers implements SharedMembers {
       if (list.version >= 0) list.versionBefore = list.version;
       list.version = -1;
     }
-    const { names } = this.#link;
-    const keys = ["people", "turn", "nodes", "at"].map((what) => names.key(room, what));
-    const args = [this.#node, String(this.#leaseMs), names.channel(room), readsAll ? "1" : ""];
-    const answer = await this.#link.run(MEMBERS, keys, [...args, ...ops]);
+    const answer = await this.#queries.run(room, ops, readsAll);
     const [version = 0, here, count = 0] = answer.map(Number);
     list.latestVersion = version;
     if (list.ops.length === 0 && here !== this.#here(room)) list.isReported = false;

@@ -2,7 +2,7 @@
  * The script that keeps the members of a room over all nodes. A user who leaves one node may still be on
  * another. A room has
  *
- * - `people`, a hash: user id → the number of nodes, a space, the name;
+ * - `people`, a hash: user id → the number of nodes, a space, and the user as {@linkcode shownOf} says;
  * - `at`, a sorted set with equal scores: node, space, user id;
  * - `nodes`, a sorted set: each node, and when its lease ends;
  * - `turn`, the version: a counter of the published changes.
@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { guestName } from "../../protocol/names.ts";
+import { isDefaultName } from "../../protocol/names.ts";
 import type { User } from "../../protocol/messages.ts";
 import type { MemberChange } from "../broker.ts";
 import { script } from "./log_scripts.ts";
@@ -20,10 +20,10 @@ import { script } from "./log_scripts.ts";
 /**
  * Applies changes and renews the node's lease. Keys: people, turn, nodes, at. Arguments: node, lease in
  * ms, channel, `1` to get all members; then four for each change: `+` enters, `-` leaves or `~` is
- * renamed, id, name, `1` if that is a guest's default name. A first change `=` means that all users of
- * this node follow.
+ * shown differently, id, what is shown, `1` if the name is only a default. A first change `=` means that
+ * all users of this node follow.
  *
- * → version, users of this node, members; and if asked for: id, `nodes name`, …
+ * → version, users of this node, members; and if asked for: id, `nodes shown`, …
  */
 export const MEMBERS = script(`
 local people, version, nodes, at = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -44,41 +44,41 @@ local function ids_of(node)
   return ids
 end
 
-local function publish(kind, id, name, old)
+local function publish(kind, id, shown, old)
   local number = string.format('%.0f', redis.call('INCR', version))
-  local words = { 'p' .. number .. kind, id, name, old }
+  local words = { 'p' .. number .. kind, id, shown, old }
   redis.call('PUBLISH', channel, table.concat(words, '\\n'))
 end
 
--- Returns a member's number of nodes, and the name.
+-- Returns a member's number of nodes, and what is shown of the user.
 local function get(id)
-  local count, name = string.match(redis.call('HGET', people, id) or '', '^(%d+) (.*)$')
-  return tonumber(count), name
+  local count, shown = string.match(redis.call('HGET', people, id) or '', '^(%d+) (.*)$')
+  return tonumber(count), shown
 end
 
-local function set(id, count, old, name)
-  redis.call('HSET', people, id, count .. ' ' .. name)
-  if name ~= old then publish('~', id, name, old) end
+local function set(id, count, old, shown)
+  redis.call('HSET', people, id, count .. ' ' .. shown)
+  if shown ~= old then publish('~', id, shown, old) end
 end
 
-local function enter(id, name, is_guest)
+local function enter(id, shown, is_default)
   local is_new = redis.call('ZADD', at, 0, me .. ' ' .. id) == 1
   local count, old = get(id)
   if not count then
-    redis.call('HSET', people, id, '1 ' .. name)
-    return publish('+', id, name)
+    redis.call('HSET', people, id, '1 ' .. shown)
+    return publish('+', id, shown)
   end
   if is_new then count = count + 1 end
-  set(id, count, old, is_guest and old or name)
+  set(id, count, old, is_default and old or shown)
 end
 
 local function leave(node, id)
   if redis.call('ZREM', at, node .. ' ' .. id) == 0 then return end
-  local count, name = get(id)
+  local count, shown = get(id)
   if not count then return end
-  if count > 1 then return set(id, count - 1, name, name) end
+  if count > 1 then return set(id, count - 1, shown, shown) end
   redis.call('HDEL', people, id)
-  publish('-', id, name)
+  publish('-', id, shown)
 end
 
 local first = 5
@@ -91,12 +91,12 @@ if ARGV[first] == '=' then
   first = first + 4
 end
 for i = first, #ARGV, 4 do
-  local kind, id, name = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  if kind == '+' then enter(id, name, ARGV[i + 3] == '1') end
+  local kind, id, shown = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if kind == '+' then enter(id, shown, ARGV[i + 3] == '1') end
   if kind == '-' then leave(me, id) end
   if kind == '~' then
     local count, old = get(id)
-    if count then set(id, count, old, name) end
+    if count then set(id, count, old, shown) end
   end
 end
 
@@ -120,13 +120,20 @@ return answer
 `);
 
 /** Encodes a change for the script. */
-export function opOf(kind: string, { id, name }: User): string[] {
-  return [kind, id, name, name === guestName(id) ? "1" : ""];
+export function opOf(kind: string, user: User): string[] {
+  const { id, name } = user;
+  return [kind, id, shownOf(user), isDefaultName(name, id) ? "1" : ""];
 }
 
 /** Decodes a change that the script has published. */
-export function changeOf(kind: string, user: User, old: string | undefined): MemberChange {
-  if (kind === "~") return { kind: "renamed", user, old: old ?? user.name };
+export function changeOf(
+  kind: string,
+  id: string,
+  shown: string,
+  old: string | undefined,
+): MemberChange {
+  const user = userOf(id, shown);
+  if (kind === "~") return { kind: "renamed", user, old: userOf(id, old ?? shown).name };
   return { kind: kind === "+" ? "joined" : "left", user };
 }
 
@@ -135,7 +142,20 @@ export function usersOf(all: readonly unknown[]): User[] {
   const users: User[] = [];
   for (let index = 0; index < all.length; index += 2) {
     const value = String(all[index + 1]);
-    users.push({ id: String(all[index]), name: value.slice(value.indexOf(" ") + 1) });
+    users.push(userOf(String(all[index]), value.slice(value.indexOf(" ") + 1)));
   }
   return users;
+}
+
+/**
+ * Encodes what is shown of a user besides the id: the name; and if there is more, a tab and that as JSON.
+ * Neither has a line feed, which ends it in a published change.
+ */
+function shownOf({ id: _, name, ...more }: User): string {
+  return Object.keys(more).length === 0 ? name : `${name}\t${JSON.stringify(more)}`;
+}
+
+function userOf(id: string, shown: string): User {
+  const [name = "", more] = shown.split("\t");
+  return { id, name, ...(more !== undefined && JSON.parse(more)) };
 }

@@ -81,6 +81,8 @@ return { 'stored', version }
 const MAX_EARLY = 1_024;
 /** A change that has not arrived after this time is read. */
 const ARRIVAL_MS = 200;
+/** A change fails at once if Redis has been away for this long. */
+const MAX_AWAY_MS = 1_000;
 
 export class SharedHash {
   readonly #link: RedisLink;
@@ -193,9 +195,12 @@ export interface FieldWrite extends FieldChange {
  * Changes a field of a hash, for all nodes.
  *
  * @throws {FullError} if Redis has no memory left.
+ * @throws {BrokerError} if Redis is away, or does not answer. The change may have been made then.
  */
 export async function changeField(link: RedisLink, write: FieldWrite): Promise<ChangeOutcome> {
   const { key, channel, letter, field, value, isRemoval, bounds, expected = "" } = write;
+  // A node that comes back has orders to give before its connection for commands is ready.
+  if (!link.isReady) await link.ready(MAX_AWAY_MS);
   try {
     const [outcome, version] = await link.run(CHANGE_FIELD, [key], [
       ...[channel, letter, field, value, isRemoval ? "1" : ""],

@@ -3,11 +3,21 @@
  *
  * @module
  */
+import { MESSAGE_TYPES } from "../../protocol/events.ts";
 import { NAME } from "../../protocol/names.ts";
-import { reference, type Schema } from "../../protocol/rules.ts";
-import { DEFAULT_LIMIT, MAX_LIMIT } from "../routes/get_messages.ts";
+import { REQUESTS } from "../../protocol/requests.ts";
+import { reference, type Schema, SENDER_ID } from "../../protocol/rules.ts";
+import { MAX_PUBLICATION_BYTES } from "../../protocol/tables.ts";
+import { DEFAULT_LIMIT, MAX_LIMIT } from "../../rooms/history.ts";
+import { MAX_MEMBERS } from "../../rooms/members.ts";
 import { MAX_ROOMS, MAX_SECONDS } from "../routes/get_events.ts";
-import { SCHEMAS } from "./schemas.ts";
+import { nameOf, SCHEMAS } from "./schemas.ts";
+
+/** What a user may show: nothing, or a token. */
+const USERS: readonly Schema[] = [{}, { bearer: [] }, { token: [] }];
+/** A user, or the application itself. */
+const EVERYONE: readonly Schema[] = [...USERS, { apiKey: [] }];
+const MESSAGES = MESSAGE_TYPES.map((type) => nameOf(type, "Event"));
 
 export function openApi(basePath = ""): Schema {
   return {
@@ -18,7 +28,7 @@ export function openApi(basePath = ""): Schema {
       description: "Rooms in real time, over plain HTTP.",
     },
     servers: [{ url: basePath || "/" }],
-    security: [{}, { bearer: [] }, { token: [] }],
+    security: USERS,
     paths: {
       "/hello": {
         post: {
@@ -34,6 +44,7 @@ export function openApi(basePath = ""): Schema {
       "/rooms": {
         get: {
           operationId: "listRooms",
+          security: EVERYONE,
           summary: "The rooms that people are in, the fullest first",
           responses: { 200: answer("The rooms", "RoomList"), ...problems(401, 403, 429) },
         },
@@ -42,6 +53,7 @@ export function openApi(basePath = ""): Schema {
         parameters: [room()],
         get: {
           operationId: "readMessages",
+          security: EVERYONE,
           summary: "A page of history: the newest, or those after or before a message",
           parameters: [
             query("after", { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
@@ -57,15 +69,72 @@ export function openApi(basePath = ""): Schema {
         },
         post: {
           operationId: "postMessage",
+          security: EVERYONE,
           summary: "Says something; answered when it is on disk",
-          requestBody: body("MessageRequest"),
+          description: "A user sends a MessageRequest. With an API key the application sends a " +
+            `PublicationRequest, of up to ${MAX_PUBLICATION_BYTES} bytes.`,
+          requestBody: body("MessageRequest", "PublicationRequest"),
           responses: {
-            200: answer("It was said before: the original", "ChatEvent"),
-            201: answer("The message", "ChatEvent"),
+            200: answer("It was said before: the original", ...MESSAGES),
+            201: answer("The message", ...MESSAGES),
+            204: { description: "With an API key: an event that is not stored was sent" },
             ...problems(400, 401, 403, 408, 409, 413, 414, 415, 429, 503),
           },
         },
       },
+      "/publish": {
+        post: {
+          operationId: "publish",
+          security: [{ apiKey: [] }],
+          summary: "The application says the same in many rooms; answered when it is on disk",
+          requestBody: body("PublishRequest"),
+          responses: {
+            200: answer("All rooms have it: the seq in each", "PublishResult"),
+            204: { description: "An event that is not stored was sent" },
+            207: answer("Some rooms have it; those with an `error` do not", "PublishResult"),
+            ...problems(400, 401, 403, 408, 413, 415, 429),
+          },
+        },
+      },
+      "/rooms/{room}/members": {
+        parameters: [room()],
+        get: {
+          operationId: "listMembers",
+          security: EVERYONE,
+          summary: `The members of a room, at most ${MAX_MEMBERS} of them`,
+          responses: {
+            200: answer("The members", "MemberList"),
+            ...problems(400, 401, 403, 414, 429, 503),
+          },
+        },
+      },
+      "/rooms/{room}/members/{id}": {
+        parameters: [room(), user()],
+        delete: takeBack("remove", "Ends the user's membership of the room", [
+          query("payload", REQUESTS.reason.payload.schema, "Why, for the user"),
+        ]),
+        get: {
+          operationId: "readMember",
+          security: EVERYONE,
+          summary: "A member of a room, if the user with that id is one",
+          responses: {
+            200: answer("It is", "User"),
+            ...problems(400, 401, 403, 404, 414, 429, 503),
+          },
+        },
+      },
+      "/users/{id}/connections": {
+        parameters: [user()],
+        delete: takeBack(
+          "disconnect",
+          "Closes all connections of a user, who is told not to come back",
+          [
+            query("payload", REQUESTS.reason.payload.schema, "Why, for the user"),
+          ],
+        ),
+      },
+      ...sanctionPaths("ban", "bans"),
+      ...sanctionPaths("mute", "mutes"),
       "/rooms/{room}/typing": {
         parameters: [room()],
         post: {
@@ -101,7 +170,8 @@ export function openApi(basePath = ""): Schema {
     components: {
       schemas: SCHEMAS,
       securitySchemes: {
-        bearer: { type: "http", scheme: "bearer" },
+        bearer: { type: "http", scheme: "bearer", description: "The token of a user." },
+        apiKey: { type: "http", scheme: "bearer", description: "A key of the application itself." },
         token: { type: "apiKey", in: "query", name: "token" },
       },
     },
@@ -133,6 +203,43 @@ function stream(operationId: string, summary: string, parameters: readonly Schem
   };
 }
 
+/** What an application takes back, or gives back. */
+function takeBack(
+  operationId: string,
+  summary: string,
+  parameters: readonly Schema[] = [],
+): Schema {
+  return {
+    operationId,
+    security: [{ apiKey: [] }],
+    summary,
+    ...(parameters.length > 0 && { parameters }),
+    responses: { 204: { description: "It holds" }, ...problems(400, 401, 403, 414, 429, 503) },
+  };
+}
+
+function sanctionPaths(verb: string, nouns: string): Readonly<Record<string, Schema>> {
+  const put = takeBack(verb, `The application ${verb}s a user, for some seconds or for good`);
+  return {
+    [`/rooms/{room}/${nouns}/{id}`]: {
+      parameters: [room(), user()],
+      put: {
+        ...put,
+        requestBody: { ...body("TermsRequest"), required: false },
+        responses: {
+          204: { description: "It holds" },
+          ...problems(400, 401, 403, 408, 413, 414, 415, 429, 503),
+        },
+      },
+      delete: takeBack(`un${verb}`, "It ends"),
+    },
+  };
+}
+
+function user(): Schema {
+  return { name: "id", in: "path", required: true, schema: SENDER_ID.schema };
+}
+
 function list(items: Schema): Schema {
   return { type: "array", items, maxItems: MAX_ROOMS };
 }
@@ -145,12 +252,18 @@ function query(name: string, schema: Schema, description?: string): Schema {
   return { name, in: "query", schema, ...(description !== undefined && { description }) };
 }
 
-function body(name: string): Schema {
-  return { required: true, content: { "application/json": { schema: reference(name) } } };
+function body(...names: readonly string[]): Schema {
+  return { required: true, ...jsonOf(names) };
 }
 
-function answer(description: string, name: string): Schema {
-  return { description, content: { "application/json": { schema: reference(name) } } };
+function answer(description: string, ...names: readonly string[]): Schema {
+  return { description, ...jsonOf(names) };
+}
+
+function jsonOf(names: readonly string[]): Schema {
+  const [schema, ...others] = names.map(reference);
+  const all = others.length === 0 ? schema : { anyOf: [schema, ...others] };
+  return { content: { "application/json": { schema: all } } };
 }
 
 /** These refusals; and those of the Host, which every request may meet. */

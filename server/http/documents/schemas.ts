@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { COMMANDS } from "../../protocol/commands.ts";
+import { COMMANDS, keepingFields } from "../../protocol/commands.ts";
 import {
   CODE,
   DELAY,
@@ -25,6 +25,7 @@ import type {
   User,
 } from "../../protocol/messages.ts";
 import { NAME } from "../../protocol/names.ts";
+import { CUSTOM_FIELDS } from "../../protocol/publications.ts";
 import { REQUESTS } from "../../protocol/requests.ts";
 import {
   COUNT,
@@ -39,6 +40,7 @@ import {
   TEXT,
 } from "../../protocol/rules.ts";
 import { MAX_DEPTH } from "../../protocol/tables.ts";
+import { MAX_MEMBERS } from "../../rooms/members.ts";
 
 const USER: FieldsOf<User, Shape> = {
   id: required({ schema: { type: "string", minLength: 1 } }),
@@ -57,6 +59,34 @@ const LIMITS: FieldsOf<AnnouncedLimits, Shape> = {
   burst: required(COUNT),
   roomsPerConnection: required(COUNT),
 };
+
+const PROBLEM = {
+  code: required(CODE),
+  detail: required(SENTENCE),
+  field: optional(STRING),
+  retryAfterMs: optional(DELAY),
+};
+
+/** The two forms of what an application says. */
+const FORMS: readonly Schema[] = [
+  {
+    title: "A text",
+    properties: {
+      type: { const: "chat" },
+      payload: TEXT.schema,
+      ...Object.fromEntries(CUSTOM_FIELDS.map((field) => [field, false])),
+    },
+  },
+  {
+    title: "An event of the application",
+    properties: { type: { const: "custom" } },
+    required: ["type", "name"],
+    not: {
+      properties: { durable: { const: true }, retain: { const: true } },
+      required: ["durable", "retain"],
+    },
+  },
+];
 
 const ROOM_LIMITS: FieldsOf<AnnouncedRoomLimits, Shape> = {
   rate: optional(RATE),
@@ -87,11 +117,11 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     ],
   },
   ...Object.fromEntries(
-    Object.entries(COMMANDS).map(([type, { fields, stored }]) => [
+    Object.entries(COMMANDS).map(([type, row]) => [
       nameOf(type, "Command"),
       {
-        ...closed({ type: required({ schema: { const: type } }), ...fields }),
-        ...(typeof stored !== "boolean" && notAllTrue(stored)),
+        ...closed({ type: required({ schema: { const: type } }), ...row.fields }),
+        ...notTogether(keepingFields(row)),
       },
     ]),
   ),
@@ -101,9 +131,33 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       object({ type: required({ schema: { const: type } }), ...fields }),
     ]),
   ),
+  TermsRequest: closed(REQUESTS.terms),
   HelloRequest: closed(REQUESTS.hello),
   MessageRequest: closed(REQUESTS.message),
   TypingRequest: closed(REQUESTS.typing),
+  PublicationRequest: { ...closed(REQUESTS.publication), anyOf: FORMS },
+  PublishRequest: { ...closed(REQUESTS.publish), anyOf: FORMS },
+  PublishResult: object({
+    rooms: required({
+      schema: {
+        type: "array",
+        description: "In the order in which they were named. One that failed has `error`.",
+        items: object({
+          room: required(ROOM),
+          seq: optional(HEAD),
+          repeated: optional({ schema: { const: true } }),
+          error: optional({ schema: object(PROBLEM) }),
+        }),
+      },
+    }),
+  }),
+  MemberList: object({
+    room: required(ROOM),
+    memberCount: required(COUNT),
+    members: required({
+      schema: { type: "array", items: reference("User"), maxItems: MAX_MEMBERS },
+    }),
+  }),
   RoomList: object({
     rooms: required({
       schema: {
@@ -127,10 +181,8 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   Problem: object({
     title: required(STRING),
     status: required({ schema: { type: "integer" } }),
-    detail: required(SENTENCE),
+    ...PROBLEM,
     code: optional(CODE),
-    field: optional(STRING),
-    retryAfterMs: optional(DELAY),
   }),
 };
 
@@ -145,8 +197,9 @@ function object(fields: Fields): Schema {
   };
 }
 
-/** Refuses an object where all of these fields are true. */
-function notAllTrue(names: readonly string[]): Schema {
+/** Refuses an object where both of two fields are true. */
+function notTogether(names: readonly string[]): Schema {
+  if (names.length < 2) return {};
   const properties = Object.fromEntries(names.map((name) => [name, { const: true }]));
   return { not: { properties, required: names } };
 }

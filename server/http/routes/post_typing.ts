@@ -8,6 +8,7 @@ import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { readJson } from "../read_json.ts";
 import { actAs, admitWriter, assertRight, guestFor } from "../requester.ts";
+import { noContent } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 export async function postTyping(call: Call, hub: Hub): Promise<Response> {
@@ -18,5 +19,5 @@ export async function postTyping(call: Call, hub: Hub): Promise<Response> {
   const identity = known ?? guestFor(call, hub, "typing");
   await assertRight(call, hub, identity, "write");
   await actAs(hub, identity, name, ({ user }) => hub.typing.set(room, user, payload));
-  return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });
+  return noContent();
 }

@@ -1,0 +1,226 @@
+/**
+ * The `Moderator` takes back what users may do. It gives orders to the broker, which passes them to all
+ * nodes, and carries out on this node what is ordered here or elsewhere.
+ *
+ * @module
+ */
+import { includes } from "../access/rights.ts";
+import { Sanctions } from "../access/sanctions.ts";
+import { AgeClock } from "../broker/age_clock.ts";
+import { FullError } from "../broker/broker.ts";
+import {
+  addressSubject,
+  type ImposeOrder,
+  isImposing,
+  isLifting,
+  type Order,
+  type Sanction,
+  userIdOf,
+  userSubject,
+} from "../broker/orders.ts";
+import { reason } from "../log.ts";
+import { Refusal } from "../protocol/refusal.ts";
+import { CLOSE } from "../protocol/tables.ts";
+import type { NodeContext } from "./context.ts";
+import { logThrown } from "./log_thrown.ts";
+import type { Room } from "./room.ts";
+import type { ConnectedUsers, RightChange, UserSession } from "./user.ts";
+
+/** The longest time for which an address is banned: it may soon be somebody else's. */
+const MAX_ADDRESS_BAN_MS = 86_400_000;
+const RETRY_MS = 1000;
+
+/** What the moderator needs of the hub. */
+export interface ModeratorContext extends NodeContext {
+  readonly users: ConnectedUsers;
+  /** The rooms that have members on this node. */
+  readonly rooms: ReadonlyMap<string, Room>;
+}
+
+/** How a sanction is imposed. */
+export interface SanctionTerms {
+  /** Why, in a sentence for the user. */
+  readonly payload?: string | undefined;
+  /** For how long; without it, for good. */
+  readonly seconds?: number | undefined;
+}
+
+export class Moderator {
+  readonly sanctions: Sanctions;
+  readonly #context: ModeratorContext;
+  readonly #now: () => number;
+  /** Orders that follow from others: bans of addresses. */
+  readonly #following = new Set<Promise<void>>();
+
+  constructor(context: ModeratorContext) {
+    const { broker, now: steady } = this.#context = context;
+    const clock = new AgeClock({ wall: Date.now, steady }, undefined);
+    this.#now = () => clock.now();
+    this.sanctions = new Sanctions(this.#now, (sanction) => this.#lifted(sanction));
+    this.sanctions.replace(broker.sanctions());
+  }
+
+  /**
+   * Bans a user from a room, or mutes a user there. On this node it holds when this settles.
+   *
+   * @throws {Refusal} `unavailable`
+   */
+  async impose(
+    kind: Sanction["kind"],
+    room: string,
+    userId: string,
+    { payload, seconds }: SanctionTerms,
+  ): Promise<void> {
+    const until = seconds === undefined ? null : Math.ceil(this.#now() + seconds * 1000);
+    const subject = userSubject(userId);
+    await this.order({ kind, room, subject, until, ...(payload !== undefined && { payload }) });
+    await Promise.all(this.#following);
+  }
+
+  /**
+   * Lifts a ban or a mute; with the ban of a guest, those of its addresses.
+   *
+   * @throws {Refusal} `unavailable`
+   */
+  async lift(kind: "unban" | "unmute", room: string, userId: string): Promise<void> {
+    const addresses = kind === "unban" ? this.sanctions.addressesOf(userId, room) : [];
+    for (const subject of [userSubject(userId), ...addresses]) {
+      await this.order({ kind, room, subject });
+    }
+  }
+
+  /** Gives an order to all nodes. @throws {Refusal} `unavailable` */
+  async order(order: Order): Promise<void> {
+    const { broker, log } = this.#context;
+    try {
+      await broker.order(order);
+    } catch (thrown) {
+      log.error("order failed", { kind: order.kind, reason: reason(thrown) });
+      const sentence = thrown instanceof FullError ? thrown.message : "The order was not stored.";
+      throw new Refusal("unavailable", sentence, { retryAfterMs: RETRY_MS });
+    }
+  }
+
+  /** Carries out an order on this node. */
+  ordered(order: Order): void {
+    logThrown(this.#context.log, "order failed", () => this.#carryOut(order), { kind: order.kind });
+  }
+
+  /** Takes over all sanctions, after orders were missed. */
+  sanctionsReplaced(sanctions: readonly Sanction[]): void {
+    const { imposed, lifted } = this.sanctions.replace(sanctions);
+    for (const sanction of lifted) this.#lifted(sanction);
+    for (const sanction of imposed) this.ordered(sanction);
+  }
+
+  close(): void {
+    this.sanctions.close();
+  }
+
+  #carryOut(order: Order): void {
+    if (isImposing(order)) return this.#impose(order);
+    if (isLifting(order)) {
+      this.sanctions.lift(order);
+      const { room, subject } = order;
+      return this.#lifted({ kind: order.kind === "unban" ? "ban" : "mute", room, subject });
+    }
+    const sessions = this.#sessionsOf(order.userId);
+    switch (order.kind) {
+      case "remove":
+        for (const session of sessions) session.setRight(order.room, "none", order);
+        return this.#context.rooms.get(order.room)?.presence.endGrace(order.userId);
+      case "disconnect":
+        for (const session of sessions) disconnect(session, order.payload);
+        return;
+      case "refresh":
+        for (const session of sessions) this.#refresh(session);
+        return;
+      default:
+        order satisfies never;
+    }
+  }
+
+  #impose(order: ImposeOrder): void {
+    const { kind, room, subject } = order;
+    this.sanctions.impose(order);
+    const right = kind === "ban" ? "none" : "read";
+    for (const session of this.#boundBy(order)) {
+      // An address is banned where a guest is connected: no other node knows it.
+      if (kind === "ban" && subject === userSubject(session.identity.user.id)) {
+        this.#banAddress(order, session);
+      }
+      if (!includes(right, session.rightIn(room))) session.setRight(room, right, this.#why(order));
+    }
+    if (kind === "ban") this.#endGrace(order);
+  }
+
+  /** Gives back what a sanction took. One who was banned is not in the room, and has nothing to be told. */
+  #lifted(sanction: Omit<Sanction, "until">): void {
+    if (sanction.kind === "ban") return;
+    for (const session of this.#boundBy(sanction)) this.#refresh(session, sanction.room);
+  }
+
+  #banAddress(order: ImposeOrder, { identity, source }: UserSession): void {
+    if (!identity.isGuest) return;
+    const { room, until } = order;
+    if (source.isShared) {
+      this.#context.log.warn("address not banned: all clients seem to have it", {
+        address: source.group,
+      });
+      return;
+    }
+    const following = this.order({
+      kind: "ban",
+      room,
+      subject: addressSubject(source.group),
+      until: Math.min(until ?? Infinity, this.#now() + MAX_ADDRESS_BAN_MS),
+      guestId: identity.user.id,
+    }).catch(() => {
+      // It is in the log. The guest itself is banned.
+    }).finally(() => this.#following.delete(following));
+    this.#following.add(following);
+  }
+
+  /** Returns the sessions that a sanction binds. */
+  #boundBy({ subject }: Pick<Sanction, "subject">): readonly UserSession[] {
+    const { users } = this.#context;
+    const id = userIdOf(subject);
+    if (id !== undefined) return this.#sessionsOf(id);
+    return [...users.all].flatMap(({ sessions }) => [...sessions])
+      .filter(({ identity, source }) =>
+        identity.isGuest && addressSubject(source.group) === subject
+      );
+  }
+
+  /** A member who has just lost the connection is listed for a while, and is not when banned. */
+  #endGrace({ room, subject }: ImposeOrder): void {
+    const id = userIdOf(subject);
+    if (id !== undefined) this.#context.rooms.get(room)?.presence.endGrace(id);
+  }
+
+  #sessionsOf(userId: string): readonly UserSession[] {
+    return [...this.#context.users.get(userId)?.sessions ?? []];
+  }
+
+  #why({ payload, until }: ImposeOrder): RightChange {
+    const seconds = until === null ? undefined : Math.ceil((until - this.#now()) / 1000);
+    return { payload, seconds: seconds && Math.max(1, seconds) };
+  }
+
+  /** Asks anew what a session's user may do: in all its rooms, or in one. */
+  #refresh(session: UserSession, room?: string): void {
+    const failed = (thrown: unknown) =>
+      this.#context.log.warn("refresh failed", { reason: reason(thrown) });
+    try {
+      session.refresh(room)?.catch(failed);
+    } catch (thrown) {
+      failed(thrown);
+    }
+  }
+}
+
+/** Tells a client that it is not welcome any more, and closes its connection. */
+function disconnect(session: UserSession, payload = "You were disconnected."): void {
+  session.refuse(new Refusal("forbidden", payload));
+  session.close(CLOSE.forbidden);
+}
