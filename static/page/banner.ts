@@ -11,13 +11,10 @@ import { announce } from "./announcer.ts";
 import { button, byId, create } from "./dom.ts";
 import { strings } from "./strings.ts";
 
-/** The close code of a user whom the server does not want. */
-const FORBIDDEN = 3003;
-
 /** What the close codes say that are not about the connection. */
 const SENTENCES: Readonly<Record<number, string>> = {
   3000: strings.signedOut,
-  [FORBIDDEN]: strings.expelled,
+  3003: strings.expelled,
 };
 
 /** Shows the client's state from now on, and announces when the connection is lost or back. */
@@ -31,8 +28,6 @@ export function showConnection(client: Client): void {
   banner.append(text, action);
   let wasLost = false;
   let countdown: ReturnType<typeof setInterval> | undefined;
-  /** Why the server is about to end the connection. */
-  let farewell = "";
 
   function show(state: ClientState): void {
     clearInterval(countdown);
@@ -56,8 +51,7 @@ export function showConnection(client: Client): void {
         break;
       case "closed": {
         const sentence = SENTENCES[state.code] ?? strings.closed;
-        const reason = state.code === FORBIDDEN && farewell || state.reason;
-        text.textContent = reason ? `${sentence} (${reason})` : sentence;
+        text.textContent = state.reason ? `${sentence} (${state.reason})` : sentence;
         announce(text.textContent);
         action.textContent = strings.reload;
         break;
@@ -73,9 +67,6 @@ export function showConnection(client: Client): void {
   }
 
   client.on("state", show);
-  client.on("error", ({ code, room, ref, payload }) => {
-    if (code === "forbidden" && !room && !ref) farewell = payload;
-  });
   client.on("doubt", (isInDoubt) => {
     banner.hidden = !isInDoubt;
     action.hidden = true;
