@@ -61,6 +61,8 @@ export type {
   Message,
   PingEvent,
   PongCommand,
+  ReadCommand,
+  ReadEvent,
   RenameCommand,
   RightEvent,
   RoomCommand,

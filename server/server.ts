@@ -236,6 +236,7 @@ export class Server extends Moderation implements AsyncDisposable {
       this.#log.error("stop failed", { reason: reason(thrown) });
     this.#connections.close();
     await settleWithin(COMMIT_MS, this.#hub.tick.drain()).catch(logFailure);
+    await settleWithin(COMMIT_MS, this.#hub.marks.stop()).catch(logFailure);
     await Promise.all([this.#connections.sayGoodbye(GOODBYE_MS), this.#webhook?.stop()]);
     this.#hub.close();
     await settleWithin(GOODBYE_MS, this.#listener?.shutdown()).catch(logFailure);

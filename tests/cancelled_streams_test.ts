@@ -211,6 +211,7 @@ Deno.test("a tick survives a broker and a sender that throw", async () => {
       rest,
       sender,
       receipt: true,
+      movesMark: false,
     });
     await say(hub, "after that");
     await until(() => first.written.some((event) => event.includes("after that")), "the message");

@@ -229,6 +229,7 @@ function lastSeen({ events }: Actor, room: string): number {
   let last = -1;
   for (const event of events) {
     if (!("seq" in event) || event.seq === undefined || event.room !== room) continue;
+    if (event.type === "read") continue;
     if (event.type !== "joined") last = Math.max(last, event.seq);
     else last = event.recovered ? Math.min(event.seq, 1) : Math.max(0, event.seq - RECENT);
   }
@@ -240,6 +241,7 @@ function mustFollow({ id, events }: Actor, room: string, log: ReadonlyMap<number
   let next: number | undefined;
   for (const event of events) {
     if (!("seq" in event) || event.seq === undefined || event.room !== room) continue;
+    if (event.type === "read") continue;
     if (event.type === "joined") {
       next = event.recovered ? undefined : Math.max(0, event.seq - RECENT) + 1;
       continue;

@@ -52,6 +52,7 @@ const COMMAND_ROWS: { readonly [T in Command["type"]]: Row<Right, object> } = {
     { name: "n", payload: 1, retain: true },
   ],
   typing: ["write", { payload: true }],
+  read: ["read", { seq: 1 }],
   rename: ["no room"],
   pong: ["no room"],
 };
@@ -65,6 +66,8 @@ const ROUTE_ROWS: Readonly<Record<string, Row<Needs, object>>> = {
   "GET /openapi.json": ["no room"],
   "POST /hello": ["no room"],
   "GET /rooms": ["read"],
+  "GET /me/rooms": ["no room"], // it has those where the user has read something: see marks_test.ts
+  "POST /rooms/:room/read": ["read", { seq: 1 }],
   "GET /rooms/:room/messages": ["read"],
   "POST /rooms/:room/messages": ["write", { payload: "x" }],
   "GET /rooms/:room/events": ["read"],

@@ -8,6 +8,7 @@
 import { type Draft, numbered } from "../protocol/encode.ts";
 import type { Message, User } from "../protocol/messages.ts";
 import type { Journal } from "./journal.ts";
+import type { MarkStore, MovedMark } from "./marks.ts";
 import type { Order, Sanction } from "./orders.ts";
 import type { Page } from "./page.ts";
 import type { RetainedChange, RetainedEvent } from "./retained.ts";
@@ -102,6 +103,8 @@ export interface BrokerListener {
   retainedChanged?(room: string, change: RetainedChange): void;
   /** An order is to be carried out on this node. What lasts of it is stored. */
   ordered?(order: Order): void;
+  /** Another node tells of read marks that have moved. */
+  marked?(marks: readonly MovedMark[]): void;
   /** Orders were missed: these are all sanctions now. */
   sanctionsReplaced?(sanctions: readonly Sanction[]): void;
   /** Returns the users who are in the room on this node. */
@@ -165,6 +168,8 @@ export interface Broker extends AsyncDisposable {
   readonly members?: SharedMembers;
   /** All messages in one order. Only a broker that has such an order has a journal. */
   readonly journal?: Journal;
+  /** The read marks of users. */
+  readonly marks: MarkStore;
   /** Sets the listener. Call it once, before anything else. Without it, nothing is called back. */
   listen(listener: BrokerListener): void;
   /**
@@ -185,7 +190,8 @@ export interface Broker extends AsyncDisposable {
    */
   prepare?(batch: readonly Draft[]): ReadonlyMap<string, Promise<void>> | undefined;
   /**
-   * Commits a batch, and calls `committed` before it answers. If it rejects, nothing is stored.
+   * Commits a batch, and calls `committed` before it answers. If it rejects, nothing is stored. Each
+   * draft that was stored has its `seq` then.
    * Only one call runs at a time: the tick gathers the next batch meanwhile.
    *
    * @param unstored is called for each draft of a room that failed while other rooms did not.

@@ -16,6 +16,11 @@ export function epochOf({ epoch, mark }: LogState, room: string): string {
   return digest.slice(0, 16) + (mark === undefined ? "" : `.${mark}`);
 }
 
+/** `digestOf` returns the part of a cursor's epoch that names the log of the room. */
+export function digestOf(epoch: string): string {
+  return epoch.split(".", 1)[0] ?? "";
+}
+
 /**
  * `markOf` returns the mark in a cursor's epoch; an empty string if it has none.
  *

@@ -12,12 +12,14 @@ import { type Route, route } from "./router.ts";
 import { getEvents } from "./routes/get_events.ts";
 import { getMember, getMembers } from "./routes/get_members.ts";
 import { getMessages } from "./routes/get_messages.ts";
+import { getMyRooms } from "./routes/get_my_rooms.ts";
 import { getRooms } from "./routes/get_rooms.ts";
 import { deleteConnections, deleteMember } from "./routes/delete_member.ts";
 import { deleteSanction, putSanction } from "./routes/put_sanction.ts";
 import { postHello } from "./routes/post_hello.ts";
 import { postMessage } from "./routes/post_message.ts";
 import { postPublish } from "./routes/post_publish.ts";
+import { postRead } from "./routes/post_read.ts";
 import { postTyping } from "./routes/post_typing.ts";
 
 /**
@@ -35,6 +37,7 @@ export function routesOf(
     route("/openapi.json", { GET: published(openApi(basePath)) }),
     route("/hello", { POST: (call) => postHello(call, hub) }),
     route("/publish", { POST: (call) => postPublish(call, hub) }),
+    route("/me/rooms", { GET: (call) => getMyRooms(call, hub) }),
     route("/rooms", { GET: (call) => getRooms(call, hub) }),
     route("/rooms/:room/messages", {
       GET: (call) => getMessages(call, hub),
@@ -57,5 +60,6 @@ export function routesOf(
     route("/rooms/:room/events", { GET: (call) => getEvents(call, hub, connections) }),
     route("/events", { GET: (call) => getEvents(call, hub, connections) }),
     route("/rooms/:room/typing", { POST: (call) => postTyping(call, hub) }),
+    route("/rooms/:room/read", { POST: (call) => postRead(call, hub) }),
   ];
 }

@@ -10,6 +10,7 @@ import { NAME } from "./names.ts";
 import {
   ANY_JSON,
   BOOLEAN,
+  COUNT,
   type FieldsOf,
   NUMBER,
   optional,
@@ -89,6 +90,11 @@ export const COMMANDS: { readonly [T in Command["type"]]: CommandRow<T> } = {
   },
   typing: {
     fields: { room: optional(NAME), payload: required(BOOLEAN), ref: optional(REF) },
+    stored: false,
+    cost: "signal",
+  },
+  read: {
+    fields: { room: optional(NAME), seq: required(COUNT), ref: optional(REF) },
     stored: false,
     cost: "signal",
   },

@@ -22,6 +22,8 @@ export interface Draft {
   readonly ref: string | undefined;
   /** True if the sender is not in the room, or the application wants to know the message's `seq`. */
   readonly receipt?: boolean;
+  /** Its place in the log, which the broker sets. It holds once the broker has answered. */
+  seq?: number;
   /** `{"type":…,"room":…,"seq":` */
   readonly head: string;
   /** `"from":…,"payload":…}` */
@@ -112,7 +114,7 @@ export function retainedText(event: string): string {
  * @param members each user as JSON.
  */
 export function joinedText(
-  { room, epoch, seq, recovered, memberCount, right, limits }: Omit<
+  { room, epoch, seq, recovered, memberCount, right, limits, read, unread }: Omit<
     JoinedEvent,
     "type" | "members"
   >,
@@ -120,7 +122,8 @@ export function joinedText(
 ): string {
   return `{"type":"joined","room":${JSON.stringify(room)},"epoch":${JSON.stringify(epoch)},` +
     `"seq":${seq},"recovered":${recovered},"members":[${members}],"memberCount":${memberCount},` +
-    `"right":"${right}"${limits === undefined ? "" : `,"limits":${JSON.stringify(limits)}`}}`;
+    `"right":"${right}"${limits === undefined ? "" : `,"limits":${JSON.stringify(limits)}`}` +
+    `${read === undefined ? "" : `,"read":${read}`},"unread":${unread}}`;
 }
 
 /**
@@ -131,6 +134,26 @@ export function joinedText(
 export function pageText(room: string, epoch: string, head: number, messages: string): string {
   return `{"room":${JSON.stringify(room)},"epoch":${JSON.stringify(epoch)},"head":${head},` +
     `"messages":${messages}}`;
+}
+
+/**
+ * Writes a room of a user's own list.
+ *
+ * @param last the text of the room's newest message, if it has one.
+ */
+export function myRoomText(
+  name: string,
+  head: number,
+  read: number,
+  last: string | undefined,
+): string {
+  return `{"name":${JSON.stringify(name)},"head":${head},"read":${read},"unread":${head - read}` +
+    `${last === undefined ? "" : `,"last":${last}`}}`;
+}
+
+/** Writes the body of a user's own list of rooms. @param rooms each as {@linkcode myRoomText}. */
+export function roomsText(rooms: readonly string[]): string {
+  return `{"rooms":[${rooms.join(",\n")}]}`;
 }
 
 /**

@@ -32,6 +32,8 @@ const SEQ = described(
   "Its place in the room: 1, 2, 3, no holes.",
 );
 const AT = described(COUNT, "Milliseconds since 1970 by the server's clock.");
+/** A user's read mark in a room. */
+export const MARK: Shape = described(COUNT, "The last message that the user has seen.");
 const RIGHT: Shape = { schema: { type: "string", enum: [...RIGHTS] } };
 const USER: Shape = { schema: reference("User") };
 
@@ -54,6 +56,8 @@ export const EVENTS: {
     memberCount: required(COUNT),
     right: required(RIGHT),
     limits: optional({ schema: reference("RoomLimits") }),
+    read: optional(MARK),
+    unread: required(described(COUNT, "How many messages are above the mark; 0 without one.")),
   },
   chat: {
     room: required(ROOM),
@@ -87,6 +91,7 @@ export const EVENTS: {
     payload: optional(SENTENCE),
     seconds: optional({ schema: { type: "number", exclusiveMinimum: 0 } }),
   },
+  read: { room: required(ROOM), seq: required(MARK), ref: optional(REF) },
   ping: { at: required(AT) },
   error: {
     code: required(CODE),

@@ -89,6 +89,12 @@ export interface TypingCommand extends RoomCommand<"typing"> {
   readonly payload: boolean;
 }
 
+/** `read` says that the user has seen a room up to a message. `read` answers it. */
+export interface ReadCommand extends RoomCommand<"read"> {
+  /** The last message that the user has seen. The mark only grows: a smaller one changes nothing. */
+  readonly seq: number;
+}
+
 /** `rename` gives the user a new name, in all rooms and on all of the user's connections. */
 export interface RenameCommand extends CommandBase<"rename"> {
   /** The new name, 1 to 64 visible characters. */
@@ -109,6 +115,7 @@ export type Command =
   | ChatCommand
   | CustomCommand
   | TypingCommand
+  | ReadCommand
   | RenameCommand
   | PongCommand;
 
@@ -194,6 +201,18 @@ export interface JoinedEvent extends RoomEvent<"joined"> {
   readonly right: Right;
   /** Set if a rule of the server has other limits for this room. */
   readonly limits?: AnnouncedRoomLimits;
+  /** The user's read mark: the last message that was seen, on any device. Without it there is no mark. */
+  readonly read?: number;
+  /** How many messages are above the mark; 0 without a mark. */
+  readonly unread: number;
+}
+
+/** `read` says that the user's read mark has moved. It goes to all connections of that user. */
+export interface ReadEvent extends RoomEvent<"read"> {
+  /** The mark. It only grows, so of two the higher one holds. */
+  readonly seq: number;
+  /** The `ref` of the command. Missing if the mark moved because the user said something. */
+  readonly ref?: string;
 }
 
 /** `right` says that what the user may do in a room has changed. */
@@ -280,6 +299,7 @@ export type Event =
   | SystemEvent
   | TypingEvent
   | RightEvent
+  | ReadEvent
   | PingEvent
   | ErrorEvent
   | ByeEvent;

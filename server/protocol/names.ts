@@ -70,6 +70,11 @@ export function guestName(id: string): string {
   return `Guest-${id.slice(0, 4)}`;
 }
 
+/** Says whether an id is a guest's. No user of an application may have such an id. */
+export function isGuestId(id: string): boolean {
+  return /^[0-9a-f]{16}$/.test(id);
+}
+
 /** Makes the name of an application's user who has none: the id, if people can read it as a name. */
 export function userName(id: string): string {
   return NAME.accepts(id) ? id : guestName(id);

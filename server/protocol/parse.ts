@@ -41,6 +41,7 @@ const REQUEST_FIELDS: { readonly [R in keyof Requests]: Fields } = {
   hello: fieldsOf("The body", REQUESTS.hello),
   message: fieldsOf("The body", REQUESTS.message),
   typing: fieldsOf("The body", REQUESTS.typing),
+  read: fieldsOf("The body", REQUESTS.read),
   publication: fieldsOf("The body", REQUESTS.publication),
   publish: fieldsOf("The body", REQUESTS.publish),
   reason: fieldsOf("The body", REQUESTS.reason),

@@ -55,6 +55,13 @@ export function badField(field: string, sentence: string): Refusal {
   return new Refusal("bad_field", sentence, { field: clip(field) });
 }
 
+/** Makes the refusal of a `ref` that names another message. */
+export function conflict(): Refusal {
+  return new Refusal("conflict", "Another message was sent with this ref. Use a new one.", {
+    field: "ref",
+  });
+}
+
 /** Quotes a client's text in a sentence: cut short and escaped, because it may be hostile. */
 export function quote(text: string): string {
   return JSON.stringify(clip(text));

@@ -10,6 +10,7 @@ import { badField } from "./refusal.ts";
 import {
   ANY_JSON,
   BOOLEAN,
+  COUNT,
   type FieldsOf,
   INFO,
   oneOf,
@@ -46,6 +47,11 @@ export interface TypingRequest {
   readonly name?: string;
 }
 
+/** The body of `POST /rooms/{room}/read`. */
+export interface ReadRequest {
+  readonly seq: number;
+}
+
 /** The body of `POST /rooms/{room}/messages` with an API key: what the application says. */
 export interface PublicationRequest {
   readonly type?: "chat" | "custom";
@@ -80,6 +86,7 @@ export interface Requests {
   readonly hello: HelloRequest;
   readonly message: MessageRequest;
   readonly typing: TypingRequest;
+  readonly read: ReadRequest;
   readonly publication: PublicationRequest;
   readonly publish: PublishRequest;
   readonly reason: ReasonRequest;
@@ -140,6 +147,7 @@ export const REQUESTS: { readonly [R in keyof Requests]: FieldsOfRequest<Request
   hello: { name: optional(NAME) },
   message: { payload: required(TEXT), ref: optional(REF), name: optional(NAME) },
   typing: { payload: required(BOOLEAN), name: optional(NAME) },
+  read: { seq: required(COUNT) },
   publication: PUBLICATION,
   publish: { rooms: required(ROOMS), ...PUBLICATION },
   reason: REASON,

@@ -6,39 +6,28 @@
  * @module
  */
 import type { LogState } from "../broker/broker.ts";
+import { digestOf } from "../broker/epoch.ts";
 import { Batch, type Page } from "../broker/page.ts";
 import { reason } from "../log.ts";
 import type { Cursor } from "../protocol/messages.ts";
-import { joinedText } from "../protocol/encode.ts";
-import { MAX_LISTED } from "../protocol/tables.ts";
 import type { NodeContext } from "./context.ts";
+import { joined } from "./joined.ts";
 import { HeldMessages, type Pending } from "./pending.ts";
 import type { Presence } from "./presence.ts";
+import type { ReadMarks } from "./read_marks.ts";
 import type { RetainedEvents } from "./retained_events.ts";
-import { RoomLog } from "./room_log.ts";
+import type { Progress } from "./progress.ts";
+import { type Position, RoomLog } from "./room_log.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** What a feed needs of its room. */
 export interface FeedContext extends NodeContext {
   readonly presence: Presence;
   readonly retained: RetainedEvents;
+  readonly marks: ReadMarks;
   queue(pending: Pending): void;
   /** Removes a subscriber that could not be let in, and tells it. */
   joinFailed(subscriber: Subscriber, ref: string | undefined): void;
-}
-
-/** How far a subscriber has come that is behind. */
-interface Progress {
-  /** The last `seq` that it was sent. */
-  seq: number;
-  /** True until its first page: it had no cursor, so that page may start at any `seq`. */
-  isFresh: boolean;
-  /** Whether the retained events have yet to be sent. */
-  isRetainedDue?: boolean;
-  /** A page is being read for it, or it is not let in yet. */
-  isBusy: boolean;
-  /** What it said before it was let in; `undefined` from then on. */
-  held?: HeldMessages | undefined;
 }
 
 /** How long to wait when the log could not be read. */
@@ -61,6 +50,11 @@ export class Feed {
   /** The number of subscribers. */
   get size(): number {
     return this.#live.size + this.#behind.size;
+  }
+
+  /** The epoch and the head of the log; `undefined` before it is open. */
+  get position(): Position | undefined {
+    return this.#log.epoch === "" ? undefined : this.#log;
   }
 
   has(subscriber: Subscriber): boolean {
@@ -117,9 +111,8 @@ export class Feed {
     for (const subscriber of [...this.#live, ...this.#behind.keys()]) {
       this.#live.delete(subscriber);
       const { held } = this.#behind.get(subscriber) ?? {};
-      const progress: Progress = { seq: 0, isFresh: true, isBusy: false, held };
+      const progress: Progress = { seq: 0, isFresh: true, isStartDue: true, isBusy: false, held };
       this.#behind.set(subscriber, progress);
-      this.#start(subscriber, progress, undefined);
       void this.#catchUp(subscriber, progress);
     }
   }
@@ -165,7 +158,7 @@ export class Feed {
       await this.#log.open();
       const recovered = since !== undefined && await this.#log.holdsAllSince(since);
       if (this.#behind.get(subscriber) !== progress) return;
-      this.#start(subscriber, progress, recovered ? since : undefined);
+      await this.#start(subscriber, progress, recovered ? since : undefined);
     } catch (thrown) {
       this.#context.log.warn("join failed", { room: this.#room, reason: reason(thrown) });
       if (this.#behind.get(subscriber) !== progress) return;
@@ -180,22 +173,20 @@ export class Feed {
   }
 
   /** Sends `joined`, and sets the subscriber to its cursor or before the recent messages. */
-  #start(subscriber: Subscriber, progress: Progress, since: Cursor | undefined): void {
-    const { presence, options, rules } = this.#context;
-    const limits = rules.limitsOf(this.#room);
-    progress.seq = since?.seq ?? Math.max(0, this.#log.head - options.recentMessages);
+  async #start(
+    subscriber: Subscriber,
+    progress: Progress,
+    since: Cursor | undefined,
+  ): Promise<void> {
+    const { marks, options } = this.#context;
+    const read = await marks.of(subscriber.user.id, this.#room, digestOf(this.#log.epoch));
+    if (this.#behind.get(subscriber) !== progress) return;
+    const { epoch, head: seq } = this.#log;
+    progress.seq = since?.seq ?? Math.max(0, seq - options.recentMessages);
     progress.isFresh = since === undefined;
     progress.isRetainedDue = true;
-    const joined = {
-      room: this.#room,
-      epoch: this.#log.epoch,
-      seq: this.#log.head,
-      recovered: since !== undefined,
-      memberCount: presence.count,
-      right: subscriber.rightIn(this.#room),
-      ...(limits !== undefined && { limits }),
-    };
-    subscriber.connection.reply(Batch.of(joinedText(joined, presence.list(MAX_LISTED))));
+    const start = { room: this.#room, epoch, seq, recovered: since !== undefined };
+    subscriber.connection.reply(joined(this.#context, subscriber, start, read));
     this.#release(progress);
   }
 
@@ -212,6 +203,11 @@ export class Feed {
     progress.isBusy = true;
     try {
       while (this.#behind.get(subscriber) === progress && subscriber.connection.ready) {
+        if (progress.isStartDue) {
+          await this.#start(subscriber, progress, undefined);
+          progress.isStartDue = false;
+          continue;
+        }
         if (progress.isRetainedDue) {
           progress.isRetainedDue = false;
           this.#context.retained.giveTo(subscriber.connection);
@@ -225,7 +221,7 @@ export class Feed {
         const page = await this.#log.read(progress.seq);
         if (this.#behind.get(subscriber) !== progress) return;
         if (!progress.isFresh && page?.first !== progress.seq + 1) {
-          this.#start(subscriber, progress, undefined); // the log was pruned past its cursor
+          progress.isStartDue = true; // the log was pruned past its cursor
           continue;
         }
         if (page !== undefined) subscriber.connection.send(page.batch);

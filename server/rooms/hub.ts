@@ -16,6 +16,7 @@ import { DEFAULT_ROOM } from "../protocol/tables.ts";
 import type { NodeContext } from "./context.ts";
 import { logThrown } from "./log_thrown.ts";
 import { Moderator } from "./moderator.ts";
+import { ReadMarks } from "./read_marks.ts";
 import { Room } from "./room.ts";
 import { Tick } from "./tick.ts";
 import { Typing } from "./typing.ts";
@@ -39,6 +40,7 @@ export class Hub {
   readonly moderator: Moderator;
   readonly slowMode: SlowMode;
   readonly typing: Typing;
+  readonly marks: ReadMarks;
   readonly tick: Tick;
   readonly #roomLimits: RoomLimits;
   readonly #rooms = new Map<string, Room>();
@@ -49,8 +51,9 @@ export class Hub {
     const bringsUsers = application.authenticate !== undefined || verifier !== undefined;
     this.guests = new GuestTokens(broker.secret, bringsUsers);
     this.authenticator = new Authenticator({ guests: this.guests, application, verifier, log });
-    const moderation = { ...context, users: this.users, rooms: this.#rooms };
-    this.moderator = new Moderator(moderation);
+    const shared = { ...context, users: this.users, rooms: this.#rooms };
+    this.moderator = new Moderator(shared);
+    this.marks = new ReadMarks(shared);
     this.rights = new Rights({
       application,
       log,
@@ -61,14 +64,18 @@ export class Hub {
     this.allowances = new UserAllowances(options, rules, now);
     this.slowMode = new SlowMode(rules, now);
     this.typing = new Typing(context);
-    this.tick = new Tick(context, this.#rooms);
+    this.tick = new Tick(context, this.#rooms, this.marks);
     this.#roomLimits = new RoomLimits(options);
     broker.listen({
       committed: (name, page) => this.#pass(name, (room) => room.feed.deliver(page)),
       signalled: (name, { event, exceptUserId }) =>
         this.#pass(name, (room) => room.feed.relay(event, exceptUserId)),
-      logReplaced: (name, state) => this.#pass(name, (room) => room.feed.replaceLog(state)),
+      logReplaced: (name, state) => {
+        this.marks.logReplaced(name);
+        this.#pass(name, (room) => room.feed.replaceLog(state));
+      },
       retainedChanged: (name, change) => this.#pass(name, (room) => room.retainedChanged(change)),
+      marked: (marks) => this.marks.heard(marks),
       ordered: (order) => this.moderator.ordered(order),
       sanctionsReplaced: (sanctions) => this.moderator.sanctionsReplaced(sanctions),
       membersChanged: (name, change) => this.#pass(name, (room) => room.presence.apply(change)),
@@ -125,6 +132,7 @@ export class Hub {
       ...this.context,
       users: this.users,
       typing: this.typing,
+      marks: this.marks,
       queue: (pending) => this.tick.queue(pending),
       emptied: (room) => this.#remove(room, source),
     });
@@ -137,6 +145,7 @@ export class Hub {
   close(): void {
     this.tick.close();
     this.moderator.close();
+    this.marks.close();
     for (const room of this.#rooms.values()) room.close();
     this.#rooms.clear();
   }

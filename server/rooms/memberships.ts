@@ -100,6 +100,11 @@ export class Memberships {
     for (const { room } of this.#byRoom.values()) room.changeUser(this.#session, previous);
   }
 
+  /** Checks that the session is in a room. @throws {Refusal} `not_in_room` */
+  assertIn(name: string): void {
+    this.#membershipIn(name);
+  }
+
   /**
    * Returns a room, if the user may speak in it.
    *

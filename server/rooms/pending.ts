@@ -19,6 +19,8 @@ export interface Sender {
 /** A draft that is on its way to the log. */
 export interface Pending extends Draft {
   readonly sender: Sender;
+  /** Whether it moves the read mark of its user, who may come back for what follows. */
+  readonly movesMark: boolean;
 }
 
 /** Text that is held for one sender. Letting in takes so long only if the broker is slow. */

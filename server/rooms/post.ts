@@ -18,6 +18,8 @@ export interface Posting {
   readonly ref: string | undefined;
   /** What follows `seq` and `at` in its event. */
   readonly rest: string;
+  /** Whether it moves the read mark of that user. */
+  readonly movesMark?: boolean;
 }
 
 /** Where the message is in the log. */
@@ -35,12 +37,14 @@ export interface Posted {
  * @throws {Refusal} `unavailable` if it was not stored, as far as is known; `conflict` if its `ref`
  * belongs to another message.
  */
-export function post(hub: Hub, { room, type, userId, ref, rest }: Posting): Promise<Posted> {
+export function post(hub: Hub, posting: Posting): Promise<Posted> {
+  const { room, type, userId, ref, rest, movesMark = false } = posting;
   const { promise, resolve, reject } = Promise.withResolvers<Posted>();
   const sender: Sender = {
     stored: (_room, seq, event, repeated) => resolve({ seq, event, repeated }),
     refuse: reject,
   };
-  hub.tick.queue({ room, userId, ref, head: messageHead(type, room), rest, sender, receipt: true });
+  const head = messageHead(type, room);
+  hub.tick.queue({ room, userId, ref, head, rest, sender, receipt: true, seq: 0, movesMark });
   return promise;
 }

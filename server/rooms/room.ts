@@ -13,6 +13,7 @@ import type { NodeContext } from "./context.ts";
 import { Feed } from "./feed.ts";
 import type { Pending } from "./pending.ts";
 import { Presence } from "./presence.ts";
+import type { ReadMarks } from "./read_marks.ts";
 import { RetainedEvents } from "./retained_events.ts";
 import type { Subscriber } from "./subscriber.ts";
 import type { Typing } from "./typing.ts";
@@ -22,6 +23,7 @@ import type { ConnectedUser, ConnectedUsers } from "./user.ts";
 export interface RoomContext extends NodeContext {
   readonly users: ConnectedUsers;
   readonly typing: Typing;
+  readonly marks: ReadMarks;
   queue(pending: Pending): void;
   /** Called when the room has neither members nor subscribers any more. */
   emptied(room: Room): void;
@@ -108,6 +110,8 @@ export class Room {
       rest,
       sender,
       receipt: this.#needsReceipts,
+      seq: 0,
+      movesMark: true,
     };
     const held = this.feed.heldFor(sender);
     if (held === undefined) this.#context.queue(pending);

@@ -14,6 +14,9 @@ import { Tail } from "./tail.ts";
 const PAGE_CHARS = 65_536;
 const PAGE_MESSAGES = 256;
 
+/** Where a room's log stands. */
+export type Position = Pick<RoomLog, "epoch" | "head">;
+
 export class RoomLog {
   readonly #room: string;
   readonly #broker: Broker;

@@ -117,6 +117,10 @@ export class Session implements Speaker, UserSession {
     this.memberships.setRight(room, right, change);
   }
 
+  tell(batch: Batch): void {
+    if (!this.#hasEnded) this.connection.reply(batch);
+  }
+
   close(code: CloseCode): void {
     this.connection.close(code);
   }
@@ -193,6 +197,10 @@ export class Session implements Speaker, UserSession {
       case "typing":
         this.roomToSpeakIn(command.room);
         return this.#hub.typing.set(command.room, this.#user.user, command.payload);
+      case "read":
+        this.#assertTokenHolds();
+        this.memberships.assertIn(command.room);
+        return this.#hub.marks.read(this, command);
       case "join":
         return this.join(command.room, command.since, command.ref);
       case "leave":

@@ -8,10 +8,11 @@
 import { setImmediate } from "node:timers";
 import { FullError, isSameMessage } from "../broker/broker.ts";
 import { reason } from "../log.ts";
-import { Refusal } from "../protocol/refusal.ts";
+import { conflict, Refusal } from "../protocol/refusal.ts";
 import type { NodeContext } from "./context.ts";
 import { logThrown } from "./log_thrown.ts";
 import type { Pending } from "./pending.ts";
+import type { ReadMarks } from "./read_marks.ts";
 import { StoredMessages } from "./stored_messages.ts";
 import { charsOf, Unprepared } from "./unprepared.ts";
 
@@ -48,6 +49,7 @@ const SLOW_COMMIT_MS = 1000;
 
 export class Tick {
   readonly #context: NodeContext;
+  readonly #marks: ReadMarks;
   readonly #openRooms: { readonly size: number };
   readonly #unprepared: Unprepared;
   readonly #stored: StoredMessages | undefined;
@@ -63,8 +65,9 @@ export class Tick {
   #committing: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(context: NodeContext, openRooms: { readonly size: number }) {
+  constructor(context: NodeContext, openRooms: { readonly size: number }, marks: ReadMarks) {
     this.#context = context;
+    this.#marks = marks;
     this.#openRooms = openRooms;
     this.#charsPerRoom = Math.min(TICK_CHARS, context.options.highWaterBytes / 2);
     const { application, log } = context;
@@ -173,6 +176,7 @@ export class Tick {
       if (batch.length === 0) return;
       // The broker has called `committed` for the whole batch when this settles.
       const receipts = await broker.publish(batch, (draft) => this.#refuse(draft));
+      this.#marks.committed(batch);
       for (const { draft, seq, event, repeated } of receipts) {
         if (!repeated) this.#stored?.add(event);
         logThrown(log, "delivery failed", () => {
@@ -239,10 +243,4 @@ function unavailable(
   sentence = "The message could not be stored. Send it again later.",
 ): Refusal {
   return new Refusal("unavailable", sentence, { retryAfterMs: RETRY_MS });
-}
-
-function conflict(): Refusal {
-  return new Refusal("conflict", "Another message was sent with this ref. Use a new one.", {
-    field: "ref",
-  });
 }

@@ -6,6 +6,7 @@
  */
 import type { Identity } from "../access/identity.ts";
 import type { Source } from "../access/source.ts";
+import type { Batch } from "../broker/page.ts";
 import type { User } from "../protocol/messages.ts";
 import type { Refusal } from "../protocol/refusal.ts";
 import type { CloseCode, Right } from "../protocol/tables.ts";
@@ -39,6 +40,8 @@ export interface UserSession {
   refresh(room?: string): void | Promise<void>;
   /** Tells the client that something was refused. */
   refuse(refusal: Refusal): void;
+  /** Sends the client what concerns its user. */
+  tell(batch: Batch): void;
   /** Closes the connection. */
   close(code: CloseCode): void;
 }

@@ -203,6 +203,20 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     this.#sender.flush();
   }
 
+  /**
+   * Notes that the user has seen a room up to that message. It can be called for every message: the server
+   * is told once a second, and all of the user's devices get `read`.
+   */
+  read(room: string, seq: number): void {
+    this.#rooms.get(room)?.userReads(seq);
+    this.#sender.flushSoon();
+  }
+
+  /** How many messages of a room the user has not seen on any device; 0 before the first `read`. */
+  unread(room: string): number {
+    return this.#rooms.get(room)?.unread ?? 0;
+  }
+
   /** Changes the user's name. A `system` event of the kind `renamed` follows, or an `error`. */
   rename(name: string): void {
     this.#identity.rename = { name, ref: "" };

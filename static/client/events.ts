@@ -51,6 +51,8 @@ export interface ClientEvents {
    * it for 5 seconds, or when the user sends a message.
    */
   typing: wire.TypingEvent;
+  /** The user has read a room up to `seq`, here or on another device. See {@linkcode Client.unread}. */
+  read: wire.ReadEvent;
   /** What the user may do in a room has changed. With `none` the client has left the room. */
   right: wire.RightEvent;
   /**

@@ -35,7 +35,7 @@ export function request(
 }
 
 /** Returns the path of something that belongs to a room. */
-export function roomPath(room: string, what: "messages" | "typing"): string {
+export function roomPath(room: string, what: "messages" | "typing" | "read"): string {
   return `rooms/${encodeURIComponent(room)}/${what}`;
 }
 

@@ -93,6 +93,12 @@ export function overHttp(
       case "typing":
         await post(roomPath(command.room, "typing"), { payload: command.payload });
         return;
+      case "read": {
+        const { room, seq } = command;
+        const mark = await post(roomPath(room, "read"), { seq });
+        if (mark) receive(mark);
+        return;
+      }
       case "custom":
         return receive({
           type: "error",

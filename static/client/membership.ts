@@ -8,6 +8,7 @@ import type {
   Cursor,
   CustomCommand,
   JoinedEvent,
+  ReadCommand,
   TypingCommand,
   TypingEvent,
   User,
@@ -24,6 +25,9 @@ const TYPING_INTERVAL_MS = 3_000;
 /** How long another user counts as typing after the last "typing", in milliseconds. */
 const TYPING_EXPIRY_MS = 5_000;
 
+/** The key of `read` among the newest commands. No event may have that name. */
+const READ = " ";
+
 /** One room of the client. */
 export interface Membership {
   /** Settles when the room is entered for the first time, or is refused. */
@@ -34,10 +38,14 @@ export interface Membership {
   /** What the user may do here; undefined before the first `joined`. */
   right?: Right;
   /**
-   * Commands of which only the newest matters, until they are sent: custom events by their name, and
-   * `typing` by the empty name.
+   * Commands of which only the newest matters, until they are sent: custom events by their name,
+   * `typing` by the empty name, and `read` by a blank.
    */
-  readonly newest: Map<string, CustomCommand | TypingCommand>;
+  readonly newest: Map<string, CustomCommand | TypingCommand | ReadCommand>;
+  /** When the next `read` may be sent. */
+  readAt: number;
+  /** How many messages are above the user's read mark; 0 without a mark. */
+  readonly unread: number;
   /** Before it is joined: the time of the next attempt. After: how long sending waits to catch up. */
   waitUntil: number;
   /** The cursor to resume from; undefined before the first message. */
@@ -58,6 +66,10 @@ export interface Membership {
   userTypes(active: boolean): void;
   /** Notes that the user sent a message, which ends the typing: the server knows that. */
   userSent(): void;
+  /** Notes that the user has read up to a message. The server is told if that is news for it. */
+  userReads(seq: number): void;
+  /** Notes that the server knows that the user has read up to a message. */
+  hasRead(seq: number): void;
   /** Notes that another user types, or stopped. */
   typing(event: TypingEvent): void;
   /** Ends the typing of a user who sent a message, or is gone. */
@@ -77,6 +89,8 @@ export function createMembership(
   /** The newest `seq` of the room when it was joined. */
   let head = 0;
   let joined = false;
+  /** The user's read mark; -1 without one. */
+  let mark = -1;
   /** When "typing" was sent; 0 if the user is not typing. */
   let typedAt = 0;
 
@@ -85,6 +99,10 @@ export function createMembership(
     ref: "",
     newest: new Map(),
     waitUntil: 0,
+    readAt: 0,
+    get unread() {
+      return mark < 0 ? 0 : Math.max(head, last) - mark;
+    },
     get joined() {
       return joined;
     },
@@ -95,7 +113,16 @@ export function createMembership(
       return last >= head;
     },
     join(event) {
-      if (!event.recovered) last = event.seq ? -1 : 0;
+      const { read = -1 } = event;
+      if (!event.recovered) {
+        last = event.seq ? -1 : 0;
+        mark = read;
+        self.newest.delete(READ);
+      }
+      // The last `read` may have been lost with the connection.
+      const reads = mark;
+      mark = read;
+      self.userReads(reads);
       epoch = event.epoch;
       head = event.seq;
       joined = true;
@@ -127,6 +154,14 @@ export function createMembership(
     userSent() {
       typedAt = 0;
       self.newest.delete("");
+    },
+    userReads(seq) {
+      if (seq <= mark) return;
+      mark = seq;
+      self.newest.set(READ, { type: "read", room, seq });
+    },
+    hasRead(seq) {
+      mark = Math.max(mark, seq);
     },
     typing(event) {
       const { from, payload } = event;

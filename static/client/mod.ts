@@ -26,7 +26,12 @@ export type { Cursor, Json, User } from "../../server/protocol/messages.ts";
 export type { ErrorCode, ERRORS, Right, RIGHTS } from "../../server/protocol/tables.ts";
 export type { CommandBase, RoomCommand } from "../../server/protocol/messages.ts";
 export type { Command, HelloCommand, RenameCommand } from "../../server/protocol/messages.ts";
-export type { JoinCommand, LeaveCommand, PongCommand } from "../../server/protocol/messages.ts";
+export type {
+  JoinCommand,
+  LeaveCommand,
+  PongCommand,
+  ReadCommand,
+} from "../../server/protocol/messages.ts";
 export type { ChatCommand, CustomCommand, TypingCommand } from "../../server/protocol/messages.ts";
 export type { EventBase, RoomEvent, StoredEvent } from "../../server/protocol/messages.ts";
 export type { Event, JoinedEvent, WelcomeEvent } from "../../server/protocol/messages.ts";
@@ -40,6 +45,7 @@ export type {
   ByeEvent,
   ErrorEvent,
   PingEvent,
+  ReadEvent,
   RightEvent,
   TypingEvent,
 } from "../../server/protocol/messages.ts";

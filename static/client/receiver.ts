@@ -28,6 +28,8 @@ export function receiver(
     }
     if (membership?.joined && (seq === undefined || membership.moveTo(seq, !!own))) {
       if (from) membership.stopTyping(from);
+      // Saying something moves the mark, here as on the server.
+      if (seq && from?.id === identity.user?.id) membership.hasRead(seq);
       if (event.type === "chat") dispatch("chat", event);
       else if (event.type === "custom") {
         dispatch("custom", event);
@@ -86,6 +88,9 @@ export function receiver(
           sender.giveUp(room, new ClientError("forbidden", payload));
         }
         return dispatch("right", event);
+      case "read":
+        membership?.hasRead(event.seq);
+        return dispatch("read", event);
       case "typing":
         return membership?.typing(event);
       case "system": {

@@ -13,6 +13,7 @@ import type {
   Signal,
 } from "../../server/broker/broker.ts";
 import type { Order, Sanction } from "../../server/broker/orders.ts";
+import type { MarkStore } from "../../server/broker/marks.ts";
 import type { Page } from "../../server/broker/page.ts";
 import type { RetainedEvent } from "../../server/broker/retained.ts";
 import { SqliteBroker } from "../../server/broker/sqlite/sqlite_broker.ts";
@@ -24,7 +25,16 @@ import type { Options } from "../../server/mod.ts";
 import { Server } from "../../server/server.ts";
 import { silentLog } from "../../server/log.ts";
 
-type Call = "open" | "state" | "publish" | "read" | "signal" | "retain" | "order" | "check";
+type Call =
+  | "open"
+  | "state"
+  | "publish"
+  | "read"
+  | "signal"
+  | "retain"
+  | "order"
+  | "marks"
+  | "check";
 
 export class FaultyBroker implements Broker {
   readonly #inner: Broker;
@@ -89,6 +99,15 @@ export class FaultyBroker implements Broker {
 
   async retain(room: string, event: RetainedEvent): Promise<void> {
     await this.#call("retain", () => this.#inner.retain(room, event));
+  }
+
+  get marks(): MarkStore {
+    const { marks } = this.#inner;
+    return {
+      get: (...of) => this.#call("marks", () => marks.get(...of)),
+      all: (...of) => this.#call("marks", () => marks.all(...of)),
+      write: (some) => this.#call("marks", () => marks.write(some)),
+    };
   }
 
   async order(order: Order): Promise<void> {

@@ -103,6 +103,11 @@ const FIELDS: Readonly<{ [type: string]: Readonly<{ [field: string]: Field }> }>
     retain: BOOLEAN,
   },
   typing: { room: ROOM, payload: { ...BOOLEAN, required: true }, ref: REF },
+  read: {
+    room: ROOM,
+    seq: { good: fc.nat(3), bad: [-1, 1.5, "1", null, 2 ** 53], required: true },
+    ref: REF,
+  },
   rename: { name: { ...NAME, required: true }, ref: REF },
   pong: { at: { good: fc.integer(), bad: ["x", null, {}] }, ref: REF },
 } satisfies {

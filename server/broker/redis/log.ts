@@ -216,9 +216,11 @@ function appended<D extends Draft>(drafts: readonly D[], answer: readonly unknow
       // The text is empty if the original was pruned between two tries of this batch.
       const event = original.event || numbered(draft, original.seq, Number(at));
       receipts.push({ draft, ...original, event, repeated: true });
-    } else if (++seq && draft.receipt) {
-      receipts.push({ draft, seq, event: numbered(draft, seq, Number(at)), repeated: false });
+      return;
     }
+    draft.seq = ++seq;
+    if (!draft.receipt) return;
+    receipts.push({ draft, seq, event: numbered(draft, seq, Number(at)), repeated: false });
   });
   return { epoch: String(epoch), last: Number(last), receipts };
 }

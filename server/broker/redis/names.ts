@@ -23,6 +23,10 @@ export class RedisNames {
   readonly ordered: string;
   /** The channel of the orders. */
   readonly orders: string;
+  /** The channel on which nodes tell of read marks. */
+  readonly markChannel: string;
+  /** All read marks of guests. */
+  readonly guestMarks: string;
 
   /**
    * @param prefix letters, digits and `_.:-`, as the options check.
@@ -37,11 +41,23 @@ export class RedisNames {
     this.retaining = `${prefix}:rooms:retaining`;
     this.ordered = `${prefix}:orders`;
     this.orders = `${prefix}:orders:${database}`;
+    this.markChannel = `${prefix}:marks:${database}`;
+    this.guestMarks = this.#mark("guests");
   }
 
   /** Returns a key of a room. The braces put all keys of a room into one slot of a Redis Cluster. */
   key(room: string, what: string): string {
     return `${this.#prefix}:{${room.replace(/[%{}]/g, encodeURIComponent)}}:${what}`;
+  }
+
+  /** Returns the key of a user's read marks. */
+  marks(userId: string): string {
+    return this.#mark(`of:${userId}`);
+  }
+
+  /** All keys of read marks are in one slot. No room has that name: its `%` would be encoded. */
+  #mark(what: string): string {
+    return `${this.#prefix}:{%marks}:${what}`;
   }
 
   /**
@@ -51,4 +67,9 @@ export class RedisNames {
   channel(room: string): string {
     return this.key(room, `heard:${this.#database}`);
   }
+}
+
+/** Returns the number of the database that the URL of a Redis names. */
+export function databaseOf(url: string): number {
+  return Number(new URL(url).pathname.slice(1));
 }

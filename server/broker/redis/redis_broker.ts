@@ -22,7 +22,8 @@ import { Heartbeat } from "./heartbeat.ts";
 import { cannotUse, RedisLink } from "./link.ts";
 import { type LogPolicy, RedisLog } from "./log.ts";
 import { POSITION, READ } from "./log_scripts.ts";
-import { RedisNames } from "./names.ts";
+import { RedisMarks, WRITE_MARKS } from "./marks.ts";
+import { databaseOf, RedisNames } from "./names.ts";
 import { RedisMembers } from "./members.ts";
 import { MEMBERS } from "./members_script.ts";
 import { RedisOrders } from "./orders.ts";
@@ -66,6 +67,7 @@ export class RedisBroker implements Broker {
   readonly location: string;
   readonly secret: Uint8Array;
   readonly members: RedisMembers;
+  readonly marks: RedisMarks;
   readonly #link: RedisLink;
   readonly #log: RedisLog;
   readonly #retained: RedisRetained;
@@ -78,13 +80,14 @@ export class RedisBroker implements Broker {
   static async open(options: RedisOptions): Promise<RedisBroker> {
     const { url, prefix = "parley", log = silentLog, leaseMs = LEASE_MS } = options;
     const names = new RedisNames(prefix, databaseOf(url));
-    const scripts = [POSITION, APPEND, READ, MEMBERS, CHANGE_FIELD];
+    const scripts = [POSITION, APPEND, READ, MEMBERS, CHANGE_FIELD, WRITE_MARKS];
     const link = await RedisLink.open({ url, scripts, names, log, settlingMs: leaseMs / 6 });
     try {
       await link.ask("SET", names.secret, randomBytes(32).toString("base64url"), "NX");
       const secret = Buffer.from(String(await link.ask("GET", names.secret)), "base64url");
       const orders = await RedisOrders.open(link);
-      return new RedisBroker(options, link, orders, new Uint8Array(secret), leaseMs);
+      const marks = await RedisMarks.open(link);
+      return new RedisBroker(options, link, orders, marks, new Uint8Array(secret), leaseMs);
     } catch (thrown) {
       await link.close();
       throw cannotUse(url, thrown);
@@ -95,6 +98,7 @@ export class RedisBroker implements Broker {
     options: RedisOptions,
     link: RedisLink,
     orders: RedisOrders,
+    marks: RedisMarks,
     secret: Uint8Array,
     leaseMs: number,
   ) {
@@ -106,26 +110,22 @@ export class RedisBroker implements Broker {
     this.members = new RedisMembers(link, this.#log.node, leaseMs);
     this.#retained = new RedisRetained(link);
     this.#orders = orders;
+    this.marks = marks;
     this.#heartbeat = new Heartbeat(() => this.#checkAll(), leaseMs / 3);
     link.onReconnect(() => this.#heartbeat.hasten());
   }
 
   listen(listener: BrokerListener): void {
     this.#listener = listener;
-    for (const part of [this.members, this.#retained, this.#orders]) part.listen(listener);
+    const parts = [this.members, this.#retained, this.#orders, this.marks];
+    for (const part of parts) part.listen(listener);
   }
 
   async open(room: string): Promise<LogState> {
-    const opening = new RedisRoom(
-      room,
-      this.#link,
-      this.#log,
-      this.#listener,
-      {
-        members: (message) => this.members.receive(room, message),
-        retained: (message) => this.#retained.receive(room, message),
-      },
-    );
+    const opening = new RedisRoom(room, this.#link, this.#log, this.#listener, {
+      members: (message) => this.members.receive(room, message),
+      retained: (message) => this.#retained.receive(room, message),
+    });
     this.#rooms.get(room)?.close();
     this.#rooms.set(room, opening);
     try {
@@ -242,9 +242,4 @@ export class RedisBroker implements Broker {
     const { epoch, head } = await this.#log.state(room.name);
     if (epoch !== room.known.epoch || head !== room.known.head) void room.catchUp();
   }
-}
-
-/** Returns the number of the database that a URL names. */
-function databaseOf(url: string): number {
-  return Number(new URL(url).pathname.slice(1));
 }

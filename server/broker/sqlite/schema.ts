@@ -33,6 +33,16 @@ const WEBHOOK = `
 `;
 
 const STATE = `
+  CREATE TABLE marks (                -- how far each user has seen each room
+    user TEXT NOT NULL,
+    room TEXT NOT NULL,
+    log TEXT NOT NULL,                -- the digest of the room's log
+    seq INTEGER NOT NULL,
+    changed INTEGER NOT NULL,         -- grows with each change
+    guest INTEGER NOT NULL,           -- 1 if the user is a guest
+    PRIMARY KEY (user, room)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX guest_marks ON marks (changed) WHERE guest = 1;
   CREATE TABLE retained (
     id INTEGER PRIMARY KEY,           -- grows with each change
     room TEXT NOT NULL,

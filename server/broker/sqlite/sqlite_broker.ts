@@ -2,9 +2,7 @@
  * The broker for one machine. It keeps the log in a SQLite file with one writer, and makes one commit
  * for each batch. With `synchronous=FULL`, what is committed survives a power cut.
  *
- * A commit blocks the event loop. Two ways around that were tried: a thread for the commits, and only
- * the sync in another thread. Neither helped. The senders of one batch wait for it before they send
- * the next, so there was little to do meanwhile, and that little made two small batches of a large one.
+ * A commit blocks the event loop. A thread for it, or for its sync, was tried and made batches smaller.
  *
  * @module
  */
@@ -13,6 +11,7 @@ import { AgeClock } from "../age_clock.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
 import type { Journal } from "../journal.ts";
 import { hasRef } from "../broker.ts";
+import type { MarkStore } from "../marks.ts";
 import type { Order, Sanction } from "../orders.ts";
 import type { Page } from "../page.ts";
 import type { RetainedEvent } from "../retained.ts";
@@ -55,6 +54,8 @@ const PRUNE_EVERY_MS = 5_000;
 export class SqliteBroker implements Broker {
   readonly location: string;
   readonly secret: Uint8Array;
+  readonly journal: Journal;
+  readonly marks: MarkStore;
   readonly #store: SqliteStore;
   readonly #now: () => number;
   readonly #ages: AgeClock;
@@ -77,18 +78,16 @@ export class SqliteBroker implements Broker {
   private constructor(options: SqliteOptions) {
     this.#store = new SqliteStore(options, this.#open);
     this.secret = this.#store.secret;
+    this.journal = this.#store.journal;
     this.location = options.path === ":memory:" ? "memory" : options.path;
     this.#now = options.now ?? Date.now;
     const steady = options.steady ?? (() => performance.now());
     this.#ages = new AgeClock({ wall: this.#now, steady }, this.#store.newestAt);
     this.#refs = new RefWindows(this.#store, options.dedupeMessages, this.#open);
     this.#state = new StateWrites(this.#store, this.#open);
+    this.marks = this.#state.marks;
     this.#pruneTimer = setInterval(() => this.prune(), PRUNE_EVERY_MS);
     Deno.unrefTimer(Number(this.#pruneTimer));
-  }
-
-  get journal(): Journal {
-    return this.#store.journal;
   }
 
   listen(listener: BrokerListener): void {
@@ -221,6 +220,7 @@ export class SqliteBroker implements Broker {
         }
         if (known !== 0) refs.set(userId, ref, seq);
       }
+      draft.seq = seq;
       const event = numbered(draft, seq, at);
       events.push(event);
       if (draft.receipt) receipts.push({ draft, seq, event, repeated: false });

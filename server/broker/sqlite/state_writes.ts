@@ -1,5 +1,5 @@
 /**
- * `StateWrites` changes the retained events and the sanctions in the file, and then calls back what has
+ * `StateWrites` changes the retained events, the sanctions and the read marks in the file, and then calls back what has
  * changed.
  *
  * @module
@@ -8,9 +8,11 @@ import type { BrokerListener } from "../broker.ts";
 import { isImposing, isLifting, type Order } from "../orders.ts";
 import type { RetainedEvent } from "../retained.ts";
 import { GatheredWrites } from "./gathered_writes.ts";
+import type { MarkTable } from "./mark_table.ts";
 import type { SqliteStore } from "./store.ts";
 
 export class StateWrites {
+  readonly marks: MarkTable;
   readonly #store: SqliteStore;
   readonly #open: ReadonlySet<string>;
   readonly #writes: GatheredWrites;
@@ -21,6 +23,7 @@ export class StateWrites {
     this.#store = store;
     this.#open = open;
     this.#writes = new GatheredWrites((work) => store.changeTables(work));
+    this.marks = store.markTable(this.#writes);
   }
 
   listen(listener: BrokerListener): void {

@@ -9,6 +9,8 @@ import type { Page } from "../page.ts";
 import { DatabaseBound } from "./database_bound.ts";
 import { type OpenDatabase, openDatabase } from "./database_file.ts";
 import { type Log, LogCache } from "./log_cache.ts";
+import type { GatheredWrites } from "./gathered_writes.ts";
+import { MarkTable } from "./mark_table.ts";
 import { Pruning, type Retention } from "./pruning.ts";
 import { type NewRow, readPage } from "./rows.ts";
 import { SqliteJournal } from "./sqlite_journal.ts";
@@ -164,6 +166,11 @@ export class SqliteStore {
         throw thrown;
       }
     });
+  }
+
+  /** Returns the read marks. @param writes how they are changed: by `changeTables`. */
+  markTable(writes: GatheredWrites): MarkTable {
+    return new MarkTable(this.#database.database, writes);
   }
 
   /** Reads a part of a room's log; `undefined` where there is nothing. */

@@ -54,7 +54,8 @@ async function postFor(call: Call, hub: Hub): Promise<Posted> {
       ...(ref !== undefined && { ref }),
     });
     const rest = chatRest(user.json, said, ref);
-    return await post(hub, { room, type: "chat", userId: user.id, ref, rest });
+    const movesMark = known !== undefined;
+    return await post(hub, { room, type: "chat", userId: user.id, ref, rest, movesMark });
   });
 }
 
