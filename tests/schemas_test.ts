@@ -18,7 +18,7 @@ import { reference, type Rule, type Schema } from "../server/protocol/rules.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { STORED_EXAMPLES } from "./support/examples.ts";
 import { connect, member, patiently, serve } from "./support/harness.ts";
-import { ask, bearer, MESSAGES, say } from "./support/http.ts";
+import { ask, bearer, MESSAGES, say, tokenOf } from "./support/http.ts";
 import { Stream } from "./support/stream.ts";
 
 const commandNames = Object.keys(COMMANDS).map((type) => nameOf(type, "Command"));
@@ -270,6 +270,7 @@ Deno.test("every event on the wire has exactly the fields of its schema", async 
     { type: "chat" },
     { type: "nonsense", ref: "q" },
     { type: "hello", token: "forged" },
+    { type: "read", seq: 1, ref: "m" },
     { type: "leave", room: "elsewhere" },
   );
   bob.raw("no JSON");
@@ -313,6 +314,10 @@ Deno.test("every answer over HTTP has exactly the fields of its schema", async (
   await holds("ChatEvent", MESSAGES, { method: "POST", body: { payload: "x", ref: "r" } });
   await holds("WelcomeEvent", "/hello", { method: "POST", body: {} });
   await holds("RoomList", "/rooms");
+  const { token } = await tokenOf(server, "Ada");
+  const ada = { method: "POST", body: { seq: 1 }, headers: bearer(token) };
+  await holds("ReadEvent", "/rooms/lobby/read", ada);
+  await holds("MyRoomList", "/me/rooms", { headers: bearer(token) });
   const ours = (body: unknown) => ({ method: "POST", body, headers: bearer(key) });
   await holds("ChatEvent", MESSAGES, ours({ payload: "x", from: { id: "a", name: "A", info: 1 } }));
   await holds(

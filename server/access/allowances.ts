@@ -22,7 +22,7 @@ export type Clock = () => number;
  * was refused one of its 28 files would stay broken.
  */
 export const COSTS = {
-  /** A command that is not stored: `typing`, `pong`, and `custom` unless it is durable or retained. */
+  /** A command that is not stored: `typing`, `read`, `pong`, and `custom` unless it is durable or retained. */
   signal: 0.1,
   /** Any other command, and a message that is posted. */
   command: 1,

@@ -7,7 +7,8 @@ import { Batch } from "../broker/page.ts";
 import { joinedText } from "../protocol/encode.ts";
 import type { JoinedEvent } from "../protocol/messages.ts";
 import { MAX_LISTED } from "../protocol/tables.ts";
-import type { FeedContext } from "./feed.ts";
+import type { NodeContext } from "./context.ts";
+import type { Presence } from "./presence.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /**
@@ -15,7 +16,7 @@ import type { Subscriber } from "./subscriber.ts";
  * @param mark the user's read mark, if there is one.
  */
 export function joined(
-  { presence, rules }: FeedContext,
+  { presence, rules }: NodeContext & { readonly presence: Presence },
   subscriber: Subscriber,
   start: Pick<JoinedEvent, "room" | "epoch" | "seq" | "recovered">,
   mark: number | undefined,

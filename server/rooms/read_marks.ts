@@ -18,14 +18,18 @@ import { logThrown } from "./log_thrown.ts";
 import type { Pending } from "./pending.ts";
 import { RecentMarks } from "./recent_marks.ts";
 import type { Position } from "./room_log.ts";
-import type { Room } from "./room.ts";
 import type { ConnectedUsers } from "./user.ts";
+
+/** What read marks need of a room. */
+interface OpenRoom {
+  readonly feed: { readonly position: Position | undefined };
+}
 
 /** What read marks need of the hub. */
 export interface ReadMarksContext extends NodeContext {
   readonly users: ConnectedUsers;
   /** The rooms that have members on this node. */
-  readonly rooms: ReadonlyMap<string, Room>;
+  readonly rooms: ReadonlyMap<string, OpenRoom>;
 }
 
 /** Who has read something: a session, or the sender of a request. */

@@ -63,6 +63,12 @@ export function overHttp(
     return undefined;
   }
 
+  /** Posts a command whose answer is an event of a room. */
+  async function say(path: string, body: object, ref?: string): Promise<void> {
+    const event = await post(path, body, ref);
+    if (event) receive(event);
+  }
+
   async function hello(command: HelloCommand | RenameCommand): Promise<void> {
     const name = command.name ?? session.welcome?.user.name;
     const welcome = await post("hello", { name }, command.ref);
@@ -86,19 +92,13 @@ export function overHttp(
       case "chat": {
         const { room, payload, ref } = command;
         const name = session.welcome?.user.name;
-        const stored = await post(roomPath(room, "messages"), { payload, ref, name }, ref);
-        if (stored) receive(stored);
-        return;
+        return await say(roomPath(room, "messages"), { payload, ref, name }, ref);
       }
+      case "read":
+        return await say(roomPath(command.room, "read"), { seq: command.seq });
       case "typing":
         await post(roomPath(command.room, "typing"), { payload: command.payload });
         return;
-      case "read": {
-        const { room, seq } = command;
-        const mark = await post(roomPath(room, "read"), { seq });
-        if (mark) receive(mark);
-        return;
-      }
       case "custom":
         return receive({
           type: "error",

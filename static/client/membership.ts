@@ -22,11 +22,10 @@ import type { Dispatch } from "./events.ts";
 const CATCH_UP_MS = 1_000;
 /** How often "typing" is sent while it goes on, in milliseconds. */
 const TYPING_INTERVAL_MS = 3_000;
+/** How often the server is told what the user has read, in milliseconds. */
+const READ_INTERVAL_MS = 1_000;
 /** How long another user counts as typing after the last "typing", in milliseconds. */
 const TYPING_EXPIRY_MS = 5_000;
-
-/** The key of `read` among the newest commands. No event may have that name. */
-const READ = " ";
 
 /** One room of the client. */
 export interface Membership {
@@ -38,13 +37,11 @@ export interface Membership {
   /** What the user may do here; undefined before the first `joined`. */
   right?: Right;
   /**
-   * Commands of which only the newest matters, until they are sent: custom events by their name,
-   * `typing` by the empty name, and `read` by a blank.
+   * Commands of which only the newest matters, until they are sent: custom events by their name, and
+   * `typing` by the empty name.
    */
-  readonly newest: Map<string, CustomCommand | TypingCommand | ReadCommand>;
-  /** When the next `read` may be sent. */
-  readAt: number;
-  /** How many messages are above the user's read mark; 0 without a mark. */
+  readonly newest: Map<string, CustomCommand | TypingCommand>;
+  /** How many messages are above the user's read mark; 0 without one. */
   readonly unread: number;
   /** Before it is joined: the time of the next attempt. After: how long sending waits to catch up. */
   waitUntil: number;
@@ -66,10 +63,15 @@ export interface Membership {
   userTypes(active: boolean): void;
   /** Notes that the user sent a message, which ends the typing: the server knows that. */
   userSent(): void;
-  /** Notes that the user has read up to a message. The server is told if that is news for it. */
+  /** Notes that the user has read up to a message. The server is told once a second. */
   userReads(seq: number): void;
   /** Notes that the server knows that the user has read up to a message. */
   hasRead(seq: number): void;
+  /** Yields the newest commands, and the mark if it is due. When the next is asked for, one was sent. */
+  due(
+    time: number,
+    flushAt: (at: number) => void,
+  ): Generator<CustomCommand | TypingCommand | ReadCommand>;
   /** Notes that another user types, or stopped. */
   typing(event: TypingEvent): void;
   /** Ends the typing of a user who sent a message, or is gone. */
@@ -89,40 +91,39 @@ export function createMembership(
   /** The newest `seq` of the room when it was joined. */
   let head = 0;
   let joined = false;
-  /** The user's read mark; -1 without one. */
-  let mark = -1;
+  /** How far the user has read, and how far the server knows; -1 without a mark. */
+  let [mark, told] = [-1, -1];
+  /** When the server may be told again. */
+  let tellAt = 0;
   /** When "typing" was sent; 0 if the user is not typing. */
   let typedAt = 0;
+
+  const newestSeq = () => Math.max(head, last);
 
   const self: Membership = {
     entered: deferred(),
     ref: "",
     newest: new Map(),
     waitUntil: 0,
-    readAt: 0,
-    get unread() {
-      return mark < 0 ? 0 : Math.max(head, last) - mark;
-    },
     get joined() {
       return joined;
     },
     get since() {
       return last < 0 ? undefined : { epoch, seq: last };
     },
+    get unread() {
+      return mark < 0 ? 0 : newestSeq() - mark;
+    },
     get caughtUp() {
       return last >= head;
     },
     join(event) {
-      const { read = -1 } = event;
       if (!event.recovered) {
         last = event.seq ? -1 : 0;
-        mark = read;
-        self.newest.delete(READ);
+        mark = -1;
       }
-      // The last `read` may have been lost with the connection.
-      const reads = mark;
-      mark = read;
-      self.userReads(reads);
+      told = -1; // what was told last may have been lost with the connection
+      self.hasRead(event.read ?? -1);
       epoch = event.epoch;
       head = event.seq;
       joined = true;
@@ -156,12 +157,23 @@ export function createMembership(
       self.newest.delete("");
     },
     userReads(seq) {
-      if (seq <= mark) return;
-      mark = seq;
-      self.newest.set(READ, { type: "read", room, seq });
+      mark = Math.max(mark, Math.min(seq, newestSeq()));
     },
     hasRead(seq) {
-      mark = Math.max(mark, seq);
+      told = Math.max(told, seq);
+      mark = Math.max(mark, told);
+    },
+    *due(time, flushAt) {
+      if (!joined) return;
+      for (const [name, command] of self.newest) {
+        yield command;
+        self.newest.delete(name);
+      }
+      if (mark <= told) return;
+      if (tellAt > time) return flushAt(tellAt);
+      yield { type: "read", room, seq: mark };
+      told = mark;
+      tellAt = time + READ_INTERVAL_MS;
     },
     typing(event) {
       const { from, payload } = event;

@@ -21,15 +21,15 @@ export function receiver(
   function message(event: wire.Message | wire.CustomEvent): void {
     const { room, seq, from, ref } = event;
     const membership = rooms.get(room);
-    const own = from?.id === identity.user?.id ? outbox.find(ref, room) : undefined;
+    const isOwn = from?.id === identity.user?.id;
+    const own = isOwn ? outbox.find(ref, room) : undefined;
     if (own) {
       outbox.remove(own);
       connection.setAwaiting(false); // the time to answer what else is in flight starts again
     }
     if (membership?.joined && (seq === undefined || membership.moveTo(seq, !!own))) {
       if (from) membership.stopTyping(from);
-      // Saying something moves the mark, here as on the server.
-      if (seq && from?.id === identity.user?.id) membership.hasRead(seq);
+      if (isOwn && seq) membership.hasRead(seq); // the server moves the mark too
       if (event.type === "chat") dispatch("chat", event);
       else if (event.type === "custom") {
         dispatch("custom", event);

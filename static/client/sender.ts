@@ -18,9 +18,6 @@ import type { Identity } from "./identity.ts";
 import type { Membership } from "./membership.ts";
 import { newRef, type Outbox } from "./outbox.ts";
 
-/** How often the server is told what the user has read of a room, in milliseconds. */
-const READ_INTERVAL_MS = 1_000;
-
 /** The parts of a client. It is a tuple because bundlers shorten no names of properties. */
 export type ClientParts = readonly [
   connection: Connection,
@@ -133,19 +130,7 @@ export function createSender(
       yield outgoing.command;
       outgoing.inFlight = true;
     }
-    for (const membership of rooms.values()) {
-      const { joined, newest, readAt } = membership;
-      for (const [name, command] of joined ? newest : []) {
-        const isRead = command.type === "read";
-        if (isRead && readAt > time) {
-          flushAt(readAt);
-          continue;
-        }
-        yield command;
-        newest.delete(name);
-        if (isRead) membership.readAt = time + READ_INTERVAL_MS;
-      }
-    }
+    for (const membership of rooms.values()) yield* membership.due(time, flushAt);
   }
 
   return {

@@ -10,6 +10,7 @@ import type { Page } from "../../server/broker/page.ts";
 import { type Draft, messageHead } from "../../server/protocol/encode.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { SEED } from "./random.ts";
+import { testMarks } from "./marks_suite.ts";
 import { testState } from "./state_suite.ts";
 
 /** How a suite gets its brokers. */
@@ -370,4 +371,5 @@ export function testBroker({ name, make, ignore = false }: Factory): void {
   });
 
   testState(test);
+  testMarks(test);
 }

@@ -82,7 +82,7 @@ export class Actor {
     } else if (type === "join") {
       if (this.rooms.size < MOST_ROOMS || this.rooms.has(name)) this.rooms.add(name);
       else refused("too_many_rooms", "room");
-    } else if (["leave", "chat", "custom", "typing"].includes(String(type))) {
+    } else if (["leave", "chat", "custom", "typing", "read"].includes(String(type))) {
       if (!this.rooms.has(name)) refused("not_in_room", "room");
       else if (type === "leave") this.rooms.delete(name);
       else if (type === "chat" || command.durable === true) this.#store(name, { number, ref });

@@ -49,6 +49,25 @@ export function openApi(basePath = ""): Schema {
           responses: { 200: answer("The rooms", "RoomList"), ...problems(401, 403, 429) },
         },
       },
+      "/me/rooms": {
+        get: {
+          operationId: "listMyRooms",
+          summary: "The rooms where the user has read something, the newest last message first",
+          responses: { 200: answer("The rooms", "MyRoomList"), ...problems(401, 403, 429, 503) },
+        },
+      },
+      "/rooms/{room}/read": {
+        parameters: [room()],
+        post: {
+          operationId: "postRead",
+          summary: "Says that the user has seen the room up to a message",
+          requestBody: body("ReadRequest"),
+          responses: {
+            200: answer("The mark, which may be higher already", "ReadEvent"),
+            ...problems(400, 401, 403, 408, 413, 414, 415, 429, 503),
+          },
+        },
+      },
       "/rooms/{room}/messages": {
         parameters: [room()],
         get: {

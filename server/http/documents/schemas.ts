@@ -13,6 +13,7 @@ import {
   DELAY,
   EVENTS,
   HEAD,
+  MARK,
   MESSAGE_TYPES,
   ROOM,
   SENTENCE,
@@ -96,6 +97,11 @@ const ROOM_LIMITS: FieldsOf<AnnouncedRoomLimits, Shape> = {
   slowSeconds: optional(RATE),
 };
 
+/** A message of a log. */
+const MESSAGE: Schema = {
+  oneOf: MESSAGE_TYPES.map((type) => reference(nameOf(type, "Event"))),
+};
+
 /** `chat`, `Event` → `ChatEvent` */
 export function nameOf(type: string, kind: "Command" | "Event"): string {
   return type.charAt(0).toUpperCase() + type.slice(1) + kind;
@@ -135,6 +141,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   HelloRequest: closed(REQUESTS.hello),
   MessageRequest: closed(REQUESTS.message),
   TypingRequest: closed(REQUESTS.typing),
+  ReadRequest: closed(REQUESTS.read),
   PublicationRequest: { ...closed(REQUESTS.publication), anyOf: FORMS },
   PublishRequest: { ...closed(REQUESTS.publish), anyOf: FORMS },
   PublishResult: object({
@@ -166,6 +173,20 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       },
     }),
   }),
+  MyRoomList: object({
+    rooms: required({
+      schema: {
+        type: "array",
+        items: object({
+          name: required(ROOM),
+          head: required(HEAD),
+          read: required(MARK),
+          unread: required(COUNT),
+          last: optional({ schema: MESSAGE }),
+        }),
+      },
+    }),
+  }),
   Page: object({
     room: required(ROOM),
     epoch: required(REF),
@@ -174,7 +195,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       schema: {
         type: "array",
         description: "In the order of their seq.",
-        items: { oneOf: MESSAGE_TYPES.map((type) => reference(nameOf(type, "Event"))) },
+        items: MESSAGE,
       },
     }),
   }),
