@@ -105,9 +105,9 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     type: K,
     listener: (event: EventsOf<Events>[K]) => void,
   ): () => void {
-    const call = ({ detail }: CustomEvent<EventsOf<Events>[K]>) => listener(detail);
-    this.addEventListener(type, call);
-    return () => this.removeEventListener(type, call);
+    const listening = new AbortController(); // it has the option `signal`
+    this.addEventListener(type, ({ detail }) => listener(detail), listening);
+    return () => listening.abort();
   }
 
   /**
@@ -170,10 +170,7 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     payload: Events[Name],
     how: { readonly durable: true },
   ): Promise<wire.Message>;
-  /**
-   * Sends an application's own event, and keeps it until the server has it, which gives the newest of a
-   * name to each new member. A payload of `null` takes it back.
-   */
+  /** Sends an application's own event, which each new member is given too. `null` takes it back. */
   emit<Name extends keyof Events & string>(
     room: string,
     name: Name,
