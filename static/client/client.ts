@@ -105,9 +105,9 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     type: K,
     listener: (event: EventsOf<Events>[K]) => void,
   ): () => void {
-    const listening = new AbortController(); // it has the option `signal`
-    this.addEventListener(type, ({ detail }) => listener(detail), listening);
-    return () => listening.abort();
+    const call = ({ detail }: CustomEvent<EventsOf<Events>[K]>) => listener(detail);
+    this.addEventListener(type, call);
+    return () => this.removeEventListener(type, call);
   }
 
   /**
