@@ -45,6 +45,7 @@ export { default as "page/panels.ts" } from "./page/panels.ts" with { type: "tex
 export { default as "page/refusals.ts" } from "./page/refusals.ts" with { type: "text" };
 export { default as "page/remembered.ts" } from "./page/remembered.ts" with { type: "text" };
 export { default as "page/rich_text.ts" } from "./page/rich_text.ts" with { type: "text" };
+export { default as "page/right_notice.ts" } from "./page/right_notice.ts" with { type: "text" };
 export { default as "page/room.ts" } from "./page/room.ts" with { type: "text" };
 export { default as "page/room_list.ts" } from "./page/room_list.ts" with { type: "text" };
 export { default as "page/scroll_position.ts" } from "./page/scroll_position.ts" with { type: "text" };

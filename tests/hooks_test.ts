@@ -16,7 +16,7 @@ import {
 } from "../server/mod.ts";
 import { assertEquals } from "./support/assert.ts";
 import { type Client, connect, member, patiently, serve, told, until } from "./support/harness.ts";
-import { ask, MESSAGES, say } from "./support/http.ts";
+import { ask, bearer, MESSAGES, say } from "./support/http.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 /** The names of the hooks that have failed. */
@@ -176,24 +176,62 @@ Deno.test("while onMessage() takes its time, that sender's commands wait in orde
   assertEquals(await stored(server), ["Bob's", "1", "3"]);
 });
 
-Deno.test("a message is not stored if its sender is gone when onMessage() answers", async () => {
-  const asked = Promise.withResolvers<void>();
+/** A hook that waits until the test lets it answer. */
+function waiting() {
+  const asked = Promise.withResolvers<string>();
   const answer = Promise.withResolvers<void>();
-  const onMessage = async () => {
-    asked.resolve();
+  const onMessage = async ({ from }: IncomingMessage) => {
+    asked.resolve(from.id);
     await answer.promise;
   };
+  return { asked: patiently(asked.promise, "the question"), answer: answer.resolve, onMessage };
+}
+
+Deno.test("a message is not stored if its sender is gone when onMessage() answers", async () => {
+  const { asked, answer, onMessage } = waiting();
   await using server = await serve({ graceSeconds: 0 }, { onMessage });
   {
     await using ada = await member(server);
     ada.send({ type: "chat", payload: "hi" });
-    await patiently(asked.promise, "the question");
+    await asked;
   }
   await until(() => server.connectionCount === 0, "the end of the connection");
-  answer.resolve();
+  answer();
   await using bob = await member(server);
   assertEquals(await told(bob), []);
   assertEquals(await stored(server), []);
+});
+
+Deno.test("a message is refused if its sender was muted before onMessage() answers", async () => {
+  for (const by of ["socket", "post"]) {
+    const { asked, answer, onMessage } = waiting();
+    await using server = await serve({}, { onMessage });
+    await using ada = await member(server);
+    ada.send({ type: "hello" });
+    const { token } = await ada.next("welcome");
+    const posting = by === "post" ? say(server, "hi", {}, bearer(token)) : undefined;
+    if (by === "socket") ada.send({ type: "chat", payload: "hi" });
+    await server.mute("lobby", await asked);
+    answer();
+    const code = (await posting)?.json.code ?? (await ada.next("error")).code;
+    assertEquals([by, code], [by, "forbidden"]);
+    assertEquals(await stored(server), []);
+  }
+});
+
+Deno.test("the application's own voice is not asked about, and told of when it is stored", async () => {
+  const seen: unknown[] = [];
+  const onMessage = () => {
+    throw new Refusal("forbidden", "No.");
+  };
+  const hooks: Hooks = { onMessage, onStored: ({ payload }) => void seen.push(payload) };
+  await using server = await serve({}, hooks);
+  await using ada = await member(server);
+  await server.publish("lobby", "from the server");
+  await server.emit("lobby", "n", "not stored");
+  await server.emit("lobby", "n", "stored", { durable: true });
+  await ada.next("custom", ({ seq }) => seq === 2);
+  assertEquals(seen, ["from the server", "stored"]);
 });
 
 Deno.test("onMessage() that does not answer in 10 seconds refuses the message, and the next one is asked about", async () => {

@@ -20,8 +20,10 @@ import {
 } from "../server/mod.ts";
 import { COMMANDS } from "../server/protocol/commands.ts";
 import { assert, assertEquals } from "./support/assert.ts";
-import { type Client, connect, serve, told, until } from "./support/harness.ts";
+import { type Client, connect, member, serve, told, until } from "./support/harness.ts";
 import { ask, bearer, JSON_TYPE } from "./support/http.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+import { Stream } from "./support/stream.ts";
 
 /** In this room the owner talks. */
 const USED = "room-used";
@@ -31,12 +33,14 @@ const UNKNOWN = "room-none";
 const OPEN = "open";
 const SAID = 3;
 
-type Needs = Right | "no room";
+type Needs = Right | "API key";
+/** What a door needs, and what is sent there; nothing where it has nothing to do with a room. */
+type Row<N, T> = readonly ["no room"] | readonly [N, ...T[]];
 
 // Doors
 
 /** What may be sent over a socket, with the right that it needs. */
-const COMMAND_ROWS: { readonly [T in Command["type"]]: readonly [Needs, ...object[]] } = {
+const COMMAND_ROWS: { readonly [T in Command["type"]]: Row<Right, object> } = {
   hello: ["no room"],
   join: ["read", {}],
   leave: ["read", {}],
@@ -52,8 +56,11 @@ const COMMAND_ROWS: { readonly [T in Command["type"]]: readonly [Needs, ...objec
   pong: ["no room"],
 };
 
-/** What may be requested, with the right that it needs, and the body if there is one. */
-const ROUTE_ROWS: Readonly<Record<string, readonly [Needs, object?]>> = {
+/**
+ * What may be requested, with the right that it needs, and the body if there is one. No right of a user
+ * lets in where the API key of the application is needed.
+ */
+const ROUTE_ROWS: Readonly<Record<string, Row<Needs, object>>> = {
   "GET /asyncapi.json": ["no room"],
   "GET /openapi.json": ["no room"],
   "POST /hello": ["no room"],
@@ -63,6 +70,15 @@ const ROUTE_ROWS: Readonly<Record<string, readonly [Needs, object?]>> = {
   "GET /rooms/:room/events": ["read"],
   "GET /events": ["read"],
   "POST /rooms/:room/typing": ["write", { payload: true }],
+  "GET /rooms/:room/members": ["read"],
+  "GET /rooms/:room/members/:id": ["read"],
+  "DELETE /rooms/:room/members/:id": ["API key"],
+  "PUT /rooms/:room/bans/:id": ["API key", { seconds: 60 }],
+  "DELETE /rooms/:room/bans/:id": ["API key"],
+  "PUT /rooms/:room/mutes/:id": ["API key", {}],
+  "DELETE /rooms/:room/mutes/:id": ["API key"],
+  "DELETE /users/:id/connections": ["API key"],
+  "POST /publish": ["API key", { rooms: [USED, UNKNOWN], payload: "x" }],
 };
 
 /** The subprotocols of the kinds of sockets; a plain one has none. */
@@ -70,7 +86,7 @@ const MODES = [undefined, ...Object.values(SUBPROTOCOLS)];
 
 interface Door {
   readonly name: string;
-  readonly needs: Right;
+  readonly needs: Needs;
   /** Whether it adds a message to the log. */
   readonly stores: boolean;
   /** Tries it in a room, and returns the answer. */
@@ -162,11 +178,14 @@ async function overHttp(
   body: object | undefined,
 ): Promise<Answer> {
   const query = path === "/events" ? `?room=${room}&room=${OPEN}` : "";
-  const response = await fetch(server.url + path.replace(":room", room) + query, {
-    method,
-    headers: { ...(token !== undefined && bearer(token)), ...(body && JSON_TYPE) },
-    ...(body && { body: JSON.stringify(body) }),
-  });
+  const response = await fetch(
+    server.url + path.replace(":room", room).replace(":id", "owner") + query,
+    {
+      method,
+      headers: { ...(token !== undefined && bearer(token)), ...(body && JSON_TYPE) },
+      ...(body && { body: JSON.stringify(body) }),
+    },
+  );
   const headers = [...response.headers].filter(([name]) => name !== "date").join("\n");
   const isStream = response.headers.get("content-type") === "text/event-stream";
   const text = isStream
@@ -220,9 +239,14 @@ interface Giver {
   readonly hooks?: (right: Right) => Hooks;
   /** What the token of the user claims. */
   readonly claim?: (right: Right) => Record<string, Right>;
+  readonly sanction?: "ban" | "mute";
 }
 
 const ROOMS = "room-*";
+
+function mayManage(): Record<string, Right> {
+  return { [ROOMS]: "manage" };
+}
 
 const GIVERS: readonly Giver[] = [
   {
@@ -279,13 +303,15 @@ const GIVERS: readonly Giver[] = [
     hooks: () => ({ rules: [{ match: ROOMS, everyone: "manage", guests: "manage" }] }),
   },
   { name: "the default", rights: ["write"] },
+  { name: "a ban of one who may manage", rights: ["none"], sanction: "ban", claim: mayManage },
+  { name: "a mute of one who may manage", rights: ["read"], sanction: "mute", claim: mayManage },
 ];
 
 /** Where the owner talks in two rooms, and somebody else has the right in one of them. */
 async function worldOf(giver: Giver, right: Right): Promise<World & AsyncDisposable> {
   const hooks = giver.hooks?.(right) ?? {};
   const rooms = giver.claim?.(right);
-  const server = await serve(giver.options?.(right) ?? {}, {
+  const server = await serve({ apiKeys: "k".repeat(32), ...giver.options?.(right) }, {
     ...hooks,
     authenticate: ({ token }) => {
       if (token === "owner") return { id: "owner", rooms: { "*": "manage" } };
@@ -295,6 +321,9 @@ async function worldOf(giver: Giver, right: Right): Promise<World & AsyncDisposa
       authorize: (user, room) => user.id === "owner" ? "manage" : hooks.authorize?.(user, room),
     }),
   });
+  if (giver.sanction !== undefined) {
+    for (const room of [USED, UNKNOWN]) await server[giver.sanction](room, "user");
+  }
   return {
     server,
     token: giver.isGuest ? undefined : "user",
@@ -317,7 +346,7 @@ for (const giver of GIVERS) {
       let stored = 0;
       for (const { name, needs, stores, knock } of DOORS) {
         const used = await knock(world, USED);
-        const isRefused = !includes(right, needs);
+        const isRefused = needs === "API key" || !includes(right, needs);
         assertEquals(used.isRefused, isRefused, `${name}: ${used.text}`);
         if (!isRefused) {
           stored += stores ? 1 : 0;
@@ -346,3 +375,32 @@ for (const giver of GIVERS) {
     });
   }
 }
+
+Deno.test({
+  name: "rights: over Redis, rooms that may not be read do not push others out of the list",
+  ignore: WITHOUT_REDIS,
+  async fn() {
+    await using redis = await RedisProcess.start();
+    const rules = [{ match: "hidden-*", everyone: "none" }] as const;
+    await using server = await serve({ redis: redis.url }, { rules });
+    await using _client = await member(server);
+    const full = Array.from({ length: 1500 }, (_, n) => ["9", `hidden-${n}`]).flat();
+    await redis.ask("ZADD", "parley:rooms", ...full);
+    const listed = async () => (await ask(server, "/rooms")).json.rooms;
+    await until(async () => (await listed()).length > 0, "the lobby to be listed");
+    assertEquals(await listed(), [{ name: "lobby", memberCount: 1 }]);
+  },
+});
+
+Deno.test("rights: the guest of an event stream is the one whose right the application was asked for", async () => {
+  const asked: string[] = [];
+  await using server = await serve({}, {
+    authorize: ({ id }) => {
+      asked.push(id);
+      return "read";
+    },
+  });
+  await using stream = await Stream.open(server);
+  const { user } = await stream.next("welcome");
+  assertEquals(asked, [user.id]);
+});

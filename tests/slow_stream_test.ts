@@ -4,6 +4,7 @@
  * @module
  */
 import { LOCAL } from "../server/access/address.ts";
+import { guestIdentity } from "../server/access/identity.ts";
 import { Rules } from "../server/access/rules.ts";
 import { Sources } from "../server/access/source.ts";
 import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
@@ -86,7 +87,8 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
     },
     new Sources(options, silentLog, now).of(LOCAL),
   );
-  connection.open({ identity: undefined, name: undefined, seconds: undefined, rights: ["write"] });
+  const identity = guestIdentity(hub.guests.newGuest());
+  connection.open({ identity, name: undefined, seconds: undefined, rights: ["write"] });
   let most = 0;
   for (let n = 0; n < 200; n++) {
     await publish(hub, "lobby", parsePublication({ payload: LONG }));

@@ -154,17 +154,14 @@ export function askApplication<T>(
   }
 }
 
-/** Tells the application something. If it throws or rejects, that is logged, and nothing else. */
+/**
+ * Tells the application something, after what is going on now: it may act on the very thing that it is told
+ * of, such as remove a user who joins. If it throws or rejects, that is logged, and nothing else.
+ */
 export function tellApplication(what: string, log: Log, act: () => unknown): void {
-  const fail = (thrown: unknown) => {
+  Promise.resolve().then(act).catch((thrown) => {
     log.error("application failed", { function: what, reason: reason(thrown) });
-  };
-  try {
-    const done = act();
-    if (isPromise(done)) done.then(undefined, fail);
-  } catch (thrown) {
-    fail(thrown);
-  }
+  });
 }
 
 /** Rejects when the answer takes too long. */

@@ -130,8 +130,8 @@ export interface SharedMembers {
   enter(room: string, user: User): void;
   leave(room: string, user: User): void;
   rename(room: string, user: User): void;
-  /** Returns the rooms with the most members. */
-  rooms(max: number): Promise<readonly RoomSummary[]>;
+  /** Returns so many rooms, in the order of their members, the fullest first, without the first `skip`. */
+  rooms(max: number, skip: number): Promise<readonly RoomSummary[]>;
   /** Lists the members of a room, which need not be open on this node. */
   list(room: string): Promise<readonly User[]>;
   /** Returns a member of a room, which need not be open on this node. */

@@ -16,8 +16,8 @@ import { type Followed, retryLine, returnMs, SseWriter } from "./sse.ts";
 
 /** What a request for a stream holds besides the rooms. */
 export interface StreamRequest {
-  /** `undefined` for a guest without a token. */
-  readonly identity: Identity | undefined;
+  /** The one that the rights were judged for. */
+  readonly identity: Identity;
   readonly name: string | undefined;
   /** What the user may do in each room. */
   readonly rights: readonly Right[];
@@ -71,7 +71,7 @@ export class EventStreamConnection extends Connection {
    */
   open({ identity, name, seconds, rights }: StreamRequest): void {
     // It is in no room yet, so there is nothing to wait for.
-    if (identity !== undefined) void this.session.become(identity);
+    void this.session.become(identity);
     this.session.welcome(name);
     for (const [index, { room, since }] of this.#rooms.entries()) {
       try {

@@ -26,6 +26,9 @@ export interface HubContext extends NodeContext {
   readonly verifier?: TokenVerifier | undefined;
 }
 
+/** For how many rooms a right is judged at most, for one list of rooms. */
+const MAX_JUDGED = 10_000;
+
 export class Hub {
   readonly context: HubContext;
   readonly users: ConnectedUsers = new ConnectedUsers();
@@ -78,23 +81,33 @@ export class Hub {
     return this.#rooms;
   }
 
-  /** Lists the rooms that have members on any node and that `isListed` accepts, the fullest first. */
+  /**
+   * Lists the rooms that have members on any node and that `isListed` accepts, the fullest first. Rooms
+   * that are not listed do not take the place of others, as far as MAX_JUDGED goes.
+   */
   async occupiedRooms(
     max: number,
     isListed: (room: string) => boolean | Promise<boolean>,
   ): Promise<RoomSummary[]> {
-    const rooms = await this.context.broker.members?.rooms(max) ??
-      [...this.#rooms.values()].map(({ name, presence }) => ({
-        name,
-        memberCount: presence.count,
-      }));
-    const areListed = await Promise.all(
-      rooms.map(({ name, memberCount }) => memberCount > 0 && isListed(name)),
-    );
-    return rooms
-      .filter((_, index) => areListed[index])
-      .sort((a, b) => b.memberCount - a.memberCount || (a.name < b.name ? -1 : 1))
-      .slice(0, max);
+    const { members } = this.context.broker;
+    const here = members === undefined ? this.#occupiedHere() : [];
+    const listed = new Map<string, RoomSummary>();
+    for (let skip = 0; listed.size < max && skip < MAX_JUDGED; skip += max) {
+      const page = await members?.rooms(max, skip) ?? here.slice(skip, skip + max);
+      const areListed = await Promise.all(
+        page.map(({ name, memberCount }) => memberCount > 0 && isListed(name)),
+      );
+      page.forEach((room, index) => areListed[index] && listed.set(room.name, room));
+      if (page.length < max) break;
+    }
+    return [...listed.values()].sort(byMembers).slice(0, max);
+  }
+
+  /** Returns the rooms that have members on this node, the fullest first. */
+  #occupiedHere(): RoomSummary[] {
+    return [...this.#rooms.values()]
+      .map(({ name, presence }) => ({ name, memberCount: presence.count }))
+      .sort(byMembers);
   }
 
   /**
@@ -141,4 +154,8 @@ export class Hub {
     this.#roomLimits.leave(source);
     logThrown(this.context.log, "delivery failed", () => this.context.broker.close(room.name));
   }
+}
+
+function byMembers(a: RoomSummary, b: RoomSummary): number {
+  return b.memberCount - a.memberCount || (a.name < b.name ? -1 : 1);
 }

@@ -82,8 +82,8 @@ export class RedisMembers implements SharedMembers {
     this.#report(room, "~", user);
   }
 
-  rooms(max: number): Promise<readonly RoomSummary[]> {
-    return this.#counts.list(max);
+  rooms(max: number, skip: number): Promise<readonly RoomSummary[]> {
+    return this.#counts.list(max, skip);
   }
 
   list(room: string): Promise<readonly User[]> {

@@ -16,8 +16,8 @@ export class RoomCounts {
     this.#leaseMs = leaseMs;
   }
 
-  /** Returns the rooms with the most members. */
-  async list(max: number): Promise<RoomSummary[]> {
+  /** Returns so many rooms, the fullest first, without the first `skip`. */
+  async list(max: number, skip: number): Promise<RoomSummary[]> {
     const { counts, countsUntil } = this.#link.names;
     const range = ["-inf", String(this.#link.now), "LIMIT", "0", "1000"];
     const expired = await this.#link.ask("ZRANGEBYSCORE", countsUntil, ...range);
@@ -25,7 +25,8 @@ export class RoomCounts {
       const keys = [counts, countsUntil];
       await Promise.all(keys.map((key) => this.#link.ask("ZREM", key, ...expired)));
     }
-    const answer = await this.#link.ask("ZREVRANGE", counts, "0", String(max - 1), "WITHSCORES");
+    const last = String(skip + max - 1);
+    const answer = await this.#link.ask("ZREVRANGE", counts, String(skip), last, "WITHSCORES");
     const rooms: RoomSummary[] = [];
     for (let index = 0; Array.isArray(answer) && index < answer.length; index += 2) {
       rooms.push({ name: String(answer[index]), memberCount: Number(answer[index + 1]) });

@@ -71,8 +71,8 @@ async function open(call: Call, hub: Hub, connections: OpenConnections): Promise
   const name = query.get("name") || undefined;
   if (name !== undefined) parseName("name", name);
   const seconds = wholeNumber(query, "seconds", 1, MAX_SECONDS);
-  const identity = await identify(call, hub);
-  const rights = await rightsIn(rooms, identity ?? guestIdentity(hub.guests.newGuest()), call, hub);
+  const identity = await identify(call, hub) ?? guestIdentity(hub.guests.newGuest());
+  const rights = await rightsIn(rooms, identity, call, hub);
   if (request.method === "HEAD") return new Response(null, { headers: HEADERS });
   connections.check(source); // others may have come while the application was asked
   const stream = connections.open(
@@ -97,7 +97,7 @@ async function rightsIn(
 ): Promise<readonly Right[]> {
   const [first] = rooms;
   if (first !== undefined && rooms.length === 1) {
-    await rights.assert(identity, source, first.room, "read");
+    return [await rights.assert(identity, source, first.room, "read")];
   }
   return await Promise.all(rooms.map(({ room }) => rights.rightOf(identity, source, room)));
 }

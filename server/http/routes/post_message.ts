@@ -5,10 +5,10 @@
  *
  * @module
  */
-import { chatRest } from "../../protocol/encode.ts";
 import type { IncomingMessage } from "../../access/application.ts";
 import { guestIdentity, type Identity } from "../../access/identity.ts";
 import { payloadAfter } from "../../access/incoming_message.ts";
+import { chatRest } from "../../protocol/encode.ts";
 import type { ChatCommand } from "../../protocol/messages.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import { parsePublication } from "../../protocol/publications.ts";
