@@ -123,7 +123,7 @@ export function createSender(
       const membership = rooms.get(outgoing.command.room);
       if (!membership?.joined) continue;
       // The messages that were missed may include this very one, sent before the connection was lost.
-      if (!membership.caughtUp && membership.waitUntil > time) {
+      if (membership.waitUntil > time) {
         flushAt(membership.waitUntil);
         continue;
       }
