@@ -90,8 +90,8 @@ export { Refusal } from "./protocol/refusal.ts";
 export type { GapRecord, WebhookBody } from "./protocol/webhook_body.ts";
 export type { HistoryRange } from "./rooms/history.ts";
 export type { Members } from "./rooms/members.ts";
-export type { Moderation } from "./moderation.ts";
 export type { Server } from "./server.ts";
+export type { Moderation, Reason, Terms } from "./moderation.ts";
 export type { EmitOptions, HistoryPage, PublishOptions, Voice } from "./voice.ts";
 
 /** `Hooks` are what an application may bring besides options. */

@@ -81,7 +81,8 @@ export class Voice {
    * Emits an event of the application: a `custom` event, with any JSON, to all members.
    *
    * @param name the name of the event.
-   * @param payload is written as `JSON.stringify` writes it, nested at most 32 deep.
+   * @param payload any JSON, nested at most 32 deep. What JSON does not have is refused: a date, a map,
+   * `NaN`, or a field that is `undefined`.
    * @returns the event; with `durable`, when it is on disk, and with its `seq`.
    * @throws {Refusal} as {@linkcode Voice.publish} does.
    */

@@ -17,6 +17,7 @@ export { default as "client/fallback.ts" } from "./client/fallback.ts" with { ty
 export { default as "client/http.ts" } from "./client/http.ts" with { type: "text" };
 export { default as "client/http_transport.ts" } from "./client/http_transport.ts" with { type: "text" };
 export { default as "client/identity.ts" } from "./client/identity.ts" with { type: "text" };
+export { default as "client/liveness.ts" } from "./client/liveness.ts" with { type: "text" };
 export { default as "client/membership.ts" } from "./client/membership.ts" with { type: "text" };
 export { default as "client/mod.ts" } from "./client/mod.ts" with { type: "text" };
 export { default as "client/options.ts" } from "./client/options.ts" with { type: "text" };
@@ -44,6 +45,7 @@ export { default as "page/panels.ts" } from "./page/panels.ts" with { type: "tex
 export { default as "page/refusals.ts" } from "./page/refusals.ts" with { type: "text" };
 export { default as "page/remembered.ts" } from "./page/remembered.ts" with { type: "text" };
 export { default as "page/rich_text.ts" } from "./page/rich_text.ts" with { type: "text" };
+export { default as "page/right_notice.ts" } from "./page/right_notice.ts" with { type: "text" };
 export { default as "page/room.ts" } from "./page/room.ts" with { type: "text" };
 export { default as "page/room_list.ts" } from "./page/room_list.ts" with { type: "text" };
 export { default as "page/scroll_position.ts" } from "./page/scroll_position.ts" with { type: "text" };

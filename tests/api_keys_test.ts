@@ -8,11 +8,16 @@ import type { Log } from "../server/log.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "./support/assert.ts";
 import { serve } from "./support/harness.ts";
 import { type Answer, ask, bearer, MESSAGES } from "./support/http.ts";
+import { Program } from "./support/program.ts";
 
 const KEY = "k".repeat(31) + "1";
 const OLD_KEY = "k".repeat(31) + "0";
 
-function publish(server: Server, key: string, body: unknown = { payload: "x" }): Promise<Answer> {
+function publish(
+  server: { readonly url: string },
+  key: string,
+  body: unknown = { payload: "x" },
+): Promise<Answer> {
   return ask(server, MESSAGES, { method: "POST", body, headers: bearer(key) });
 }
 
@@ -190,4 +195,15 @@ Deno.test("no key is in the log, in an answer or in a published document", async
   texts.push(...lines);
   assert(lines.some((line) => line.startsWith("address refused")), "the log was written");
   assertEquals(texts.filter((text) => text.includes(KEY) || text.includes(wrong)), []);
+});
+
+Deno.test("the program takes keys from their variable and from a file, and never as a flag", async () => {
+  await using program = await Program.start(["--port", "0", "--db", ":memory:"], {
+    PARLEY_API_KEYS: `${KEY} ${OLD_KEY}`,
+  });
+  assertEquals((await publish(program, OLD_KEY)).status, 201);
+  await using other = Program.spawn([Deno.execPath(), "task", "start", "--api-keys", KEY]);
+  const { code, err } = await other.ended();
+  assertEquals(code, 1);
+  assertStringIncludes(err, "PARLEY_API_KEYS");
 });

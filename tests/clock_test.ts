@@ -255,6 +255,22 @@ Deno.test("a server that was stopped itself does not take its peers for stuck", 
   watch.stop();
 });
 
+Deno.test("a connection that is blocked again by what it is sent when it drains is watched again", async () => {
+  let unblocked = 0;
+  const watch = new DrainMonitor({ lowWaterBytes: 0, stallSeconds: 30 }, () => 0);
+  const peer = {
+    queuedBytes: 0,
+    unblock() {
+      if (++unblocked < 3) watch.add(peer);
+    },
+    close() {},
+  };
+  watch.add(peer);
+  await until(() => unblocked === 3, "it to be unblocked each time");
+  assertEquals(watch.size, 0);
+  watch.stop();
+});
+
 Deno.test("a server works when its wall clock starts in 1970", async () => {
   using clock = new WallClock();
   clock.offsetMs = -Date.now(); // 1970, as on a board without a battery

@@ -132,16 +132,14 @@ Deno.test("a project that installs the packed client builds under tsc --strict, 
   const { folder } = here;
   await install(await pack(folder), folder);
   await assertManifest(`${folder}/node_modules/@parley/client`);
-  const tsc = (file: string, resolution: string) => [
+  await using tsc = Program.spawn([
     ...[Deno.execPath(), "run", "-A", LOCK, "--frozen", "npm:typescript@6.0.3/tsc"],
     ...["--strict", "--noEmit", "--target", "es2022", "--lib", "es2022,dom"],
-    ...["--module", resolution === "bundler" ? "esnext" : resolution],
-    ...["--moduleResolution", resolution, `${folder}/${file}`],
-  ];
-  await run(tsc("app.ts", "nodenext"));
-  await using wrong = Program.spawn(tsc("wrong.ts", "bundler"));
-  assertEquals((await wrong.ended()).out.match(/TS\d+/g), ["TS2345"]);
-
+    ...["--module", "nodenext", `${folder}/app.ts`, `${folder}/wrong.ts`],
+  ]);
+  const { out } = await tsc.ended();
+  const errors = [...out.matchAll(/(\w+\.ts)\(.*(TS\d+)/g)].map(([, file, code]) => [file, code]);
+  assertEquals(errors, [["wrong.ts", "TS2345"]], out);
   const esbuild = [Deno.execPath(), "run", "-A", LOCK, "--frozen", "npm:esbuild@0.28.2"];
   const flags = ["--bundle", "--format=esm", "--target=es2022", `--outfile=${folder}/app.js`];
   await run([...esbuild, `${folder}/app.ts`, ...flags, "--log-level=warning"]);

@@ -271,6 +271,14 @@ Deno.test("publish() and emit() store in the order of the calls, whether or not 
   await alice.next("custom", ({ seq }) => seq === 50);
 });
 
+Deno.test("publish() takes an option that is undefined for one that is missing", async () => {
+  await using server = await serve();
+  const from = JSON.parse('{"id":"ada","name":"Ada"}');
+  const options = { ref: undefined, from: { ...from, info: undefined } };
+  assertEquals((await server.publish("lobby", "x", options)).from, from);
+  assertEquals((await server.emit("lobby", "x", 1, { durable: undefined })).seq, undefined);
+});
+
 Deno.test("publish() needs no member, and makes none", async () => {
   await using server = await serve();
   await server.publish("empty", "is anybody here?");

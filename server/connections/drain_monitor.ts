@@ -69,9 +69,10 @@ export class DrainMonitor {
     const now = this.#now();
     const passedMs = Math.min(now - this.#checkedAt, MAX_PASSED_MS);
     this.#checkedAt = now;
+    const drained: Drainable[] = [];
     for (const [connection, state] of this.#watched) {
       const queued = connection.queuedBytes;
-      if (queued <= this.#lowWaterBytes) connection.unblock();
+      if (queued <= this.#lowWaterBytes) drained.push(connection);
       if (queued === 0) {
         this.delete(connection);
         continue;
@@ -80,5 +81,7 @@ export class DrainMonitor {
       state.queued = queued;
       if (state.stalledMs > this.#stallMs) connection.close(CLOSE.tooSlow);
     }
+    // What is sent now may block a connection again, and it must then be watched again.
+    for (const connection of drained) connection.unblock();
   }
 }

@@ -72,8 +72,8 @@ function publicationOf(request: PublicationRequest): Publication {
   };
   const common = { type, userId: id, ref };
   if (type === "chat") {
-    const alien = CUSTOM_FIELDS.find((field) => request[field] !== undefined);
-    if (alien !== undefined) throw badField(alien, notOfChat(alien));
+    const misplaced = CUSTOM_FIELDS.find((field) => request[field] !== undefined);
+    if (misplaced !== undefined) throw badField(misplaced, notOfChat(misplaced));
     if (typeof payload !== "string") {
       throw badField("payload", `Field "payload" of a "chat" must be ${TEXT.expects}.`);
     }

@@ -139,9 +139,10 @@ export function record(expects: string, fields: Readonly<Record<string, Field<Ru
   return {
     accepts: (value) =>
       isRecord(value) && needed.every((name) => Object.hasOwn(value, name)) &&
-      Object.entries(value).every(([name, item]) =>
-        Object.hasOwn(fields, name) && fields[name]?.accepts(item)
-      ),
+      Object.entries(value).every(([name, item]) => {
+        const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
+        return field?.accepts(item) || item === undefined && field?.required === false;
+      }),
     expects,
     schema: {
       type: "object",

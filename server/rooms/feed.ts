@@ -1,8 +1,7 @@
 /**
  * The feed brings each subscriber of a room to the head of the log and keeps it there. A subscriber is
- * live, and is written to as messages are committed; or behind, and is sent the log page by page until
- * it has reached the head. Joining, resuming and catching up after a slow network are the same act, and
- * `#catchUp` is the one piece of code for it.
+ * live, and is written to as messages are committed; or behind, and is sent the log page by page until it
+ * has reached the head. Joining, resuming and catching up are the same act, and `#catchUp` is its code.
  *
  * @module
  */
@@ -34,6 +33,8 @@ interface Progress {
   seq: number;
   /** True until its first page: it had no cursor, so that page may start at any `seq`. */
   isFresh: boolean;
+  /** Whether the retained events have yet to be sent. */
+  isRetainedDue?: boolean;
   /** A page is being read for it, or it is not let in yet. */
   isBusy: boolean;
   /** What it said before it was let in; `undefined` from then on. */
@@ -178,15 +179,13 @@ export class Feed {
     await this.#catchUp(subscriber, progress);
   }
 
-  /**
-   * Sends `joined` and the retained events, and sets the subscriber to its cursor or before the recent
-   * messages.
-   */
+  /** Sends `joined`, and sets the subscriber to its cursor or before the recent messages. */
   #start(subscriber: Subscriber, progress: Progress, since: Cursor | undefined): void {
-    const { presence, options, rules, retained } = this.#context;
+    const { presence, options, rules } = this.#context;
     const limits = rules.limitsOf(this.#room);
     progress.seq = since?.seq ?? Math.max(0, this.#log.head - options.recentMessages);
     progress.isFresh = since === undefined;
+    progress.isRetainedDue = true;
     const joined = {
       room: this.#room,
       epoch: this.#log.epoch,
@@ -197,7 +196,6 @@ export class Feed {
       ...(limits !== undefined && { limits }),
     };
     subscriber.connection.reply(Batch.of(joinedText(joined, presence.list(MAX_LISTED))));
-    if (retained.batch !== undefined) subscriber.connection.reply(retained.batch);
     this.#release(progress);
   }
 
@@ -208,12 +206,16 @@ export class Feed {
     held?.release((pending) => this.#context.queue(pending));
   }
 
-  /** Sends page after page to a subscriber that is behind, until it is live or takes no more for now. */
+  /** Sends what is due to a subscriber that is behind, until it is live or takes no more for now. */
   async #catchUp(subscriber: Subscriber, progress: Progress): Promise<void> {
     if (progress.isBusy) return;
     progress.isBusy = true;
     try {
       while (this.#behind.get(subscriber) === progress && subscriber.connection.ready) {
+        if (progress.isRetainedDue) {
+          progress.isRetainedDue = false;
+          this.#context.retained.giveTo(subscriber.connection);
+        }
         if (progress.seq >= this.#log.head) {
           this.#behind.delete(subscriber);
           this.#live.add(subscriber);

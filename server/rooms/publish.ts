@@ -9,8 +9,8 @@ import { unnumbered } from "../protocol/encode.ts";
 import type { Publication } from "../protocol/publications.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "./hub.ts";
-import { retain } from "./retain.ts";
 import { post, type Posted } from "./post.ts";
+import { retain } from "./retain.ts";
 
 /** What became of a publication in one of its rooms. */
 export type Outcome = { readonly room: string } & (Published | { readonly refusal: Refusal });

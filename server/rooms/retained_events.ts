@@ -8,16 +8,18 @@ import { Batch } from "../broker/page.ts";
 import type { RetainedChange } from "../broker/retained.ts";
 import { encode, retainedText } from "../protocol/encode.ts";
 import type { CustomEvent } from "../protocol/messages.ts";
+import type { ClientConnection } from "./subscriber.ts";
 
 export class RetainedEvents {
   #byName = new Map<string, string>();
   /** All events as they are given to a client that joins, once they were asked for. */
   #batch: Batch | undefined;
 
-  /** The events for a client that joins; `undefined` if there are none. */
-  get batch(): Batch | undefined {
-    if (this.#byName.size === 0) return undefined;
-    return this.#batch ??= Batch.fromEvents([...this.#byName.values()].map(retainedText));
+  /** Sends all events to a client that has joined. */
+  giveTo(connection: ClientConnection): void {
+    if (this.#byName.size === 0) return;
+    this.#batch ??= Batch.fromEvents([...this.#byName.values()].map(retainedText));
+    connection.send(this.#batch);
   }
 
   /** Applies a change. @returns the events that the members have to be sent. */

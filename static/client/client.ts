@@ -7,15 +7,15 @@
  */
 import type * as wire from "../../server/protocol/messages.ts";
 import type { Right } from "../../server/protocol/tables.ts";
-import { createConnection } from "./connection.ts";
+import { type Connection, createConnection } from "./connection.ts";
 import { ClientError, closedError } from "./errors.ts";
 import { type AnyEvents, type ClientState, ClientTarget, type EventsOf } from "./events.ts";
 import type { Dispatch } from "./events.ts";
 import { readPage } from "./http.ts";
-import { createIdentity, type SavedGuest } from "./identity.ts";
-import { createMembership } from "./membership.ts";
+import { createIdentity, type Identity, type SavedGuest } from "./identity.ts";
+import { createMembership, type Membership } from "./membership.ts";
 import type { ClientOptions } from "./options.ts";
-import { createOutbox, newRef, type SavedMessages, type Unsent } from "./outbox.ts";
+import { createOutbox, newRef, type Outbox, type SavedMessages, type Unsent } from "./outbox.ts";
 import { receiver } from "./receiver.ts";
 import { type ClientParts, createSender, type Sender } from "./sender.ts";
 import { browserStorage, stored } from "./storage.ts";
@@ -29,7 +29,11 @@ import { CLOSE_DONE } from "./transport.ts";
  */
 export class Client<Events extends object = AnyEvents> extends ClientTarget<Events> {
   readonly #url: string;
-  readonly #parts: ClientParts;
+  readonly #connection: Connection;
+  readonly #dispatch: Dispatch;
+  readonly #identity: Identity;
+  readonly #outbox: Outbox;
+  readonly #rooms: Map<string, Membership>;
   readonly #sender: Sender;
 
   /** Begins to connect, as {@linkcode connect} does. */
@@ -42,39 +46,38 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
       outbox: messages = browserStorage("sessionStorage"),
       maxUnsent = 256,
     } = options;
-    const dispatch: Dispatch = (type, detail) => {
+    const dispatch: Dispatch = this.#dispatch = (type, detail) => {
       this.dispatchEvent(new CustomEvent(type, { detail }));
     };
     const guest = stored<SavedGuest>(guests, "parley.me", dispatch);
     const unsent = stored<SavedMessages>(messages, "parley.unsent", dispatch);
-    const identity = createIdentity(guest, options.name);
-    const outbox = createOutbox(unsent, maxUnsent, dispatch);
-    const connection = createConnection(this.#url, options, identity, dispatch, {
+    const identity = this.#identity = createIdentity(guest, options.name);
+    const outbox = this.#outbox = createOutbox(unsent, maxUnsent, dispatch);
+    const connection = this.#connection = createConnection(this.#url, options, identity, dispatch, {
       welcomed: ({ limits }) => sender.connected(limits),
       received: (event) => receive(event),
       disconnected: () => sender.disconnected(),
       ended(reason, forget) {
         const error = closedError(reason);
         outbox.abandon(error, forget);
-        for (const room of parts.rooms.keys()) sender.giveUp(room, error);
+        for (const room of rooms.keys()) sender.giveUp(room, error);
       },
     });
-    const parts: ClientParts = { connection, dispatch, identity, outbox, rooms: new Map() };
-    const sender = createSender(parts);
+    const rooms = this.#rooms = new Map<string, Membership>();
+    const parts: ClientParts = [connection, dispatch, identity, outbox, rooms];
+    const sender = this.#sender = createSender(parts);
     const receive = receiver(parts, sender);
-    this.#parts = parts;
-    this.#sender = sender;
     connection.open();
   }
 
   /** The state of the connection. Its changes are dispatched as `state`. */
   get state(): ClientState {
-    return this.#parts.connection.state;
+    return this.#connection.state;
   }
 
   /** The client's user; undefined before the first `welcome`. */
   get user(): wire.User | undefined {
-    return this.#parts.identity.user;
+    return this.#identity.user;
   }
 
   /** The limits that the server announced in its last `welcome`. */
@@ -84,12 +87,12 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
 
   /** The messages that are not acknowledged, oldest first. After a reload, those from before it. */
   get unsent(): readonly Unsent[] {
-    return this.#parts.outbox.commands;
+    return this.#outbox.commands;
   }
 
   /** What the user may do in a room; undefined while it was not entered. */
   right(room: string): Right | undefined {
-    return this.#parts.rooms.get(room)?.right;
+    return this.#rooms.get(room)?.right;
   }
 
   /**
@@ -117,10 +120,10 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
    */
   join(room: string, since?: wire.Cursor): Promise<wire.JoinedEvent> {
     if (this.state.status === "closed") return Promise.reject(closedError());
-    let membership = this.#parts.rooms.get(room);
+    let membership = this.#rooms.get(room);
     if (!membership) {
-      membership = createMembership(room, since, this.#parts.dispatch);
-      this.#parts.rooms.set(room, membership);
+      membership = createMembership(room, since, this.#dispatch);
+      this.#rooms.set(room, membership);
       this.#sender.flush();
     }
     return membership.entered.promise;
@@ -141,7 +144,7 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
    * @throws {ClientError} if it will not be stored.
    */
   send(room: string, payload: string, ref: string = newRef()): Promise<wire.Message> {
-    this.#parts.rooms.get(room)?.userSent();
+    this.#rooms.get(room)?.userSent();
     return this.#keep({ type: "chat", room, payload, ref });
   }
 
@@ -185,7 +188,7 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
   ): Promise<wire.Message | wire.CustomEvent> | boolean {
     const command: wire.CustomCommand = { type: "custom", room, name, payload, ...how };
     if (!latest && (how.durable || how.retain)) return this.#keep({ ...command, ref: newRef() });
-    const membership = this.#parts.rooms.get(room);
+    const membership = this.#rooms.get(room);
     if (!latest || !membership) return this.#sender.sendNow(command);
     membership.newest.set(name, command);
     this.#sender.flushSoon();
@@ -194,7 +197,7 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
 
   /** Tells the other members that the user types, or stopped. It can be called at every key. */
   typing(room: string, active = true): void {
-    const membership = this.#parts.rooms.get(room);
+    const membership = this.#rooms.get(room);
     if (!membership?.joined) return;
     membership.userTypes(active);
     this.#sender.flush();
@@ -202,7 +205,7 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
 
   /** Changes the user's name. A `system` event of the kind `renamed` follows, or an `error`. */
   rename(name: string): void {
-    this.#parts.identity.rename = { name, ref: "" };
+    this.#identity.rename = { name, ref: "" };
     this.#sender.flush();
   }
 
@@ -213,12 +216,12 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
    * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
    */
   history(room: string, before: number, limit = 50): Promise<readonly wire.Message[]> {
-    return readPage({ url: this.#url, token: this.#parts.identity.token }, room, before, limit);
+    return readPage({ url: this.#url, token: this.#identity.token }, room, before, limit);
   }
 
   /** Connects now if the client is waiting to. Probes the connection if it is open. */
   retry(): void {
-    this.#parts.connection.check();
+    this.#connection.check();
   }
 
   /**
@@ -226,12 +229,12 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
    * forgotten. When the server closes for good, they stay in storage for the next client instead.
    */
   close(): void {
-    this.#parts.connection.end(CLOSE_DONE, "", true);
+    this.#connection.end(CLOSE_DONE, "", true);
   }
 
   #keep(command: Unsent): Promise<wire.Message> {
     this.#sender.flushSoon();
-    return this.#parts.outbox.add(command);
+    return this.#outbox.add(command);
   }
 }
 

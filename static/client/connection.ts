@@ -65,21 +65,23 @@ export function createConnection(
   let hello: wire.HelloCommand | undefined;
   /** Why the application's token was refused, until it gives another. */
   let refusal: string | undefined;
+  /** Why the server refused the user as a whole: it closes with 3003 then. */
+  let farewell: string | undefined;
   let attempts = 0;
   /** The delay that a `bye` asked for. */
   let byeMs: number | undefined;
   let welcomedAt = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const life = liveness({
-    lost: () => lost(CLOSE_LOST),
-    doubt: (isInDoubt) => dispatch("doubt", isInDoubt),
-    probe() {
+  const life = liveness(
+    () => lost(CLOSE_LOST),
+    (isInDoubt) => dispatch("doubt", isInDoubt),
+    () => {
       const { token } = identity;
       // Every server answers a `hello`. With the token it changes nothing, over HTTP neither.
       send([{ type: "hello", ...(token && { token }) }]);
     },
-  });
+  );
 
   // After a change of network or a sleep, the connection may be dead without a close event.
   for (const type of ["online", "visibilitychange", "offline"]) {
@@ -152,7 +154,7 @@ export function createConnection(
    */
   function lost(code: number, reason = "", minWaitMs = 0): void {
     if (!transport) return;
-    if (FINAL_CLOSE_CODES.includes(code)) return end(code, reason);
+    if (FINAL_CLOSE_CODES.includes(code)) return end(code, farewell ?? reason);
     if (code === CLOSE_UNAUTHORIZED && options.token) refusal = reason;
     // A connection that lasted starts the back-off again; one that is cut at once does not.
     if (state.status === "open" && now() - welcomedAt > STABLE_MS) attempts = 0;
@@ -192,6 +194,7 @@ export function createConnection(
     if (event.type !== "error") return;
     if (event.ref === HELLO_REF) helloRefused(event);
     else if (event.code === "unauthorized" && event.retryAfterMs) tokenEnded(event.payload);
+    else if (event.code === "forbidden" && !event.ref && !event.room) farewell = event.payload;
   }
 
   /**

@@ -15,15 +15,6 @@ const PROBE_TIMEOUT_MS = 5_000;
 /** After this part of the probe's time, the client dispatches `doubt`. */
 const DOUBT_AFTER = 0.4;
 
-/** What is told of a connection. */
-export interface LivenessHandlers {
-  /** The connection is dead. */
-  lost(): void;
-  doubt(isInDoubt: boolean): void;
-  /** Something is to be sent that every server answers. */
-  probe(): void;
-}
-
 /** Watches one connection after the other. */
 export interface Liveness {
   /** The connection is open. */
@@ -38,8 +29,18 @@ export interface Liveness {
   check(): void;
 }
 
-/** Makes a watch. */
-export function liveness({ lost, doubt, probe }: LivenessHandlers): Liveness {
+/**
+ * Makes a watch.
+ *
+ * @param lost is called when the connection is dead.
+ * @param doubt is called when that is in doubt, and when it is not any more.
+ * @param probe sends something that every server answers.
+ */
+export function liveness(
+  lost: () => void,
+  doubt: (isInDoubt: boolean) => void,
+  probe: () => void,
+): Liveness {
   /** How long the server may be silent; 0 while no connection is open. */
   let maxSilenceMs = 0;
   let receivedAt = 0;

@@ -11,7 +11,7 @@ import type { ClientParts, Sender } from "./sender.ts";
 
 /** Makes the receiving half of a client: a function that takes each event of the server. */
 export function receiver(
-  { connection, dispatch, identity, outbox, rooms }: ClientParts,
+  [connection, dispatch, identity, outbox, rooms]: ClientParts,
   sender: Sender,
 ): (event: wire.Event) => void {
   /**

@@ -15,7 +15,7 @@ import type {
 } from "../../server/protocol/messages.ts";
 import { refusalOf, request, REQUEST_TIMEOUT_MS, type Requester } from "./http.ts";
 import { readBlocks } from "./sse.ts";
-import { CLOSE_LOST, CLOSE_RESTART, CLOSE_UNAUTHORIZED } from "./transport.ts";
+import { CLOSE_FORBIDDEN, CLOSE_LOST, CLOSE_RESTART, CLOSE_UNAUTHORIZED } from "./transport.ts";
 
 /** How many rooms one stream may carry. */
 const MAX_ROOMS = 20;
@@ -148,9 +148,11 @@ function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
    */
   function withRef(event: Event): Event {
     if (event.type === "right" && event.right === "none") rooms.delete(event.room);
-    if (event.type !== "error" || event.room === undefined) return event;
-    const ref = rooms.get(event.room)?.ref;
-    rooms.delete(event.room);
+    if (event.type !== "error") return event;
+    if (event.code === "forbidden" && !event.room) closed(CLOSE_FORBIDDEN, event.payload);
+    const { room = "" } = event;
+    const ref = rooms.get(room)?.ref;
+    rooms.delete(room);
     return { ...event, ...(ref && { ref }) };
   }
 

@@ -18,14 +18,14 @@ import type { Identity } from "./identity.ts";
 import type { Membership } from "./membership.ts";
 import { newRef, type Outbox } from "./outbox.ts";
 
-/** The parts of a client. */
-export interface ClientParts {
-  readonly connection: Connection;
-  readonly identity: Identity;
-  readonly outbox: Outbox;
-  readonly rooms: Map<string, Membership>;
-  readonly dispatch: Dispatch;
-}
+/** The parts of a client. It is a tuple because bundlers shorten no names of properties. */
+export type ClientParts = readonly [
+  connection: Connection,
+  dispatch: Dispatch,
+  identity: Identity,
+  outbox: Outbox,
+  rooms: Map<string, Membership>,
+];
 
 /** The sending half of a client. */
 export interface Sender {
@@ -56,7 +56,7 @@ export interface Sender {
 
 /** Makes the sending half of a client. */
 export function createSender(
-  { connection, dispatch, identity, outbox, rooms }: ClientParts,
+  [connection, dispatch, identity, outbox, rooms]: ClientParts,
 ): Sender {
   let limits: AnnouncedLimits | undefined;
   let spend: Spend = () => 0;
@@ -67,7 +67,7 @@ export function createSender(
   const isTooLarge = (size: number) => size + 2 > (limits?.frameBytes || Infinity);
 
   function lose(command: Command, code: ClientError["code"]): void {
-    const error = new ClientError(code, `Cannot send this "${command.type}": ${code}`);
+    const error = new ClientError(code, `Cannot send the ${command.type}: ${code}`);
     if (!outbox.fail(error, (unsent) => unsent === command)) dispatch("lost", { command, error });
   }
 

@@ -15,6 +15,7 @@ import { OwnName } from "./own_name.ts";
 import { startPanels } from "./panels.ts";
 import { sentenceOf } from "./refusals.ts";
 import { forget, remember, remembered } from "./remembered.ts";
+import { RightNotice } from "./right_notice.ts";
 import { Room } from "./room.ts";
 import { addressOf, RoomList } from "./room_list.ts";
 import { isolated, strings } from "./strings.ts";
@@ -47,6 +48,8 @@ const composer = new Composer({
   maxBytes: () => (client.limits?.frameBytes || 16_384) - FRAME_OVERHEAD_BYTES,
 });
 
+const rightNotice = new RightNotice(() => join(current.name));
+
 // --- rooms ------------------------------------------------------------------------------------
 
 function enter(name: string): Room {
@@ -54,13 +57,18 @@ function enter(name: string): Room {
   if (known) return known;
   const room = new Room(client, name, showSoon);
   rooms.set(name, room);
+  join(name);
+  return room;
+}
+
+function join(name: string): void {
   client.join(name).catch((error: unknown) => {
     if (!(error instanceof ClientError) || error.code === "left" || error.code === "closed") return;
     const { code, message } = error;
     toast(sentenceOf({ code, room: name }) ?? strings.refused(isolated(name), message));
-    leave(name);
+    // The last room stays, and says why it is empty.
+    if (rooms.size > 1) leave(name);
   });
-  return room;
 }
 
 function open(name: string, from: "click" | "history" = "click"): void {
@@ -89,28 +97,39 @@ function leave(name: string): void {
 
 // --- events -----------------------------------------------------------------------------------
 
-client.addEventListener("welcome", () => {
+client.on("welcome", () => {
   ownName.show(client.user);
   showSoon();
 });
 
-client.addEventListener("joined", ({ detail }) => rooms.get(detail.room)?.joined(detail));
-client.addEventListener("chat", ({ detail }) => rooms.get(detail.room)?.chat(detail));
-client.addEventListener("typing", ({ detail }) => rooms.get(detail.room)?.typing(detail));
-client.addEventListener("system", ({ detail }) => {
-  rooms.get(detail.room)?.system(detail);
+client.on("joined", (event) => rooms.get(event.room)?.joined(event));
+client.on("chat", (event) => rooms.get(event.room)?.chat(event));
+client.on("typing", (event) => rooms.get(event.room)?.typing(event));
+client.on("right", (event) => {
+  rooms.get(event.room)?.rightChanged(event);
+  if (event.right === "none") forget(event.room);
+});
+client.on("system", (event) => {
+  rooms.get(event.room)?.system(event);
   ownName.show(client.user);
 });
 
-client.addEventListener("error", ({ detail }) => {
-  if (detail.field === "name") {
+client.on("error", (event) => {
+  const { code, field, room } = event;
+  if (field === "name") {
     ownName.refused();
-    return toast(strings.nameRefused(detail.payload));
+    return toast(strings.nameRefused(event.payload));
+  }
+  if (field === "storage") return toast(strings.notSaved);
+  // A room that the user was in may be refused after a reconnect.
+  if (room !== undefined && code === "forbidden") {
+    rooms.get(room)?.refused();
+    forget(room);
   }
   // Other refusals are about what the user does not wait for, such as "typing" in a read-only room.
-  const isAwaited = detail.room !== undefined || client.state.status !== "open";
-  const sentence = sentenceOf(detail);
-  if (isAwaited && sentence && RETRIABLE_ERRORS.includes(detail.code)) toast(sentence);
+  const isAwaited = room !== undefined || client.state.status !== "open";
+  const sentence = sentenceOf(event);
+  if (isAwaited && sentence && RETRIABLE_ERRORS.includes(code)) toast(sentence);
 });
 
 // --- showing ----------------------------------------------------------------------------------
@@ -127,7 +146,10 @@ function show(): void {
     isCurrent: room === current,
   })));
   current.show();
-  remember(all.map(({ name, list }) => ({ name, readSeq: list.readSeq })));
+  rightNotice.show(current.name, current.standing);
+  // A room that the user may not be in is not entered again by itself.
+  const entered = all.filter(({ standing }) => standing?.right !== "none");
+  remember(entered.map(({ name, list }) => ({ name, readSeq: list.readSeq })));
 }
 
 // --- the rest of the page ---------------------------------------------------------------------

@@ -11,6 +11,12 @@ import { announce } from "./announcer.ts";
 import { button, byId, create } from "./dom.ts";
 import { strings } from "./strings.ts";
 
+/** What the close codes say that are not about the connection. */
+const SENTENCES: Readonly<Record<number, string>> = {
+  3000: strings.signedOut,
+  3003: strings.expelled,
+};
+
 /** Shows the client's state from now on, and announces when the connection is lost or back. */
 export function showConnection(client: Client): void {
   const banner = byId("banner", HTMLElement);
@@ -43,11 +49,13 @@ export function showConnection(client: Client): void {
         showCountdown(state.retryAt);
         countdown = setInterval(showCountdown, 500, state.retryAt);
         break;
-      case "closed":
-        text.textContent = state.reason ? `${strings.closed} (${state.reason})` : strings.closed;
-        announce(strings.closed);
+      case "closed": {
+        const sentence = SENTENCES[state.code] ?? strings.closed;
+        text.textContent = state.reason ? `${sentence} (${state.reason})` : sentence;
+        announce(text.textContent);
         action.textContent = strings.reload;
         break;
+      }
       default:
         state satisfies never;
     }
@@ -58,8 +66,8 @@ export function showConnection(client: Client): void {
     text.textContent = `${strings.lost} ${strings.nextTry(seconds)}`;
   }
 
-  client.addEventListener("state", ({ detail }) => show(detail));
-  client.addEventListener("doubt", ({ detail: isInDoubt }) => {
+  client.on("state", show);
+  client.on("doubt", (isInDoubt) => {
     banner.hidden = !isInDoubt;
     action.hidden = true;
     text.textContent = strings.doubtful;

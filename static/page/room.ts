@@ -12,6 +12,7 @@ import { byId } from "./dom.ts";
 import { MemberList } from "./member_list.ts";
 import { MessageList } from "./message_list.ts";
 import { remembered } from "./remembered.ts";
+import type { Standing } from "./right_notice.ts";
 import { isolated, strings } from "./strings.ts";
 
 /** A room that the page is in. */
@@ -22,6 +23,8 @@ export class Room {
   readonly #changed: () => void;
   readonly #members = new MemberList();
   readonly #typists = new Map<string, string>();
+  /** What the user may not do here; undefined if it is nothing. */
+  standing: Standing | undefined;
 
   /** @param changed is called when something changed that {@linkcode show} or the list of rooms shows. */
   constructor(client: Client, name: string, changed: () => void) {
@@ -53,6 +56,10 @@ export class Room {
   }
 
   joined(event: ClientEvents["joined"]): void {
+    // What a moderator said still holds after a reconnect.
+    const isKnown = this.standing?.right === event.right;
+    if (event.right !== "read") this.standing = undefined;
+    else if (!isKnown) this.standing = { right: event.right, wasTaken: false };
     this.#members.joined(event);
     this.list.joined(event.seq, !event.recovered);
     this.#changed();
@@ -74,6 +81,22 @@ export class Room {
       ? strings.renamedFrom(isolated(oldName), name)
       : strings[kind](name);
     this.list.addNotice(sentence, user.id);
+  }
+
+  rightChanged({ right, payload, seconds }: ClientEvents["right"]): void {
+    this.standing = right !== "none" && right !== "read" ? undefined : {
+      right,
+      wasTaken: true,
+      ...(seconds !== undefined && { until: Date.now() + seconds * 1000 }),
+      ...(payload !== undefined && { reason: payload }),
+    };
+    this.#changed();
+  }
+
+  /** The user may not enter, or not come back after a reconnect. */
+  refused(): void {
+    this.standing = { right: "none", wasTaken: false };
+    this.#changed();
   }
 
   typing({ from, payload }: ClientEvents["typing"]): void {
