@@ -82,11 +82,8 @@ export class WebSocketConnection extends Connection {
     clearTimeout(this.#lingerTimer);
     this.release();
     const socket = this.#socket;
-    socket.onopen =
-      socket.onmessage =
-      socket.onclose =
-      socket.onerror =
-        null;
+    socket.onopen = socket.onmessage = null;
+    socket.onclose = socket.onerror = null;
   }
 
   protected override readQueuedBytes(): number {
