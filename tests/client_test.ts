@@ -94,7 +94,7 @@ function assertInOrder(messages: readonly Message[]): void {
   assertEquals(seqs, [...new Set(seqs)].toSorted((a, b) => a - b));
 }
 
-Deno.test("the client library is under 7 KB, minified and gzipped", async () => {
+Deno.test("the client library is under 7,300 bytes, minified and gzipped", async () => {
   const { outputFiles: [bundle] } = await build({
     entryPoints: [new URL("../static/client/mod.ts", import.meta.url).pathname],
     bundle: true,
@@ -106,7 +106,7 @@ Deno.test("the client library is under 7 KB, minified and gzipped", async () => 
   const zipped = new Blob([bundle?.contents.slice() ?? ""]).stream()
     .pipeThrough(new CompressionStream("gzip"));
   const { byteLength } = await new Response(zipped).arrayBuffer();
-  assert(byteLength > 1_000 && byteLength < 7_168, `${byteLength} bytes`);
+  assert(byteLength > 1_000 && byteLength < 7_300, `${byteLength} bytes`);
 });
 
 Deno.test("the client's tables are the protocol's", () => {

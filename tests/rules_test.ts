@@ -10,9 +10,11 @@ import { SlowMode } from "../server/access/slow_mode.ts";
 import { type Charged, UserAllowances } from "../server/access/user_allowances.ts";
 import { createServer, OptionError, type Server, silentLog } from "../server/mod.ts";
 import { Refusal } from "../server/protocol/refusal.ts";
+import { type Client, connect } from "../static/client/mod.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "./support/assert.ts";
 import { draft, textsOf } from "./support/broker_suite.ts";
-import { type Client, member, told } from "./support/harness.ts";
+import { member, patiently, told } from "./support/harness.ts";
+import type { Client as TestClient } from "./support/harness.ts";
 import { ask, bearer } from "./support/http.ts";
 import { Dice, SEED } from "./support/random.ts";
 import { Directory } from "./support/sqlite_directory.ts";
@@ -26,7 +28,7 @@ async function serve(...rules: RoomRule[]): Promise<Server> {
 }
 
 /** Sends commands, and says for each of them what came of it: the code of its error, or "ok". */
-async function outcomes(client: Client, commands: readonly object[]): Promise<string[]> {
+async function outcomes(client: TestClient, commands: readonly object[]): Promise<string[]> {
   const refs = commands.map((_, index) => `${index} ${crypto.randomUUID()}`.slice(0, 40));
   client.send(...commands.map((command, index) => ({ ...command, ref: refs[index] })));
   const codes = new Map<string, string>();
@@ -233,9 +235,11 @@ Deno.test("rules: joined tells the limits of a room that has others", async () =
     return (await client.next("joined")).limits;
   };
   assertEquals(await limitsOf("cursors"), {
-    ...{ rate: 0.1, burst: 1, signalRate: 20.5, signalBurst: 62, slowSeconds: 5 },
+    commands: { rate: 0.1, burst: 1 },
+    signals: { rate: 20.5, burst: 62 },
+    slowSeconds: 5,
   });
-  assertEquals(await limitsOf("free"), { rate: 0, burst: 0 });
+  assertEquals(await limitsOf("free"), { commands: { rate: 0, burst: 0 } });
   assertEquals([await limitsOf("team"), await limitsOf("other")], [undefined, undefined]);
 });
 
@@ -333,6 +337,46 @@ Deno.test("rules: slowSeconds refuses the next message of a user, with the time 
   await using bob = await member(server, { room: "slow", name: "Bob" });
   bob.send(chat);
   assertEquals((await bob.next("chat", ({ from }) => from.name === "Bob")).seq, 3);
+});
+
+// The client library
+
+/** Lets a client of the library talk with a server, under the usual --rate. */
+async function withClient(rules: RoomRule[], act: (client: Client) => Promise<void>) {
+  const hooks = { log: silentLog, rules };
+  await using server = await createServer({ port: 0, db: ":memory:" }, hooks);
+  server.listen();
+  const client = connect(`${server.url}/ws`, { name: "Ada" });
+  try {
+    await act(client);
+  } finally {
+    client.close();
+  }
+}
+
+Deno.test("client: messages to a room with slowSeconds wait, and those to other rooms do not", async () => {
+  await withClient([{ match: "slow", slowSeconds: 3600 }], async (client) => {
+    client.join("slow");
+    client.join("lobby");
+    assertEquals((await client.send("slow", "1")).seq, 1);
+    for (const text of ["2", "3"]) client.send("slow", text).catch(() => {}); // closed at the end
+    for (const seq of [1, 2]) {
+      assertEquals((await patiently(client.send("lobby", "x"), "the lobby's message")).seq, seq);
+    }
+    assertEquals(client.unsent.map((command) => command.payload), ["2", "3"]);
+  });
+});
+
+Deno.test("client: signals to a room with a signalRate take from that alone", async () => {
+  await withClient([{ match: "cursors", signalRate: 0 }], async (client) => {
+    await client.join("cursors");
+    await client.join("lobby");
+    const emit = (room: string) => client.emit(room, "cursor", 1);
+    assertEquals(Array.from({ length: 100 }, () => emit("cursors")), Array(100).fill(true));
+    assert(emit("lobby"));
+    const inLobby = Array.from({ length: 100 }, () => emit("lobby"));
+    assert(inLobby.includes(false)); // there it is one of the usual commands
+  });
 });
 
 // What is kept

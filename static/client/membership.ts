@@ -13,6 +13,7 @@ import type {
   User,
 } from "../../server/protocol/messages.ts";
 import type { Right } from "../../server/protocol/tables.ts";
+import { allowance, type Spend } from "./allowance.ts";
 import { now } from "./clock.ts";
 import { type Deferred, deferred } from "./deferred.ts";
 import type { Dispatch } from "./events.ts";
@@ -38,7 +39,12 @@ export interface Membership {
    * `typing` by the empty name.
    */
   readonly newest: Map<string, CustomCommand | TypingCommand>;
-  /** Before it is joined: the time of the next attempt. After: how long sending messages waits; 0 if not. */
+  /** The allowance of signals to this room, if they do not count for the one of the connection. */
+  signals?: Spend | undefined;
+  /**
+   * Before it is joined: the time of the next attempt. After: how long messages wait, to catch up or
+   * because a rule of the room refused one for now.
+   */
   waitUntil: number;
   /** The cursor to resume from; undefined before the first message. */
   readonly since: Cursor | undefined;
@@ -95,6 +101,7 @@ export function createMembership(
       head = event.seq;
       joined = true;
       self.right = event.right;
+      self.signals = event.limits?.signals && allowance(event.limits.signals);
       self.waitUntil = last < head ? now() + CATCH_UP_MS : 0;
       self.entered.resolve(event);
     },

@@ -21,7 +21,11 @@ export { webSocket } from "./transport.ts";
 export type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
 
 // The words of the wire that appear in these: its values, commands and events.
-export type { AnnouncedLimits, AnnouncedRoomLimits } from "../../server/protocol/messages.ts";
+export type {
+  AnnouncedLimits,
+  AnnouncedRate,
+  AnnouncedRoomLimits,
+} from "../../server/protocol/messages.ts";
 export type { Cursor, Json, User } from "../../server/protocol/messages.ts";
 export type { ErrorCode, ERRORS, Right, RIGHTS } from "../../server/protocol/tables.ts";
 export type { CommandBase, RoomCommand } from "../../server/protocol/messages.ts";

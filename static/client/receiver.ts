@@ -59,7 +59,6 @@ export function receiver(
     } else if (room && membership) {
       if (canRetry) {
         membership.ref = "";
-        membership.waitUntil = retryAt;
       } else sender.giveUp(room, error);
       dispatch("error", { ...event, room });
     } else if (ref && ref === rename?.ref && canRetry) {
