@@ -57,9 +57,8 @@ export function receiver(
       outgoing.inFlight = false;
       if (!canRetry) outbox.fail(error, (command) => command === outgoing.command);
     } else if (room && membership) {
-      if (canRetry) {
-        membership.ref = "";
-      } else sender.giveUp(room, error);
+      if (canRetry) Object.assign(membership, { ref: "", waitUntil: retryAt });
+      else sender.giveUp(room, error);
       dispatch("error", { ...event, room });
     } else if (ref && ref === rename?.ref && canRetry) {
       rename.ref = "";
