@@ -162,13 +162,13 @@ Deno.test("emit() with retain is kept until the server has it", async () => {
 });
 
 Deno.test("an event that is too large is lost, and nothing else with it", async () => {
-  await using server = await serve({ frameBytes: 1_000 });
+  await using server = await serve({ frameBytes: 8_192 });
   const ada = connect(server.url);
   try {
     await patiently(ada.join("lobby"), "the room");
     const lost: unknown[] = [];
     ada.on("lost", ({ command, error }) => lost.push([command.type, error.code]));
-    const large = "€".repeat(400);
+    const large = "€".repeat(3_000);
     assert(!ada.emit("lobby", "large", large));
     assert(ada.emit("lobby", "large", large, { latest: true }));
     await assertRejects(() => ada.emit("lobby", "large", large, { durable: true }), ClientError);

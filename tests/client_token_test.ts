@@ -202,6 +202,20 @@ Deno.test("where guests may not be, a guest is told so and does not come again a
   assertEquals(await it.closedWith(3000), "There are no guests here.");
 });
 
+Deno.test("without a token the client comes back with its cookie when that ends, and stops when it is refused", async () => {
+  using it = scripted({});
+  await it.welcomed();
+  it.received(tokenEnded);
+  await it.welcomed();
+  assertEquals(it.client.state.status, "open");
+  it.closed(1006, "");
+  await until(() => it.isOpening(), "a transport");
+  it.opened();
+  it.received({ type: "error", code: "unauthorized", payload: "Log in.", field: "token" });
+  it.closed(3000, "unauthorized");
+  await it.closedWith(3000);
+});
+
 Deno.test("close code 3000 costs a guest nothing but the connection", async () => {
   using it = scripted({});
   await it.welcomed(welcome);

@@ -48,8 +48,6 @@ export interface Membership {
   waitUntil: number;
   /** The cursor to resume from; undefined before the first message. */
   readonly since: Cursor | undefined;
-  /** Whether all messages from before the join have come. */
-  readonly caughtUp: boolean;
   join(event: JoinedEvent): void;
   /** The connection is lost, or the room was left. */
   disconnected(): void;
@@ -97,9 +95,6 @@ export function createMembership(
     get since() {
       return last < 0 ? undefined : { epoch, seq: last };
     },
-    get caughtUp() {
-      return last >= head;
-    },
     join(event) {
       if (!event.recovered) last = event.seq ? -1 : 0;
       epoch = event.epoch;
@@ -107,7 +102,7 @@ export function createMembership(
       joined = true;
       self.right = event.right;
       self.signals = event.limits?.signals && allowance(event.limits.signals);
-      self.waitUntil = self.caughtUp ? 0 : now() + CATCH_UP_MS;
+      self.waitUntil = last < head ? now() + CATCH_UP_MS : 0;
       self.entered.resolve(event);
     },
     disconnected() {
@@ -122,7 +117,7 @@ export function createMembership(
       // A repeated message is acknowledged at once, although older ones have yet to come. It comes
       // again in its order, and the cursor must not pass over those before it.
       if (isOwn && last >= 0 && seq > last + 1) return false;
-      if (seq === head) self.waitUntil = 0;
+      if (last < head && seq >= head) self.waitUntil = 0;
       last = seq;
       return true;
     },

@@ -3,7 +3,7 @@
  *
  * ```ts
  * const client = connect("wss://example.org/ws", { name: "Ada" });
- * client.addEventListener("chat", ({ detail }) => console.log(detail.from.name, detail.payload));
+ * client.on("chat", ({ from, payload }) => console.log(from.name, payload));
  * client.join("lobby");
  * const stored = await client.send("lobby", "hello"); // stored.seq is its number in the room
  * ```

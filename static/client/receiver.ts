@@ -35,7 +35,7 @@ export function receiver(
       } else event satisfies never; // a newer server's message, which this client does not know
     }
     own?.resolve(event as wire.Message); // without `seq` it is retained: then `emit` promises that
-    if (own || membership?.caughtUp) sender.flush();
+    if (own || membership?.waitUntil === 0) sender.flush();
   }
 
   function refused(event: wire.ErrorEvent): void {
@@ -48,11 +48,11 @@ export function receiver(
     const error = new ClientError(code, payload);
     const outgoing = outbox.find(ref);
     const [room, membership] = [...rooms].find(([, asked]) => ref && asked.ref === ref) ?? [];
-    // A join was refused for now, or a rule of the room has: other rooms need not wait.
-    const waiting = membership ??
-      (field === "room" && outgoing && rooms.get(outgoing.command.room));
-    if (canRetry && waiting) waiting.waitUntil = retryAt;
-    else if (canRetry) sender.pause(retryAt);
+    if (canRetry && !membership) {
+      const slow = field === "room" && outgoing && rooms.get(outgoing.command.room);
+      if (slow) slow.waitUntil = retryAt; // the others are not
+      else sender.pause(retryAt);
+    }
     if (outgoing?.inFlight) {
       outgoing.inFlight = false;
       if (!canRetry) outbox.fail(error, (command) => command === outgoing.command);
