@@ -24,6 +24,7 @@ import { type Client, connect, member, serve, told, until } from "./support/harn
 import { ask, bearer, JSON_TYPE } from "./support/http.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 import { Stream } from "./support/stream.ts";
+import { claimsOf, SECRET, tokenFor } from "./support/tokens.ts";
 
 /** In this room the owner talks. */
 const USED = "room-used";
@@ -237,6 +238,8 @@ interface Giver {
   readonly isGuest?: boolean;
   readonly options?: (right: Right) => Partial<Options>;
   readonly hooks?: (right: Right) => Hooks;
+  /** Whether the user shows a signed token. Otherwise the application says the same itself. */
+  readonly isSigned?: boolean;
   /** What the token of the user claims. */
   readonly claim?: (right: Right) => Record<string, Right>;
   readonly sanction?: "ban" | "mute";
@@ -270,8 +273,9 @@ const GIVERS: readonly Giver[] = [
     claim: (right) => ({ [USED]: right, [UNKNOWN]: right }),
   },
   {
-    name: "a claim by pattern, the longest of several,",
+    name: "a signed claim by pattern, the longest of several,",
     rights: RIGHTS,
+    isSigned: true,
     claim: (right) => ({ "*": "write", [ROOMS]: right, "r*": "read" }),
     hooks: () => ({ rules: [{ match: "*", everyone: "none" }] }), // the claim comes before rules
   },
@@ -311,7 +315,8 @@ const GIVERS: readonly Giver[] = [
 async function worldOf(giver: Giver, right: Right): Promise<World & AsyncDisposable> {
   const hooks = giver.hooks?.(right) ?? {};
   const rooms = giver.claim?.(right);
-  const server = await serve({ apiKeys: "k".repeat(32), ...giver.options?.(right) }, {
+  const options = { apiKeys: "k".repeat(32), jwtSecret: SECRET, ...giver.options?.(right) };
+  const server = await serve(options, {
     ...hooks,
     authenticate: ({ token }) => {
       if (token === "owner") return { id: "owner", rooms: { "*": "manage" } };
@@ -326,7 +331,11 @@ async function worldOf(giver: Giver, right: Right): Promise<World & AsyncDisposa
   }
   return {
     server,
-    token: giver.isGuest ? undefined : "user",
+    token: giver.isGuest
+      ? undefined
+      : giver.isSigned
+      ? await tokenFor(claimsOf({ sub: "user", rooms }))
+      : "user",
     [Symbol.asyncDispose]: () => server.stop(),
   };
 }
