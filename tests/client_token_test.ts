@@ -149,7 +149,7 @@ Deno.test("a token that ends is renewed on the open connection, and nothing that
   assertEquals([it.tokens(), it.texts(), asked], [["one", "two"], ["early", "early", "late"], 2]);
   it.received(chat(1, me, "r1"), chat(2, me, "r2"));
   assertEquals([(await early).seq, (await late).seq], [1, 2]);
-  assertEquals([it.client.user?.info, states], [{ level: 2 }, ["open"]]);
+  assertEquals([it.client.user?.info, states, asked], [{ level: 2 }, ["open"], 2]);
 });
 
 Deno.test("close code 3000: the client comes back with a new token, as often as there is one", async () => {
