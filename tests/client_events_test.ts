@@ -148,6 +148,21 @@ Deno.test("emit() with latest stays within the server's rate, and messages go fi
   }
 });
 
+Deno.test("a room where one must wait between messages does not hold up the others", async () => {
+  await using server = await serve({}, { rules: [{ match: "slow", slowSeconds: 600 }] });
+  const ada = connect(server.url);
+  try {
+    await patiently(Promise.all([ada.join("slow"), ada.join("lobby")]), "the rooms");
+    await ada.send("slow", "first");
+    ada.send("slow", "second").catch(() => {});
+    await patiently(ada.send("lobby", "meanwhile"), "the message elsewhere");
+    await patiently(ada.send("lobby", "and again"), "the next one");
+    assertEquals(ada.unsent.map(({ payload }) => payload), ["second"]);
+  } finally {
+    ada.close();
+  }
+});
+
 Deno.test("emit() with retain is kept until the server has it", async () => {
   using it = scripted();
   const topic = it.client.emit(room, "topic", "tea", { retain: true });
@@ -162,13 +177,13 @@ Deno.test("emit() with retain is kept until the server has it", async () => {
 });
 
 Deno.test("an event that is too large is lost, and nothing else with it", async () => {
-  await using server = await serve({ frameBytes: 1_000 });
+  await using server = await serve({ frameBytes: 8_192 });
   const ada = connect(server.url);
   try {
     await patiently(ada.join("lobby"), "the room");
     const lost: unknown[] = [];
     ada.on("lost", ({ command, error }) => lost.push([command.type, error.code]));
-    const large = "€".repeat(400);
+    const large = "€".repeat(3_000);
     assert(!ada.emit("lobby", "large", large));
     assert(ada.emit("lobby", "large", large, { latest: true }));
     await assertRejects(() => ada.emit("lobby", "large", large, { durable: true }), ClientError);
