@@ -6,7 +6,6 @@
  * @module
  */
 import { Batch } from "../broker/page.ts";
-import { digestOf, epochOf } from "../broker/epoch.ts";
 import type { Mark, MovedMark, UserMark } from "../broker/marks.ts";
 import { reason } from "../log.ts";
 import { encode } from "../protocol/encode.ts";
@@ -14,6 +13,7 @@ import type { ReadCommand, User } from "../protocol/messages.ts";
 import { badField, Refusal } from "../protocol/refusal.ts";
 import type { NodeContext } from "./context.ts";
 import { HeardMarks } from "./heard_marks.ts";
+import { type LogPosition, logPosition } from "./log_position.ts";
 import { logThrown } from "./log_thrown.ts";
 import type { Pending } from "./pending.ts";
 import { RecentMarks } from "./recent_marks.ts";
@@ -159,18 +159,9 @@ export class ReadMarks {
     return seq < 0 ? undefined : seq;
   }
 
-  /**
-   * Returns the digest and the head of a room's log.
-   *
-   * @param seq if this node has not heard of it, the store is asked: another node may be ahead.
-   */
-  async #logOf(room: string, seq = 0): Promise<{ readonly log: string; readonly head: number }> {
-    let state: Position | undefined = this.#context.rooms.get(room)?.feed.position;
-    if (state === undefined || seq > state.head) {
-      const stored = await this.#context.broker.state(room);
-      state = { epoch: epochOf(stored, room), head: stored.head };
-    }
-    return { log: digestOf(state.epoch), head: state.head };
+  #logOf(room: string, seq: number): Promise<LogPosition> {
+    const { broker, rooms } = this.#context;
+    return logPosition(broker, room, rooms.get(room)?.feed.position, seq);
   }
 
   /** Asks the broker. @throws {Refusal} `unavailable` */
@@ -211,12 +202,15 @@ export class ReadMarks {
   }
 
   async #store(marks: RecentMarks): Promise<void> {
-    const logs = new Map<string, string>();
+    const logs = new Map<string, LogPosition>();
     let some: UserMark[] = [];
     for (const { userId, room, seq } of marks.all()) {
-      const log = logs.get(room) ?? (await this.#logOf(room)).log;
-      logs.set(room, log);
-      some.push({ userId, room, log, seq });
+      let known = logs.get(room);
+      if (known === undefined || seq > known.head) {
+        logs.set(room, known = await this.#logOf(room, seq));
+      }
+      if (seq > known.head) continue; // the log was lost meanwhile
+      some.push({ userId, room, log: known.log, seq });
       if (some.length < MARKS_AT_ONCE) continue;
       await this.#context.broker.marks.write(some);
       some = [];

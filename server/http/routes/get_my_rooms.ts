@@ -13,6 +13,9 @@ import { readerOf } from "../requester.ts";
 import { json } from "../responses.ts";
 import type { Call } from "../router.ts";
 
+/** How many characters the last messages have together. The rooms after that come without theirs. */
+const MAX_CHARS = 262_144;
+
 export async function getMyRooms(call: Call, hub: Hub): Promise<Response> {
   call.source.spend(COSTS.page);
   const identity = await readerOf(call, hub);
@@ -26,9 +29,12 @@ export async function getMyRooms(call: Call, hub: Hub): Promise<Response> {
   const rooms = await Promise.all(marks.map(async ({ room, head, read }) => {
     const page = await hub.context.broker.read(room, { before: head + 1, limit: 1 });
     const last = page?.batch.events.at(-1);
-    const at = last === undefined ? 0 : Number(JSON.parse(last).at);
-    return { at, text: myRoomText(room, head, read, last) };
+    return { room, head, read, last, at: last === undefined ? 0 : Number(JSON.parse(last).at) };
   }));
-  rooms.sort((one, other) => other.at - one.at);
-  return json(200, roomsText(rooms.map(({ text }) => text)));
+  let left = MAX_CHARS;
+  const texts = rooms.sort((one, other) => other.at - one.at).map(({ room, head, read, last }) => {
+    left -= last?.length ?? 0;
+    return myRoomText(room, head, read, left < 0 ? undefined : last);
+  });
+  return json(200, roomsText(texts));
 }
