@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Event as WireEvent } from "../server/protocol/messages.ts";
 import type { Hooks, JoinedEvent, Options, Server } from "../server/mod.ts";
 import { Client as LibraryClient, type KeyValue } from "../static/client/mod.ts";
 import { overHttp } from "../static/client/http_transport.ts";
@@ -13,6 +14,7 @@ import { type Client, connect, patiently, serve, until } from "./support/harness
 import { ask, bearer, tokenOf } from "./support/http.ts";
 import { MovedClock } from "./support/moved_clock.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+import { chat, joined, me, scripted, welcome } from "./support/scripted_client.ts";
 import { ServerProcess } from "./support/server_process.ts";
 import { Directory } from "./support/sqlite_directory.ts";
 import { Stream } from "./support/stream.ts";
@@ -285,6 +287,21 @@ Deno.test("marks: a room that may not be read any more is not in one's list, and
   assertEquals((await ask(server, "/me/rooms", key)).status, 401);
 });
 
+Deno.test("marks: long last messages are left out of one's list, those of the newest rooms last", async () => {
+  const key = "k".repeat(32);
+  await using server = await serve({ apiKeys: key }, HOOKS);
+  const post = (path: string, body: unknown, token: string) =>
+    ask(server, path, { method: "POST", body, headers: bearer(token) });
+  for (const room of ["a", "b", "c"]) {
+    await post(`/rooms/${room}/messages`, { payload: "x".repeat(100_000) }, key);
+    await post(`/rooms/${room}/read`, { seq: 0 }, "ada");
+  }
+  const { json } = await ask(server, "/me/rooms", { headers: bearer("ada") });
+  const rooms = new Map(json.rooms.map((room) => [room.name, "last" in room]));
+  assertEquals(rooms.size, 3);
+  assertEquals([...rooms.values()], [true, true, false]);
+});
+
 // --- the client library ----------------------------------------------------------------------------
 
 /** A client of the library on a device of a guest, over WebSocket or over HTTP. */
@@ -324,3 +341,31 @@ for (const [one, other] of [[false, true], [true, false]] as const) {
     await until(() => counts().join() === "0,0,0", "that it was read");
   });
 }
+
+Deno.test("the client tells its mark once a second, and again after a reconnect that may have lost it", async () => {
+  using it = scripted();
+  const reads = () => it.sent.map(Object).filter(({ type }) => type === "read");
+  const commands = (...seqs: number[]) => seqs.map((seq) => ({ type: "read", room: "lobby", seq }));
+  it.received({ ...joined(9), read: 2, unread: 7 } as WireEvent);
+  assertEquals(it.client.unread("lobby"), 7);
+  for (const seq of [1, 2, 4, 5]) it.client.read("lobby", seq);
+  await Promise.resolve(); // what comes in one turn goes in one frame
+  assertEquals([reads(), it.client.unread("lobby")], [commands(5), 4]);
+  for (const seq of [6, 7, 99]) it.client.read("lobby", seq);
+  await Promise.resolve();
+  assertEquals([reads(), it.client.unread("lobby")], [commands(5), 0]); // as far as there are messages
+  await until(() => reads().length === 2, "the next one");
+  assertEquals(reads(), commands(5, 9));
+
+  it.closed(1006, "");
+  await until(it.isOpening, "the next connection");
+  it.opened();
+  it.received(welcome, { ...joined(9, true), read: 5, unread: 4 } as WireEvent);
+  assertEquals(it.client.unread("lobby"), 0);
+  await until(() => reads().length === 3, "that it is told again");
+  assertEquals(reads(), commands(5, 9, 9));
+  it.received({ type: "read", room: "lobby", seq: 9 }, chat(10), chat(11, me), chat(12));
+  assertEquals(it.client.unread("lobby"), 1);
+  it.received({ ...joined(3, false, "another"), unread: 0 } as WireEvent);
+  assertEquals(it.client.unread("lobby"), 0);
+});
