@@ -111,6 +111,8 @@ Deno.test({
       });
       assertEquals((await bob.next("typing")).from.id, user.id);
       await bob.next("system", ({ kind }) => kind === "renamed");
+      alice.send({ type: "read", room: "other", seq: 13 });
+      await alice.next("read", ({ ref, room }) => ref === undefined && room === "other");
       assertEquals((await say(b, "hi", {}, bearer(token))).json.from.id, user.id);
       const { rooms } = await (await fetch(`${a.url}/rooms`)).json();
       assertEquals(rooms.length, 4);
@@ -135,7 +137,7 @@ Deno.test({
       }
       if (by === "lua") { for (const key of keys) assert(named.includes(key), words.join(" ")); }
     }
-    assertEquals(scripts.size, 4);
+    assertEquals(scripts.size, 5);
     assert(monitor.commands.some(({ by, words }) => by === "lua" && words[0] === "RENAME"));
   },
 });

@@ -24,6 +24,8 @@ import { script } from "./log_scripts.ts";
  *
  * Keys: the guests' set, then each mark's hash. Arguments: how many marks a user and all guests may have;
  * and for each mark: room, log, seq, and `1` if the user is a guest.
+ *
+ * → the marks of guests to be forgotten, because all guests have too many; and after each a number
  */
 export const WRITE_MARKS = script(`
 local guests, of_user, of_guests = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -55,14 +57,7 @@ for i = 2, #KEYS do
   if over > 0 then forget(key, over) end
 end
 local over = redis.call('ZCARD', guests) - of_guests
-if over > 0 then
-  local oldest = redis.call('ZPOPMIN', guests, over)
-  for i = 1, #oldest, 2 do
-    local key, room = string.match(oldest[i], '^(.*)\\n(.*)$')
-    redis.call('HDEL', key, room)
-  end
-end
-return {}
+return over > 0 and redis.call('ZPOPMIN', guests, over) or {}
 `);
 
 /** Marks that one script stores: Redis does nothing else meanwhile. */
@@ -111,18 +106,25 @@ export class RedisMarks implements MarkStore {
     for (let index = 0; index < marks.length; index += MARKS_AT_ONCE) {
       const some = marks.slice(index, index + MARKS_AT_ONCE);
       const keys = [names.guestMarks, ...some.map(({ userId }) => names.marks(userId))];
-      await this.#link.run(WRITE_MARKS, keys, [
+      const forgotten = await this.#link.run(WRITE_MARKS, keys, [
         ...[String(this.#max.ofUser), String(this.#max.ofGuests)],
         ...some.flatMap(({ userId, room, log, seq }) => [
           ...[room, log, String(seq)],
           isGuestId(userId) ? "1" : "",
         ]),
       ]);
+      await Promise.all(forgotten.map((mark, at) => at % 2 === 0 && this.#forget(String(mark))));
     }
   }
 
   tell(marks: readonly MovedMark[]): void {
     this.#link.publish(this.#link.names.markChannel, `${this.#node}\n${JSON.stringify(marks)}`);
+  }
+
+  /** Forgets a mark, named by its key and its room. A script may touch no key that it was not given. */
+  async #forget(mark: string): Promise<void> {
+    const [key = "", room = ""] = mark.split("\n");
+    await this.#link.ask("HDEL", key, room);
   }
 
   /** Anyone who may use this Redis can publish: a message of another form is passed over. */
