@@ -236,8 +236,8 @@ export class Server extends Moderation implements AsyncDisposable {
     const logFailure = (thrown: unknown) =>
       this.#log.error("stop failed", { reason: reason(thrown) });
     this.#connections.close();
-    await settleWithin(COMMIT_MS, this.#hub.tick.drain()).catch(logFailure);
-    await settleWithin(COMMIT_MS, this.#hub.marks.stop()).catch(logFailure);
+    const committed = this.#hub.tick.drain().then(() => this.#hub.marks.stop());
+    await settleWithin(COMMIT_MS, committed).catch(logFailure);
     await Promise.all([this.#connections.sayGoodbye(GOODBYE_MS), this.#webhook?.stop()]);
     this.#hub.close();
     await settleWithin(GOODBYE_MS, this.#listener?.shutdown()).catch(logFailure);

@@ -182,7 +182,8 @@ export class ReadMarks {
 
   #writeSoon(): void {
     this.#writeTimer = undefined;
-    this.#written = this.#write();
+    // One after the other: a slow store may take longer than the time between two writes.
+    this.#written = this.#written.then(() => this.#write());
   }
 
   /** Writes what was gathered, and tells of the marks that moved because somebody said something. */
