@@ -13,6 +13,7 @@ const WRITTEN_MS = 2000;
 export class HeardMarks {
   #newer = new RecentMarks();
   #older = new RecentMarks();
+  #isClosed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** What is remembered. */
@@ -21,11 +22,13 @@ export class HeardMarks {
   }
 
   add(marks: readonly MovedMark[]): void {
+    if (this.#isClosed) return;
     for (const { userId, room, seq } of marks) this.#newer.move(userId, room, seq);
     this.#timer ??= setTimeout(() => this.#forget(), WRITTEN_MS);
   }
 
   close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
   }
 

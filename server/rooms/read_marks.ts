@@ -177,6 +177,7 @@ export class ReadMarks {
 
   #move(userId: string, room: string, seq: number, told: number): void {
     this.#unwritten.move(userId, room, seq, told);
+    if (this.#isClosed) return;
     this.#writeTimer ??= setTimeout(() => this.#writeSoon(), WRITE_MS);
   }
 
