@@ -124,5 +124,6 @@ Deno.test("empty frames that wait for the application are bounded like others", 
   await using client = await connect(server, { protocol: "parley.v1" });
   for (let count = 0; count < 5000; count++) client.raw("");
   assertEquals((await client.closed).code, 1013);
+  assertEquals(client.frames, []); // it was closed before the application's time was over
   who.resolve(undefined);
 });

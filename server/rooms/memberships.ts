@@ -137,6 +137,7 @@ export class Memberships {
     if (membership === undefined || membership.right === right) return;
     membership.right = right;
     if (right === "none") this.leave(name);
+    if (right === "read") this.#hub.typing.end(name, this.#session.user.user);
     const event = encode({
       type: "right",
       room: name,

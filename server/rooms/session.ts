@@ -151,6 +151,7 @@ export class Session implements Speaker, UserSession {
   }
 
   tokenEnded(graceMs: number): void {
+    for (const { name } of this.memberships.rooms) this.#hub.typing.end(name, this.#user.user);
     this.refuse(tokenEnded(graceMs));
   }
 
