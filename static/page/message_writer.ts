@@ -52,8 +52,9 @@ export class MessageWriter {
     this.#group.style.setProperty("--lines", String(this.#group.childElementCount - 2));
   }
 
-  /** Puts something other than a message into the container. The next message begins a group. */
-  interrupt(element: HTMLElement): void {
+  /** Puts something other than a message into the container, if it is there. A new group begins then. */
+  interrupt(element: HTMLElement | undefined): void {
+    if (element === undefined) return;
     this.#container.append(element);
     this.#group = undefined;
   }
