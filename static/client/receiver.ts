@@ -48,18 +48,17 @@ export function receiver(
     const error = new ClientError(code, payload);
     const outgoing = outbox.find(ref);
     const [room, membership] = [...rooms].find(([, asked]) => ref && asked.ref === ref) ?? [];
-    if (canRetry && !membership) {
-      const slow = field === "room" && outgoing && rooms.get(outgoing.command.room);
-      if (slow) slow.waitUntil = retryAt; // the others are not
-      else sender.pause(retryAt);
-    }
+    // A join was refused for now, or a rule of the room has refused a message: other rooms need not wait.
+    const waiting = membership ??
+      (field === "room" && outgoing && rooms.get(outgoing.command.room));
+    if (canRetry && waiting) waiting.waitUntil = retryAt;
+    else if (canRetry) sender.pause(retryAt);
     if (outgoing?.inFlight) {
       outgoing.inFlight = false;
       if (!canRetry) outbox.fail(error, (command) => command === outgoing.command);
     } else if (room && membership) {
-      if (canRetry) {
-        membership.ref = "";
-      } else sender.giveUp(room, error);
+      if (canRetry) membership.ref = "";
+      else sender.giveUp(room, error);
       dispatch("error", { ...event, room });
     } else if (ref && ref === rename?.ref && canRetry) {
       rename.ref = "";
