@@ -31,6 +31,8 @@ translatePage();
 const client = connect(new URL("ws", location.href));
 const rooms = new Map<string, Room>();
 let current: Room;
+/** The room that was shown before, which is shown again when the current one is left. */
+let previous = "";
 const showSoon = oncePerFrame(show);
 
 const saveReadsSoon = saverOfReads(() =>
@@ -92,6 +94,7 @@ function open(name: string, how: "push" | "replace" | "history" = "push"): void 
   if (how === "replace") roomHistory.replace(name);
   else if (how === "push" && before !== current) roomHistory.push(name);
   if (before && before !== current) {
+    previous = before.name;
     client.typing(before.name, false);
     before.list.setActive(false);
   }
@@ -107,8 +110,10 @@ function leave(name: string): void {
   client.leave(name);
   forget(name);
   room.list.element.remove();
-  if (room === current) open(rooms.keys().next().value ?? DEFAULT_ROOM, "replace");
-  else show();
+  if (room === current) {
+    const next = rooms.has(previous) ? previous : rooms.keys().next().value;
+    open(next ?? DEFAULT_ROOM, "replace");
+  } else show();
 }
 
 // --- events -----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import type { Message, User } from "../client/mod.ts";
 import { create, oncePerFrame } from "./dom.ts";
 import { ListStatus } from "./list_status.ts";
 import { isoDay, MessageWriter, renewDays } from "./message_writer.ts";
-import { type NoticeKind, NoticeRun } from "./notice_run.ts";
+import type { Notice } from "./notice_run.ts";
 import { OlderMessages } from "./older_messages.ts";
 import { ReadMark } from "./read_mark.ts";
 import { ScrollPosition } from "./scroll_position.ts";
@@ -49,13 +49,12 @@ export class MessageList {
   readonly #position: ScrollPosition;
   readonly #showArrived = oncePerFrame(() => this.#show());
   #writer = new MessageWriter(this.#messages);
-  #arrived: Message[] = [];
+  #arrived: (Message | Notice)[] = [];
   /** The `seq` of the latest message shown. */
   #last = 0;
   /** The room's latest `seq` when it was entered. */
   #head = 0;
   #lines = 0;
-  #notices = new NoticeRun();
   /** Whether the user can see this list: what is in it then counts as read. */
   #isActive = false;
 
@@ -115,12 +114,8 @@ export class MessageList {
   }
 
   /** Adds what happened to a user, which is not in the log. */
-  addNotice(userId: string, kind: NoticeKind, sentence: string): void {
-    if (this.#messages.lastElementChild !== this.#notices.element) {
-      this.#notices = new NoticeRun();
-      this.#writer.interrupt(this.#notices.element);
-    }
-    this.#notices.add(userId, kind, sentence);
+  addNotice(notice: Notice): void {
+    this.#arrived.push(notice);
     this.#showArrived();
   }
 
@@ -152,11 +147,16 @@ export class MessageList {
   }
 
   #show(): void {
-    const arrived = this.#arrived.filter(({ seq }) => seq > this.#last);
+    const arrived = this.#arrived;
     this.#arrived = [];
     const userId = this.#options.user()?.id;
     for (const message of arrived) {
+      if (!("seq" in message)) {
+        this.#writer.note(message);
+        continue;
+      }
       const { type, seq, from, ref } = message;
+      if (seq <= this.#last) continue;
       const isOwn = from.id === userId;
       if (ref !== undefined && isOwn) this.unsent.remove(ref);
       const isUnseen = type === "chat" && !(this.#isActive && this.isAtLatest);

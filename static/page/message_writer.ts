@@ -7,6 +7,7 @@
 import type { ChatEvent, User } from "../client/mod.ts";
 import { avatar, create, tint } from "./dom.ts";
 import { storedLine, timeOf } from "./message_line.ts";
+import { type Notice, NoticeRun } from "./notice_run.ts";
 import { dayName } from "./strings.ts";
 
 /** The longest pause within a group, in milliseconds. */
@@ -20,6 +21,7 @@ export class MessageWriter {
   #day = "";
   #last: ChatEvent | undefined;
   #group: HTMLElement | undefined;
+  #notices = new NoticeRun();
 
   constructor(container: HTMLElement) {
     this.#container = container;
@@ -50,6 +52,15 @@ export class MessageWriter {
     this.#group.append(storedLine(message, isOwn));
     // While the group is out of sight, the style sheet estimates its height from this.
     this.#group.style.setProperty("--lines", String(this.#group.childElementCount - 2));
+  }
+
+  /** Adds what happened to a user to what happened since the last message. */
+  note(notice: Notice): void {
+    if (this.#container.lastElementChild !== this.#notices.element) {
+      this.#notices = new NoticeRun();
+      this.interrupt(this.#notices.element);
+    }
+    this.#notices.add(notice);
   }
 
   /** Puts something other than a message into the container, if it is there. A new group begins then. */

@@ -12,22 +12,27 @@ const MAX_SENTENCES = 3;
 /** How many users are told apart. Those before them are only counted. */
 const MAX_USERS = 1_000;
 
-/** What may happen to a member. */
-export type NoticeKind = "joined" | "left" | "renamed";
+/** What happened to a member. */
+export interface Notice {
+  readonly userId: string;
+  readonly kind: "joined" | "left" | "renamed";
+  readonly sentence: string;
+}
 
 /** The notices between two messages. */
 export class NoticeRun {
   readonly element = create("div", { class: "notices" });
   /** The last that happened to each user. */
-  readonly #last = new Map<string, { readonly kind: NoticeKind; readonly sentence: string }>();
+  readonly #last = new Map<string, Notice>();
   readonly #counts = { joined: 0, left: 0, renamed: 0 };
 
   /** Adds what happened to a user. It replaces what happened to the same user before. */
-  add(userId: string, kind: NoticeKind, sentence: string): void {
+  add(notice: Notice): void {
+    const { userId, kind } = notice;
     const before = this.#last.get(userId);
     if (before) this.#counts[before.kind]--;
     this.#last.delete(userId);
-    this.#last.set(userId, { kind, sentence });
+    this.#last.set(userId, notice);
     this.#counts[kind]++;
     const oldest = this.#last.keys().next().value;
     if (this.#last.size > MAX_USERS && oldest !== undefined) this.#last.delete(oldest);

@@ -79,7 +79,7 @@ export class Room {
     const sentence = kind === "renamed" && oldName !== undefined
       ? strings.renamedFrom(isolated(oldName), name)
       : strings[kind](name);
-    this.list.addNotice(user.id, kind, sentence);
+    this.list.addNotice({ userId: user.id, kind, sentence });
   }
 
   rightChanged({ right, payload, seconds }: ClientEvents["right"]): void {
