@@ -76,6 +76,20 @@ browserTest(
   },
 );
 
+browserTest("missed messages that fit on the screen are read at once", async (chrome) => {
+  await using server = await serve({ recentMessages: 3 });
+  const ada = await chrome.open(server.url);
+  await say(ada, "the last that Ada saw");
+  await remembers(ada, "lobby", 1);
+  await ada.goto("about:blank");
+  await fill(server.url, "lobby", 8);
+  await ada.goto(server.url);
+  await ada.locator(".list:not([hidden]) .new").waitFor();
+  await remembers(ada, "lobby", 9);
+  assertEquals(await ada.title(), "lobby · Parley");
+  assert(await ada.locator("#latest").isHidden());
+});
+
 browserTest("what is the user's own, or an application's event, is not unread", async (chrome) => {
   await using server = await serve();
   const ada = await chrome.open(server.url);

@@ -237,6 +237,7 @@ export class MessageList {
     if (!this.mark.line?.isConnected) return this.#older.loadMore();
     this.mark.isSought = false;
     this.#position.show(this.mark.line);
+    this.#markRead();
   }
 
   #markRead(): void {
