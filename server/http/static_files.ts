@@ -12,9 +12,13 @@ import { eTag, ifNoneMatch } from "@std/http/etag";
 import { contentType } from "@std/media-types";
 // @ts-types="./std.d.ts"
 import { extname } from "@std/path";
+import { preloadLinks } from "./module_graph.ts";
 
 /** The page, which is served at `/` as well: its links are relative to that. */
-const INDEX = "/page/index.html";
+const INDEX = "page/index.html";
+/** The page's first module, and the place in the page where all that it needs is named. */
+const ENTRY = "page/app.ts";
+const MODULES = "<!-- modules -->";
 
 const HEADERS = {
   "cache-control": "no-cache",
@@ -44,13 +48,19 @@ export class StaticFiles {
 
   /** Imports all files. A server without the page does not call it, and so does not load them. */
   static async load(): Promise<StaticFiles> {
-    const texts: Readonly<Record<string, string>> = await import("../../static/files.ts");
-    const files = new Map<string, File>();
-    for (const [path, text] of Object.entries(texts)) {
-      files.set(`/${path}`, await fileOf(path, text));
+    const sources: Readonly<Record<string, string>> = await import("../../static/files.ts");
+    const texts = new Map<string, string>();
+    for (const [path, source] of Object.entries(sources)) {
+      texts.set(path, extname(path) === ".ts" ? stripTypeScriptTypes(source) : source);
     }
-    const index = files.get(INDEX);
-    if (index !== undefined) files.set("/", index);
+    const files = new Map<string, File>();
+    for (const [path, text] of texts) {
+      const isIndex = path === INDEX;
+      const served = isIndex ? text.replace(MODULES, preloadLinks(texts, ENTRY)) : text;
+      const file = await fileOf(path, served);
+      files.set(`/${path}`, file);
+      if (isIndex) files.set("/", file);
+    }
     return new StaticFiles(files);
   }
 
@@ -88,9 +98,9 @@ function addSlash(pathname: string, search: string): Response {
 }
 
 async function fileOf(name: string, text: string): Promise<File> {
-  const isScript = extname(name) === ".ts";
-  const plain = new TextEncoder().encode(isScript ? stripTypeScriptTypes(text) : text);
-  const type = contentType(isScript ? ".js" : extname(name)) ?? "application/octet-stream";
+  const plain = new TextEncoder().encode(text);
+  const extension = extname(name) === ".ts" ? ".js" : extname(name);
+  const type = contentType(extension) ?? "application/octet-stream";
   return { plain, gzipped: await gzip(plain), type, tag: await eTag(plain, { weak: true }) };
 }
 

@@ -10,13 +10,14 @@
 import { ClientError, connect, RETRIABLE_ERRORS } from "../client/mod.ts";
 import { showConnection } from "./banner.ts";
 import { Composer } from "./composer.ts";
-import { byId, oncePerTurn } from "./dom.ts";
+import { byId, oncePerFrame } from "./dom.ts";
 import { OwnName } from "./own_name.ts";
 import { startPanels } from "./panels.ts";
 import { sentenceOf } from "./refusals.ts";
-import { forget, remember, remembered } from "./remembered.ts";
+import { forget, remember, remembered, saverOfReads, watchOtherTabs } from "./remembered.ts";
 import { RightNotice } from "./right_notice.ts";
 import { Room } from "./room.ts";
+import { RoomHistory, roomOfAddress } from "./room_history.ts";
 import { addressOf, RoomList } from "./room_list.ts";
 import { isolated, strings } from "./strings.ts";
 import { toast } from "./toast.ts";
@@ -30,7 +31,21 @@ translatePage();
 const client = connect(new URL("ws", location.href));
 const rooms = new Map<string, Room>();
 let current: Room;
-const showSoon = oncePerTurn(show);
+/** The room that was shown before, which is shown again when the current one is left. */
+let previous = "";
+const showSoon = oncePerFrame(show);
+
+const saveReadsSoon = saverOfReads(() =>
+  [...rooms.values()].map(({ name, list }) => ({ name, readSeq: list.mark.readSeq }))
+);
+const roomHistory = new RoomHistory({
+  current: () => current.name,
+  show(name = DEFAULT_ROOM) {
+    if (name === current.name || !rooms.has(name)) return false;
+    open(name, "history");
+    return true;
+  },
+});
 
 const closePanels = startPanels();
 const ownName = new OwnName((name) => client.rename(name));
@@ -57,6 +72,7 @@ function enter(name: string): Room {
   if (known) return known;
   const room = new Room(client, name, showSoon);
   rooms.set(name, room);
+  remember(name);
   join(name);
   return room;
 }
@@ -65,17 +81,20 @@ function join(name: string): void {
   client.join(name).catch((error: unknown) => {
     if (!(error instanceof ClientError) || error.code === "left" || error.code === "closed") return;
     const { code, message } = error;
-    toast(sentenceOf({ code, room: name }) ?? strings.refused(isolated(name), message));
+    const sentence = sentenceOf({ code, room: name }) ?? strings.refused(isolated(name), message);
     // The last room stays, and says why it is empty.
     if (rooms.size > 1) leave(name);
+    if (!roomList.refused(name, sentence)) toast(sentence);
   });
 }
 
-function open(name: string, from: "click" | "history" = "click"): void {
+function open(name: string, how: "push" | "replace" | "history" = "push"): void {
   const before = current as Room | undefined;
   current = enter(name);
-  if (from === "click" && before !== current) history.pushState(null, "", addressOf(name));
+  if (how === "replace") roomHistory.replace(name);
+  else if (how === "push" && before !== current) roomHistory.push(name);
   if (before && before !== current) {
+    previous = before.name;
     client.typing(before.name, false);
     before.list.setActive(false);
   }
@@ -91,8 +110,10 @@ function leave(name: string): void {
   client.leave(name);
   forget(name);
   room.list.element.remove();
-  if (room === current) open(rooms.keys().next().value ?? DEFAULT_ROOM);
-  else show();
+  if (room === current) {
+    const next = rooms.has(previous) ? previous : rooms.keys().next().value;
+    open(next ?? DEFAULT_ROOM, "replace");
+  } else show();
 }
 
 // --- events -----------------------------------------------------------------------------------
@@ -104,6 +125,10 @@ client.on("welcome", () => {
 
 client.on("joined", (event) => rooms.get(event.room)?.joined(event));
 client.on("chat", (event) => rooms.get(event.room)?.chat(event));
+client.on("custom", (event) => {
+  const { seq, at } = event;
+  if (seq !== undefined && at !== undefined) rooms.get(event.room)?.list.add({ ...event, seq, at });
+});
 client.on("typing", (event) => rooms.get(event.room)?.typing(event));
 client.on("right", (event) => {
   rooms.get(event.room)?.rightChanged(event);
@@ -117,8 +142,8 @@ client.on("system", (event) => {
 client.on("error", (event) => {
   const { code, field, room } = event;
   if (field === "name") {
-    ownName.refused();
-    return toast(strings.nameRefused(event.payload));
+    const sentence = sentenceOf(event) ?? event.payload;
+    return ownName.refused(sentence) ? undefined : toast(sentence);
   }
   if (field === "storage") return toast(strings.notSaved);
   // A room that the user was in may be refused after a reconnect.
@@ -137,19 +162,17 @@ client.on("error", (event) => {
 /** Shows what depends on more than one event. */
 function show(): void {
   const all = [...rooms.values()];
-  const unread = all.reduce((sum, { list }) => sum + list.unread, 0);
+  const unread = all.reduce((sum, { list }) => sum + list.mark.unread, 0);
   document.title = `${unread ? `(${unread}) ` : ""}${current.name} · Parley`;
-  byId("elsewhere", HTMLElement).hidden = unread - current.list.unread === 0;
+  byId("elsewhere", HTMLElement).hidden = unread - current.list.mark.unread === 0;
   roomList.show(all.map((room) => ({
     name: room.name,
-    unread: room.list.unread,
+    unread: room.list.mark.unread,
     isCurrent: room === current,
   })));
   current.show();
   rightNotice.show(current.name, current.standing);
-  // A room that the user may not be in is not entered again by itself.
-  const entered = all.filter(({ standing }) => standing?.right !== "none");
-  remember(entered.map(({ name, list }) => ({ name, readSeq: list.readSeq })));
+  saveReadsSoon();
 }
 
 // --- the rest of the page ---------------------------------------------------------------------
@@ -169,11 +192,14 @@ byId("invite", HTMLElement).addEventListener("click", async () => {
   }
 });
 
-function roomOfAddress(): string | undefined {
-  return new URLSearchParams(location.search).get("room")?.trim() || undefined;
-}
-
-addEventListener("popstate", () => open(roomOfAddress() ?? DEFAULT_ROOM, "history"));
+watchOtherTabs(({ entered, left, all }) => {
+  for (const { name } of entered) enter(name);
+  for (const { name } of left) if (rooms.get(name)?.standing?.right !== "none") leave(name);
+  for (const { name, readSeq } of all) {
+    if (readSeq !== undefined) rooms.get(name)?.list.mark.readElsewhere(readSeq);
+  }
+  showSoon();
+});
 document.addEventListener("visibilitychange", () => current.list.setActive(true));
 addEventListener("keydown", (event) => {
   if (!event.altKey || event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
@@ -193,4 +219,5 @@ for (const command of client.unsent) {
   if (command.type === "chat") enter(command.room).send(command.payload, command.ref);
 }
 showConnection(client);
-composer.focus();
+// What the user already writes into stays where the user is.
+if (document.activeElement === document.body) composer.focus();

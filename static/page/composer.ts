@@ -26,6 +26,8 @@ export class Composer {
   readonly #over = byId("over", HTMLElement);
   readonly #send = byId("send", HTMLButtonElement);
   #room = "";
+  /** What the user wrote before the page's script ran. */
+  #early = this.#text.value;
 
   constructor(options: ComposerOptions) {
     this.#options = options;
@@ -52,7 +54,8 @@ export class Composer {
   /** Changes to a room, and to the draft there. */
   setRoom(room: string): void {
     this.#room = room;
-    this.#text.value = loadDraft(room);
+    this.#text.value = [loadDraft(room), this.#early].filter(Boolean).join("\n");
+    this.#early = "";
     this.#text.setAttribute("aria-label", strings.message(room));
     this.#changed();
   }

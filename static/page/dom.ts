@@ -6,6 +6,10 @@
 
 /// <reference lib="dom" />
 
+/** How soon a page that is not seen is changed, in milliseconds. */
+const UNSEEN_MS = 250;
+const segmenter = new Intl.Segmenter();
+
 /** Creates an element with these attributes. Its children are nodes, or text. */
 export function create<K extends keyof HTMLElementTagNameMap>(
   tag: K,
@@ -40,6 +44,11 @@ export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   return element;
 }
 
+/** Writes a text that may be there already: then nothing is laid out anew. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /** Creates an icon from one of the symbols at the end of index.html. */
 export function icon(name: string): SVGSVGElement {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -58,7 +67,7 @@ export function spokenOnly(text: string): HTMLElement {
 
 /** Creates a user's picture: the initial in a circle of the user's own colour. */
 export function avatar(user: { readonly id: string; readonly name: string }): HTMLElement {
-  const [initial = "?"] = new Intl.Segmenter().segment(user.name.trim());
+  const [initial = "?"] = segmenter.segment(user.name.trim());
   const letter = typeof initial === "string" ? initial : initial.segment;
   const element = create("span", { class: "face", "aria-hidden": "true" }, letter.slice(0, 4));
   tint(element, user.id);
@@ -72,15 +81,22 @@ export function tint(element: HTMLElement, id: string): void {
   element.style.setProperty("--hue", String(hash % 24 * 15));
 }
 
-/** Returns a function that calls `action` at the end of the turn: once, however often it is called. */
-export function oncePerTurn(action: () => void): () => void {
+/**
+ * Returns a function that calls `action` before the next frame is drawn: once, however often it is
+ * called. A page that is not seen draws no frames, so it is then called a little later.
+ */
+export function oncePerFrame(action: () => void): () => void {
   let isPlanned = false;
   return () => {
     if (isPlanned) return;
     isPlanned = true;
-    queueMicrotask(() => {
+    const frame = requestAnimationFrame(run);
+    const timer = setTimeout(run, UNSEEN_MS);
+    function run(): void {
+      cancelAnimationFrame(frame);
+      clearTimeout(timer);
       isPlanned = false;
       action();
-    });
+    }
   };
 }

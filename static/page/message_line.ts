@@ -8,10 +8,15 @@ import { button, create, icon, spokenOnly } from "./dom.ts";
 import { richText } from "./rich_text.ts";
 import { clockTime, fullTime, strings } from "./strings.ts";
 
+/** From how many lines or characters on a message is folded. */
+const LONG_LINES = 30;
+const LONG_CHARACTERS = 4_000;
+
 /** Creates the line of a stored message. */
 export function storedLine(message: ChatEvent, isOwn: boolean): HTMLElement {
   const line = create("div", { class: "line", "data-seq": String(message.seq) });
   line.append(timeOf(message.at, "at"), text(message.payload));
+  if (isLong(message.payload)) fold(line);
   if (isOwn) line.append(mark("check", strings.sent));
   return line;
 }
@@ -47,6 +52,25 @@ export function timeOf(at: number, className = "time"): HTMLElement {
 
 function text(payload: string): HTMLElement {
   return create("div", { class: "text", dir: "auto" }, ...richText(payload));
+}
+
+function isLong(payload: string): boolean {
+  return payload.length > LONG_CHARACTERS ||
+    payload.split("\n", LONG_LINES + 1).length > LONG_LINES;
+}
+
+/** Shows only the beginning of a line, with a button that shows the rest. */
+function fold(line: HTMLElement): void {
+  const toggle = button("plain", () => set(!line.classList.contains("folded")));
+  function set(isFolded: boolean): void {
+    line.classList.toggle("folded", isFolded);
+    toggle.setAttribute("aria-expanded", String(!isFolded));
+    toggle.textContent = isFolded ? strings.showAll : strings.showLess;
+  }
+  // A link in the hidden part can be reached with the keyboard, and is then shown.
+  line.querySelector(".text")?.addEventListener("focusin", () => set(false));
+  set(true);
+  line.append(toggle);
 }
 
 function mark(symbol: string, label: string): HTMLElement {

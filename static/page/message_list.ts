@@ -2,17 +2,19 @@
  * `MessageList` shows the messages of one room. It owns their order on the screen, and what the user has
  * not seen yet. It knows nothing of connections.
  *
- * All that arrives in one turn is shown together, with one look at the layout: a thousand missed
+ * All that arrives before a frame is drawn is shown together, with one look at the layout: a thousand missed
  * messages cost as much as a screenful. Groups out of sight are not laid out (`content-visibility` in
  * style.css), and the oldest are removed while the user is at the latest.
  *
  * @module
  */
-import type { ChatEvent, Message, User } from "../client/mod.ts";
-import { create, oncePerTurn } from "./dom.ts";
+import type { Message, User } from "../client/mod.ts";
+import { create, oncePerFrame } from "./dom.ts";
 import { ListStatus } from "./list_status.ts";
 import { isoDay, MessageWriter, renewDays } from "./message_writer.ts";
+import type { Notice } from "./notice_run.ts";
 import { OlderMessages } from "./older_messages.ts";
+import { ReadMark } from "./read_mark.ts";
 import { ScrollPosition } from "./scroll_position.ts";
 import { strings } from "./strings.ts";
 import { UnsentLines } from "./unsent_lines.ts";
@@ -31,7 +33,7 @@ export interface MessageListOptions {
   readonly readOlder: (before: number, limit: number) => Promise<readonly Message[]>;
   /** The latest `seq` that was read on an earlier visit. */
   readonly readSeq: number | undefined;
-  /** Called when `unread`, `readSeq` or `isAtLatest` changed. */
+  /** Called when `mark` or `isAtLatest` changed. */
   readonly changed: () => void;
 }
 
@@ -39,38 +41,32 @@ export interface MessageListOptions {
 export class MessageList {
   readonly element: HTMLElement;
   readonly unsent = new UnsentLines(() => this.#showUnsent());
-  /** How many messages of others were not in sight yet. */
-  unread = 0;
-  /** The latest `seq` that was in sight; undefined before the room was ever entered. */
-  readSeq: number | undefined;
+  readonly mark: ReadMark;
 
   readonly #options: MessageListOptions;
   readonly #messages = create("div", { class: "flow" });
   readonly #older: OlderMessages;
   readonly #position: ScrollPosition;
-  readonly #showArrived = oncePerTurn(() => this.#show());
+  readonly #showArrived = oncePerFrame(() => this.#show());
   #writer = new MessageWriter(this.#messages);
-  #arrived: ChatEvent[] = [];
+  #arrived: (Message | Notice)[] = [];
   /** The `seq` of the latest message shown. */
   #last = 0;
   /** The room's latest `seq` when it was entered. */
   #head = 0;
   #lines = 0;
-  /** The line above the first new message. */
-  #newSeparator: HTMLElement | undefined;
   /** Whether the user can see this list: what is in it then counts as read. */
   #isActive = false;
 
   constructor(options: MessageListOptions) {
     this.#options = options;
-    this.readSeq = options.readSeq;
+    this.mark = new ReadMark(options.readSeq);
     const status = new ListStatus(options.room, () => this.#older.load());
     this.#older = new OlderMessages(status, {
       read: options.readOlder,
       prepend: (page) => this.#prepend(page),
       loaded: () => this.#scrolled(),
     });
-    const parts = [status.element, this.#messages, this.unsent.element];
     this.element = create(
       "div",
       {
@@ -80,7 +76,7 @@ export class MessageList {
         "aria-label": strings.messagesIn(options.room),
         tabindex: "0",
       },
-      create("div", { class: "column" }, ...parts),
+      create("div", { class: "column" }, status.element, this.#messages, this.unsent.element),
     );
     this.element.hidden = true;
     this.#position = new ScrollPosition(this.element, this.#messages);
@@ -93,44 +89,40 @@ export class MessageList {
 
   /** Whether the latest message is in sight, and stays so. */
   get isAtLatest(): boolean {
-    return this.#position.isAtEnd;
+    return this.#position.isAtEnd && !this.mark.isSought;
   }
 
   /** Notes that the room was entered. If `isFresh`, what is shown is out of date, and is removed. */
   joined(head: number, isFresh: boolean): void {
     this.#head = head;
     this.#older.joined(head, isFresh);
-    this.readSeq ??= head;
-    if (!isFresh) return;
-    this.#messages.replaceChildren();
-    this.#arrived = [];
-    this.#writer = new MessageWriter(this.#messages);
-    this.#newSeparator = undefined;
-    this.#last = this.#lines = this.unread = 0;
-    this.readSeq = Math.min(this.readSeq, head);
-    this.#position.isAtEnd = true;
+    if (isFresh) {
+      this.#messages.replaceChildren();
+      this.#arrived = [];
+      this.#writer = new MessageWriter(this.#messages);
+      this.#last = this.#lines = 0;
+      this.#position.isAtEnd = true;
+    }
+    this.mark.joined(head, isFresh, this.#position.isAtEnd);
   }
 
-  /** Adds a stored message, and returns whether it is live, and not replayed. */
-  add(message: ChatEvent): boolean {
+  /** Adds what was stored, and returns whether it is live, and not replayed. */
+  add(message: Message): boolean {
     this.#arrived.push(message);
     this.#showArrived();
     return message.seq > this.#head;
   }
 
-  /** Adds a line about a user, which is not in the log. It replaces the line just before it. */
-  addNotice(sentence: string, userId: string): void {
-    const before = this.#messages.lastElementChild;
-    if (before instanceof HTMLElement && before.dataset.about === userId) before.remove();
-    this.#writer.interrupt(create("p", { class: "notice", "data-about": userId }, sentence));
-    this.#position.follow();
+  /** Adds what happened to a user, which is not in the log. */
+  addNotice(notice: Notice): void {
+    this.#arrived.push(notice);
+    this.#showArrived();
   }
 
   /** Adds a message of the user's own that is being sent. */
   addUnsent(ref: string, payload: string): void {
     this.unsent.add(ref, payload);
-    this.#newSeparator?.remove();
-    this.#newSeparator = undefined;
+    this.mark.removeLine();
     this.toLatest();
   }
 
@@ -148,42 +140,38 @@ export class MessageList {
 
   /** Goes to the latest message, and stays there. */
   toLatest(): void {
+    this.mark.isSought = false;
     this.#position.isAtEnd = true;
     this.#position.follow();
     this.#markRead();
   }
 
-  // --- showing messages -----------------------------------------------------------------------
-
   #show(): void {
-    const arrived = this.#arrived.filter(({ seq }) => seq > this.#last);
+    const arrived = this.#arrived;
     this.#arrived = [];
     const userId = this.#options.user()?.id;
     for (const message of arrived) {
-      const { seq, from, ref } = message;
+      if (!("seq" in message)) {
+        this.#writer.note(message);
+        continue;
+      }
+      const { type, seq, from, ref } = message;
+      if (seq <= this.#last) continue;
       const isOwn = from.id === userId;
+      if (ref !== undefined && isOwn) this.unsent.remove(ref);
+      const isUnseen = type === "chat" && !(this.#isActive && this.isAtLatest);
+      this.mark.arrived(seq, isOwn, isUnseen);
+      this.#writer.interrupt(this.mark.lineBetween(this.#last || seq - 1, seq));
       this.#last = seq;
       this.#older.first ??= seq;
-      if (ref !== undefined && isOwn) this.unsent.remove(ref);
-      if (seq > (this.readSeq ?? 0) && !isOwn) this.#countUnread(seq);
+      if (type !== "chat") continue; // an application's event is not shown, but it has its place
       this.#writer.write(message, isOwn);
+      this.#lines++;
     }
-    this.#lines += arrived.length;
     if (this.#lines > (this.isAtLatest ? KEPT_LINES * 1.5 : MAX_LINES)) this.#removeOldest();
     this.#older.showStatus(false);
     this.#showUnsent();
     this.#refresh();
-  }
-
-  #countUnread(seq: number): void {
-    const isInSight = this.#isActive && this.isAtLatest;
-    if (!isInSight) this.unread++;
-    // What was missed while away is new, although the user sees it arrive.
-    if (isInSight && seq > this.#head) return;
-    if (this.#newSeparator && (isInSight || this.unread > 1)) return;
-    this.#newSeparator?.remove();
-    this.#newSeparator = create("div", { class: "new" }, create("span", {}, strings.newMessages));
-    this.#writer.interrupt(this.#newSeparator);
   }
 
   /** Removes the oldest messages. Scrolling up loads them again. */
@@ -195,6 +183,7 @@ export class MessageList {
         this.#messages.firstElementChild.remove();
       }
     }, "last");
+    this.mark.trimmed();
     const first = this.#messages.querySelector<HTMLElement>(".line");
     this.#older.first = first ? Number(first.dataset.seq) : undefined;
   }
@@ -210,9 +199,15 @@ export class MessageList {
     const userId = this.#options.user()?.id;
     const container = create("div");
     const writer = new MessageWriter(container);
+    const next = this.#older.first ?? 0;
+    let last = page[0] ? page[0].seq - 1 : 0;
     for (const message of page) {
+      writer.interrupt(this.mark.lineBetween(last, message.seq));
+      last = message.seq;
       if (message.type === "chat") writer.write(message, message.from.id === userId);
     }
+    writer.interrupt(this.mark.lineBetween(last, next));
+    this.#last ||= last;
     this.#lines += page.length;
     this.#position.keepDuring(() => {
       const next = this.#messages.querySelector<HTMLElement>(":scope > .day");
@@ -221,25 +216,33 @@ export class MessageList {
     }, "first");
   }
 
-  // --- what is in sight -----------------------------------------------------------------------
-
   #scrolled(): void {
     if (this.element.hidden) return;
+    this.#seekLine();
     if (this.#position.update()) this.#markRead();
     if (this.element.scrollTop < LOAD_AHEAD_PX) this.#older.loadMore();
   }
 
   #refresh(): void {
     this.#position.follow();
+    this.#seekLine();
     this.#markRead();
     // A list that does not fill the screen cannot be scrolled, so it does not wait for that.
     if (this.#isActive && this.element.scrollTop < 1) this.#older.loadMore();
   }
 
+  /** Goes to the line "New", if that is still to be done. Its messages may have to be loaded first. */
+  #seekLine(): void {
+    if (!this.mark.isSought || !this.#isActive || this.#last < this.#head) return;
+    if (!this.mark.line?.isConnected) return this.#older.loadMore();
+    this.mark.isSought = false;
+    this.#position.show(this.mark.line);
+    this.#markRead();
+  }
+
   #markRead(): void {
-    if (this.#isActive && this.isAtLatest) {
-      this.unread = 0;
-      if (this.#last) this.readSeq = Math.max(this.readSeq ?? 0, this.#last);
+    if (this.#isActive && this.isAtLatest && this.#last >= this.#head) {
+      this.mark.readAll(this.#last);
     }
     this.#options.changed();
   }

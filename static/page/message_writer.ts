@@ -7,6 +7,7 @@
 import type { ChatEvent, User } from "../client/mod.ts";
 import { avatar, create, tint } from "./dom.ts";
 import { storedLine, timeOf } from "./message_line.ts";
+import { type Notice, NoticeRun } from "./notice_run.ts";
 import { dayName } from "./strings.ts";
 
 /** The longest pause within a group, in milliseconds. */
@@ -20,6 +21,7 @@ export class MessageWriter {
   #day = "";
   #last: ChatEvent | undefined;
   #group: HTMLElement | undefined;
+  #notices = new NoticeRun();
 
   constructor(container: HTMLElement) {
     this.#container = container;
@@ -52,8 +54,18 @@ export class MessageWriter {
     this.#group.style.setProperty("--lines", String(this.#group.childElementCount - 2));
   }
 
-  /** Puts something other than a message into the container. The next message begins a group. */
-  interrupt(element: HTMLElement): void {
+  /** Adds what happened to a user to what happened since the last message. */
+  note(notice: Notice): void {
+    if (this.#container.lastElementChild !== this.#notices.element) {
+      this.#notices = new NoticeRun();
+      this.interrupt(this.#notices.element);
+    }
+    this.#notices.add(notice);
+  }
+
+  /** Puts something other than a message into the container, if it is there. A new group begins then. */
+  interrupt(element: HTMLElement | undefined): void {
+    if (element === undefined) return;
     this.#container.append(element);
     this.#group = undefined;
   }

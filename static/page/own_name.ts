@@ -5,6 +5,8 @@
  */
 import type { User } from "../client/mod.ts";
 import { avatar, button, byId, create, icon, spokenOnly } from "./dom.ts";
+import { FieldError } from "./field_error.ts";
+import { isRailShown } from "./panels.ts";
 import { strings } from "./strings.ts";
 
 /** The user's own name. */
@@ -13,6 +15,8 @@ export class OwnName {
   readonly #rename: (name: string) => void;
   #user: User | undefined;
   #isEditing = false;
+  /** The name that the user asked for last. */
+  #asked = "";
 
   constructor(rename: (name: string) => void) {
     this.#rename = rename;
@@ -25,9 +29,17 @@ export class OwnName {
     if (user && !this.#isEditing && !isSame) this.#showName(user);
   }
 
-  /** Shows the old name again: the server refused the new one. */
-  refused(): void {
-    if (this.#user) this.#showName(this.#user);
+  /**
+   * Shows why the server refused the new name, beside that name, which can be changed.
+   *
+   * @returns whether it can be seen.
+   */
+  refused(sentence: string): boolean {
+    if (!this.#user) return false;
+    const isSeen = isRailShown();
+    if (!isSeen || !this.#asked) this.#showName(this.#user);
+    else if (!this.#isEditing) this.#edit(this.#user, this.#asked).show(sentence);
+    return isSeen && this.#asked !== "";
   }
 
   #showName(user: User): void {
@@ -44,9 +56,11 @@ export class OwnName {
     this.#container.replaceChildren(name);
   }
 
-  #edit(user: User): void {
+  #edit(user: User, name = user.name): FieldError {
     this.#isEditing = true;
+    const refusedName = name === user.name ? "" : name;
     const input = create("input", {
+      id: "new-name",
       type: "text",
       maxlength: "64",
       enterkeyhint: "done",
@@ -54,14 +68,15 @@ export class OwnName {
       autocomplete: "nickname",
       spellcheck: "false",
     });
-    input.value = user.name;
+    input.value = name;
     const save = create("button", { class: "plain", type: "submit" }, strings.save);
     const form = create("form", {}, input, save);
+    const error = new FieldError(input);
     const done = (name?: string) => {
       if (!this.#isEditing) return;
       this.#isEditing = false;
-      const isChanged = name && name !== user.name;
-      if (isChanged) this.#rename(name);
+      const isChanged = name && name !== user.name && name !== refusedName;
+      if (isChanged) this.#rename(this.#asked = name);
       // The new name is shown at once. If the server refuses it, the old one comes back.
       this.#showName(isChanged ? { ...user, name } : this.#user ?? user);
       this.#container.querySelector("button")?.focus();
@@ -81,5 +96,6 @@ export class OwnName {
     });
     this.#container.replaceChildren(form);
     input.select();
+    return error;
   }
 }

@@ -11,6 +11,12 @@ import { byId } from "./dom.ts";
 
 const PANELS = [["open-rail", "rail"], ["open-people", "people-panel"]] as const;
 
+/** Whether the panel with the rooms can be seen now. */
+export function isRailShown(): boolean {
+  return matchMedia("(min-width: 720px)").matches ||
+    byId("rail", HTMLElement).classList.contains("open");
+}
+
 /**
  * Makes the buttons work.
  *

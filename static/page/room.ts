@@ -6,11 +6,12 @@
 
 /// <reference lib="dom" />
 
-import { type Client, ClientError, type ClientEvents, newRef } from "../client/mod.ts";
+import { type Client, type ClientEvents, newRef } from "../client/mod.ts";
 import { announceMessage } from "./announcer.ts";
-import { byId } from "./dom.ts";
+import { byId, setText } from "./dom.ts";
 import { MemberList } from "./member_list.ts";
 import { MessageList } from "./message_list.ts";
+import { reasonOf } from "./refusals.ts";
 import { remembered } from "./remembered.ts";
 import type { Standing } from "./right_notice.ts";
 import { isolated, strings } from "./strings.ts";
@@ -47,10 +48,7 @@ export class Room {
     this.#client.send(this.name, payload, ref).then(
       () => this.list.unsent.remove(ref),
       (error: unknown) => {
-        const isFull = error instanceof ClientError && error.code === "full";
-        const reason = error instanceof Error ? error.message : String(error);
-        const retry = () => this.send(payload, ref);
-        this.list.unsent.fail(ref, isFull ? strings.tooMany : reason, retry);
+        this.list.unsent.fail(ref, reasonOf(error), () => this.send(payload, ref));
       },
     );
   }
@@ -68,7 +66,8 @@ export class Room {
   chat(event: ClientEvents["chat"]): void {
     const isLive = this.list.add(event);
     const { id, name } = event.from;
-    if (isLive && id !== this.#client.user?.id) announceMessage(name, event.payload);
+    if (!isLive || id === this.#client.user?.id) return;
+    announceMessage(name, event.payload, this.list.element.hidden ? this.name : undefined);
   }
 
   system(event: ClientEvents["system"]): void {
@@ -80,7 +79,7 @@ export class Room {
     const sentence = kind === "renamed" && oldName !== undefined
       ? strings.renamedFrom(isolated(oldName), name)
       : strings[kind](name);
-    this.list.addNotice(sentence, user.id);
+    this.list.addNotice({ userId: user.id, kind, sentence });
   }
 
   rightChanged({ right, payload, seconds }: ClientEvents["right"]): void {
@@ -107,16 +106,16 @@ export class Room {
 
   /** Shows what stands around the messages of the current room. */
   show(): void {
-    byId("title", HTMLElement).textContent = this.name;
-    this.#members.show(this.#client.user);
+    const title = byId("title", HTMLElement);
+    this.#members.show(this.#client.user, title.textContent !== this.name);
+    setText(title, this.name);
     const names = [...this.#typists.values()];
     const typing = byId("typing", HTMLElement);
-    typing.textContent = names.length ? strings.typing(names.map(isolated)) : "";
+    setText(typing, names.length ? strings.typing(names.map(isolated)) : "");
     typing.classList.toggle("on", names.length > 0);
-    const { isAtLatest, unread } = this.list;
+    const { isAtLatest, mark: { unread } } = this.list;
     byId("latest", HTMLElement).hidden = isAtLatest;
-    byId("latest-text", HTMLElement).textContent = unread
-      ? strings.unread(unread)
-      : strings.toLatest;
+    const label = unread ? strings.unread(unread) : strings.toLatest;
+    setText(byId("latest-text", HTMLElement), label);
   }
 }

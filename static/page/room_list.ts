@@ -1,5 +1,7 @@
 /**
  * `RoomList` shows the rooms in the sidebar, with what is unread in them. Rooms are added and left here.
+ * A row is kept as long as its room, and only what changed of it is written: a row that was replaced
+ * between the press and the release of a button would not be clicked.
  *
  * @module
  */
@@ -7,6 +9,8 @@
 /// <reference lib="dom" />
 
 import { button, byId, create, icon, spokenOnly } from "./dom.ts";
+import { FieldError } from "./field_error.ts";
+import { isRailShown } from "./panels.ts";
 import { strings } from "./strings.ts";
 
 /** What a row of the list shows. */
@@ -26,51 +30,101 @@ export interface RoomListOptions {
 export class RoomList {
   readonly #options: RoomListOptions;
   readonly #list = byId("rooms", HTMLUListElement);
+  readonly #input = byId("add-name", HTMLInputElement);
+  readonly #error = new FieldError(this.#input);
+  readonly #rows = new Map<string, Row>();
+  /** The room that was added last, until it is entered. */
+  #added: string | undefined;
 
   constructor(options: RoomListOptions) {
     this.#options = options;
-    const name = byId("add-name", HTMLInputElement);
     byId("add", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
-      const room = name.value.trim().replace(/^#\s*/, "");
+      const room = this.#input.value.trim().replace(/^#\s*/, "");
       if (!room) return;
-      name.value = "";
+      this.#input.value = "";
+      this.#error.clear();
+      this.#added = room;
       options.open(room);
     });
   }
 
+  /** Shows the rooms in this order. */
   show(rooms: readonly RoomRow[]): void {
-    const focused = document.activeElement?.closest<HTMLElement>("li[data-room]")?.dataset.room;
-    const rows = rooms.map((room) => this.#row(room, rooms.length > 1));
-    this.#list.replaceChildren(...rows);
-    if (focused === undefined) return;
-    // The row that had the focus was replaced, so its successor gets it.
-    rows.find(({ dataset }) => dataset.room === focused)?.querySelector("a")?.focus();
+    const names = new Set(rooms.map(({ name }) => name));
+    for (const [name, { element }] of this.#rows) {
+      if (names.has(name)) continue;
+      element.remove();
+      this.#rows.delete(name);
+    }
+    for (const [i, room] of rooms.entries()) {
+      const row = this.#rows.get(room.name) ?? this.#add(room.name);
+      if (this.#list.children[i] !== row.element) {
+        this.#list.insertBefore(row.element, this.#list.children[i] ?? null);
+      }
+      row.show(room, rooms.length > 1);
+    }
   }
 
-  #row({ name, unread, isCurrent }: RoomRow, canLeave: boolean): HTMLElement {
-    const link = create("a", { href: addressOf(name) }, create("bdi", {}, name));
-    if (isCurrent) link.setAttribute("aria-current", "page");
-    if (unread) {
-      const badge = unread > 99 ? "99+" : String(unread);
-      link.append(
-        create("span", { class: "unread", "aria-hidden": "true" }, badge),
-        spokenOnly(strings.unread(unread)),
-      );
-    }
-    link.addEventListener("click", (event) => {
+  /**
+   * Shows why a room cannot be entered, if the user has just written its name.
+   *
+   * @returns whether it is shown.
+   */
+  refused(room: string, sentence: string): boolean {
+    if (room !== this.#added) return false;
+    this.#added = undefined;
+    if (!isRailShown()) return false;
+    if (!this.#input.value) this.#input.value = room;
+    this.#error.show(sentence);
+    return true;
+  }
+
+  #add(name: string): Row {
+    const row = new Row(name, this.#options);
+    this.#rows.set(name, row);
+    return row;
+  }
+}
+
+/** The row of one room. */
+class Row {
+  readonly element: HTMLElement;
+  readonly #link: HTMLElement;
+  readonly #leave: HTMLElement;
+  readonly #badge = create("span", { class: "unread", "aria-hidden": "true" });
+  readonly #spoken = spokenOnly("");
+  #unread = 0;
+  #isCurrent = false;
+
+  constructor(name: string, options: RoomListOptions) {
+    this.#link = create("a", { href: addressOf(name) }, create("bdi", {}, name));
+    this.#link.addEventListener("click", (event) => {
       if (event.metaKey || event.ctrlKey || event.shiftKey) return; // it opens another tab
       event.preventDefault();
-      this.#options.open(name);
+      options.open(name);
     });
-    const row = create("li", { "data-room": name }, link);
-    if (canLeave) {
-      const leave = button("quiet leave", () => this.#options.leave(name), icon("cross"));
-      leave.title = strings.leaveRoom(name);
-      leave.setAttribute("aria-label", leave.title);
-      row.append(leave);
+    this.#leave = button("quiet leave", () => options.leave(name), icon("cross"));
+    this.#leave.title = strings.leaveRoom(name);
+    this.#leave.setAttribute("aria-label", this.#leave.title);
+    this.element = create("li", { "data-room": name }, this.#link, this.#leave);
+  }
+
+  show({ unread, isCurrent }: RoomRow, canLeave: boolean): void {
+    this.#leave.hidden = !canLeave;
+    if (unread !== this.#unread) {
+      this.#badge.textContent = unread > 99 ? "99+" : String(unread);
+      this.#spoken.textContent = strings.unread(unread);
+      if (!unread) { for (const part of [this.#badge, this.#spoken]) part.remove(); }
+      else if (!this.#unread) this.#link.append(this.#badge, this.#spoken);
+      this.#unread = unread;
     }
-    return row;
+    if (isCurrent === this.#isCurrent) return;
+    this.#isCurrent = isCurrent;
+    if (isCurrent) {
+      this.#link.setAttribute("aria-current", "page");
+      this.element.scrollIntoView({ block: "nearest" });
+    } else this.#link.removeAttribute("aria-current");
   }
 }
 

@@ -47,6 +47,15 @@ export class ScrollPosition {
     if (!this.#list.hidden && this.isAtEnd) this.#scrollTo(this.#list.scrollHeight);
   }
 
+  /** Scrolls to an element of the list, unless it is in sight at the end of the list. */
+  show(element: HTMLElement): void {
+    const { top } = this.#list.getBoundingClientRect();
+    if (element.getBoundingClientRect().top >= top) return;
+    element.scrollIntoView({ block: "start" });
+    this.#scrollTop = this.#list.scrollTop;
+    this.isAtEnd = false;
+  }
+
   /** Scrolls back to the same place when the list is shown again. */
   restore(): void {
     if (!this.isAtEnd) this.#list.scrollTop = this.#scrollTop;

@@ -27,7 +27,9 @@ const english = {
   rename: "Change your name",
   yourName: "Your name",
   save: "Save",
-  nameRefused: (why: string) => `That name was refused. ${why}`,
+  badName: "A name has 1 to 64 characters, all of which can be seen.",
+  nameFixed: "Your name is given to you. It cannot be changed here.",
+  badRoom: (room: string) => `${room} cannot be the name of a room.`,
   message: (room: string) => `Message to ${room}`,
   say: "Say something…",
   send: "Send",
@@ -50,6 +52,10 @@ const english = {
   notSent: "Not sent.",
   retry: "Send again",
   discard: "Discard",
+  manyJoined: (count: number) => count === 1 ? "1 person came in" : `${count} people came in`,
+  manyLeft: (count: number) => count === 1 ? "1 person left" : `${count} people left`,
+  manyRenamed: (count: number) =>
+    count === 1 ? "1 person has another name" : `${count} people have other names`,
   joined: (name: string) => `${name} came in`,
   left: (name: string) => `${name} left`,
   renamed: (name: string) => `Somebody is now called ${name}`,
@@ -84,7 +90,12 @@ const english = {
   readOnly: "You may read here, but not write.",
   refused: (room: string, why: string) => `${room} cannot be entered. ${why}`,
   tooMany: "Too many messages are waiting to be sent.",
+  tooLarge: "It is too long.",
+  notInRoom: "You are not in this room any more.",
   says: (name: string, text: string) => `${name}: ${text}`,
+  inRoom: (room: string, text: string) => `In ${room}: ${text}`,
+  showAll: "Show all",
+  showLess: "Show less",
 };
 
 /** The same strings in every language. */
@@ -110,7 +121,9 @@ const chinese: Strings = {
   rename: "修改名字",
   yourName: "你的名字",
   save: "保存",
-  nameRefused: (why) => `该名字未被接受。${why}`,
+  badName: "名字须为 1 至 64 个可见字符。",
+  nameFixed: "你的名字由系统设定，不能在这里修改。",
+  badRoom: (room) => `${room} 不能用作房间名称。`,
   message: (room) => `发送到 ${room} 的消息`,
   say: "说点什么…",
   send: "发送",
@@ -133,6 +146,9 @@ const chinese: Strings = {
   notSent: "未发送。",
   retry: "重新发送",
   discard: "丢弃",
+  manyJoined: (count) => `${count} 人进来了`,
+  manyLeft: (count) => `${count} 人离开了`,
+  manyRenamed: (count) => `${count} 人改了名`,
   joined: (name) => `${name} 进来了`,
   left: (name) => `${name} 离开了`,
   renamed: (name) => `有人改名为 ${name}`,
@@ -162,7 +178,12 @@ const chinese: Strings = {
   roomFull: (room) => `${room} 已满，有空位时会自动进入。`,
   refused: (room, why) => `无法进入 ${room}。${why}`,
   tooMany: "等待发送的消息过多。",
+  tooLarge: "消息太长。",
+  notInRoom: "你已不在此房间中。",
   says: (name, text) => `${name}：${text}`,
+  inRoom: (room, text) => `${room} 中，${text}`,
+  showAll: "全部显示",
+  showLess: "收起",
 };
 
 /** The page's language, which follows the browser's. */
@@ -182,10 +203,14 @@ export function isolated(name: string): string {
 const locale = language === "en" && navigator.language.startsWith("en")
   ? navigator.language
   : language;
-const clock = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
+// Whether a day has 12 or 24 hours is the region's custom, also where the page is in English.
+const { hourCycle } = new Intl.DateTimeFormat(navigator.language, { hour: "numeric" })
+  .resolvedOptions();
+const hours = hourCycle && { hourCycle };
+const clock = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", ...hours });
 const day = new Intl.DateTimeFormat(locale, { weekday: "long", month: "long", day: "numeric" });
 const dayAndYear = new Intl.DateTimeFormat(locale, { dateStyle: "full" });
-const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
+const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium", ...hours });
 
 /** Returns a time as `14:03`. */
 export function clockTime(at: number): string {

@@ -86,8 +86,12 @@ export async function launch(): Promise<Chrome> {
   return new Chrome(await chromium.launch({ executablePath, args: FLAGS }));
 }
 
-/** Fails if axe finds anything on the page against WCAG 2.2 AA or its own best practices. */
-export async function assertAccessible(page: Page, state: string): Promise<void> {
+/**
+ * Fails if axe finds anything on the page against WCAG 2.2 AA or its own best practices.
+ *
+ * @param within the part of the page that is looked at; by default all of it.
+ */
+export async function assertAccessible(page: Page, state: string, within?: string): Promise<void> {
   await page.evaluate(axe.source);
   // What fades in is looked at when it is there.
   await page.evaluate(`document.getAnimations()
@@ -95,7 +99,9 @@ export async function assertAccessible(page: Page, state: string): Promise<void>
     .forEach((it) => it.finish())`);
   const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
   const found: unknown = await page.evaluate(
-    `axe.run(document, { runOnly: ${JSON.stringify(tags)} }).then(({ violations }) =>
+    `axe.run(${within === undefined ? "document" : JSON.stringify(within)}, { runOnly: ${
+      JSON.stringify(tags)
+    } }).then(({ violations }) =>
       violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html, failureSummary }) =>
         html + " " + failureSummary).join("\\n")))`,
   );

@@ -1,0 +1,131 @@
+/**
+ * The page in a room where much happens, in Chromium: who is there, who came and went, what a screen
+ * reader hears of it, and how little of the page is changed for it.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "./support/assert.ts";
+import { assertAccessible, browserTest } from "./support/browser.ts";
+import { connect, serve, until } from "./support/harness.ts";
+import { enter, fill, lines, says, shows, text } from "./support/page.ts";
+
+type Member = Awaited<ReturnType<typeof connect>>;
+
+/** So many users enter the lobby. */
+async function crowd(server: { url: string }, count: number): Promise<Member[]> {
+  const names = Array.from({ length: count }, (_, i) => `Guest number ${i}`);
+  return await Promise.all(names.map((name) => connect(server, { name })));
+}
+
+browserTest("in a crowd, and after it, the count and the list are right", async (chrome) => {
+  await using server = await serve({ graceSeconds: 0 });
+  const ada = await chrome.open(server.url);
+  const people = "#people-list li";
+  for (const size of [3, 199, 260]) {
+    const others = await crowd(server, size);
+    await says(ada, "#count", `${size + 1} people here`);
+    // Who came before the page was told only numbers is named, and nobody else is.
+    const named = await ada.locator(`${people}:not(.soft)`).count();
+    const more = await ada.locator(`${people}.soft`).allTextContents();
+    assertEquals(more, size + 1 === named ? [] : [`and ${size + 1 - named} more`]);
+    for (const other of others) other.close();
+    await says(ada, "#count", "1 person here");
+    await until(async () => await ada.locator(people).count() === 1, "an empty list");
+    assertEquals(await ada.locator(`${people}.own`).count(), 1);
+  }
+  await assertAccessible(ada, "after a crowd");
+});
+
+browserTest(
+  "who comes and goes is folded and counted, and the chat stays in sight",
+  async (chrome) => {
+    await using server = await serve({ graceSeconds: 0 });
+    const ada = await chrome.open(server.url);
+    await fill(server.url, "lobby", 1);
+    await shows(ada, ["message 1"]);
+    const notices = ada.locator(".list:not([hidden]) .notice");
+    await says(ada, ".list:not([hidden]) .notices:last-child", "Filler left");
+    const others = await crowd(server, 120);
+    await says(ada, "#count", "121 people here");
+    const sentence = async () => (await notices.allTextContents()).join("; ");
+    await until(async () => (await sentence()).includes("120 people came in"), "the sum");
+    assert(await notices.count() <= 2, await sentence());
+    for (const other of others) {
+      for (let i = 0; i < 10; i++) {
+        other.send({ type: "rename", name: `N${i}` });
+      }
+    }
+    await until(async () => (await sentence()).includes("120 people have other names"), "the sum");
+    for (const other of others.slice(1)) other.close();
+    await until(async () => (await sentence()).includes("120 people left"), "the sum");
+    assert(await notices.count() <= 3, await sentence());
+    const box = await lines(ada).first().boundingBox();
+    assert(box && box.y > 0, "the message is in sight");
+    others[0]?.send({ type: "chat", payload: "still here" });
+    await shows(ada, ["message 1", "still here"]);
+    others[0]?.close();
+    await says(ada, ".list:not([hidden]) .notices:last-child", "left");
+    await assertAccessible(ada, "who came and went");
+  },
+);
+
+browserTest(
+  "a screen reader hears messages gathered, with the name of their room",
+  async (chrome) => {
+    await using server = await serve();
+    const ada = await chrome.open(server.url);
+    await enter(ada, "design");
+    await ada.evaluate(`{
+    window.heard = [];
+    new MutationObserver((changes) => {
+      for (const { addedNodes } of changes) for (const it of addedNodes) heard.push(it.textContent);
+    }).observe(document.querySelector("#announcer"), { childList: true });
+  }`);
+    const heard = async () => (await ada.evaluate<string[]>("heard")).map(plain);
+    await using bob = await connect(server, { name: "Bob" });
+    bob.send({ type: "chat", payload: "hello" });
+    await until(async () => (await heard()).length === 1, "the first");
+    assertEquals(await heard(), ["In lobby: Bob: hello"]);
+    for (let i = 0; i < 100; i++) bob.send({ type: "chat", payload: `message ${i}` });
+    await until(
+      async () => await lines(ada).count() === 0 && (await heard()).length > 1,
+      "the rest",
+    );
+    await until(async () => {
+      const counts = (await heard()).slice(1).map((it) =>
+        Number(/(\d+) new messages/.exec(it)?.[1])
+      );
+      return counts.reduce((sum, count) => sum + count) === 100;
+    }, "all to be counted");
+    assert((await heard()).length <= 4, String(await heard()));
+    assertEquals(await text(ada, "#title"), "design");
+  },
+);
+
+browserTest("a message changes nothing but the list of messages", async (chrome) => {
+  await using server = await serve();
+  const people = await crowd(server, 150);
+  const ada = await chrome.open(server.url);
+  await says(ada, "#count", "151 people here");
+  await ada.evaluate(`{
+    window.changed = 0;
+    const observer = new MutationObserver((changes) => window.changed += changes.length);
+    for (const id of ["people-list", "rooms", "me", "title", "count", "typing", "latest"]) {
+      observer.observe(document.getElementById(id), { childList: true, subtree: true });
+    }
+  }`);
+  for (const [i, other] of people.slice(0, 40).entries()) {
+    other.send({ type: "chat", payload: `message ${i}` });
+  }
+  await until(async () => await lines(ada).count() === 40, "the messages");
+  assertEquals(await ada.evaluate("changed"), 0);
+  // One who leaves is one row less, and no more.
+  people[0]?.close();
+  await says(ada, "#count", "150 people here");
+  assert(Number(await ada.evaluate("changed")) <= 3, "few changes");
+  for (const other of people) other.close();
+});
+
+function plain(sentence: string): string {
+  return sentence.replaceAll(/[\u2068\u2069]/g, "");
+}

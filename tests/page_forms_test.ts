@@ -1,0 +1,160 @@
+/**
+ * What is refused is said beside its field, in the reader's language; and the page on screens, paper
+ * and in regions that are unlike a laptop in Boston. In Chromium.
+ *
+ * @module
+ */
+import type { Page } from "npm:playwright-core@1.65.1";
+import { assert, assertEquals } from "./support/assert.ts";
+import { assertAccessible, browserTest } from "./support/browser.ts";
+import { connect, serve, until } from "./support/harness.ts";
+import { enter, fits, lines, PHONE, rename, say, says, shows, text } from "./support/page.ts";
+
+browserTest(
+  "a refusal is beside its field, in Chinese, and what was written is kept",
+  async (chrome) => {
+    await using server = await serve();
+    const ada = await chrome.open(server.url, { locale: "zh-CN" });
+    await says(ada, "#count", "1 人在线");
+    await rename(ada, "a\u200Bb");
+    await says(ada, "#me .field-error", "可见字符");
+    assertEquals(await ada.locator("#new-name").inputValue(), "a\u200Bb");
+    assertEquals(await ada.locator("#new-name").getAttribute("aria-invalid"), "true");
+    await assertAccessible(ada, "a name that was refused");
+    await ada.locator("#new-name").fill("阿达");
+    assertEquals(await text(ada, "#me .field-error"), "");
+    await ada.keyboard.press("Enter");
+    await says(ada, "#people-list", "阿达");
+    await enter(ada, "design");
+    await ada.locator("#add-name").fill("a\u200Bb");
+    await ada.locator("#add-name").press("Enter");
+    await says(ada, "#add .field-error", "不能用作房间名称");
+    assertEquals(await ada.locator("#add-name").inputValue(), "a\u200Bb");
+    assertEquals(await ada.evaluate("document.activeElement.id"), "add-name");
+    assertEquals(await text(ada, "#title"), "design"); // where the user was
+    await assertAccessible(ada, "a room that was refused");
+    // On a phone the field is out of sight by then: a sentence that can be closed says it.
+    const phone = await chrome.open(server.url, { ...PHONE, locale: "zh-CN" });
+    await says(phone, "#count", "2 人在线");
+    await phone.locator("#open-rail").tap();
+    await phone.locator("#add-name").fill("a\u200Bb");
+    await phone.locator("#add-name").press("Enter");
+    await says(phone, "#toast", "不能用作房间名称");
+    await assertAccessible(phone, "a refusal on a phone");
+    await phone.locator("#toast button").tap();
+    assert(await phone.locator("#toast").isHidden());
+  },
+);
+
+/** Fails if two of these lie over one another, or stick out of the screen. */
+async function apart(page: Page, ...selectors: string[]): Promise<void> {
+  const { height = 0 } = page.viewportSize() ?? {};
+  let bottom = 0;
+  for (const selector of selectors) {
+    const box = await page.locator(selector).first().boundingBox();
+    assert(box, `${selector} is there`);
+    assert(box.y >= bottom - 1, `${selector} begins at ${box.y}, above ${bottom}`);
+    bottom = box.y + box.height;
+  }
+  assert(bottom <= height + 1, `${selectors.at(-1)} ends at ${bottom}`);
+}
+
+browserTest("a phone on its side, with the keyboard up: nothing overlaps", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(server.url, { ...PHONE, viewport: { width: 844, height: 180 } });
+  await say(ada, "one line");
+  await shows(ada, ["one line"]);
+  await apart(ada, ".bar", "#stage", "#box");
+  const stage = await ada.locator("#stage").boundingBox();
+  assert(stage && stage.height >= 70, `${stage?.height} px for the messages`);
+  await apart(ada, ".brand", "#rooms", "#add");
+  await ada.locator("#my-name").scrollIntoViewIfNeeded();
+  await apart(ada, "#add", "#my-name");
+  assert(await fits(ada), "nothing sticks out");
+  await assertAccessible(ada, "a phone on its side");
+});
+
+browserTest("on paper there is the whole conversation, and nothing else", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(server.url);
+  for (let i = 0; i < 40; i++) await say(ada, `line ${i}`);
+  await until(async () => await lines(ada).count() === 40, "the messages");
+  await until(async () => await ada.locator(".sending").count() === 0, "the echoes");
+  await ada.emulateMedia({ media: "print" });
+  for (const selector of ["#rail", "#people-panel", "#composer", "#latest", "#invite"]) {
+    assert(await ada.locator(selector).isHidden(), selector);
+  }
+  const [whole, shown] = await ada.evaluate<[number, number]>(`[
+    document.querySelector(".list:not([hidden])").scrollHeight,
+    document.documentElement.scrollHeight,
+  ]`);
+  assert(whole > 800 && shown >= whole, `${whole} px of messages on ${shown} px of paper`);
+});
+
+browserTest("of forty rooms the one that is open is in sight", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(server.url);
+  await says(ada, "#count", "1 person");
+  await ada.evaluate(`localStorage.setItem("parley.rooms", JSON.stringify(
+    [...Array(40).keys()].map((i) => ({ name: "room " + i }))))`);
+  await ada.goto(`${server.url}/?room=room 30`);
+  await says(ada, "#title", "room 30");
+  const isSeen = async () => {
+    const list = await ada.locator("#rooms").boundingBox();
+    const row = await ada.locator("#rooms [aria-current]").boundingBox();
+    return !!list && !!row && row.y >= list.y - 1 &&
+      row.y + row.height <= list.y + list.height + 1;
+  };
+  assert(await isSeen(), "after loading");
+  for (const title of ["room 31", "room 32"]) {
+    await ada.keyboard.press("Alt+ArrowDown");
+    await says(ada, "#title", title);
+  }
+  await enter(ada, "room 2");
+  assert(await isSeen(), "after another was opened");
+});
+
+browserTest("a message of three thousand lines is folded, and can be unfolded", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(server.url);
+  await using bob = await connect(server, { name: "Bob" });
+  bob.send({ type: "chat", payload: `first${"\n".repeat(3_000)}https://example.org/last` });
+  bob.send({ type: "chat", payload: "short" });
+  await until(async () => await lines(ada).count() === 2, "the messages");
+  const height = async () => (await ada.locator(".line").first().boundingBox())?.height ?? 0;
+  assert(await height() < 450, `${await height()} px`);
+  await ada.locator("#latest").waitFor({ state: "hidden" });
+  await assertAccessible(ada, "a long message");
+  const button = ada.locator(".line > .plain");
+  assertEquals(await button.count(), 1);
+  assertEquals(await button.getAttribute("aria-expanded"), "false");
+  await button.click();
+  assert(await height() > 10_000, `${await height()} px`);
+  await ada.getByText("Show less").click();
+  assert(await height() < 450, `${await height()} px`);
+  await ada.locator(".line a").focus(); // with the keyboard one comes by what is hidden
+  assert(await height() > 10_000, `${await height()} px`);
+});
+
+browserTest("the clock has 12 or 24 hours as the region has it", async (chrome) => {
+  await using server = await serve();
+  for (
+    const [locale, wanted] of [
+      ["de-DE", /^\d\d:\d\d$/],
+      ["en-GB", /^\d\d:\d\d$/],
+      ["en-US", /^\d?\d:\d\d [AP]M$/],
+      ["zh-CN", /^\d\d:\d\d$/],
+    ] as const
+  ) {
+    const ada = await chrome.open(server.url, { locale });
+    await says(ada, "#count", "1");
+    await say(ada, "now");
+    await until(async () => await ada.locator(".head time").count() > 0, "the message");
+    const time = (await ada.locator(".head time").first().textContent() ?? "").replace(
+      "\u202F",
+      " ",
+    );
+    assert(wanted.test(time), `${locale}: ${time}`);
+    await ada.close();
+  }
+});
