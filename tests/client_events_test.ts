@@ -120,7 +120,7 @@ Deno.test("emit() with latest sends the newest of each name when the room is ent
   assertEquals(emitted(it.sent), [2, "pen"]);
 });
 
-Deno.test("emit() with latest stays within the server's rate, and messages go first", async () => {
+Deno.test("emit() with latest stays within the server's rate, and holds up no message", async () => {
   await using server = await serve({ rate: 40, burst: 10 });
   await using bob = await member(server, { name: "Bob" });
   const ada = connect(server.url);
@@ -138,11 +138,12 @@ Deno.test("emit() with latest stays within the server's rate, and messages go fi
       bob.pending.flatMap((event) =>
         event.type === "custom" || event.type === "chat" ? [event.payload] : []
       );
-    await until(() => heard().at(-1) === 500, "the newest");
+    // What is not stored overtakes what is: in which order they come says nothing.
+    await until(() => heard().includes(500) && heard().includes("meanwhile"), "both");
     const cursors = heard().filter((payload) => payload !== "meanwhile");
     assertEquals(cursors, cursors.toSorted((a, b) => Number(a) - Number(b)));
     assert(cursors.length < 30, `${cursors.length} were sent`);
-    assertEquals([heard().at(-2), told], ["meanwhile", []]);
+    assertEquals(told, []);
   } finally {
     ada.close();
   }
