@@ -181,6 +181,12 @@ function checkHooks(options: object, hooks: Hooks): void {
       throw new OptionError(`The hook "${name}" must be a function.`);
     }
   }
+  // An object of a class may have other methods; in a literal, another name is a slip.
+  const names = Object.getPrototypeOf(hooks) === Object.prototype ? Object.keys(hooks) : [];
+  const known = [...Object.keys(applicationOf({})), "log", "rules"];
+  for (const name of names) {
+    if (!known.includes(name)) throw new OptionError(`There is no hook "${name}".`);
+  }
   if ("rules" in options && Array.isArray(options.rules)) {
     throw new OptionError(
       "A list of rules is a hook: give it in the second argument of createServer.",

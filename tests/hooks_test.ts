@@ -203,6 +203,17 @@ Deno.test("a message is not stored if its sender is gone when onMessage() answer
   assertEquals(await stored(server), []);
 });
 
+Deno.test("a message is refused if onMessage() itself removes its sender, and does not wait for that", async () => {
+  await using server = await serve({}, {
+    onMessage: ({ room, from }) => void server.remove(room, from.id),
+  });
+  await using ada = await member(server);
+  ada.send({ type: "chat", payload: "hi" });
+  assertEquals((await ada.next("right")).right, "none");
+  assertEquals((await ada.next("error")).code, "not_in_room");
+  assertEquals(await stored(server), []);
+});
+
 Deno.test("a message is refused if its sender was muted before onMessage() answers", async () => {
   for (const by of ["socket", "post"]) {
     const { asked, answer, onMessage } = waiting();
@@ -449,6 +460,7 @@ for (
     [{ authorize: () => "read" }, {}, '"authorize" is a hook'],
     [{ rules: [{ match: "*" }] }, {}, "A list of rules is a hook"],
     [{}, { onMessage: "shout" }, 'The hook "onMessage" must be a function.'],
+    [{}, { authorise: () => "read" }, 'There is no hook "authorise".'],
   ] as const
 ) {
   Deno.test(`createServer() of a program without types says what is wrong: ${sentence}`, async () => {

@@ -153,6 +153,8 @@ Deno.test("what does not fit is refused by name, over HTTP and in process, and n
     ["userId", () => server.disconnect("x".repeat(129))],
     ["userId", () => server.refresh("a\nb")],
     ["payload", () => server.remove("lobby", bob.id, { payload: "" })],
+    // A cast: without types this would be a ban for good.
+    ["terms", () => server.ban("lobby", bob.id, 60 as unknown as { seconds: number })],
   ] as const;
   for (const [field, act] of inProcess) {
     assertEquals((await assertRejects(act, Refusal)).field, field);

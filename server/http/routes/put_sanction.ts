@@ -16,7 +16,7 @@ export async function putSanction(
   hub: Hub,
   kind: "ban" | "mute",
 ): Promise<Response> {
-  await assertIsApplication(call, hub);
+  assertIsApplication(call);
   const body = await readJson(call, hub.context.options, {}); // else for good and without a reason
   await hub.moderator.impose(kind, call.room, call.userId, parseRequest("terms", body));
   return noContent();
@@ -27,7 +27,7 @@ export async function deleteSanction(
   hub: Hub,
   kind: "unban" | "unmute",
 ): Promise<Response> {
-  await assertIsApplication(call, hub);
+  assertIsApplication(call);
   await hub.moderator.lift(kind, call.room, call.userId);
   return noContent();
 }
