@@ -5,14 +5,15 @@
  * @module
  */
 import type * as wire from "../../server/protocol/messages.ts";
+import { chooseTransport } from "./choose_transport.ts";
 import { now } from "./clock.ts";
 import { FINAL_CLOSE_CODES } from "./errors.ts";
 import type { ClientState, Dispatch } from "./events.ts";
-import { automatic } from "./fallback.ts";
 import { HELLO_REF, type Identity } from "./identity.ts";
 import { liveness } from "./liveness.ts";
 import type { ClientOptions } from "./options.ts";
-import { CLOSE_FORBIDDEN, CLOSE_LOST, CLOSE_UNAUTHORIZED, type Transport } from "./transport.ts";
+import { CLOSE_FORBIDDEN, CLOSE_LOST, CLOSE_MOVED, CLOSE_UNAUTHORIZED } from "./transport.ts";
+import type { Transport } from "./transport.ts";
 
 /** How long a connection may take until its `welcome`, in milliseconds. */
 const WELCOME_TIMEOUT_MS = 10_000;
@@ -59,6 +60,7 @@ export function createConnection(
   handlers: ConnectionHandlers,
 ): Connection {
   const listeners = new AbortController();
+  const openTransport = chooseTransport(options);
   let state: ClientState = { status: "connecting" };
   let transport: Transport | undefined;
   /** The `hello` that is not answered yet. */
@@ -99,7 +101,7 @@ export function createConnection(
     transport = { send() {}, close() {} }; // until there is a token
     timer = setTimeout(lost, WELCOME_TIMEOUT_MS, CLOSE_LOST);
     setState({ status: "connecting" });
-    askForToken(openTransport);
+    askForToken(connect);
   }
 
   /** Calls `next` with a token of the application, unless the connection is another one by then. */
@@ -123,8 +125,8 @@ export function createConnection(
     Promise.resolve().then(source).then(given, (error) => given(undefined, String(error)));
   }
 
-  function openTransport(): void {
-    const opening: Transport = transport = (options.transport ?? automatic)(url, {
+  function connect(): void {
+    const opening: Transport = transport = openTransport(url, {
       opened: sayHello,
       received(events) {
         life.answered();
@@ -156,6 +158,10 @@ export function createConnection(
     if (!transport) return;
     if (FINAL_CLOSE_CODES.includes(code)) return end(code, farewell ?? reason);
     if (code === CLOSE_UNAUTHORIZED && options.token) refusal = reason;
+    if (code === CLOSE_MOVED) {
+      disconnect();
+      return open();
+    }
     // A connection that lasted starts the back-off again; one that is cut at once does not.
     if (state.status === "open" && now() - welcomedAt > STABLE_MS) attempts = 0;
     const { min, max } = options.backoffMs ?? { min: 500, max: 20_000 };

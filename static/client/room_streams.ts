@@ -50,7 +50,9 @@ export function roomStreams(session: HttpSession, timeoutMs: number): RoomStream
   return {
     join({ room, since, ref = "" }) {
       const maxRooms = Math.min(MAX_ROOMS, session.welcome?.limits.roomsPerConnection || MAX_ROOMS);
-      let stream = streams.find(({ rooms }) => rooms.size < maxRooms);
+      // A room that is joined again must not be in two streams.
+      let stream = streams.find(({ rooms }) => rooms.has(room)) ??
+        streams.find(({ rooms }) => rooms.size < maxRooms);
       if (!stream) streams.push(stream = roomStream(session, timeoutMs));
       stream.rooms.set(room, { ref, cursor: since ? `${since.epoch}:${since.seq}` : "" });
       stream.openSoon();
