@@ -4,15 +4,21 @@
  *
  * @module
  */
-import { assert, assertEquals } from "./support/assert.ts";
-import { BlockingProxy } from "./support/blocking_proxy.ts";
 import { browserTest } from "./support/browser.ts";
-import { member, serve, until } from "./support/harness.ts";
+import { serve } from "./support/harness.ts";
 import { Dice, SEED } from "./support/random.ts";
-import { openTab, sharedTabs } from "./support/shared_tabs.ts";
+import { SharedTabs } from "./support/shared_tabs.ts";
 
-browserTest(`twenty tabs, one socket, and its holder goes five times, seed ${SEED}`, async (chrome) => {
-  await using server = await serve();
-  const outcome = await sharedTabs(chrome, server, { tabs: 20, kills: 5, dice: new Dice(SEED) });
-  console.log(outcome);
-});
+browserTest(
+  `twenty tabs have one socket, and its holder goes five times, seed ${SEED}`,
+  async (chrome) => {
+    await using server = await serve();
+    const tabs = new SharedTabs(chrome, server);
+    await tabs.open("lobby", "even");
+    await Promise.all(
+      Array.from({ length: 19 }, (_, n) => tabs.open("lobby", n % 2 ? "even" : "odd")),
+    );
+    console.log(server.connectionCount, tabs.sockets);
+    console.log(await tabs.survive(5, new Dice(SEED)));
+  },
+);

@@ -23,8 +23,8 @@ import { CLOSE_GOING_AWAY, CLOSE_MOVED } from "./transport.ts";
 import type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
 
 /** How often a tab looks whether it hears from the holder, in milliseconds, and a random part more. */
-const WATCH_MS = 200;
-const WATCH_JITTER_MS = 60;
+const WATCH_MS = 160;
+const WATCH_JITTER_MS = 40;
 /** After so many questions without an answer, the holder counts as gone. */
 const MAX_UNANSWERED = 3;
 

@@ -3,55 +3,222 @@
  *
  * @module
  */
-import type { CDPSession, Page } from "npm:playwright-core@1.65.1";
+import type { Page } from "npm:playwright-core@1.65.1";
 import type { Server } from "../../server/mod.ts";
-import type { Message } from "../../server/protocol/messages.ts";
 import { assert, assertEquals } from "./assert.ts";
 import type { Chrome } from "./browser.ts";
-import { until } from "./harness.ts";
+import { patiently, until } from "./harness.ts";
 import type { Dice } from "./random.ts";
 
-/** How a tab goes. One that is frozen or hangs still has its lock. */
-const WAYS = ["closed", "crashed", "frozen", "hung"] as const;
+/** How a tab goes. One that is frozen is told so, and one that is stopped is not; both come back. */
+const WAYS = ["closed", "crashed", "frozen", "stopped"] as const;
 
-/** What runs in a tab: a client that joins the rooms in the address's hash, and keeps what it is told. */
-const SCRIPT = `
+/** What runs in a tab: a client, and what it was told. */
+const SCRIPT = `(async () => {
   const { connect } = await import("/client/mod.ts");
   const client = connect("/", { shared: true });
-  const seen = [], acknowledged = [], joined = [];
-  client.on("chat", (message) => seen.push(message));
-  client.on("joined", ({ room, recovered }) => joined.push([room, recovered]));
-  for (const room of JSON.parse(decodeURIComponent(location.hash.slice(1)))) client.join(room);
-  let sentCount = 0;
-  globalThis.tab = {
-    client, seen, joined, acknowledged,
-    say(room, text) {
-      client.send(room, text).then(({ payload }) => acknowledged.push(payload));
-    },
-    chatter(room, name) {
-      this.timer = setInterval(() => this.say(room, name + " " + sentCount++), 20);
-    },
-    async settle() {
-      clearInterval(this.timer);
-      while (acknowledged.length < sentCount) await new Promise((resolve) => setTimeout(resolve, 10));
-    },
+  const tab = globalThis.tab = { client, seen: {}, refreshed: 0, acknowledged: 0, said: 0 };
+  client.on("joined", ({ room, recovered }) => {
+    if (!recovered && tab.seen[room]) tab.refreshed++;
+    if (!recovered) tab.seen[room] = [];
+  });
+  client.on("chat", ({ room, seq, payload }) => tab.seen[room].push([seq, payload]));
+  tab.chatter = (rooms, name) => {
+    tab.timer = setInterval(() => {
+      const n = tab.said++;
+      client.send(rooms[n % rooms.length], name + ": " + n).then(() => tab.acknowledged++);
+    }, 200);
   };
-`;
+})()`;
 
-/** A tab, and whether it has the socket. */
+/** A tab, and how often it opened a socket. */
 export interface Tab {
   readonly name: string;
+  readonly rooms: readonly string[];
   readonly page: Page;
   sockets: number;
+  /** When it opened the last one. */
+  socketAt: number;
+  isGone: boolean;
+  /** Set while it is frozen: brings it back. */
+  thaw?: (() => Promise<unknown>) | undefined;
 }
 
-/** Opens a tab that joins rooms; in the browser context of another, or in a new one. */
-export async function openTab(
-  chrome: Chrome,
-  url: string,
-  name: string,
-  rooms: readonly string[],
-  beside?: Tab,
-): Promise<Tab> {
-  throw new Error();
+/** What a tab knows. */
+interface Known {
+  readonly seen: Readonly<Record<string, readonly (readonly [seq: number, payload: string])[]>>;
+  readonly refreshed: number;
+  readonly acknowledged: number;
+  readonly said: number;
+}
+
+/** What happened to the tabs of one browser. */
+export interface Takeovers {
+  /** How long each took until another tab had a connection, in milliseconds. */
+  readonly milliseconds: readonly number[];
+  readonly messages: number;
+}
+
+/** The tabs of one browser. */
+export class SharedTabs {
+  readonly tabs: Tab[] = [];
+  readonly #chrome: Chrome;
+  readonly #server: Server;
+  readonly #url: string;
+  #opened = 0;
+
+  /** @param url where the tabs reach the server. */
+  constructor(chrome: Chrome, server: Server, url: string = server.url) {
+    this.#chrome = chrome;
+    this.#server = server;
+    this.#url = url;
+  }
+
+  /** How many sockets the tabs have opened. */
+  get sockets(): number {
+    return this.tabs.reduce((sum, { sockets }) => sum + sockets, 0);
+  }
+
+  /** Opens a tab, and waits until it is in its rooms. */
+  async open(...rooms: string[]): Promise<Tab> {
+    const name = `tab ${this.#opened++}`;
+    const first = this.tabs[0]?.page;
+    const page = first
+      ? await this.#chrome.tab(first)
+      : await this.#chrome.open(`${this.#url}/healthz`, { bypassCSP: true });
+    const tab: Tab = { name, rooms, page, sockets: 0, socketAt: 0, isGone: false };
+    page.on("websocket", () => {
+      tab.sockets++;
+      tab.socketAt = performance.now();
+    });
+    page.on("crash", () => tab.isGone = true);
+    this.tabs.push(tab);
+    await page.evaluate(SCRIPT);
+    const join = `Promise.all(${JSON.stringify(rooms)}.map((room) => tab.client.join(room)))`;
+    await patiently(page.evaluate(join), `${name} to be in its rooms`);
+    return tab;
+  }
+
+  /**
+   * Ends the tab with the connection again and again while all send, and opens another in its place.
+   *
+   * @throws {AssertionError} if a message is lost, doubled or out of order, in the log or in a tab.
+   */
+  async survive(kills: number, dice: Dice): Promise<Takeovers> {
+    const milliseconds: number[] = [];
+    for (const tab of this.tabs) await chatter(tab);
+    for (let kill = 0; kill < kills; kill++) {
+      await this.#allAcknowledged();
+      const [holder] = this.tabs.toSorted((a, b) => b.socketAt - a.socketAt);
+      assert(holder);
+      const before = this.sockets;
+      const began = performance.now();
+      await end(holder, dice.pick(WAYS));
+      await until(() => this.sockets > before, "another tab to connect");
+      milliseconds.push(Math.round(performance.now() - began));
+      await chatter(await this.open(...holder.rooms));
+    }
+    for (const { thaw } of this.tabs) await thaw?.();
+    for (const tab of this.tabs) tab.thaw = undefined;
+    for (const { page } of this.#awake) await page.evaluate("clearInterval(tab.timer)");
+    await this.#allAcknowledged();
+    await until(() => this.#server.connectionCount === 1, "one connection");
+    return { milliseconds, messages: await this.#compare() };
+  }
+
+  get #awake(): Tab[] {
+    return this.tabs.filter(({ isGone, thaw }) => !isGone && !thaw);
+  }
+
+  /** Waits until what each tab has said by now is acknowledged. */
+  async #allAcknowledged(): Promise<void> {
+    for (const tab of this.#awake) {
+      const { said } = await known(tab);
+      await until(
+        async () => tab.isGone || (await known(tab)).acknowledged >= said,
+        `${tab.name} to be answered`,
+      );
+    }
+  }
+
+  /** Compares the log with what the tabs were told. Returns how many messages it has. */
+  async #compare(): Promise<number> {
+    const rooms = new Set(this.tabs.flatMap(({ rooms }) => rooms));
+    const logs = new Map<string, (readonly [number, string])[]>();
+    for (const room of rooms) logs.set(room, await this.#log(room));
+    for (const tab of this.#awake) {
+      for (const room of tab.rooms) {
+        const log = logs.get(room) ?? [];
+        const upToDate = async () => (await known(tab)).seen[room]?.at(-1)?.[0] === log.at(-1)?.[0];
+        await until(upToDate, `${tab.name} to have all of ${room}`);
+        const { seen, refreshed } = await known(tab);
+        const first = seen[room]?.[0]?.[0] ?? 1;
+        assertEquals(seen[room], log.slice(first - 1), `${tab.name} in ${room}`);
+        assertEquals(refreshed, 0, `${tab.name} began anew`);
+      }
+      const own = [...rooms].map((room) => numbersOf(tab, logs.get(room) ?? []));
+      const { said } = await known(tab);
+      const all = own.flat().sort((a, b) => a - b);
+      assertEquals(all, Array.from({ length: said }, (_, n) => n), `what ${tab.name} said`);
+    }
+    for (const tab of this.tabs) {
+      for (const [room, log] of logs) {
+        const numbers = numbersOf(tab, log);
+        const inOrder = [...new Set(numbers)].sort((a, b) => a - b);
+        assertEquals(numbers, inOrder, `what ${tab.name} said in ${room}`);
+      }
+    }
+    return [...logs.values()].reduce((sum, log) => sum + log.length, 0);
+  }
+
+  async #log(room: string): Promise<(readonly [number, string])[]> {
+    const log: (readonly [number, string])[] = [];
+    for (;;) {
+      const { messages } = await this.#server.history(room, { after: log.length });
+      if (messages.length === 0) return log;
+      log.push(...messages.map(({ seq, payload }) => [seq, String(payload)] as const));
+    }
+  }
+}
+
+/** Returns what a tab knows. */
+export async function known({ page }: Tab): Promise<Known> {
+  // A cast: it is what the script above keeps.
+  return await page.evaluate(
+    "(({ seen, refreshed, acknowledged, said }) => ({ seen, refreshed, acknowledged, said }))(tab)",
+  ) as Known;
+}
+
+/** The numbers of the messages in a log that a tab said. */
+function numbersOf({ name }: Tab, log: readonly (readonly [number, string])[]): number[] {
+  return log.flatMap(([, payload]) =>
+    payload.startsWith(`${name}: `) ? Number(payload.slice(name.length + 2)) : []
+  );
+}
+
+/** Has a tab send without end, in one of its rooms after the other. */
+async function chatter({ page, rooms, name }: Tab): Promise<void> {
+  await page.evaluate(`tab.chatter(${JSON.stringify(rooms)}, ${JSON.stringify(name)})`);
+}
+
+/** Ends a tab, or stops it for a while. */
+export async function end(tab: Tab, way: (typeof WAYS)[number]): Promise<void> {
+  const { page } = tab;
+  if (way === "closed") {
+    tab.isGone = true;
+    return await page.close();
+  }
+  const devTools = await page.context().newCDPSession(page);
+  if (way === "crashed") {
+    tab.isGone = true;
+    const crashed = page.waitForEvent("crash");
+    devTools.send("Page.crash").catch(() => {}); // nobody is left to answer
+    await crashed;
+    return;
+  }
+  // Playwright keeps every page visible, and Chromium freezes only hidden ones. A debugger stops it too.
+  if (way === "frozen") await page.evaluate(`void document.dispatchEvent(new Event("freeze"))`);
+  await devTools.send("Debugger.enable");
+  await devTools.send("Debugger.pause");
+  tab.thaw = () => devTools.send("Debugger.disable");
 }
