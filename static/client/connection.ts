@@ -12,8 +12,7 @@ import type { ClientState, Dispatch } from "./events.ts";
 import { HELLO_REF, type Identity } from "./identity.ts";
 import { liveness } from "./liveness.ts";
 import type { ClientOptions } from "./options.ts";
-import { CLOSE_FORBIDDEN, CLOSE_LOST, CLOSE_MOVED, CLOSE_UNAUTHORIZED } from "./transport.ts";
-import type { Transport } from "./transport.ts";
+import { CLOSE_FORBIDDEN, CLOSE_LOST, CLOSE_UNAUTHORIZED, type Transport } from "./transport.ts";
 
 /** How long a connection may take until its `welcome`, in milliseconds. */
 const WELCOME_TIMEOUT_MS = 10_000;
@@ -97,11 +96,15 @@ export function createConnection(
   }
 
   function open(): void {
-    clearTimeout(timer);
     transport = { send() {}, close() {} }; // until there is a token
+    awaitWelcome();
+    askForToken(connect);
+  }
+
+  function awaitWelcome(): void {
+    clearTimeout(timer);
     timer = setTimeout(lost, WELCOME_TIMEOUT_MS, CLOSE_LOST);
     setState({ status: "connecting" });
-    askForToken(connect);
   }
 
   /** Calls `next` with a token of the application, unless the connection is another one by then. */
@@ -135,6 +138,10 @@ export function createConnection(
           if (transport === opening) receive(event);
         }
       },
+      reopening() {
+        reset();
+        awaitWelcome();
+      },
       closed: lost,
     });
   }
@@ -158,10 +165,6 @@ export function createConnection(
     if (!transport) return;
     if (FINAL_CLOSE_CODES.includes(code)) return end(code, farewell ?? reason);
     if (code === CLOSE_UNAUTHORIZED && options.token) refusal = reason;
-    if (code === CLOSE_MOVED) {
-      disconnect();
-      return open();
-    }
     // A connection that lasted starts the back-off again; one that is cut at once does not.
     if (state.status === "open" && now() - welcomedAt > STABLE_MS) attempts = 0;
     const { min, max } = options.backoffMs ?? { min: 500, max: 20_000 };
@@ -181,9 +184,14 @@ export function createConnection(
   }
 
   function disconnect(): void {
-    clearTimeout(timer);
     transport?.close();
-    transport = hello = byeMs = undefined;
+    transport = undefined;
+    reset();
+  }
+
+  function reset(): void {
+    clearTimeout(timer);
+    hello = byeMs = undefined;
     life.stop();
     handlers.disconnected();
   }

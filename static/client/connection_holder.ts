@@ -8,7 +8,7 @@ import type { Command, Event, HelloCommand } from "../../server/protocol/message
 import { heldRooms, type Routed } from "./held_rooms.ts";
 import { HELLO_REF } from "./identity.ts";
 import { newRef } from "./outbox.ts";
-import { CLOSE_MOVED, type OpenTransport, type Transport } from "./transport.ts";
+import type { OpenTransport, Transport } from "./transport.ts";
 
 /** What a tab tells the holder. Without `opens` and `commands` it asks for a sign of life. */
 export interface TabMessage {
@@ -25,6 +25,8 @@ export interface HolderMessage {
   /** Which tabs it is for; by default all. */
   readonly to?: readonly string[];
   readonly opened?: true;
+  /** The tab is to begin anew from its cursors. */
+  readonly reopens?: true;
   readonly events?: readonly Routed[];
   readonly closed?: readonly [code: number, reason: string];
 }
@@ -63,7 +65,7 @@ export function holdConnection(
   let isOpen = false;
 
   const say = (command: Command) => void frame.push(command);
-  const rooms = heldRooms(say, (to) => post({ to, closed: [CLOSE_MOVED, ""] }));
+  const rooms = heldRooms(say, (to) => post({ to, reopens: true }));
 
   function post(message: Omit<HolderMessage, "holder"> = {}): void {
     if (!ended.signal.aborted) channel.postMessage({ holder, ...message });

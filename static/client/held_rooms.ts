@@ -52,11 +52,11 @@ interface HeldRoom {
  * Makes the rooms of a connection: none.
  *
  * @param say sends a command.
- * @param disconnect has tabs connect again, and resume from their cursors.
+ * @param reopen has tabs begin anew, and resume from their cursors.
  */
 export function heldRooms(
   say: (command: Command) => void,
-  disconnect: (tabs: readonly string[]) => void,
+  reopen: (tabs: readonly string[]) => void,
 ) {
   const rooms = new Map<string, HeldRoom>();
 
@@ -87,6 +87,15 @@ export function heldRooms(
     if (forgetIfEmpty(name, room) && (room.cursor || room.joining)) {
       say({ type: "leave", room: name });
     }
+  }
+
+  function leaveAll(tab: string): void {
+    for (const name of [...rooms.keys()]) leave(tab, name);
+  }
+
+  function disconnect(tabs: readonly string[]): void {
+    reopen(tabs);
+    tabs.forEach(leaveAll);
   }
 
   function forgetIfEmpty(name: string, { tabs, waiting, joining }: HeldRoom): boolean {
@@ -156,10 +165,8 @@ export function heldRooms(
       advance(name, room);
     },
     leave,
-    /** Leaves all rooms of a tab that is gone. */
-    leaveAll(tab: string): void {
-      for (const name of [...rooms.keys()]) leave(tab, name);
-    },
+    /** Leaves all rooms of a tab. */
+    leaveAll,
     /** Returns the event, for the tabs that it is for. */
     routed(event: Event): Routed[] {
       if (event.type === "error") return refused(event);

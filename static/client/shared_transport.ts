@@ -19,7 +19,7 @@ import type { TabMessage } from "./connection_holder.ts";
 import type { Routed } from "./held_rooms.ts";
 import { deferred } from "./deferred.ts";
 import { newRef } from "./outbox.ts";
-import { CLOSE_GOING_AWAY, CLOSE_MOVED } from "./transport.ts";
+import { CLOSE_GOING_AWAY } from "./transport.ts";
 import type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
 
 /** How often a tab looks whether it hears from the holder, in milliseconds, and a random part more. */
@@ -101,16 +101,25 @@ export function openShared(
   channel.onmessage = ({ data }: MessageEvent<HolderMessage | TabMessage>) => {
     if (isClosed || "tab" in data) return; // what other tabs say is for the holder
     hasHeard = true;
-    if (!holder) {
+    if (data.holder !== holder) {
+      const isFirst = !holder;
       holder = data.holder;
-      post({ opens: true });
-    } else if (data.holder !== holder) handlers.closed(CLOSE_MOVED);
-    else if (!data.to || data.to.includes(tab)) {
+      begin(isFirst);
+    } else if (!data.to || data.to.includes(tab)) {
       if (data.events) handlers.received(data.events.flatMap(mine));
       if (data.opened) handlers.opened();
+      if (data.reopens) begin();
       if (data.closed) handlers.closed(...data.closed);
     }
   };
+
+  /** Begins to use the connection. The client resumes from its cursors then. */
+  function begin(isFirst = false): void {
+    if (!isFirst) handlers.reopening?.();
+    rooms.clear();
+    sent.clear();
+    post({ opens: true });
+  }
 
   /** Returns the event if it is for this tab. */
   function mine([event, to]: Routed): Event[] {

@@ -14,9 +14,6 @@ export const CLOSE_FORBIDDEN = 3003;
 /** The connection ended without a close frame. This code is never sent (RFC 6455 §7.4.1). */
 export const CLOSE_LOST = 1006;
 
-/** The connection that tabs share is in another tab now: open it anew at once. This code is never sent. */
-export const CLOSE_MOVED = 4000;
-
 /** A connection that is open, or being opened. */
 export interface Transport {
   /** Sends commands together, in order. The client calls it only after `opened`. */
@@ -31,6 +28,8 @@ export interface TransportHandlers {
   opened(): void;
   /** The server sent events. */
   received(events: readonly Event[]): void;
+  /** The connection is lost, and the transport opens another: `opened` follows. */
+  reopening?(): void;
   /** The connection is lost, or could not be opened; with a WebSocket close code. */
   closed(code: number, reason?: string): void;
 }

@@ -27,7 +27,7 @@ const DEFAULT_ROOM = "lobby";
 const FRAME_OVERHEAD_BYTES = 600;
 
 translatePage();
-const client = connect(new URL("ws", location.href));
+const client = connect(new URL("ws", location.href), { shared: true });
 const rooms = new Map<string, Room>();
 let current: Room;
 const showSoon = oncePerTurn(show);
