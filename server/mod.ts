@@ -41,6 +41,7 @@ export {
 } from "./protocol/tables.ts";
 export type {
   AnnouncedLimits,
+  AnnouncedRate,
   AnnouncedRoomLimits,
   ByeEvent,
   ChatCommand,

@@ -55,7 +55,7 @@ export class Moderator {
   constructor(context: ModeratorContext) {
     const { broker, now: steady } = this.#context = context;
     const clock = new AgeClock({ wall: Date.now, steady }, undefined);
-    this.#now = () => clock.now();
+    this.#now = () => Math.ceil(clock.now()); // sanctions are stored with whole milliseconds
     this.sanctions = new Sanctions(this.#now, (sanction) => this.#lifted(sanction));
     this.sanctions.replace(broker.sanctions());
   }

@@ -20,6 +20,7 @@ import {
 } from "../../protocol/events.ts";
 import type {
   AnnouncedLimits,
+  AnnouncedRate,
   AnnouncedRoomLimits,
   Cursor,
   User,
@@ -53,10 +54,11 @@ const CURSOR: FieldsOf<Cursor, Shape> = { epoch: required(REF), seq: required(CO
 
 const RATE: Shape = { schema: { type: "number", minimum: 0 } };
 
+const RATES: FieldsOf<AnnouncedRate, Shape> = { rate: required(RATE), burst: required(COUNT) };
+
 const LIMITS: FieldsOf<AnnouncedLimits, Shape> = {
+  ...RATES,
   frameBytes: required(COUNT),
-  rate: required(RATE),
-  burst: required(COUNT),
   roomsPerConnection: required(COUNT),
 };
 
@@ -89,10 +91,8 @@ const FORMS: readonly Schema[] = [
 ];
 
 const ROOM_LIMITS: FieldsOf<AnnouncedRoomLimits, Shape> = {
-  rate: optional(RATE),
-  burst: optional(COUNT),
-  signalRate: optional(RATE),
-  signalBurst: optional(COUNT),
+  commands: optional({ schema: reference("Rate") }),
+  signals: optional({ schema: reference("Rate") }),
   slowSeconds: optional(RATE),
 };
 
@@ -107,6 +107,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   Cursor: object(CURSOR),
   Limits: object(LIMITS),
   RoomLimits: object(ROOM_LIMITS),
+  Rate: object(RATES),
   Json: {
     description: `Any JSON of well-formed text without NUL, nested at most ${MAX_DEPTH} deep.`,
     anyOf: [
