@@ -94,7 +94,7 @@ function assertInOrder(messages: readonly Message[]): void {
   assertEquals(seqs, [...new Set(seqs)].toSorted((a, b) => a - b));
 }
 
-Deno.test("the client library is under 7,168 bytes, minified and gzipped, and what HTTP needs under 2,048", async () => {
+Deno.test("the client library is under 7,168 bytes, minified and gzipped, what HTTP needs under 2,048, and what tabs that share need under 2,560", async () => {
   const { outputFiles } = await build({
     entryPoints: [new URL("../static/client/mod.ts", import.meta.url).pathname],
     bundle: true,
@@ -105,15 +105,17 @@ Deno.test("the client library is under 7,168 bytes, minified and gzipped, and wh
     write: false,
   });
   await stop();
-  let [always, forHttp] = [0, 0];
+  let [always, forHttp, forTabs] = [0, 0, 0];
   for (const { path, contents } of outputFiles) {
     const zipped = new Blob([contents.slice()]).stream().pipeThrough(new CompressionStream("gzip"));
     const { byteLength } = await new Response(zipped).arrayBuffer();
     if (path.includes("http_transport")) forHttp += byteLength;
+    else if (path.includes("shared_transport")) forTabs += byteLength;
     else always += byteLength;
   }
   assert(always > 1_000 && always < 7_168, `${always} bytes`);
   assert(forHttp > 500 && forHttp < 2_048, `${forHttp} bytes for HTTP`);
+  assert(forTabs > 500 && forTabs < 2_560, `${forTabs} bytes for tabs that share`);
 });
 
 Deno.test("the client's tables are the protocol's", () => {

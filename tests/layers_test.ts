@@ -185,7 +185,9 @@ async function modulesFrom(paths: readonly string[], maxImports = Infinity): Pro
   for (let imports = 0; imports < maxImports && added.length > 0; imports++) {
     const next: string[] = [];
     for (const path of added) {
-      for (const [, keyword, specifier = ""] of importStatements(await codeOf(path))) {
+      const code = await codeOf(path);
+      const later = code.matchAll(/\b(import)\("([^"]+)"\)/g);
+      for (const [, keyword, specifier = ""] of [...importStatements(code), ...later]) {
         const other = new URL(specifier, new URL(path, ROOT)).href.slice(ROOT.href.length);
         if (keyword !== "type" && !found.has(other)) next.push(other);
       }

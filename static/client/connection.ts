@@ -77,11 +77,8 @@ export function createConnection(
   const life = liveness(
     () => lost(CLOSE_LOST),
     (isInDoubt) => dispatch("doubt", isInDoubt),
-    () => {
-      const { token } = identity;
-      // Every server answers a `hello`. With the token it changes nothing, over HTTP neither.
-      send([{ type: "hello", ...(token && { token }) }]);
-    },
+    // Every server answers a `hello`. With the token it changes nothing, over HTTP neither.
+    () => send([{ type: "hello", ...(identity.token && { token: identity.token }) }]),
   );
 
   // After a change of network or a sleep, the connection may be dead without a close event.
@@ -101,8 +98,9 @@ export function createConnection(
     askForToken(connect);
   }
 
+  /** Begins to wait for a connection, which is another one than before. */
   function awaitWelcome(): void {
-    clearTimeout(timer);
+    reset();
     timer = setTimeout(lost, WELCOME_TIMEOUT_MS, CLOSE_LOST);
     setState({ status: "connecting" });
   }
@@ -133,15 +131,10 @@ export function createConnection(
       opened: sayHello,
       received(events) {
         life.answered();
-        for (const event of events) {
-          // A listener may have closed the client, or the event before may have ended the connection.
-          if (transport === opening) receive(event);
-        }
+        // A listener may have closed the client, or the event before may have ended the connection.
+        for (const event of events) if (transport === opening) receive(event);
       },
-      reopening() {
-        reset();
-        awaitWelcome();
-      },
+      reopening: awaitWelcome,
       closed: lost,
     });
   }
@@ -212,10 +205,7 @@ export function createConnection(
     else if (event.code === "forbidden" && !event.ref && !event.room) farewell = event.payload;
   }
 
-  /**
-   * Says hello again without what was refused. Any other refusal ends the connection: until there is
-   * another token, until later, or for good.
-   */
+  /** Says hello again without what was refused. Any other refusal ends the connection. */
   function helloRefused(event: wire.ErrorEvent): void {
     const { code, field, payload, retryAfterMs } = event;
     if (hello && identity.refused(event, hello)) return sayHello();
@@ -224,10 +214,7 @@ export function createConnection(
     lost(CLOSE_LOST, "", retryAfterMs);
   }
 
-  /**
-   * Renews the token on the open connection, which the server keeps for a while. A cookie can only be
-   * shown anew on another connection.
-   */
+  /** Renews the token on the open connection. A cookie can only be shown anew on another one. */
   function tokenEnded(reason: string): void {
     if (!options.token) return lost(CLOSE_LOST);
     // Each command that is refused in the meantime may say so again.
