@@ -48,7 +48,6 @@ export interface Tab {
 interface Known {
   readonly seen: Readonly<Record<string, readonly (readonly [seq: number, payload: string])[]>>;
   readonly refreshed: number;
-  readonly acknowledged: number;
   readonly said: number;
 }
 
@@ -64,14 +63,14 @@ export class SharedTabs {
   readonly tabs: Tab[] = [];
   readonly #chrome: Chrome;
   readonly #server: Server;
-  readonly #url: string;
+  readonly #lacking: string | undefined;
   #opened = 0;
 
-  /** @param url where the tabs reach the server. */
-  constructor(chrome: Chrome, server: Server, url: string = server.url) {
+  /** @param lacking what the browser does not have. */
+  constructor(chrome: Chrome, server: Server, { lacking }: { lacking?: string } = {}) {
     this.#chrome = chrome;
     this.#server = server;
-    this.#url = url;
+    this.#lacking = lacking;
   }
 
   /** How many sockets the tabs have opened. */
@@ -85,7 +84,7 @@ export class SharedTabs {
     const first = this.tabs[0]?.page;
     const page = first
       ? await this.#chrome.tab(first)
-      : await this.#chrome.open(`${this.#url}/healthz`, { bypassCSP: true });
+      : await this.#chrome.open(`${this.#server.url}/healthz`, { bypassCSP: true });
     const tab: Tab = { name, rooms, page, sockets: 0, socketAt: 0, isGone: false };
     page.on("websocket", () => {
       tab.sockets++;
@@ -93,10 +92,24 @@ export class SharedTabs {
     });
     page.on("crash", () => tab.isGone = true);
     this.tabs.push(tab);
+    const [lacking, owner = "globalThis"] = this.#lacking?.split(".").reverse() ?? [];
+    if (lacking) {
+      await page.evaluate(
+        `void Object.defineProperty(${owner}, "${lacking}", { value: undefined })`,
+      );
+    }
     await page.evaluate(SCRIPT);
     const join = `Promise.all(${JSON.stringify(rooms)}.map((room) => tab.client.join(room)))`;
     await patiently(page.evaluate(join), `${name} to be in its rooms`);
     return tab;
+  }
+
+  /** Opens so many tabs, in one room together and in one of two others. */
+  async openMany(count: number): Promise<void> {
+    await this.open("lobby", "even");
+    await Promise.all(
+      Array.from({ length: count - 1 }, (_, n) => this.open("lobby", n % 2 ? "even" : "odd")),
+    );
   }
 
   /**
@@ -106,7 +119,7 @@ export class SharedTabs {
    */
   async survive(kills: number, dice: Dice): Promise<Takeovers> {
     const milliseconds: number[] = [];
-    for (const tab of this.tabs) await chatter(tab);
+    await Promise.all(this.tabs.map(chatter));
     for (let kill = 0; kill < kills; kill++) {
       await this.#allAcknowledged();
       const [holder] = this.tabs.toSorted((a, b) => b.socketAt - a.socketAt);
@@ -132,13 +145,12 @@ export class SharedTabs {
 
   /** Waits until what each tab has said by now is acknowledged. */
   async #allAcknowledged(): Promise<void> {
-    for (const tab of this.#awake) {
-      const { said } = await known(tab);
-      await until(
-        async () => tab.isGone || (await known(tab)).acknowledged >= said,
-        `${tab.name} to be answered`,
-      );
-    }
+    await Promise.all(this.#awake.map(async (tab) => {
+      const said = await tab.page.evaluate("tab.said");
+      const isAnswered = async () =>
+        await tab.page.evaluate(`tab.acknowledged >= ${said}`) === true;
+      await until(async () => tab.isGone || await isAnswered(), `${tab.name} to be answered`);
+    }));
   }
 
   /** Compares the log with what the tabs were told. Returns how many messages it has. */
@@ -185,7 +197,7 @@ export class SharedTabs {
 export async function known({ page }: Tab): Promise<Known> {
   // A cast: it is what the script above keeps.
   return await page.evaluate(
-    "(({ seen, refreshed, acknowledged, said }) => ({ seen, refreshed, acknowledged, said }))(tab)",
+    "({ seen: tab.seen, refreshed: tab.refreshed, said: tab.said })",
   ) as Known;
 }
 
