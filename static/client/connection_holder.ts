@@ -63,6 +63,8 @@ export function holdConnection(
   let frame: Command[] = [];
   let connection: Transport | undefined;
   let isOpen = false;
+  /** The token of the last `welcome`; only guests get one. */
+  let guestToken: string | undefined;
 
   const say = (command: Command) => void frame.push(command);
   const rooms = heldRooms(say, (to) => post({ to, reopens: true }));
@@ -97,7 +99,7 @@ export function holdConnection(
 
   function reset(): void {
     connection?.close();
-    connection = undefined;
+    connection = guestToken = undefined;
     isOpen = false;
     hellos.length = frame.length = 0;
     tabs.clear();
@@ -105,6 +107,7 @@ export function holdConnection(
   }
 
   function routed(event: Event): Routed[] {
+    if (event.type === "welcome") guestToken = event.token;
     const answersHello = event.type === "welcome" ||
       event.type === "error" && event.ref === HELLO_REF;
     return answersHello ? [[event, hellos.shift()?.tabs ?? []]] : rooms.routed(event);
@@ -137,12 +140,13 @@ export function holdConnection(
 
   /** Says hello. Tabs that come together say the same. Without a `ref` it is a probe: any event will do. */
   function hello(tab: string, command: HelloCommand): void {
-    const { token, name, ref } = command;
+    // A tab without a token is the same guest as the others. Over HTTP it would be another one.
+    const { token = guestToken, name, ref } = command;
     const text = JSON.stringify([token, name]);
     let hello = hellos.find((sent) => sent.text === text);
     if (!hello) {
       hellos.push(hello = { text, tabs: [] });
-      say({ ...command, ref: HELLO_REF });
+      say({ ...command, ref: HELLO_REF, ...(token && { token }) });
     }
     if (ref) hello.tabs.push(tab);
   }

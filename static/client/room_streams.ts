@@ -83,12 +83,18 @@ function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
   let isBuffered = false;
 
   function openSoon(afterMs = 0): void {
-    clearTimeout(opening);
+    // A stream that is open would move the cursor of a room that was just joined again.
+    close();
     opening = setTimeout(open, afterMs);
   }
 
-  async function open(): Promise<void> {
+  function close(): void {
+    clearTimeout(opening);
     abort?.abort();
+    abort = undefined;
+  }
+
+  async function open(): Promise<void> {
     if (!rooms.size) return;
     const current = abort = new AbortController();
     let hasReceived = false;
@@ -169,10 +175,6 @@ function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
   return {
     rooms,
     openSoon,
-    close() {
-      clearTimeout(opening);
-      abort?.abort();
-      abort = undefined;
-    },
+    close,
   };
 }

@@ -6,9 +6,9 @@
 import type { Page } from "npm:playwright-core@1.65.1";
 import type { Server } from "../../server/mod.ts";
 import { assert, assertEquals } from "./assert.ts";
-import type { Chrome } from "./browser.ts";
-import { patiently, until } from "./harness.ts";
-import type { Dice } from "./random.ts";
+import { type Chrome, launch } from "./browser.ts";
+import { patiently, serve, until } from "./harness.ts";
+import { Dice, SEED } from "./random.ts";
 
 /** How a tab goes. One that is frozen is told so, and one that is stopped is not; both come back. */
 const WAYS = ["closed", "crashed", "frozen", "stopped"] as const;
@@ -233,4 +233,17 @@ export async function end(tab: Tab, way: (typeof WAYS)[number]): Promise<void> {
   await devTools.send("Debugger.enable");
   await devTools.send("Debugger.pause");
   tab.thaw = () => devTools.send("Debugger.disable");
+}
+
+if (import.meta.main) {
+  const say = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(text + "\n"));
+  say(`20 tabs share one socket, and its holder goes 100 times, seed ${SEED}`);
+  await using server = await serve();
+  await using chrome = await launch();
+  const tabs = new SharedTabs(chrome, server);
+  await tabs.openMany(20);
+  const { milliseconds, messages } = await tabs.survive(100, new Dice(SEED));
+  const sorted = milliseconds.toSorted((a, b) => a - b);
+  say(`${messages} messages, each once and in order; another tab connected after ${sorted[50]} ms`);
+  say(`(median), and after ${sorted.at(-1)} ms at most`);
 }
