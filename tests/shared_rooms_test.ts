@@ -86,7 +86,7 @@ async function converse(dice: Dice, mode: Mode): Promise<void> {
   await using server = await serve({ recentMessages: dice.pick([0, 3, 50]) });
   await using proxy = new BlockingProxy(server.url, mode);
   // Deno forgets a channel that is made while the last one is being closed, so there is one throughout.
-  using _channel = { [Symbol.dispose]: channelKept() };
+  const kept = new BroadcastChannel("kept");
   const identity = memory();
   const all: Tab[] = [];
   const open = () => {
@@ -119,10 +119,10 @@ async function converse(dice: Dice, mode: Mode): Promise<void> {
       };
       await until(isUpToDate, `all to have what was said in ${room}`);
       const log: Message[] = [];
-      for (let page = log; page.length > 0 || log.length === 0;) {
-        page = [...(await server.history(room, { after: log.length })).messages];
-        if (page.length === 0) break;
-        log.push(...page);
+      for (;;) {
+        const { messages } = await server.history(room, { after: log.length });
+        if (messages.length === 0) break;
+        log.push(...messages);
       }
       for (const { seen } of tabs) {
         const [first] = seen.get(room) ?? [];
@@ -139,10 +139,6 @@ async function converse(dice: Dice, mode: Mode): Promise<void> {
     assertEquals(all.flatMap(({ faults }) => faults), []);
   } finally {
     for (const { client } of all) client.close();
+    kept.close();
   }
-}
-
-function channelKept(): () => void {
-  const channel = new BroadcastChannel("kept");
-  return () => channel.close();
 }
