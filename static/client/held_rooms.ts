@@ -70,11 +70,12 @@ export function heldRooms(
     const joins = waiting.filter(isOfSameLog);
     room.waiting = waiting.filter((join) => !isOfSameLog(join));
     const cursors = joins.flatMap(({ command }) => command.since ?? []);
-    if (tabs.size && cursor && cursor.epoch === epoch) cursors.push(cursor);
+    // A copy: while the `join` is under way, the cursor moves on.
+    if (tabs.size && cursor && cursor.epoch === epoch) cursors.push({ ...cursor });
     const [since] = cursors.sort((a, b) => a.seq - b.seq);
     const ref = room.ref = newRef();
     room.joining = { since, joins };
-    say({ type: "join", room: name, ref, ...(since && { since: { ...since } }) });
+    say({ type: "join", room: name, ref, ...(since && { since }) });
   }
 
   function leave(tab: string, name: string): void {

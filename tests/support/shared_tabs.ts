@@ -165,6 +165,8 @@ export class SharedTabs {
         await until(upToDate, `${tab.name} to have all of ${room}`);
         const { seen, refreshed } = await known(tab);
         const first = seen[room]?.[0]?.[0] ?? 1;
+        const gap = seen[room]?.find(([seq], index) => seq !== first + index);
+        assertEquals(gap, undefined, `${tab.name} in ${room} has a gap`);
         assertEquals(seen[room], log.slice(first - 1), `${tab.name} in ${room}`);
         assertEquals(refreshed, 0, `${tab.name} began anew`);
       }
