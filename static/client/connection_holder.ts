@@ -44,7 +44,7 @@ export interface Locks {
 /**
  * Begins to hold the connection, which opens when the first tab wants to use it.
  *
- * @param name of the `BroadcastChannel`. Each tab has a lock of that name, a space and its own.
+ * @param name of the `BroadcastChannel`. Each tab has a lock of that name and the first word of its own.
  * @returns a function that ends it, and closes the connection.
  */
 export function holdConnection(
@@ -114,11 +114,14 @@ export function holdConnection(
   }
 
   function admit(tab: string): void {
+    const [life = ""] = tab.split(" ");
+    const before = [...tabs].filter((other) => other.startsWith(life));
     tabs.add(tab);
+    before.forEach(remove);
     if (!connection) connect();
     else if (isOpen) post({ to: [tab], opened: true });
     // The tab has this lock until it is gone, however it goes.
-    locks.request(`${name} ${tab}`, ended, () => remove(tab)).catch(() => {});
+    locks.request(`${name} ${life}`, ended, () => remove(tab)).catch(() => {});
   }
 
   function remove(tab: string): void {

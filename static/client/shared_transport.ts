@@ -46,7 +46,10 @@ export function openShared(
 
   // Tabs whose code is of another version speak another language: the number is that of this one.
   const name = `parley 1 ${group} ${url}`;
-  const tab = newRef();
+  /** Names the lock that this tab has while it is there. */
+  const life = newRef();
+  /** Names the tab. It is another name after each beginning: what was for the one before comes too late. */
+  let tab = life;
   const channel = new BroadcastChannel(name);
   const listeners = new AbortController();
   /** Resolves when this transport is closed. */
@@ -64,7 +67,7 @@ export function openShared(
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   /** While this lock is held, the holder knows that the tab is there. */
-  locks.request(`${name} ${tab}`, listeners, () => {
+  locks.request(`${name} ${life}`, listeners, () => {
     void hold(listeners);
     watch();
     return ended.promise;
@@ -116,6 +119,7 @@ export function openShared(
   /** Begins to use the connection. The client resumes from its cursors then. */
   function begin(isFirst = false): void {
     if (!isFirst) handlers.reopening?.();
+    tab = `${life} ${newRef()}`;
     rooms.clear();
     sent.clear();
     post({ opens: true });
