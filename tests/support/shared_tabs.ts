@@ -13,6 +13,9 @@ import { Dice, SEED } from "./random.ts";
 /** How a tab goes. One that is frozen is told so, and one that is stopped is not; both come back. */
 const WAYS = ["closed", "crashed", "frozen", "stopped"] as const;
 
+/** How many tabs are stopped at once. With more, Chromium puts others into their processes. */
+const MAX_STOPPED = 3;
+
 /** What runs in a tab: a client, and what it was told. */
 const SCRIPT = `(async () => {
   const { connect } = await import("/client/mod.ts");
@@ -37,8 +40,7 @@ export interface Tab {
   readonly rooms: readonly string[];
   readonly page: Page;
   sockets: number;
-  /** When it opened the last one. */
-  socketAt: number;
+  openSockets: number;
   isGone: boolean;
   /** Set while it is frozen: brings it back. */
   thaw?: (() => Promise<unknown>) | undefined;
@@ -85,10 +87,11 @@ export class SharedTabs {
     const page = first
       ? await this.#chrome.tab(first)
       : await this.#chrome.open(`${this.#server.url}/healthz`, { bypassCSP: true });
-    const tab: Tab = { name, rooms, page, sockets: 0, socketAt: 0, isGone: false };
-    page.on("websocket", () => {
+    const tab: Tab = { name, rooms, page, sockets: 0, openSockets: 0, isGone: false };
+    page.on("websocket", (socket) => {
       tab.sockets++;
-      tab.socketAt = performance.now();
+      tab.openSockets++;
+      socket.on("close", () => tab.openSockets--);
     });
     page.on("crash", () => tab.isGone = true);
     this.tabs.push(tab);
@@ -113,7 +116,8 @@ export class SharedTabs {
   }
 
   /**
-   * Ends the tab with the connection again and again while all send, and opens another in its place.
+   * Ends the tab with the connection again and again while all send, and opens another in place of
+   * each that is gone.
    *
    * @throws {AssertionError} if a message is lost, doubled or out of order, in the log or in a tab.
    */
@@ -122,21 +126,32 @@ export class SharedTabs {
     await Promise.all(this.tabs.map(chatter));
     for (let kill = 0; kill < kills; kill++) {
       await this.#allAcknowledged();
-      const [holder] = this.tabs.toSorted((a, b) => b.socketAt - a.socketAt);
+      const holders = () => this.#awake.filter(({ openSockets }) => openSockets > 0);
+      await until(() => holders().length === 1, "one tab to have the connection");
+      const [holder] = holders();
       assert(holder);
       const before = this.sockets;
       const began = performance.now();
       await end(holder, dice.pick(WAYS));
       await until(() => this.sockets > before, "another tab to connect");
       milliseconds.push(Math.round(performance.now() - began));
-      await chatter(await this.open(...holder.rooms));
+      if (holder.isGone) await chatter(await this.open(...holder.rooms));
+      await this.#thaw(MAX_STOPPED);
     }
-    for (const { thaw } of this.tabs) await thaw?.();
-    for (const tab of this.tabs) tab.thaw = undefined;
+    await this.#thaw(0);
     for (const { page } of this.#awake) await page.evaluate("clearInterval(tab.timer)");
     await this.#allAcknowledged();
     await until(() => this.#server.connectionCount === 1, "one connection");
     return { milliseconds, messages: await this.#compare() };
+  }
+
+  /** Brings back those that stopped first, until so many are left. */
+  async #thaw(left: number): Promise<void> {
+    const stopped = this.tabs.filter(({ thaw }) => thaw);
+    for (const tab of stopped.slice(0, Math.max(0, stopped.length - left))) {
+      await tab.thaw?.();
+      tab.thaw = undefined;
+    }
   }
 
   get #awake(): Tab[] {
