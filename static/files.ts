@@ -7,13 +7,16 @@
  * @module
  */
 export { default as "client/allowance.ts" } from "./client/allowance.ts" with { type: "text" };
+export { default as "client/choose_transport.ts" } from "./client/choose_transport.ts" with { type: "text" };
 export { default as "client/client.ts" } from "./client/client.ts" with { type: "text" };
 export { default as "client/clock.ts" } from "./client/clock.ts" with { type: "text" };
 export { default as "client/connection.ts" } from "./client/connection.ts" with { type: "text" };
+export { default as "client/connection_holder.ts" } from "./client/connection_holder.ts" with { type: "text" };
 export { default as "client/deferred.ts" } from "./client/deferred.ts" with { type: "text" };
 export { default as "client/errors.ts" } from "./client/errors.ts" with { type: "text" };
 export { default as "client/events.ts" } from "./client/events.ts" with { type: "text" };
 export { default as "client/fallback.ts" } from "./client/fallback.ts" with { type: "text" };
+export { default as "client/held_rooms.ts" } from "./client/held_rooms.ts" with { type: "text" };
 export { default as "client/http.ts" } from "./client/http.ts" with { type: "text" };
 export { default as "client/http_transport.ts" } from "./client/http_transport.ts" with { type: "text" };
 export { default as "client/identity.ts" } from "./client/identity.ts" with { type: "text" };
@@ -25,6 +28,7 @@ export { default as "client/outbox.ts" } from "./client/outbox.ts" with { type: 
 export { default as "client/receiver.ts" } from "./client/receiver.ts" with { type: "text" };
 export { default as "client/room_streams.ts" } from "./client/room_streams.ts" with { type: "text" };
 export { default as "client/sender.ts" } from "./client/sender.ts" with { type: "text" };
+export { default as "client/shared_transport.ts" } from "./client/shared_transport.ts" with { type: "text" };
 export { default as "client/sse.ts" } from "./client/sse.ts" with { type: "text" };
 export { default as "client/storage.ts" } from "./client/storage.ts" with { type: "text" };
 export { default as "client/transport.ts" } from "./client/transport.ts" with { type: "text" };

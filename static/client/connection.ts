@@ -5,10 +5,10 @@
  * @module
  */
 import type * as wire from "../../server/protocol/messages.ts";
+import { chooseTransport } from "./choose_transport.ts";
 import { now } from "./clock.ts";
 import { FINAL_CLOSE_CODES } from "./errors.ts";
 import type { ClientState, Dispatch } from "./events.ts";
-import { automatic } from "./fallback.ts";
 import { HELLO_REF, type Identity } from "./identity.ts";
 import { liveness } from "./liveness.ts";
 import type { ClientOptions } from "./options.ts";
@@ -59,6 +59,7 @@ export function createConnection(
   handlers: ConnectionHandlers,
 ): Connection {
   const listeners = new AbortController();
+  const openTransport = chooseTransport(options);
   let state: ClientState = { status: "connecting" };
   let transport: Transport | undefined;
   /** The `hello` that is not answered yet. */
@@ -76,11 +77,8 @@ export function createConnection(
   const life = liveness(
     () => lost(CLOSE_LOST),
     (isInDoubt) => dispatch("doubt", isInDoubt),
-    () => {
-      const { token } = identity;
-      // Every server answers a `hello`. With the token it changes nothing, over HTTP neither.
-      send([{ type: "hello", ...(token && { token }) }]);
-    },
+    // Every server answers a `hello`. With the token it changes nothing, over HTTP neither.
+    () => send([{ type: "hello", ...(identity.token && { token: identity.token }) }]),
   );
 
   // After a change of network or a sleep, the connection may be dead without a close event.
@@ -95,11 +93,16 @@ export function createConnection(
   }
 
   function open(): void {
-    clearTimeout(timer);
     transport = { send() {}, close() {} }; // until there is a token
+    awaitWelcome();
+    askForToken(connect);
+  }
+
+  /** Begins to wait for a connection, which is another one than before. */
+  function awaitWelcome(): void {
+    reset();
     timer = setTimeout(lost, WELCOME_TIMEOUT_MS, CLOSE_LOST);
     setState({ status: "connecting" });
-    askForToken(openTransport);
   }
 
   /** Calls `next` with a token of the application, unless the connection is another one by then. */
@@ -123,16 +126,15 @@ export function createConnection(
     Promise.resolve().then(source).then(given, (error) => given(undefined, String(error)));
   }
 
-  function openTransport(): void {
-    const opening: Transport = transport = (options.transport ?? automatic)(url, {
+  function connect(): void {
+    const opening: Transport = transport = openTransport(url, {
       opened: sayHello,
       received(events) {
         life.answered();
-        for (const event of events) {
-          // A listener may have closed the client, or the event before may have ended the connection.
-          if (transport === opening) receive(event);
-        }
+        // A listener may have closed the client, or the event before may have ended the connection.
+        for (const event of events) if (transport === opening) receive(event);
       },
+      reopening: awaitWelcome,
       closed: lost,
     });
   }
@@ -176,9 +178,14 @@ export function createConnection(
   }
 
   function disconnect(): void {
-    clearTimeout(timer);
     transport?.close();
-    transport = hello = byeMs = undefined;
+    transport = undefined;
+    reset();
+  }
+
+  function reset(): void {
+    clearTimeout(timer);
+    hello = byeMs = undefined;
     life.stop();
     handlers.disconnected();
   }
@@ -199,10 +206,7 @@ export function createConnection(
     } else if (event.code === "forbidden" && !event.ref && !event.room) farewell = event.payload;
   }
 
-  /**
-   * Says hello again without what was refused. Any other refusal ends the connection: until there is
-   * another token, until later, or for good.
-   */
+  /** Says hello again without what was refused. Any other refusal ends the connection. */
   function helloRefused(event: wire.ErrorEvent): void {
     const { code, field, payload, retryAfterMs } = event;
     if (hello && identity.refused(event, hello)) return sayHello();
@@ -211,10 +215,7 @@ export function createConnection(
     lost(CLOSE_LOST, "", retryAfterMs);
   }
 
-  /**
-   * Renews the token on the open connection, which the server keeps for a while. A cookie can only be
-   * shown anew on another connection.
-   */
+  /** Renews the token on the open connection. A cookie can only be shown anew on another one. */
   function tokenEnded(reason: string): void {
     if (!options.token) return lost(CLOSE_LOST);
     // Each command that is refused in the meantime may say so again.

@@ -48,6 +48,15 @@ export interface ClientOptions {
    */
   readonly backoffMs?: { readonly min: number; readonly max: number };
   /**
+   * Whether the tabs of a browser share one connection. One of them holds it, and when it goes, another
+   * takes over. They must be one user: they share the `identity`, or have tokens of the same user. Where
+   * users may change, give a string that tells them apart: only tabs with the same string share. Where a
+   * browser cannot share (it needs Web Locks, and so TLS), each tab has a connection of its own.
+   *
+   * @default false
+   */
+  readonly shared?: boolean | string;
+  /**
    * Opens a connection.
    *
    * @default a WebSocket, or HTTP where WebSocket is blocked

@@ -50,7 +50,9 @@ export function roomStreams(session: HttpSession, timeoutMs: number): RoomStream
   return {
     join({ room, since, ref = "" }) {
       const maxRooms = Math.min(MAX_ROOMS, session.welcome?.limits.roomsPerConnection || MAX_ROOMS);
-      let stream = streams.find(({ rooms }) => rooms.size < maxRooms);
+      // A room that is joined again must not be in two streams.
+      let stream = streams.find(({ rooms }) => rooms.has(room)) ??
+        streams.find(({ rooms }) => rooms.size < maxRooms);
       if (!stream) streams.push(stream = roomStream(session, timeoutMs));
       stream.rooms.set(room, { ref, cursor: since ? `${since.epoch}:${since.seq}` : "" });
       stream.openSoon();
@@ -81,12 +83,18 @@ function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
   let isBuffered = false;
 
   function openSoon(afterMs = 0): void {
-    clearTimeout(opening);
+    // A stream that is open would move the cursor of a room that was just joined again.
+    close();
     opening = setTimeout(open, afterMs);
   }
 
-  async function open(): Promise<void> {
+  function close(): void {
+    clearTimeout(opening);
     abort?.abort();
+    abort = undefined;
+  }
+
+  async function open(): Promise<void> {
     if (!rooms.size) return;
     const current = abort = new AbortController();
     let hasReceived = false;
@@ -170,10 +178,6 @@ function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
   return {
     rooms,
     openSoon,
-    close() {
-      clearTimeout(opening);
-      abort?.abort();
-      abort = undefined;
-    },
+    close,
   };
 }

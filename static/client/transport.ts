@@ -28,6 +28,8 @@ export interface TransportHandlers {
   opened(): void;
   /** The server sent events. */
   received(events: readonly Event[]): void;
+  /** The connection is lost, and the transport opens another: `opened` follows. */
+  reopening?(): void;
   /** The connection is lost, or could not be opened; with a WebSocket close code. */
   closed(code: number, reason?: string): void;
 }

@@ -28,7 +28,7 @@ const DEFAULT_ROOM = "lobby";
 const FRAME_OVERHEAD_BYTES = 600;
 
 translatePage();
-const client = connect(new URL("ws", location.href));
+const client = connect(new URL("ws", location.href), { shared: true });
 const rooms = new Map<string, Room>();
 let current: Room;
 /** The room that was shown before, which is shown again when the current one is left. */
