@@ -190,6 +190,7 @@ export class Feed {
       room: this.#room,
       epoch: this.#log.epoch,
       seq: this.#log.head,
+      rev: 0,
       recovered: since !== undefined,
       memberCount: presence.count,
       right: subscriber.rightIn(this.#room),

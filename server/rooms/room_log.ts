@@ -70,7 +70,7 @@ export class RoomLog {
 
   /** Says whether the log still holds everything after a cursor. */
   async holdsAllSince({ epoch, seq }: Cursor): Promise<boolean> {
-    if (seq > this.#head) await this.#broker.catchUpTo?.(this.#room, seq);
+    if (seq > this.#head) await this.#broker.catchUpTo?.(this.#room, seq, 0);
     if (seq > this.#head || !await this.#isSameLog(epoch, seq)) return false;
     return seq === this.#head || (await this.read(seq))?.first === seq + 1;
   }
@@ -80,7 +80,7 @@ export class RoomLog {
     if (epoch === this.#epoch) return true;
     const mark = markOf(epoch, this.#epoch);
     if (mark === undefined) return false;
-    return await this.#broker.canResume?.(this.#room, mark, seq) ?? false;
+    return await this.#broker.canResume?.(this.#room, mark, seq, 0) ?? false;
   }
 
   /**

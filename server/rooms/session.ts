@@ -190,6 +190,10 @@ export class Session implements Speaker, UserSession {
       case "chat":
       case "custom":
         return say(this.#hub, this, command);
+      case "edit":
+      case "delete":
+      case "react":
+        throw new Refusal("unavailable", "Messages cannot be revised yet.");
       case "typing":
         this.roomToSpeakIn(command.room);
         return this.#hub.typing.set(command.room, this.#user.user, command.payload);

@@ -10,6 +10,7 @@ import type { Page } from "../../server/broker/page.ts";
 import { type Draft, messageHead } from "../../server/protocol/encode.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { SEED } from "./random.ts";
+import { testRevisions } from "./revision_suite.ts";
 import { testState } from "./state_suite.ts";
 
 /** How a suite gets its brokers. */
@@ -20,6 +21,8 @@ export interface Factory {
   make(): Promise<Store>;
   /** What it needs is not installed here. */
   readonly ignore?: boolean;
+  /** It cannot revise messages yet. */
+  readonly revisesNothing?: boolean;
 }
 
 /** One store, on which brokers are opened one after the other. */
@@ -80,11 +83,13 @@ function numbers(first: number, last: number): number[] {
 }
 
 /** Registers the tests. */
-export function testBroker({ name, make, ignore = false }: Factory): void {
-  const test = (behaviour: string, act: (store: Store) => Promise<void>) =>
+export function testBroker(
+  { name, make, ignore = false, revisesNothing = false }: Factory,
+): void {
+  const test = (behaviour: string, act: (store: Store) => Promise<void>, isIgnored = ignore) =>
     Deno.test({
       name: `${name}: ${behaviour}`,
-      ignore,
+      ignore: isIgnored,
       fn: async () => {
         await using store = await make();
         await act(store);
@@ -370,4 +375,5 @@ export function testBroker({ name, make, ignore = false }: Factory): void {
   });
 
   testState(test);
+  testRevisions((behaviour, act) => test(behaviour, act, ignore || revisesNothing));
 }

@@ -15,6 +15,7 @@ import type {
 import type { Order, Sanction } from "../../server/broker/orders.ts";
 import type { Page } from "../../server/broker/page.ts";
 import type { RetainedEvent } from "../../server/broker/retained.ts";
+import type { ReactionRange, RevisedMessage, RevisedRange } from "../../server/broker/revisions.ts";
 import { SqliteBroker } from "../../server/broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "../../server/http/static_files.ts";
 import { completeOptions } from "../../server/options.ts";
@@ -80,6 +81,18 @@ export class FaultyBroker implements Broker {
   async read(room: string, range: Range): Promise<Page | undefined> {
     const after = range.after === undefined ? {} : { after: Math.max(range.after, this.lostUpTo) };
     return await this.#call("read", () => this.#inner.read(room, { ...range, ...after }));
+  }
+
+  async revisedSince(room: string, range: RevisedRange): Promise<readonly RevisedMessage[]> {
+    return await this.#call("read", () => this.#inner.revisedSince(room, range));
+  }
+
+  async reactionsOf(
+    room: string,
+    userId: string,
+    range: ReactionRange,
+  ): Promise<ReadonlyMap<number, readonly string[]>> {
+    return await this.#call("read", () => this.#inner.reactionsOf(room, userId, range));
   }
 
   signal(room: string, signal: Signal): void {

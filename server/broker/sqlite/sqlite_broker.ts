@@ -16,6 +16,7 @@ import { hasRef } from "../broker.ts";
 import type { Order, Sanction } from "../orders.ts";
 import type { Page } from "../page.ts";
 import type { RetainedEvent } from "../retained.ts";
+import type { ReactionRange, RevisedMessage, RevisedRange } from "../revisions.ts";
 import type { Log } from "./log_cache.ts";
 import { Hashes, type RefWindow } from "./ref_window.ts";
 import { RefWindows } from "./ref_windows.ts";
@@ -148,6 +149,20 @@ export class SqliteBroker implements Broker {
   // deno-lint-ignore require-await
   async read(room: string, range: Range): Promise<Page | undefined> {
     return this.#store.read(room, range);
+  }
+
+  // deno-lint-ignore require-await
+  async revisedSince(_room: string, _range: RevisedRange): Promise<readonly RevisedMessage[]> {
+    return [];
+  }
+
+  // deno-lint-ignore require-await
+  async reactionsOf(
+    _room: string,
+    _userId: string,
+    _range: ReactionRange,
+  ): Promise<ReadonlyMap<number, readonly string[]>> {
+    return new Map();
   }
 
   signal(room: string, signal: Signal): void {

@@ -88,7 +88,7 @@ export class SqliteStore {
   state(room: string): LogState {
     const { head, era } = this.#logs.get(room);
     const { epoch, mark } = this.#database;
-    return { epoch: era === 0 ? epoch : `${epoch} ${era}`, head, mark };
+    return { epoch: era === 0 ? epoch : `${epoch} ${era}`, head, rev: 0, mark };
   }
 
   /**

@@ -49,7 +49,11 @@ const USER: FieldsOf<User, Shape> = {
   guest: optional({ schema: { const: true } }),
 };
 
-const CURSOR: FieldsOf<Cursor, Shape> = { epoch: required(REF), seq: required(COUNT) };
+const CURSOR: FieldsOf<Cursor, Shape> = {
+  epoch: required(REF),
+  seq: required(COUNT),
+  rev: optional(COUNT),
+};
 
 const RATE: Shape = { schema: { type: "number", minimum: 0 } };
 
@@ -131,6 +135,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       object({ type: required({ schema: { const: type } }), ...fields }),
     ]),
   ),
+  Message: { oneOf: MESSAGE_TYPES.map((type) => reference(nameOf(type, "Event"))) },
   TermsRequest: closed(REQUESTS.terms),
   HelloRequest: closed(REQUESTS.hello),
   MessageRequest: closed(REQUESTS.message),
@@ -174,7 +179,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       schema: {
         type: "array",
         description: "In the order of their seq.",
-        items: { oneOf: MESSAGE_TYPES.map((type) => reference(nameOf(type, "Event"))) },
+        items: reference("Message"),
       },
     }),
   }),
