@@ -50,6 +50,8 @@ export type {
   Cursor,
   CustomCommand,
   CustomEvent,
+  DeleteCommand,
+  EditCommand,
   ErrorEvent,
   Event,
   EventBase,
@@ -59,9 +61,12 @@ export type {
   Json,
   LeaveCommand,
   Message,
+  MessageState,
   PingEvent,
   PongCommand,
+  ReactCommand,
   RenameCommand,
+  RevisedEvent,
   RightEvent,
   RoomCommand,
   RoomEvent,
@@ -91,7 +96,7 @@ export type { HistoryRange } from "./rooms/history.ts";
 export type { Members } from "./rooms/members.ts";
 export type { Server } from "./server.ts";
 export type { Moderation, Reason, Terms } from "./moderation.ts";
-export type { EmitOptions, HistoryPage, PublishOptions, Voice } from "./voice.ts";
+export type { EmitOptions, HistoryPage, PublishOptions, ReactOptions, Voice } from "./voice.ts";
 
 /** `Hooks` are what an application may bring besides options. */
 export interface Hooks extends Application {

@@ -46,6 +46,17 @@ export interface RevisionDraft extends Draft {
   readonly revision: Revision;
 }
 
+/** Makes the draft of a revision. */
+export function revisionDraft(
+  room: string,
+  userId: string,
+  revision: Revision,
+  ref: string | undefined,
+): RevisionDraft {
+  const rest = revision.kind === "delete" ? "" : revision.payload;
+  return { room, userId, ref, head: "", rest, revision };
+}
+
 /** Tells a revision from a message. */
 export function isRevision<D extends Draft>(draft: D): draft is D & RevisionDraft {
   return draft.revision !== undefined;

@@ -179,11 +179,22 @@ export function joinedText(
 /**
  * Writes the body of a page of history.
  *
- * @param messages a JSON array, as the log has it.
+ * @param page its messages are a JSON array, as the log has it.
+ * @param mine the reader's own reactions, by `seq`.
  */
-export function pageText(room: string, epoch: string, head: number, messages: string): string {
+export function pageText(
+  room: string,
+  { epoch, head, rev, messages }: {
+    readonly epoch: string;
+    readonly head: number;
+    readonly rev: number;
+    readonly messages: string;
+  },
+  mine: Readonly<Record<string, readonly string[]>> | undefined,
+): string {
+  const own = mine === undefined ? "" : `,"mine":${JSON.stringify(mine)}`;
   return `{"room":${JSON.stringify(room)},"epoch":${JSON.stringify(epoch)},"head":${head},` +
-    `"messages":${messages}}`;
+    `"rev":${rev},"messages":${messages}${own}}`;
 }
 
 /**

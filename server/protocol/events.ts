@@ -40,6 +40,14 @@ const REPLY_TO = described(PLACE, "The message that it answers.");
 const OWN_REACTIONS: Shape = {
   schema: { type: "array", items: REACTION.schema, maxItems: MAX_REACTIONS },
 };
+/** One's own reactions to several messages. */
+export const MINE: Shape = described({
+  schema: {
+    type: "object",
+    propertyNames: { pattern: "^[1-9][0-9]*$" },
+    additionalProperties: OWN_REACTIONS.schema,
+  },
+}, "One's own reactions to these messages, by seq.");
 /** What has become of a message. */
 const STATE = {
   deleted: optional({ schema: { const: true } }),
@@ -70,13 +78,7 @@ export const EVENTS: {
     seq: required(HEAD),
     rev: required(HEAD_REV),
     recovered: required(described(BOOLEAN, "False: forget the room, what follows is all.")),
-    mine: optional(described({
-      schema: {
-        type: "object",
-        propertyNames: { pattern: "^[1-9][0-9]*$" },
-        additionalProperties: OWN_REACTIONS.schema,
-      },
-    }, "One's own reactions to what follows, by seq.")),
+    mine: optional(MINE),
     members: required({ schema: { type: "array", items: USER.schema, maxItems: MAX_LISTED } }),
     memberCount: required(COUNT),
     right: required(RIGHT),

@@ -7,15 +7,18 @@
  */
 import type { LogState } from "../broker/broker.ts";
 import { Batch, type Page } from "../broker/page.ts";
+import type { RevisedMessage } from "../broker/revisions.ts";
 import { reason } from "../log.ts";
 import type { Cursor } from "../protocol/messages.ts";
-import { joinedText } from "../protocol/encode.ts";
+import { joinedText, revisedText } from "../protocol/encode.ts";
 import { MAX_LISTED } from "../protocol/tables.ts";
 import type { NodeContext } from "./context.ts";
 import { HeldMessages, type Pending } from "./pending.ts";
 import type { Presence } from "./presence.ts";
+import { Progress } from "./progress.ts";
 import type { RetainedEvents } from "./retained_events.ts";
 import { RoomLog } from "./room_log.ts";
+import { type Start, startOf } from "./start.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** What a feed needs of its room. */
@@ -27,20 +30,8 @@ export interface FeedContext extends NodeContext {
   joinFailed(subscriber: Subscriber, ref: string | undefined): void;
 }
 
-/** How far a subscriber has come that is behind. */
-interface Progress {
-  /** The last `seq` that it was sent. */
-  seq: number;
-  /** True until its first page: it had no cursor, so that page may start at any `seq`. */
-  isFresh: boolean;
-  /** Whether the retained events have yet to be sent. */
-  isRetainedDue?: boolean;
-  /** A page is being read for it, or it is not let in yet. */
-  isBusy: boolean;
-  /** What it said before it was let in; `undefined` from then on. */
-  held?: HeldMessages | undefined;
-}
-
+/** Revisions that are read at once for a subscriber that is behind. */
+const MAX_REVISIONS = 64;
 /** How long to wait when the log could not be read. */
 const RETRY_MS = 1000;
 
@@ -72,8 +63,9 @@ export class Feed {
    * that has joined already starts again from the cursor.
    */
   add(subscriber: Subscriber, since: Cursor | undefined, ref: string | undefined): void {
-    const { held = new HeldMessages() } = this.#behind.get(subscriber) ?? {};
-    const progress: Progress = { seq: 0, isFresh: true, isBusy: true, held };
+    const progress = Progress.atStart(this.#behind.get(subscriber));
+    progress.held ??= new HeldMessages();
+    progress.isBusy = true;
     this.#live.delete(subscriber);
     this.#behind.set(subscriber, progress);
     void this.#admit(subscriber, progress, since, ref);
@@ -98,15 +90,29 @@ export class Feed {
 
   /** Sends new messages to all who are live. */
   deliver(page: Page): void {
-    const before = this.#log.head;
-    if (page.last <= before) return;
+    const { head } = this.#log;
+    if (page.last <= head) return;
     this.#log.push(page);
+    this.#sendToLive(page.batch, head, this.#log.rev);
+  }
+
+  /** Sends what became of messages to all who are live. Those who are behind read it in their turn. */
+  revise(messages: readonly RevisedMessage[]): void {
+    const { head, rev: known } = this.#log;
+    const news = messages.filter(({ rev }) => rev > known);
+    if (news.length === 0) return;
+    this.#log.revise(news);
+    this.#sendToLive(this.#revised(news), head, known);
+  }
+
+  /** @param seq where a subscriber stops that does not take it now, and `rev`. */
+  #sendToLive(batch: Batch, seq: number, rev: number): void {
     for (const subscriber of this.#live) {
       const { connection } = subscriber;
       if (connection.ready) {
-        connection.send(page.batch);
+        connection.send(batch);
       } else if (this.#live.delete(subscriber)) { // unless reading `ready` has ended its session
-        this.#behind.set(subscriber, { seq: before, isFresh: false, isBusy: false });
+        this.#behind.set(subscriber, Progress.after(seq, rev));
       }
     }
   }
@@ -116,10 +122,9 @@ export class Feed {
     this.#log.replace(state);
     for (const subscriber of [...this.#live, ...this.#behind.keys()]) {
       this.#live.delete(subscriber);
-      const { held } = this.#behind.get(subscriber) ?? {};
-      const progress: Progress = { seq: 0, isFresh: true, isBusy: false, held };
+      const progress = Progress.atStart(this.#behind.get(subscriber));
+      progress.isStartDue = true;
       this.#behind.set(subscriber, progress);
-      this.#start(subscriber, progress, undefined);
       void this.#catchUp(subscriber, progress);
     }
   }
@@ -151,6 +156,14 @@ export class Feed {
     }
   }
 
+  /** Answers a subscriber that has revised a message. One that is behind gets it when it is not. */
+  answer(subscriber: Subscriber, event: string): void {
+    const { connection } = subscriber;
+    const progress = this.#behind.get(subscriber);
+    if (progress === undefined) connection.reply(Batch.of(event));
+    else progress.keepAnswer(event, connection);
+  }
+
   close(): void {
     clearTimeout(this.#retryTimer);
   }
@@ -163,9 +176,9 @@ export class Feed {
   ): Promise<void> {
     try {
       await this.#log.open();
-      const recovered = since !== undefined && await this.#log.holdsAllSince(since);
+      const start = await this.#startOf(subscriber, since);
       if (this.#behind.get(subscriber) !== progress) return;
-      this.#start(subscriber, progress, recovered ? since : undefined);
+      this.#start(subscriber, progress, start);
     } catch (thrown) {
       this.#context.log.warn("join failed", { room: this.#room, reason: reason(thrown) });
       if (this.#behind.get(subscriber) !== progress) return;
@@ -179,24 +192,36 @@ export class Feed {
     await this.#catchUp(subscriber, progress);
   }
 
-  /** Sends `joined`, and sets the subscriber to its cursor or before the recent messages. */
-  #start(subscriber: Subscriber, progress: Progress, since: Cursor | undefined): void {
+  #startOf({ user }: Subscriber, since: Cursor | undefined): Promise<Start> {
+    return startOf(this.#log, user.id, since, this.#context.options.recentMessages);
+  }
+
+  /**
+   * Sends `joined` and what became of older messages, and sets the subscriber to its cursor or before the
+   * recent messages.
+   */
+  #start(subscriber: Subscriber, progress: Progress, { seq, rev, missed, mine }: Start): void {
     const { presence, options, rules } = this.#context;
     const limits = rules.limitsOf(this.#room);
-    progress.seq = since?.seq ?? Math.max(0, this.#log.head - options.recentMessages);
-    progress.isFresh = since === undefined;
+    progress.seq = seq ?? Math.max(0, this.#log.head - options.recentMessages);
+    progress.rev = rev;
+    progress.isFresh = seq === undefined;
+    progress.isStartDue = false;
     progress.isRetainedDue = true;
     const joined = {
       room: this.#room,
       epoch: this.#log.epoch,
       seq: this.#log.head,
-      rev: 0,
-      recovered: since !== undefined,
+      rev,
+      recovered: seq !== undefined,
+      ...(mine !== undefined && { mine }),
       memberCount: presence.count,
       right: subscriber.rightIn(this.#room),
       ...(limits !== undefined && { limits }),
     };
-    subscriber.connection.reply(Batch.of(joinedText(joined, presence.list(MAX_LISTED))));
+    const text = joinedText(joined, presence.list(MAX_LISTED));
+    const batches = missed.length === 0 ? [] : [this.#revised(missed)];
+    subscriber.connection.reply(Batch.join([Batch.of(text), ...batches]));
     this.#release(progress);
   }
 
@@ -213,11 +238,21 @@ export class Feed {
     progress.isBusy = true;
     try {
       while (this.#behind.get(subscriber) === progress && subscriber.connection.ready) {
+        if (progress.isStartDue) {
+          const start = await this.#startOf(subscriber, undefined);
+          if (this.#behind.get(subscriber) !== progress) return;
+          this.#start(subscriber, progress, start);
+        }
         if (progress.isRetainedDue) {
           progress.isRetainedDue = false;
           this.#context.retained.giveTo(subscriber.connection);
         }
         if (progress.seq >= this.#log.head) {
+          if (progress.rev < this.#log.rev) {
+            await this.#sendRevisions(subscriber, progress);
+            continue;
+          }
+          progress.giveAnswers(subscriber.connection);
           this.#behind.delete(subscriber);
           this.#live.add(subscriber);
           return;
@@ -226,7 +261,7 @@ export class Feed {
         const page = await this.#log.read(progress.seq);
         if (this.#behind.get(subscriber) !== progress) return;
         if (!progress.isFresh && page?.first !== progress.seq + 1) {
-          this.#start(subscriber, progress, undefined); // the log was pruned past its cursor
+          progress.isStartDue = true; // the log was pruned past its cursor
           continue;
         }
         if (page !== undefined) subscriber.connection.send(page.batch);
@@ -242,6 +277,23 @@ export class Feed {
     } finally {
       progress.isBusy = false;
     }
+  }
+
+  /** Sends what became of messages since the `rev` of a subscriber that has them. */
+  async #sendRevisions(subscriber: Subscriber, progress: Progress): Promise<void> {
+    const { rev } = this.#log;
+    const missed = await this.#log.revisedAfter(progress.rev, MAX_REVISIONS);
+    if (this.#behind.get(subscriber) !== progress) return;
+    if (missed.length > 0) subscriber.connection.send(this.#revised(missed));
+    const last = missed.at(-1)?.rev ?? rev;
+    // With fewer than it may be, there are no more up to `rev`.
+    progress.rev = missed.length < MAX_REVISIONS ? Math.max(rev, last) : last;
+  }
+
+  #revised(messages: readonly RevisedMessage[]): Batch {
+    return Batch.fromEvents(
+      messages.map(({ rev, message }) => revisedText(this.#room, rev, message)),
+    );
   }
 
   #retry(): void {

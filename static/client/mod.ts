@@ -27,6 +27,8 @@ export type { ErrorCode, ERRORS, Right, RIGHTS } from "../../server/protocol/tab
 export type { CommandBase, RoomCommand } from "../../server/protocol/messages.ts";
 export type { Command, HelloCommand, RenameCommand } from "../../server/protocol/messages.ts";
 export type { JoinCommand, LeaveCommand, PongCommand } from "../../server/protocol/messages.ts";
+export type { DeleteCommand, EditCommand, ReactCommand } from "../../server/protocol/messages.ts";
+export type { MessageState, RevisedEvent } from "../../server/protocol/messages.ts";
 export type { ChatCommand, CustomCommand, TypingCommand } from "../../server/protocol/messages.ts";
 export type { EventBase, RoomEvent, StoredEvent } from "../../server/protocol/messages.ts";
 export type { Event, JoinedEvent, WelcomeEvent } from "../../server/protocol/messages.ts";

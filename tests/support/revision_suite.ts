@@ -4,7 +4,11 @@
  * @module
  */
 import { type Broker, isSameMessage, type Receipt } from "../../server/broker/broker.ts";
-import type { RevisedMessage, RevisionDraft } from "../../server/broker/revisions.ts";
+import {
+  type RevisedMessage,
+  type RevisionDraft,
+  revisionDraft,
+} from "../../server/broker/revisions.ts";
 import type { Revision } from "../../server/protocol/encode.ts";
 import type { ChatEvent } from "../../server/protocol/messages.ts";
 import { MAX_REACTIONS } from "../../server/protocol/tables.ts";
@@ -30,7 +34,7 @@ function revision(
   const revision: Revision = what.kind === "react"
     ? { ...what, isManager }
     : { ...what, isManager, maxAgeMs };
-  return { room, userId: user, ref: undefined, head: "", rest: "", revision };
+  return revisionDraft(room, user, revision, undefined);
 }
 
 export const edit = (seq: number, payload: string, who: Asker = {}): RevisionDraft =>

@@ -13,7 +13,9 @@ import {
   DELAY,
   EVENTS,
   HEAD,
+  HEAD_REV,
   MESSAGE_TYPES,
+  MINE,
   ROOM,
   SENTENCE,
   STRING,
@@ -83,7 +85,7 @@ const FORMS: readonly Schema[] = [
   },
   {
     title: "An event of the application",
-    properties: { type: { const: "custom" } },
+    properties: { type: { const: "custom" }, replyTo: false },
     required: ["type", "name"],
     not: {
       properties: { durable: { const: true }, retain: { const: true } },
@@ -137,6 +139,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   ),
   Message: { oneOf: MESSAGE_TYPES.map((type) => reference(nameOf(type, "Event"))) },
   TermsRequest: closed(REQUESTS.terms),
+  EditRequest: closed(REQUESTS.edit),
   HelloRequest: closed(REQUESTS.hello),
   MessageRequest: closed(REQUESTS.message),
   TypingRequest: closed(REQUESTS.typing),
@@ -182,6 +185,8 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
         items: reference("Message"),
       },
     }),
+    rev: required(HEAD_REV),
+    mine: optional(MINE),
   }),
   Problem: object({
     title: required(STRING),
