@@ -76,6 +76,7 @@ export class Revisable {
   #editedAt: number | undefined;
   #isDeleted: boolean;
   #isChanged = false;
+  #hasLostText = false;
 
   /** @param text of the message as it is stored. */
   constructor(text: string) {
@@ -95,6 +96,11 @@ export class Revisable {
   /** Whether a revision has changed something. */
   get isChanged(): boolean {
     return this.#isChanged;
+  }
+
+  /** Whether a revision has replaced the text, which is then to be nowhere any more. */
+  get hasLostText(): boolean {
+    return this.#hasLostText;
   }
 
   /** Whether the message is deleted, so that nobody's reaction to it is kept. */
@@ -117,6 +123,7 @@ export class Revisable {
     }
     const hasChanged = this.#change(revision, at, hasReacted);
     this.#isChanged ||= hasChanged;
+    this.#hasLostText ||= hasChanged && revision.kind !== "react";
     return hasChanged;
   }
 

@@ -24,6 +24,8 @@ export interface RevisedRow extends RevisedMessage {
   readonly log: Log;
   /** Whether the message is stored by the same batch, and as it is now. */
   readonly isNew: boolean;
+  /** Whether its text was replaced. */
+  readonly hasLostText: boolean;
   /** Whether the message has no reactions any more. */
   readonly isDeleted: boolean;
   readonly reactions: Iterable<ReactionChange>;
@@ -94,8 +96,9 @@ export class BatchRevisions<D extends Draft> {
       target.after = { rev, text, event: revisedText(log.room, rev, text) };
       const isNew = seq >= first;
       if (isNew) events[seq - first] = text;
-      const { isDeleted } = message;
-      rows.push({ log, seq, rev, message: text, isNew, isDeleted, reactions: reactions.values() });
+      const { isDeleted, hasLostText } = message;
+      const state = { rev, message: text, isNew, isDeleted, hasLostText };
+      rows.push({ log, seq, ...state, reactions: reactions.values() });
     }
     receipts.forEach((receipt, index) => {
       if (receipt.draft.revision !== undefined) return;

@@ -53,6 +53,8 @@ export class SqliteStore {
   readonly #bound: DatabaseBound;
   /** The highest id that a row ever had. Ids have no holes, and none is used twice. */
   #lastRowId: number;
+  /** Whether the write-ahead log may hold text that was edited or deleted, here or before a crash. */
+  #hasLostText = true;
 
   /**
    * @param open the rooms that have members. They lose messages last.
@@ -128,6 +130,7 @@ export class SqliteStore {
    */
   append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[] = []): void {
     this.#commit(() => this.#append(rows, at, revised));
+    this.#hasLostText ||= revised.some(({ hasLostText }) => hasLostText);
   }
 
   /** Runs a transaction. If the disk is full, space is freed and it is run once more. */
@@ -221,9 +224,10 @@ export class SqliteStore {
     this.#bound.makeRoom(chars);
   }
 
-  /** Removes some old messages and empty rooms, and gives freed space back. */
+  /** Removes some old messages and empty rooms, gives freed space back, and forgets what was deleted. */
   prune(now: number): void {
     this.#database.files?.assertNotReplaced();
+    if (this.#hasLostText) this.#hasLostText = this.#database.files?.emptyLog() === false;
     this.#pruning.byAge(now);
     this.tables.prune(now);
     this.#bound.shrink();
