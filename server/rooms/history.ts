@@ -78,15 +78,17 @@ export async function readHistory(
   };
 }
 
-/** Reads half of a page before a message, and the rest from it on. */
+/** Reads half of a page before a message, and the rest from it on; or more of one if the other is short. */
 async function readAround(
   read: (range: Omit<Range, "limit">, limit: number, chars: number) => Promise<Page | undefined>,
   seq: number,
   limit: number,
 ): Promise<Page | undefined> {
-  const from = await read({ after: seq - 1 }, Math.ceil(limit / 2), MAX_CHARS / 2);
-  const left = limit - (from === undefined ? 0 : from.last - from.first + 1);
-  const before = left === 0 ? undefined : await read({ before: seq }, left, MAX_CHARS / 2);
-  const pages = [before, from].filter((page) => page !== undefined);
-  return concat(before !== undefined && from?.first !== before.last + 1 ? pages.slice(-1) : pages);
+  const from = await read({ after: seq - 1 }, limit, MAX_CHARS / 2);
+  const before = await read({ before: seq }, limit, MAX_CHARS / 2);
+  if (from === undefined || before === undefined) return from ?? before;
+  const count = from.last - from.first + 1;
+  const first = seq - Math.max(Math.floor(limit / 2), limit - count);
+  const whole = concat([before, from]);
+  return whole && cut(whole, first - 1, Math.max(first, whole.first) + limit - 1);
 }

@@ -38,6 +38,7 @@ export class FaultyBroker implements Broker {
   readonly #unprepared = new Map<string, Promise<void>>();
   #before: Promise<void> = Promise.resolve();
   #after: Promise<void> = Promise.resolve();
+  #pause: (() => Promise<void>) | undefined;
 
   private constructor(inner: Broker) {
     this.#inner = inner;
@@ -47,6 +48,13 @@ export class FaultyBroker implements Broker {
   static async make(): Promise<FaultyBroker> {
     const options = { path: ":memory:", retainMessages: 0, retainDays: 0, dedupeMessages: 1000 };
     return new FaultyBroker(await SqliteBroker.open(options));
+  }
+
+  /** Makes one whose answers to reads all take so long. */
+  static slow(inner: Broker, pause: () => Promise<void>): FaultyBroker {
+    const broker = new FaultyBroker(inner);
+    broker.#pause = pause;
+    return broker;
   }
 
   readonly location = "nowhere";
@@ -76,6 +84,10 @@ export class FaultyBroker implements Broker {
 
   async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]> {
     return await this.#call("publish", () => this.#inner.publish(batch));
+  }
+
+  async canResume(room: string, mark: string, seq: number, rev?: number): Promise<boolean> {
+    return await this.#inner.canResume?.(room, mark, seq, rev) ?? false;
   }
 
   async read(room: string, range: Range): Promise<Page | undefined> {
@@ -157,6 +169,7 @@ export class FaultyBroker implements Broker {
     if (fails) throw new Error(`${call} failed, as it was told to`);
     const answer = await carryOut();
     if (call !== "publish") await this.#after;
+    if (call === "read") await this.#pause?.();
     return answer;
   }
 }

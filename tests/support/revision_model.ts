@@ -5,9 +5,9 @@
  *
  * @module
  */
-import type { Event, Message, Options, Server } from "../../server/mod.ts";
+import type { Event, Hooks, Message, Options, Server } from "../../server/mod.ts";
 import { assertEquals } from "./assert.ts";
-import { type Client, connect, serve, told, until } from "./harness.ts";
+import { type Client, connect, told, until } from "./harness.ts";
 import { Dice } from "./random.ts";
 import { Stream } from "./stream.ts";
 
@@ -35,7 +35,13 @@ export const NARROW: Partial<Options> = {
   maxRoomsPerConnection: 0,
 };
 
-function viewOf(events: readonly Event[]): View | undefined {
+/** Users who may revise anything. Guests may not. */
+export const MANAGERS: Hooks = {
+  authenticate: ({ token }) => token === undefined ? undefined : { id: token },
+  authorize: ({ guest }) => guest ? undefined : "manage",
+};
+
+export function viewOf(events: readonly Event[]): View | undefined {
   let view: View | undefined;
   const messages = new Map<number, Message>();
   for (const event of events) {
@@ -129,18 +135,17 @@ async function readAfresh(server: Server, room: string) {
 }
 
 interface Plan {
-  /** What every server of the conversation is opened with; the log must be the same. */
-  readonly options: Partial<Options>;
+  /** Opens a server on the same log, where everybody may manage. */
+  readonly open: () => Promise<Server>;
   readonly steps: number;
   /** Whether the server is stopped and started in between. */
   readonly restarts: boolean;
 }
 
 /** One conversation. It throws if anybody holds what others do not. */
-export async function converse(seed: number, { options, steps, restarts }: Plan): Promise<void> {
+export async function converse(seed: number, { open, steps, restarts }: Plan): Promise<void> {
   const dice = new Dice(seed);
   const room = `room ${seed}`;
-  const open = () => serve({ ...NARROW, ...options }, { authorize: () => "manage" });
   let server = await open();
   let writers: Client[] = [];
   const readers: Reader[] = [];
@@ -149,7 +154,9 @@ export async function converse(seed: number, { options, steps, restarts }: Plan)
     writers = await Promise.all(
       [1, 2].map(() => connect(server, { protocol: "parley.v1.batched" })),
     );
-    for (const writer of writers) writer.send({ type: "join", room });
+    for (const [n, writer] of writers.entries()) {
+      writer.send({ type: "hello", token: `writer-${n}` }, { type: "join", room });
+    }
   };
   const anySeq = () => 1 + dice.below(Math.max(1, head + 1));
   const text = () => `${dice.below(1000)}${"é".repeat(dice.below(dice.chance(0.3) ? 3000 : 9))}`;
