@@ -8,16 +8,19 @@
 import type { LogState } from "../broker/broker.ts";
 import { digestOf } from "../broker/epoch.ts";
 import { Batch, type Page } from "../broker/page.ts";
+import type { RevisedMessage } from "../broker/revisions.ts";
 import { reason } from "../log.ts";
 import type { Cursor } from "../protocol/messages.ts";
+import { revisedText } from "../protocol/encode.ts";
 import type { NodeContext } from "./context.ts";
 import { joined } from "./joined.ts";
 import { HeldMessages, type Pending } from "./pending.ts";
 import type { Presence } from "./presence.ts";
+import { Progress } from "./progress.ts";
 import type { ReadMarks } from "./read_marks.ts";
 import type { RetainedEvents } from "./retained_events.ts";
-import type { Progress } from "./progress.ts";
 import { type Position, RoomLog } from "./room_log.ts";
+import { type Start, startOf } from "./start.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** What a feed needs of its room. */
@@ -30,6 +33,13 @@ export interface FeedContext extends NodeContext {
   joinFailed(subscriber: Subscriber, ref: string | undefined): void;
 }
 
+/** Where a subscriber starts, and the user's read mark if there is one. */
+interface MarkedStart extends Start {
+  readonly read: number | undefined;
+}
+
+/** Revisions that are read at once for a subscriber that is behind. */
+const MAX_REVISIONS = 64;
 /** How long to wait when the log could not be read. */
 const RETRY_MS = 1000;
 
@@ -66,8 +76,9 @@ export class Feed {
    * that has joined already starts again from the cursor.
    */
   add(subscriber: Subscriber, since: Cursor | undefined, ref: string | undefined): void {
-    const { held = new HeldMessages() } = this.#behind.get(subscriber) ?? {};
-    const progress: Progress = { seq: 0, isFresh: true, isBusy: true, held };
+    const progress = Progress.atStart(this.#behind.get(subscriber));
+    progress.held ??= new HeldMessages();
+    progress.isBusy = true;
     this.#live.delete(subscriber);
     this.#behind.set(subscriber, progress);
     void this.#admit(subscriber, progress, since, ref);
@@ -92,15 +103,29 @@ export class Feed {
 
   /** Sends new messages to all who are live. */
   deliver(page: Page): void {
-    const before = this.#log.head;
-    if (page.last <= before) return;
+    const { head } = this.#log;
+    if (page.last <= head) return;
     this.#log.push(page);
+    this.#sendToLive(page.batch, head, this.#log.rev);
+  }
+
+  /** Sends what became of messages to all who are live. Those who are behind read it in their turn. */
+  revise(messages: readonly RevisedMessage[]): void {
+    const { head, rev: known } = this.#log;
+    const news = messages.filter(({ rev }) => rev > known);
+    if (news.length === 0) return;
+    this.#log.revise(news);
+    this.#sendToLive(this.#revised(news), head, known);
+  }
+
+  /** @param seq where a subscriber stops that does not take it now, and `rev`. */
+  #sendToLive(batch: Batch, seq: number, rev: number): void {
     for (const subscriber of this.#live) {
       const { connection } = subscriber;
       if (connection.ready) {
-        connection.send(page.batch);
+        connection.send(batch);
       } else if (this.#live.delete(subscriber)) { // unless reading `ready` has ended its session
-        this.#behind.set(subscriber, { seq: before, isFresh: false, isBusy: false });
+        this.#behind.set(subscriber, Progress.after(seq, rev));
       }
     }
   }
@@ -110,8 +135,8 @@ export class Feed {
     this.#log.replace(state);
     for (const subscriber of [...this.#live, ...this.#behind.keys()]) {
       this.#live.delete(subscriber);
-      const { held } = this.#behind.get(subscriber) ?? {};
-      const progress: Progress = { seq: 0, isFresh: true, isStartDue: true, isBusy: false, held };
+      const progress = Progress.atStart(this.#behind.get(subscriber));
+      progress.isStartDue = true;
       this.#behind.set(subscriber, progress);
       void this.#catchUp(subscriber, progress);
     }
@@ -144,6 +169,14 @@ export class Feed {
     }
   }
 
+  /** Answers a subscriber that has revised a message. One that is behind gets it when it is not. */
+  answer(subscriber: Subscriber, event: string): void {
+    const { connection } = subscriber;
+    const progress = this.#behind.get(subscriber);
+    if (progress === undefined) connection.reply(Batch.of(event));
+    else progress.keepAnswer(event, connection);
+  }
+
   close(): void {
     clearTimeout(this.#retryTimer);
   }
@@ -156,9 +189,9 @@ export class Feed {
   ): Promise<void> {
     try {
       await this.#log.open();
-      const recovered = since !== undefined && await this.#log.holdsAllSince(since);
+      const start = await this.#startOf(subscriber, since);
       if (this.#behind.get(subscriber) !== progress) return;
-      await this.#start(subscriber, progress, recovered ? since : undefined);
+      this.#start(subscriber, progress, start);
     } catch (thrown) {
       this.#context.log.warn("join failed", { room: this.#room, reason: reason(thrown) });
       if (this.#behind.get(subscriber) !== progress) return;
@@ -172,21 +205,38 @@ export class Feed {
     await this.#catchUp(subscriber, progress);
   }
 
-  /** Sends `joined`, and sets the subscriber to its cursor or before the recent messages. */
-  async #start(
-    subscriber: Subscriber,
-    progress: Progress,
-    since: Cursor | undefined,
-  ): Promise<void> {
+  /** Reads all that `#start` needs. */
+  async #startOf({ user }: Subscriber, since: Cursor | undefined): Promise<MarkedStart> {
     const { marks, options } = this.#context;
-    const read = await marks.of(subscriber.user.id, this.#room, digestOf(this.#log.epoch));
-    if (this.#behind.get(subscriber) !== progress) return;
-    const { epoch, head: seq } = this.#log;
-    progress.seq = since?.seq ?? Math.max(0, seq - options.recentMessages);
-    progress.isFresh = since === undefined;
+    const [start, read] = await Promise.all([
+      startOf(this.#log, user.id, since, options.recentMessages),
+      marks.of(user.id, this.#room, digestOf(this.#log.epoch)),
+    ]);
+    return { ...start, read };
+  }
+
+  /**
+   * Sends `joined` and what became of older messages, and sets the subscriber to its cursor or before the
+   * recent messages.
+   */
+  #start(subscriber: Subscriber, progress: Progress, start: MarkedStart): void {
+    const { seq, rev, missed, mine, read } = start;
+    const { epoch, head } = this.#log;
+    progress.seq = seq ?? Math.max(0, head - this.#context.options.recentMessages);
+    progress.rev = rev;
+    progress.isFresh = seq === undefined;
+    progress.isStartDue = false;
     progress.isRetainedDue = true;
-    const start = { room: this.#room, epoch, seq, recovered: since !== undefined };
-    subscriber.connection.reply(joined(this.#context, subscriber, start, read));
+    const answer = joined(this.#context, subscriber, {
+      room: this.#room,
+      epoch,
+      seq: head,
+      rev,
+      recovered: seq !== undefined,
+      ...(mine !== undefined && { mine }),
+    }, read);
+    const batches = missed.length === 0 ? [] : [this.#revised(missed)];
+    subscriber.connection.reply(Batch.join([answer, ...batches]));
     this.#release(progress);
   }
 
@@ -204,8 +254,9 @@ export class Feed {
     try {
       while (this.#behind.get(subscriber) === progress && subscriber.connection.ready) {
         if (progress.isStartDue) {
-          await this.#start(subscriber, progress, undefined);
-          progress.isStartDue = false;
+          const start = await this.#startOf(subscriber, undefined);
+          if (this.#behind.get(subscriber) !== progress) return;
+          this.#start(subscriber, progress, start);
           continue;
         }
         if (progress.isRetainedDue) {
@@ -213,6 +264,11 @@ export class Feed {
           this.#context.retained.giveTo(subscriber.connection);
         }
         if (progress.seq >= this.#log.head) {
+          if (progress.rev < this.#log.rev) {
+            await this.#sendRevisions(subscriber, progress);
+            continue;
+          }
+          progress.giveAnswers(subscriber.connection);
           this.#behind.delete(subscriber);
           this.#live.add(subscriber);
           return;
@@ -237,6 +293,23 @@ export class Feed {
     } finally {
       progress.isBusy = false;
     }
+  }
+
+  /** Sends what became of messages since the `rev` of a subscriber that has them. */
+  async #sendRevisions(subscriber: Subscriber, progress: Progress): Promise<void> {
+    const { rev } = this.#log;
+    const missed = await this.#log.revisedAfter(progress.rev, MAX_REVISIONS);
+    if (this.#behind.get(subscriber) !== progress) return;
+    if (missed.length > 0) subscriber.connection.send(this.#revised(missed));
+    const last = missed.at(-1)?.rev ?? rev;
+    // With fewer than it may be, there are no more up to `rev`.
+    progress.rev = missed.length < MAX_REVISIONS ? Math.max(rev, last) : last;
+  }
+
+  #revised(messages: readonly RevisedMessage[]): Batch {
+    return Batch.fromEvents(
+      messages.map(({ rev, message }) => revisedText(this.#room, rev, message)),
+    );
   }
 
   #retry(): void {

@@ -18,7 +18,7 @@ import type { Subscriber } from "./subscriber.ts";
 export function joined(
   { presence, rules }: NodeContext & { readonly presence: Presence },
   subscriber: Subscriber,
-  start: Pick<JoinedEvent, "room" | "epoch" | "seq" | "recovered">,
+  start: Pick<JoinedEvent, "room" | "epoch" | "seq" | "rev" | "recovered" | "mine">,
   mark: number | undefined,
 ): Batch {
   const limits = rules.limitsOf(start.room);

@@ -7,9 +7,12 @@
  */
 import type {
   Command,
+  DeleteCommand,
+  EditCommand,
   Event,
   HelloCommand,
   PongCommand,
+  ReactCommand,
   RenameCommand,
 } from "../../server/protocol/messages.ts";
 import { refusalOf, request, roomPath } from "./http.ts";
@@ -99,7 +102,8 @@ export function overHttp(
           ...(command.ref && { ref: command.ref }),
         });
       default:
-        command satisfies PongCommand; // the client sends none
+        // The client sends none of these.
+        command satisfies PongCommand | EditCommand | DeleteCommand | ReactCommand;
     }
   }
 

@@ -36,6 +36,8 @@ export type {
   PongCommand,
   ReadCommand,
 } from "../../server/protocol/messages.ts";
+export type { DeleteCommand, EditCommand, ReactCommand } from "../../server/protocol/messages.ts";
+export type { MessageState, RevisedEvent } from "../../server/protocol/messages.ts";
 export type { ChatCommand, CustomCommand, TypingCommand } from "../../server/protocol/messages.ts";
 export type { EventBase, RoomEvent, StoredEvent } from "../../server/protocol/messages.ts";
 export type { Event, JoinedEvent, WelcomeEvent } from "../../server/protocol/messages.ts";

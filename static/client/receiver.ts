@@ -105,7 +105,7 @@ export function receiver(
       default:
         // A `ping` only shows that the server is alive. The connection has the `welcome`. Any other is a
         // newer server's event, which this client does not know.
-        event satisfies wire.PingEvent | wire.WelcomeEvent;
+        event satisfies wire.PingEvent | wire.WelcomeEvent | wire.RevisedEvent;
     }
   };
 }
