@@ -6,21 +6,18 @@
  * @module
  */
 import type { LogState } from "../broker/broker.ts";
-import { digestOf } from "../broker/epoch.ts";
 import { Batch, type Page } from "../broker/page.ts";
-import type { RevisedMessage } from "../broker/revisions.ts";
+import { revisedBatch, type RevisedMessage } from "../broker/revisions.ts";
 import { reason } from "../log.ts";
 import type { Cursor } from "../protocol/messages.ts";
-import { revisedText } from "../protocol/encode.ts";
 import type { NodeContext } from "./context.ts";
-import { joined } from "./joined.ts";
 import { HeldMessages, type Pending } from "./pending.ts";
 import type { Presence } from "./presence.ts";
 import { Progress } from "./progress.ts";
 import type { ReadMarks } from "./read_marks.ts";
 import type { RetainedEvents } from "./retained_events.ts";
 import { type Position, RoomLog } from "./room_log.ts";
-import { type Start, startOf } from "./start.ts";
+import { type Start, startBatch, startOf } from "./start.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** What a feed needs of its room. */
@@ -33,13 +30,6 @@ export interface FeedContext extends NodeContext {
   joinFailed(subscriber: Subscriber, ref: string | undefined): void;
 }
 
-/** Where a subscriber starts, and the user's read mark if there is one. */
-interface MarkedStart extends Start {
-  readonly read: number | undefined;
-}
-
-/** Revisions that are read at once for a subscriber that is behind. */
-const MAX_REVISIONS = 64;
 /** How long to wait when the log could not be read. */
 const RETRY_MS = 1000;
 
@@ -115,7 +105,7 @@ export class Feed {
     const news = messages.filter(({ rev }) => rev > known);
     if (news.length === 0) return;
     this.#log.revise(news);
-    this.#sendToLive(this.#revised(news), head, known);
+    this.#sendToLive(revisedBatch(this.#room, news), head, known);
   }
 
   /** @param seq where a subscriber stops that does not take it now, and `rev`. */
@@ -205,38 +195,19 @@ export class Feed {
     await this.#catchUp(subscriber, progress);
   }
 
-  /** Reads all that `#start` needs. */
-  async #startOf({ user }: Subscriber, since: Cursor | undefined): Promise<MarkedStart> {
-    const { marks, options } = this.#context;
-    const [start, read] = await Promise.all([
-      startOf(this.#log, user.id, since, options.recentMessages),
-      marks.of(user.id, this.#room, digestOf(this.#log.epoch)),
-    ]);
-    return { ...start, read };
+  #startOf({ user }: Subscriber, since: Cursor | undefined): Promise<Start> {
+    return startOf(this.#room, this.#log, user.id, since, this.#context);
   }
 
   /**
    * Sends `joined` and what became of older messages, and sets the subscriber to its cursor or before the
    * recent messages.
    */
-  #start(subscriber: Subscriber, progress: Progress, start: MarkedStart): void {
-    const { seq, rev, missed, mine, read } = start;
-    const { epoch, head } = this.#log;
-    progress.seq = seq ?? Math.max(0, head - this.#context.options.recentMessages);
-    progress.rev = rev;
-    progress.isFresh = seq === undefined;
-    progress.isStartDue = false;
-    progress.isRetainedDue = true;
-    const answer = joined(this.#context, subscriber, {
-      room: this.#room,
-      epoch,
-      seq: head,
-      rev,
-      recovered: seq !== undefined,
-      ...(mine !== undefined && { mine }),
-    }, read);
-    const batches = missed.length === 0 ? [] : [this.#revised(missed)];
-    subscriber.connection.reply(Batch.join([answer, ...batches]));
+  #start(subscriber: Subscriber, progress: Progress, start: Start): void {
+    const { recentMessages } = this.#context.options;
+    progress.start(start, Math.max(0, this.#log.head - recentMessages));
+    const right = subscriber.rightIn(this.#room);
+    subscriber.connection.reply(startBatch(this.#room, this.#log, start, right, this.#context));
     this.#release(progress);
   }
 
@@ -263,27 +234,15 @@ export class Feed {
           progress.isRetainedDue = false;
           this.#context.retained.giveTo(subscriber.connection);
         }
-        if (progress.seq >= this.#log.head) {
-          if (progress.rev < this.#log.rev) {
-            await this.#sendRevisions(subscriber, progress);
-            continue;
-          }
+        if (progress.isAtHeadOf(this.#log)) {
           progress.giveAnswers(subscriber.connection);
           this.#behind.delete(subscriber);
           this.#live.add(subscriber);
           return;
         }
-        const head = this.#log.head;
-        const page = await this.#log.read(progress.seq);
+        const send = await progress.readNext(this.#log);
         if (this.#behind.get(subscriber) !== progress) return;
-        if (!progress.isFresh && page?.first !== progress.seq + 1) {
-          progress.isStartDue = true; // the log was pruned past its cursor
-          continue;
-        }
-        if (page !== undefined) subscriber.connection.send(page.batch);
-        // Without a page there is nothing up to `head`. The log may have grown since `head` was read.
-        progress.seq = page?.last ?? head;
-        progress.isFresh = false;
+        send(subscriber.connection);
       }
     } catch (thrown) {
       this.#context.log.warn("history unreadable", { room: this.#room, reason: reason(thrown) });
@@ -293,23 +252,6 @@ export class Feed {
     } finally {
       progress.isBusy = false;
     }
-  }
-
-  /** Sends what became of messages since the `rev` of a subscriber that has them. */
-  async #sendRevisions(subscriber: Subscriber, progress: Progress): Promise<void> {
-    const { rev } = this.#log;
-    const missed = await this.#log.revisedAfter(progress.rev, MAX_REVISIONS);
-    if (this.#behind.get(subscriber) !== progress) return;
-    if (missed.length > 0) subscriber.connection.send(this.#revised(missed));
-    const last = missed.at(-1)?.rev ?? rev;
-    // With fewer than it may be, there are no more up to `rev`.
-    progress.rev = missed.length < MAX_REVISIONS ? Math.max(rev, last) : last;
-  }
-
-  #revised(messages: readonly RevisedMessage[]): Batch {
-    return Batch.fromEvents(
-      messages.map(({ rev, message }) => revisedText(this.#room, rev, message)),
-    );
   }
 
   #retry(): void {

@@ -5,6 +5,8 @@
  */
 import { Batch } from "../broker/page.ts";
 import type { HeldMessages } from "./pending.ts";
+import type { RoomLog } from "./room_log.ts";
+import type { Start } from "./start.ts";
 import type { ClientConnection } from "./subscriber.ts";
 
 /** Answers that may wait for one subscriber, in characters. Above it, they are sent out of turn. */
@@ -47,6 +49,47 @@ export class Progress {
     progress.#answers = previous.#answers;
     progress.#answerChars = previous.#answerChars;
     return progress;
+  }
+
+  /** Sets where the subscriber begins to read. @param recent where it begins without a cursor. */
+  start({ seq, rev }: Start, recent: number): void {
+    this.seq = seq ?? recent;
+    this.rev = rev;
+    this.isFresh = seq === undefined;
+    this.isStartDue = false;
+    this.isRetainedDue = true;
+  }
+
+  /** Whether the subscriber has everything. */
+  isAtHeadOf({ head, rev }: RoomLog): boolean {
+    return this.seq >= head && this.rev >= rev;
+  }
+
+  /**
+   * Reads the next of what is due: a page of messages, or at the head what became of them.
+   *
+   * @returns sends it, and goes on to there. Do not call it if the subscriber is not behind any more.
+   */
+  async readNext(log: RoomLog): Promise<(connection: ClientConnection) => void> {
+    const { head } = log;
+    if (this.seq >= head) {
+      const { batch, rev } = await log.readRevisions(this.rev);
+      return (connection) => {
+        if (batch !== undefined) connection.send(batch);
+        this.rev = rev;
+      };
+    }
+    const page = await log.read(this.seq);
+    return (connection) => {
+      if (!this.isFresh && page?.first !== this.seq + 1) {
+        this.isStartDue = true; // the log was pruned past its cursor
+        return;
+      }
+      if (page !== undefined) connection.send(page.batch);
+      // Without a page there is nothing up to `head`. The log may have grown since `head` was read.
+      this.seq = page?.last ?? head;
+      this.isFresh = false;
+    };
   }
 
   /**

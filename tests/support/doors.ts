@@ -63,6 +63,10 @@ export const ROUTE_ROWS: Readonly<Record<string, Row<Needs, object>>> = {
   "POST /rooms/:room/read": ["read", { seq: 1 }],
   "GET /rooms/:room/messages": ["read"],
   "POST /rooms/:room/messages": ["write", { payload: "x" }],
+  "PATCH /rooms/:room/messages/:seq": ["write", { payload: "x" }],
+  "DELETE /rooms/:room/messages/:seq": ["write"],
+  "PUT /rooms/:room/messages/:seq/reactions/:reaction": ["write"],
+  "DELETE /rooms/:room/messages/:seq/reactions/:reaction": ["write"],
   "GET /rooms/:room/events": ["read"],
   "GET /events": ["read"],
   "POST /rooms/:room/typing": ["write", { payload: true }],
@@ -179,7 +183,7 @@ async function overHttp(
 ): Promise<Answer> {
   const query = path === "/events" ? `?room=${room}&room=${OPEN}` : "";
   const response = await fetch(
-    server.url + path.replace(":room", room).replace(":id", "owner") + query,
+    server.url + pathIn(path, room) + query,
     {
       method,
       headers: { ...(token !== undefined && bearer(token)), ...(body && JSON_TYPE) },
@@ -198,6 +202,11 @@ async function overHttp(
     : response.status === 401 || response.status === 403;
   assert(isRefused || response.ok || response.status === 404, `${response.status} ${text}`);
   return { isRefused, text: `${response.status}\n${headers}\n${text}` };
+}
+
+function pathIn(path: string, room: string): string {
+  return path.replace(":room", room).replace(":id", "owner")
+    .replace(":seq", String(NO_SEQ)).replace(":reaction", "x");
 }
 
 /** What a stream says of a room until its last one is joined or refused. */

@@ -12,7 +12,7 @@ import { type Log, LogCache } from "./log_cache.ts";
 import type { GatheredWrites } from "./gathered_writes.ts";
 import { MarkTable } from "./mark_table.ts";
 import { Pruning, type Retention } from "./pruning.ts";
-import type { RevisedRow } from "./batch_revisions.ts";
+import type { RevisedRow } from "./additions.ts";
 import { RevisionTables } from "./revision_tables.ts";
 import { type NewRow, readEvent, readPage, rewrite } from "./rows.ts";
 import { SqliteJournal } from "./sqlite_journal.ts";
