@@ -15,7 +15,7 @@ export { ClientError, RETRIABLE_ERRORS } from "./errors.ts";
 export type { AnyEvents, ClientEvents, ClientState, ClientTarget } from "./events.ts";
 export type { EventsOf, Lost, NamedEvent } from "./events.ts";
 export type { ClientOptions, TokenSource } from "./options.ts";
-export { newRef, type Unsent } from "./outbox.ts";
+export { newRef, type ReviseCommand, type Unsent } from "./outbox.ts";
 export type { KeyValue } from "./storage.ts";
 export { webSocket } from "./transport.ts";
 export type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";

@@ -40,6 +40,22 @@ export function receiver(
     if (own || membership?.waitUntil === 0) sender.flush();
   }
 
+  /** Takes what became of a message: with a `ref` it answers this client, which is told of it before. */
+  function revised(event: wire.RevisedEvent): void {
+    const { room, rev, ref } = event;
+    const membership = rooms.get(room);
+    if (!ref) {
+      if (membership?.joined && membership.reviseTo(rev)) dispatch("revised", event);
+      return;
+    }
+    const own = outbox.find(ref, room);
+    if (!own) return;
+    outbox.remove(own);
+    connection.setAwaiting(false);
+    own.resolve(event);
+    sender.flush();
+  }
+
   function refused(event: wire.ErrorEvent): void {
     const { ref, code, field, payload, retryAfterMs } = event;
     connection.setAwaiting(false);
@@ -90,6 +106,8 @@ export function receiver(
           sender.giveUp(room, new ClientError("forbidden", payload));
         }
         return dispatch("right", event);
+      case "revised":
+        return revised(event);
       case "read":
         membership?.hasRead(event.seq);
         return dispatch("read", event);
@@ -105,7 +123,7 @@ export function receiver(
       default:
         // A `ping` only shows that the server is alive. The connection has the `welcome`. Any other is a
         // newer server's event, which this client does not know.
-        event satisfies wire.PingEvent | wire.WelcomeEvent | wire.RevisedEvent;
+        event satisfies wire.PingEvent | wire.WelcomeEvent;
     }
   };
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import type {
+  Cursor,
   ErrorEvent,
   Event,
   JoinCommand,
@@ -52,7 +53,7 @@ export function roomStreams(session: HttpSession, timeoutMs: number): RoomStream
       const maxRooms = Math.min(MAX_ROOMS, session.welcome?.limits.roomsPerConnection || MAX_ROOMS);
       let stream = streams.find(({ rooms }) => rooms.size < maxRooms);
       if (!stream) streams.push(stream = roomStream(session, timeoutMs));
-      stream.rooms.set(room, { ref, cursor: since ? `${since.epoch}:${since.seq}` : "" });
+      stream.rooms.set(room, { ref, cursor: since ? cursorText(since) : "" });
       stream.openSoon();
     },
     leave(room) {
@@ -62,6 +63,11 @@ export function roomStreams(session: HttpSession, timeoutMs: number): RoomStream
       for (const { close } of streams) close();
     },
   };
+}
+
+/** Writes a cursor as the `id` of a block has it. */
+function cursorText({ epoch, seq, rev }: Cursor): string {
+  return [epoch, seq, ...(rev ? [rev] : [])].join(":");
 }
 
 interface RoomStream {
