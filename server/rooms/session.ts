@@ -133,14 +133,7 @@ export class Session implements Speaker, UserSession {
    */
   join(name: string, since?: Cursor, ref?: string): void | Promise<void> {
     this.#assertTokenHolds();
-    const right = this.#hub.rights.rightOf(this.identity, this.source, name);
-    if (!(right instanceof Promise)) return this.enter(name, right, since, ref);
-    return right.then((right) => this.enter(name, right, since, ref));
-  }
-
-  /** Joins a room where the user has that right. @throws {Refusal} as {@linkcode Session.join} does. */
-  enter(name: string, right: Right, since?: Cursor, ref?: string): void {
-    if (!this.#hasEnded) this.memberships.enter(name, right, since, ref);
+    if (!this.#hasEnded) return this.memberships.join(name, since, ref);
   }
 
   /** @param room the room that was refused, where no `ref` says it. */
@@ -163,6 +156,7 @@ export class Session implements Speaker, UserSession {
   }
 
   tokenEnded(graceMs: number): void {
+    for (const { name } of this.memberships.rooms) this.#hub.typing.end(name, this.#user.user);
     this.refuse(tokenEnded(graceMs));
   }
 
