@@ -156,3 +156,28 @@ Deno.test("a token that ends and is not renewed ends the client", async () => {
     client.close();
   }
 });
+
+for (const over of ["WebSocket", "HTTP"]) {
+  Deno.test(`over ${over}: a guest who may not enter or speak is told so once, and nothing waits for ever`, async () => {
+    await using server = await serve({}, { rules: [{ match: "team", guests: "none" }] });
+    await using readers = await serve({ guests: "read" });
+    await using strict = await serve({ guests: "none" });
+    for (const [at, room] of [[server, "team"], [strict, "team"], [readers, "lobby"]] as const) {
+      await using proxy = new GatewayProxy(at.url);
+      const client = connect(over === "HTTP" ? proxy.url : at.url, {
+        ...QUICK,
+        transport: (url, handlers) => withFallback({ webSocketTimeoutMs: 500 }, url, handlers),
+      });
+      const asked: Promise<unknown> = at === readers
+        ? client.join(room).then(() => client.send(room, "hello"))
+        : client.join(room);
+      try {
+        const { code } = await assertRejects(() => patiently(asked, "the refusal"), ClientError);
+        assertEquals(code, at === server ? "forbidden" : "unauthorized");
+        assertEquals([client.state.status, client.unsent], ["open", []]);
+      } finally {
+        client.close();
+      }
+    }
+  });
+}

@@ -29,6 +29,7 @@ import { claimsOf, SECRET, tokenFor } from "./support/tokens.ts";
 
 /** How many messages the owner says. */
 const SAID = 3;
+
 Deno.test("rights: every route and every command has a row", () => {
   const nothing = undefined as never; // a cast: the routes are listed, and none is called
   const routes = routesOf(nothing, nothing, "").flatMap(({ pattern, handlers }) =>

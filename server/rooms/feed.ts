@@ -10,25 +10,12 @@ import { Batch, type Page } from "../broker/page.ts";
 import { revisedBatch, type RevisedMessage } from "../broker/revisions.ts";
 import { reason } from "../log.ts";
 import type { Cursor } from "../protocol/messages.ts";
-import type { NodeContext } from "./context.ts";
-import { HeldMessages, type Pending } from "./pending.ts";
-import type { Presence } from "./presence.ts";
-import { Progress } from "./progress.ts";
-import type { ReadMarks } from "./read_marks.ts";
-import type { RetainedEvents } from "./retained_events.ts";
+import type { FeedContext } from "./feed_context.ts";
+import { HeldMessages } from "./pending.ts";
+import { type Answer, answerBatch, Progress } from "./progress.ts";
 import { type Position, RoomLog } from "./room_log.ts";
 import { type Start, startBatch, startOf } from "./start.ts";
 import type { Subscriber } from "./subscriber.ts";
-
-/** What a feed needs of its room. */
-export interface FeedContext extends NodeContext {
-  readonly presence: Presence;
-  readonly retained: RetainedEvents;
-  readonly marks: ReadMarks;
-  queue(pending: Pending): void;
-  /** Removes a subscriber that could not be let in, and tells it. */
-  joinFailed(subscriber: Subscriber, ref: string | undefined): void;
-}
 
 /** How long to wait when the log could not be read. */
 const RETRY_MS = 1000;
@@ -159,12 +146,18 @@ export class Feed {
     }
   }
 
-  /** Answers a subscriber that has revised a message. One that is behind gets it when it is not. */
-  answer(subscriber: Subscriber, event: string): void {
+  /**
+   * Answers a subscriber that has revised a message. It is behind while it does not take the answer: an
+   * answer is as long as its message, and many may be asked for at once.
+   */
+  answer(subscriber: Subscriber, answer: Answer): void {
     const { connection } = subscriber;
-    const progress = this.#behind.get(subscriber);
-    if (progress === undefined) connection.reply(Batch.of(event));
-    else progress.keepAnswer(event, connection);
+    if (this.#live.has(subscriber)) {
+      if (connection.ready) return connection.send(answerBatch(answer));
+      if (!this.#live.delete(subscriber)) return; // reading `ready` has ended its session
+      this.#behind.set(subscriber, Progress.after(this.#log.head, this.#log.rev));
+    }
+    this.#behind.get(subscriber)?.keepAnswer(answer, connection);
   }
 
   close(): void {
@@ -235,7 +228,7 @@ export class Feed {
           this.#context.retained.giveTo(subscriber.connection);
         }
         if (progress.isAtHeadOf(this.#log)) {
-          progress.giveAnswers(subscriber.connection);
+          if (progress.giveAnswer(subscriber.connection)) continue;
           this.#behind.delete(subscriber);
           this.#live.add(subscriber);
           return;

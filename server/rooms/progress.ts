@@ -4,13 +4,32 @@
  * @module
  */
 import { Batch } from "../broker/page.ts";
+import { revisedAnswer } from "../protocol/encode.ts";
+import { CLOSE } from "../protocol/tables.ts";
 import type { HeldMessages } from "./pending.ts";
 import type { RoomLog } from "./room_log.ts";
 import type { Start } from "./start.ts";
 import type { ClientConnection } from "./subscriber.ts";
 
-/** Answers that may wait for one subscriber, in characters. Above it, they are sent out of turn. */
-const MAX_ANSWER_CHARS = 262_144;
+/**
+ * How many answers may wait for one subscriber, and how many characters of messages they may hold. A client
+ * that asks for more without reading is closed.
+ */
+const MAX_ANSWERS = 1000;
+const MAX_ANSWER_CHARS = 4_194_304;
+
+/** The answer to a revision. */
+export interface Answer {
+  /** The `revised` event, which many answers may share. */
+  readonly event: string;
+  readonly mine: readonly string[];
+  readonly ref: string | undefined;
+}
+
+/** Encodes an answer. */
+export function answerBatch({ event, mine, ref }: Answer): Batch {
+  return Batch.of(revisedAnswer(event, mine, ref));
+}
 
 export class Progress {
   /** The last `seq` that it was sent. */
@@ -27,7 +46,7 @@ export class Progress {
   isBusy = false;
   /** What it said before it was let in; `undefined` from then on. */
   held: HeldMessages | undefined;
-  #answers: string[] = [];
+  #answers: Answer[] = [];
   #answerChars = 0;
 
   private constructor(seq: number, rev: number) {
@@ -93,20 +112,25 @@ export class Progress {
   }
 
   /**
-   * Keeps the answer to a revision until the subscriber is live. It holds the newest `rev`: sent sooner, the
-   * client would take it for its cursor, and never hear of the revisions before it.
+   * Keeps the answer to a revision until the subscriber has heard everything before it. Sent sooner, the
+   * client would take its `rev` for its cursor, and never hear of the revisions before it.
    */
-  keepAnswer(event: string, connection: ClientConnection): void {
-    this.#answers.push(event);
-    this.#answerChars += event.length;
-    if (this.#answerChars > MAX_ANSWER_CHARS) this.giveAnswers(connection);
+  keepAnswer(answer: Answer, connection: ClientConnection): void {
+    const isShared = this.#answers.some(({ event }) => event === answer.event);
+    if (!isShared) this.#answerChars += answer.event.length;
+    this.#answers.push(answer);
+    const isTooMuch = this.#answers.length > MAX_ANSWERS || this.#answerChars > MAX_ANSWER_CHARS;
+    if (isTooMuch) connection.close(CLOSE.tooSlow);
   }
 
-  /** Sends the answers that were kept. */
-  giveAnswers(connection: ClientConnection): void {
-    if (this.#answers.length === 0) return;
-    connection.reply(Batch.fromEvents(this.#answers));
-    this.#answers = [];
-    this.#answerChars = 0;
+  /** Sends the next answer that was kept. @returns whether there was one. */
+  giveAnswer(connection: ClientConnection): boolean {
+    const answer = this.#answers.shift();
+    if (answer === undefined) {
+      this.#answerChars = 0;
+      return false;
+    }
+    connection.send(answerBatch(answer));
+    return true;
   }
 }

@@ -9,7 +9,7 @@ import { guestIdentity, type Identity } from "../access/identity.ts";
 import type { Source } from "../access/source.ts";
 import { Batch } from "../broker/page.ts";
 import type { Command, Cursor, Event } from "../protocol/messages.ts";
-import { encode, revisedAnswer } from "../protocol/encode.ts";
+import { encode } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { CLOSE, type CloseCode, type Right } from "../protocol/tables.ts";
 import type { Hub } from "./hub.ts";
@@ -151,7 +151,7 @@ export class Session implements Speaker, UserSession {
   }
 
   revised(room: string, event: string, mine: readonly string[], ref: string | undefined): void {
-    this.memberships.get(room)?.feed.answer(this, revisedAnswer(event, mine, ref));
+    this.memberships.get(room)?.feed.answer(this, { event, mine, ref });
   }
 
   joinFailed(room: string, refusal: Refusal, ref: string | undefined): void {

@@ -194,8 +194,9 @@ export function createConnection(
     handlers.received(event);
     if (event.type !== "error") return;
     if (event.ref === HELLO_REF) helloRefused(event);
-    else if (event.code === "unauthorized" && event.retryAfterMs) tokenEnded(event.payload);
-    else if (event.code === "forbidden" && !event.ref && !event.room) farewell = event.payload;
+    else if (event.code === "unauthorized" && (event.retryAfterMs || identity.givenToken)) {
+      tokenEnded(event.payload);
+    } else if (event.code === "forbidden" && !event.ref && !event.room) farewell = event.payload;
   }
 
   /**

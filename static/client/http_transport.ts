@@ -62,8 +62,12 @@ export function overHttp(
       const response = await request(session, path, body, undefined, method);
       if (response.status === 204) return;
       const event = response.ok ? eventOf(await response.json()) : await refusalOf(response, ref);
-      // The token has ended. A new connection begins with a new hello.
-      if (event.type === "error" && event.code === "unauthorized" && ref !== HELLO_REF) {
+      // The token has ended. A new connection begins with a new hello. A guest, whose token never ends,
+      // lacks the right.
+      const isGuest = session.welcome?.token !== undefined;
+      if (
+        event.type === "error" && event.code === "unauthorized" && ref !== HELLO_REF && !isGuest
+      ) {
         return session.closed(CLOSE_UNAUTHORIZED, event.payload);
       }
       if (event.type === "welcome") {

@@ -60,8 +60,10 @@ export function receiver(
     const { ref, code, field, payload, retryAfterMs } = event;
     connection.setAwaiting(false);
     const { rename } = identity;
-    // When its token has ended, the client brings another one, or is closed.
-    const canRetry = code === "unauthorized" || RETRIABLE_ERRORS.includes(code);
+    // When its token has ended, the client brings another one, or is closed. To a guest it says that
+    // guests may not do this, which no retry changes.
+    const tokenEnded = code === "unauthorized" && !!(identity.givenToken || retryAfterMs);
+    const canRetry = tokenEnded || RETRIABLE_ERRORS.includes(code);
     const retryAt = now() + (retryAfterMs ?? 1000 + Math.random() * 2000);
     const error = new ClientError(code, payload);
     const outgoing = outbox.find(ref);

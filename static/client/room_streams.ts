@@ -164,7 +164,10 @@ function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
 
   /** The server refused the token or all rooms. */
   function refused(refusal: ErrorEvent): void {
-    if (refusal.code === "unauthorized") return closed(CLOSE_UNAUTHORIZED, refusal.payload);
+    const isGuest = session.welcome?.token !== undefined;
+    if (refusal.code === "unauthorized" && !isGuest) {
+      return closed(CLOSE_UNAUTHORIZED, refusal.payload);
+    }
     const refs = [...rooms.values()].map(({ ref }) => ref);
     rooms.clear();
     received(refs.map((ref) => ({ ...refusal, ref })));

@@ -15,6 +15,7 @@ export const USED = "room-used";
 export const UNKNOWN = "room-none";
 /** Everybody may read and write here, unless guests may nothing at all. */
 export const OPEN = "open";
+
 /** There is no such message: whoever may revise messages learns that, and nobody else. */
 const NO_SEQ = 99;
 

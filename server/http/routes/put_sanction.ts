@@ -17,7 +17,7 @@ export async function putSanction(
   kind: "ban" | "mute",
 ): Promise<Response> {
   assertIsApplication(call);
-  const body = hasBody(call.request) ? await readJson(call, hub.context.options) : {};
+  const body = await readJson(call, hub.context.options, {}); // else for good and without a reason
   await hub.moderator.impose(kind, call.room, call.userId, parseRequest("terms", body));
   return noContent();
 }
@@ -30,9 +30,4 @@ export async function deleteSanction(
   assertIsApplication(call);
   await hub.moderator.lift(kind, call.room, call.userId);
   return noContent();
-}
-
-/** Without a body, it is for good and without a reason. */
-function hasBody({ body, headers }: Request): boolean {
-  return body !== null && headers.get("content-length") !== "0";
 }
