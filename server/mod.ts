@@ -51,6 +51,8 @@ export type {
   Cursor,
   CustomCommand,
   CustomEvent,
+  DeleteCommand,
+  EditCommand,
   ErrorEvent,
   Event,
   EventBase,
@@ -60,11 +62,14 @@ export type {
   Json,
   LeaveCommand,
   Message,
+  MessageState,
   PingEvent,
   PongCommand,
+  ReactCommand,
   ReadCommand,
   ReadEvent,
   RenameCommand,
+  RevisedEvent,
   RightEvent,
   RoomCommand,
   RoomEvent,
@@ -94,7 +99,7 @@ export type { HistoryRange } from "./rooms/history.ts";
 export type { Members } from "./rooms/members.ts";
 export type { Server } from "./server.ts";
 export type { Moderation, Reason, Terms } from "./moderation.ts";
-export type { EmitOptions, HistoryPage, PublishOptions, Voice } from "./voice.ts";
+export type { EmitOptions, HistoryPage, PublishOptions, ReactOptions, Voice } from "./voice.ts";
 
 /** `Hooks` are what an application may bring besides options. */
 export interface Hooks extends Application {

@@ -411,6 +411,16 @@ export interface Options {
    */
   readonly dedupeMessages: number;
   /**
+   * Seconds in which one may edit and delete what one has said; 0 is always.
+   *
+   * Users with the right `manage` always may.
+   *
+   * From 0 to 1,000,000,000; may have a fraction.
+   *
+   * @default {0}
+   */
+  readonly editSeconds: number;
+  /**
    * Seconds over which clients come back after a shutdown.
    *
    * Each client is told its own moment, so that they do not all return at once.
@@ -547,6 +557,11 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
     10_000,
     [1, 10_000_000],
     "newest messages per room among which a repeated ref is found",
+  ),
+  editSeconds: fraction(
+    0,
+    [0, 1e9],
+    "seconds in which one may edit and delete what one has said; 0 is always",
   ),
   returnSeconds: fraction(10, [0, 3600], "seconds over which clients come back after a shutdown"),
 };

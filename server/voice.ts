@@ -7,11 +7,14 @@
  */
 import type { ChatEvent, CustomEvent, Json, Message, User } from "./protocol/messages.ts";
 import { parseName } from "./protocol/names.ts";
-import { parsePublication } from "./protocol/publications.ts";
+import type { Revision } from "./protocol/encode.ts";
+import { parsePublication, parseText, SERVER } from "./protocol/publications.ts";
 import { badField } from "./protocol/refusal.ts";
+import { parseReaction, parseSeq, parseUserId } from "./protocol/requests.ts";
 import { type HistoryRange, MAX_LIMIT, readHistory } from "./rooms/history.ts";
 import type { Hub } from "./rooms/hub.ts";
 import { type Members, membersOf } from "./rooms/members.ts";
+import { postRevision } from "./rooms/post.ts";
 import { publish } from "./rooms/publish.ts";
 
 /** How an application publishes a text. */
@@ -27,10 +30,28 @@ export interface PublishOptions {
    * From 1 to 64 characters.
    */
   readonly ref?: string | undefined;
+  /** The `seq` of the message that a text answers. */
+  readonly replyTo?: number | undefined;
+}
+
+/** How an application reacts to a message. */
+export interface ReactOptions {
+  /**
+   * The id of the user who reacts.
+   *
+   * @default {"server"}
+   */
+  readonly from?: string | undefined;
+  /**
+   * Whether the reaction is there from now on.
+   *
+   * @default {true}
+   */
+  readonly on?: boolean | undefined;
 }
 
 /** How an application emits an event of its own. */
-export interface EmitOptions extends PublishOptions {
+export interface EmitOptions extends Omit<PublishOptions, "replyTo"> {
   /**
    * Whether the event is stored and numbered. Without it, it reaches who is there now, at most once.
    *
@@ -52,6 +73,8 @@ export interface HistoryPage {
   readonly epoch: string;
   /** The room's newest `seq`. */
   readonly head: number;
+  /** The room's newest revision. The messages are as they were then, or newer. */
+  readonly rev: number;
   /** The messages in the order of their `seq`. A page ends sooner at 65,536 characters. */
   readonly messages: readonly Message[];
 }
@@ -97,15 +120,67 @@ export class Voice {
   }
 
   /**
-   * Reads a page of a room's history: the newest messages, those after a `seq`, or those before one.
+   * Changes the text of a `chat` message, anyone's and at any time.
+   *
+   * @returns the message as it is now, when it is on disk.
+   * @throws {Refusal} `not_found` if there is no such message, or not any more; `conflict` if it was
+   * deleted or is no `chat`; and as {@linkcode Voice.publish} does.
+   */
+  async editMessage(room: string, seq: number, text: string): Promise<ChatEvent> {
+    const payload = parseText(text);
+    const message = await this.#revise(room, SERVER.id, {
+      kind: "edit",
+      seq,
+      payload,
+      isManager: true,
+      maxAgeMs: Infinity,
+    });
+    if (message.type !== "chat") throw new TypeError("Only a chat can be edited.");
+    return message;
+  }
+
+  /**
+   * Deletes a message, anyone's and at any time. Its place stays, and its text is gone.
+   *
+   * @returns the message as it is now, when it is on disk.
+   * @throws {Refusal} `not_found` if there is no such message, or not any more.
+   */
+  async deleteMessage(room: string, seq: number): Promise<Message> {
+    const revision = { kind: "delete", seq, isManager: true, maxAgeMs: Infinity } as const;
+    return await this.#revise(room, SERVER.id, revision);
+  }
+
+  /**
+   * Adds a reaction to a message, or removes it, in the name of the application or of a user.
+   *
+   * @param reaction such as an emoji: 1 to 32 characters without blanks.
+   * @returns the message as it is now, when it is on disk.
+   * @throws {Refusal} `not_found` if there is no such message, or not any more; `conflict` if it was
+   * deleted, or has 50 different reactions.
+   */
+  async react(
+    room: string,
+    seq: number,
+    reaction: string,
+    { from, on = true }: ReactOptions = {},
+  ): Promise<Message> {
+    const payload = parseReaction("reaction", reaction);
+    const userId = from === undefined ? SERVER.id : parseUserId("from", from);
+    return await this.#revise(room, userId, { kind: "react", seq, payload, on, isManager: true });
+  }
+
+  /**
+   * Reads a page of a room's history: the newest messages, those after a `seq`, those before one, or those
+   * around one. Each is as it is now.
    *
    * @throws {Refusal} `bad_field`
    */
   async history(room: string, range: HistoryRange = {}): Promise<HistoryPage> {
     checkRange(range);
     const { broker } = this.#hub.context;
-    const { epoch, head, messages } = await readHistory(broker, parseName("room", room), range);
-    return { epoch, head, messages: JSON.parse(messages) };
+    const page = await readHistory(broker, parseName("room", room), range);
+    const { epoch, head, rev, messages } = page;
+    return { epoch, head, rev, messages: JSON.parse(messages) };
   }
 
   /**
@@ -117,6 +192,11 @@ export class Voice {
     return await membersOf(this.#hub, parseName("room", room));
   }
 
+  async #revise(room: string, userId: string, revision: Revision): Promise<Message> {
+    parseSeq("seq", String(revision.seq));
+    return await postRevision(this.#hub, parseName("room", room), userId, revision);
+  }
+
   async #say(room: string, fields: Readonly<Record<string, unknown>>): Promise<{ event: string }> {
     const given = Object.entries(fields).filter(([, value]) => value !== undefined);
     const publication = parsePublication(Object.fromEntries(given));
@@ -125,7 +205,8 @@ export class Voice {
 }
 
 /** An embedding program may hand in any value. */
-function checkRange({ after, before, limit }: HistoryRange): void {
+function checkRange({ after, before, around, limit }: HistoryRange): void {
+  checkWhole("around", around, 1, Number.MAX_SAFE_INTEGER);
   checkWhole("after", after, 0, Number.MAX_SAFE_INTEGER);
   checkWhole("before", before, 0, Number.MAX_SAFE_INTEGER);
   checkWhole("limit", limit, 1, MAX_LIMIT);

@@ -39,8 +39,10 @@ export { default as "page/composer.ts" } from "./page/composer.ts" with { type: 
 export { default as "page/dom.ts" } from "./page/dom.ts" with { type: "text" };
 export { default as "page/field_error.ts" } from "./page/field_error.ts" with { type: "text" };
 export { default as "page/index.html" } from "./page/index.html" with { type: "text" };
+export { default as "page/lines.ts" } from "./page/lines.ts" with { type: "text" };
 export { default as "page/list_status.ts" } from "./page/list_status.ts" with { type: "text" };
 export { default as "page/member_list.ts" } from "./page/member_list.ts" with { type: "text" };
+export { default as "page/message_actions.ts" } from "./page/message_actions.ts" with { type: "text" };
 export { default as "page/message_line.ts" } from "./page/message_line.ts" with { type: "text" };
 export { default as "page/message_list.ts" } from "./page/message_list.ts" with { type: "text" };
 export { default as "page/message_writer.ts" } from "./page/message_writer.ts" with { type: "text" };

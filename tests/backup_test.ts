@@ -145,7 +145,7 @@ Deno.test("canResume() is false for what a later start has stored, also where ro
 Deno.test("a cursor of version 2, which carries no mark, is recovered", async () => {
   await using at = new Directory();
   at.makeVersion2();
-  const epoch = epochOf({ epoch: "epoch", head: 0 }, "lobby");
+  const epoch = epochOf({ epoch: "epoch" }, "lobby");
   await life(at, 2, async (server) => {
     assertEquals(await recovers(server, { epoch, seq: 1 }), true);
     assertEquals(await recovers(server, { epoch, seq: 2 }), false);

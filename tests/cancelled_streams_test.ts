@@ -199,6 +199,7 @@ Deno.test("a tick survives a broker and a sender that throw", async () => {
       stored() {
         throw new Error("thrown by the sender");
       },
+      revised() {},
       refuse() {},
     };
     const rest = `"from":${person.json},"payload":"x"`;

@@ -13,6 +13,7 @@ import {
   OptionError,
   type Options,
   Refusal,
+  type RevisedEvent,
   silentLog,
 } from "../server/mod.ts";
 import { assertEquals, assertRejects } from "./support/assert.ts";
@@ -236,7 +237,7 @@ Deno.test("the application's own voice is not asked about, and told of when it i
   const onMessage = () => {
     throw new Refusal("forbidden", "No.");
   };
-  const hooks: Hooks = { onMessage, onStored: ({ payload }) => void seen.push(payload) };
+  const hooks: Hooks = { onMessage, onStored: (event) => void seen.push(payloadOf(event)) };
   await using server = await serve({}, hooks);
   await using ada = await member(server);
   await server.publish("lobby", "from the server");
@@ -313,12 +314,12 @@ Deno.test("a message that is sent again with its ref is changed again, and store
 });
 
 Deno.test("onStored() is told of each stored message once, when members were sent it", async () => {
-  const seen: Message[] = [];
+  const seen: (Message | RevisedEvent)[] = [];
   const log = new Failures();
-  const onStored = (message: Message): Promise<void> | undefined => {
-    seen.push(message);
-    if (message.payload === "throws") throw new Error("out of order");
-    return message.payload === "rejects" ? Promise.reject(new Error("no")) : undefined;
+  const onStored = (event: Message | RevisedEvent): Promise<void> | undefined => {
+    seen.push(event);
+    if (payloadOf(event) === "throws") throw new Error("out of order");
+    return payloadOf(event) === "rejects" ? Promise.reject(new Error("no")) : undefined;
   };
   await using server = await serve({}, { onStored, log });
   await using ada = await member(server);
@@ -402,8 +403,8 @@ Deno.test("hooks may be an object of a class", async () => {
     onMessage({ payload }: IncomingMessage) {
       this.seen.push(`onMessage ${payload}`);
     }
-    onStored({ payload }: Message) {
-      this.seen.push(`onStored ${payload}`);
+    onStored(event: Message | RevisedEvent) {
+      this.seen.push(`onStored ${payloadOf(event)}`);
     }
     onJoin(room: string) {
       this.seen.push(`onJoin ${room}`);
@@ -429,7 +430,7 @@ Deno.test({
     const node = (name: string) =>
       serve({ redis: redis.url }, {
         onMessage: ({ payload }) => ({ payload: `${payload} by ${name}` }),
-        onStored: ({ payload }) => void seen.push(`${payload} at ${name}`),
+        onStored: (event) => void seen.push(`${payloadOf(event)} at ${name}`),
         onJoin: (_, user) => void seen.push(`${user.name} joins at ${name}`),
       });
     await using one = await node("one");
@@ -454,6 +455,10 @@ Deno.test({
     ]);
   },
 });
+
+function payloadOf(event: Message | RevisedEvent): unknown {
+  return event.type === "revised" ? undefined : event.payload;
+}
 
 for (
   const [options, hooks, sentence] of [

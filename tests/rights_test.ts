@@ -189,7 +189,7 @@ for (const giver of GIVERS) {
         ? []
         : right === "read"
         ? ["system"]
-        : ["chat", "custom", "system", "typing"];
+        : ["chat", "custom", "revised", "system", "typing"];
       assertEquals([...heard].sort(), others);
     });
   }

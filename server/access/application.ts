@@ -4,7 +4,15 @@
  * @module
  */
 import { type Log, reason } from "../log.ts";
-import type { ChatCommand, CustomCommand, Json, Message, User } from "../protocol/messages.ts";
+import type {
+  ChatCommand,
+  CustomCommand,
+  EditCommand,
+  Json,
+  Message,
+  RevisedEvent,
+  User,
+} from "../protocol/messages.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { Right } from "../protocol/tables.ts";
 import type { ApplicationUser } from "./application_user.ts";
@@ -39,15 +47,15 @@ export type Authorize = (
   room: string,
 ) => Right | undefined | Promise<Right | undefined>;
 
-/** What a user says, and who says it. The application sees it before anybody else. */
-export type IncomingMessage = (ChatCommand | CustomCommand) & {
+/** What a user says, or the new text of a message. The application sees it before anybody else. */
+export type IncomingMessage = (ChatCommand | CustomCommand | EditCommand) & {
   /** The sender. */
   readonly from: User;
 };
 
 /** A change of a message. */
 export interface MessageChange {
-  /** What is said in place of what the user has sent: text in a `chat`, any JSON in a `custom`. */
+  /** What is said in place of what the user has sent: text in a `chat` or an `edit`, any JSON in a `custom`. */
   readonly payload: Json;
 }
 
@@ -61,8 +69,8 @@ export type OnMessage = (
   message: IncomingMessage,
 ) => MessageChange | void | Promise<MessageChange | void>;
 
-/** Is told of a message that was stored. */
-export type OnStored = (message: Message) => void | Promise<void>;
+/** Is told of a message that was stored, or of what became of one: an event of the type `revised`. */
+export type OnStored = (message: Message | RevisedEvent) => void | Promise<void>;
 
 /** Is told of a member that came or left. */
 export type OnMember = (room: string, user: User) => void | Promise<void>;
@@ -83,8 +91,9 @@ export interface Application {
    */
   readonly authorize?: Authorize | undefined;
   /**
-   * May change or refuse a message before it is stored or sent on. It is asked last, about each `chat` and
-   * `custom` of a socket and each posted message, but not about what the application itself says. Return
+   * May change or refuse a message before it is stored or sent on. It is asked last, about each `chat`,
+   * `custom` and `edit` of a socket and each posted message and edit, but not about what the application
+   * itself says. Return
    * nothing, or `{ payload }` with another payload. A `Refusal` that is thrown is what the sender gets; if
    * anything else is thrown, the sender gets `unavailable`, and the log says why.
    *
@@ -95,7 +104,7 @@ export interface Application {
   readonly onMessage?: OnMessage | undefined;
   /**
    * Is told of each message that this server has stored, also of the application's own, when members were
-   * sent it. It is told at most once: use a webhook where no message may be missed.
+   * sent it; and of each that it has revised, once for each tick, with an event of the type `revised`. It is told at most once: use a webhook where no message may be missed.
    */
   readonly onStored?: OnStored | undefined;
   /**

@@ -21,7 +21,7 @@ export function payloadAfter<M extends IncomingMessage>(
   const { type, payload } = message;
   return askApplication("onMessage", log, () => onMessage(message), (answer) => {
     if (answer === undefined) return payload;
-    const rule = type === "chat" ? TEXT : ANY_JSON;
+    const rule = type === "custom" ? ANY_JSON : TEXT;
     if (isRecord(answer) && rule.accepts(answer.payload)) {
       return answer.payload as M["payload"]; // the rule has checked it
     }

@@ -5,15 +5,18 @@
  *
  * @module
  */
-import { type Draft, numbered } from "../protocol/encode.ts";
-import type { Message, User } from "../protocol/messages.ts";
+import type { Draft } from "../protocol/encode.ts";
+import type { User } from "../protocol/messages.ts";
 import type { Journal } from "./journal.ts";
 import type { MarkStore, MovedMark } from "./marks.ts";
 import type { Order, Sanction } from "./orders.ts";
 import type { Page } from "./page.ts";
+import type { Receipt } from "./receipt.ts";
 import type { RetainedChange, RetainedEvent } from "./retained.ts";
+import type { ReactionRange, RevisedMessage, RevisedRange } from "./revisions.ts";
 
 export { BrokerError, FullError } from "./broker_error.ts";
+export { hasRef, isSameMessage, type Receipt } from "./receipt.ts";
 
 /** The state of a room's log. */
 export interface LogState {
@@ -21,6 +24,8 @@ export interface LogState {
   readonly epoch: string;
   /** The newest `seq`; 0 if there is no message yet. */
   readonly head: number;
+  /** The newest `rev`; 0 if no message was revised yet. */
+  readonly rev: number;
   /**
    * Names the present start of the log: letters, digits, "-" and "_", at most 40. A cursor carries it,
    * so that {@linkcode Broker.canResume} can tell whether what the client saw is what the log holds.
@@ -47,39 +52,6 @@ export interface Range {
   readonly chars?: number;
 }
 
-/** The place of a draft in the log. Only repeated drafts and those with `receipt: true` get one. */
-export interface Receipt<D extends Draft> {
-  readonly draft: D;
-  readonly seq: number;
-  /** The event's text; for a repeated draft, the text of the original. */
-  readonly event: string;
-  /**
-   * True if nothing was stored, because the room's log already has a message of the same user with
-   * this `ref`. {@linkcode isSameMessage} tells whether it is the same message.
-   */
-  readonly repeated: boolean;
-}
-
-/**
- * Tells whether a draft is the same message as the event that its `ref` was given to. The sender's name
- * is not compared: it may have changed since.
- */
-export function isSameMessage(event: string, draft: Draft): boolean {
-  if (event.startsWith(draft.head) && event.endsWith(draft.rest)) return true;
-  return contentOf(event) === contentOf(numbered(draft, 0, 0));
-}
-
-function contentOf(event: string): string {
-  const message: Message = JSON.parse(event);
-  return JSON.stringify({ ...message, seq: 0, at: 0, from: message.from.id });
-}
-
-/** Tells whether an event is the message of that user with that `ref`. */
-export function hasRef(event: string, userId: string, ref: string): boolean {
-  const message: Message = JSON.parse(event);
-  return message.from.id === userId && message.ref === ref;
-}
-
 /** The callbacks of a broker. None of them may throw. */
 export interface BrokerListener {
   /**
@@ -87,6 +59,13 @@ export interface BrokerListener {
    * that is not open.
    */
   committed(room: string, page: Page): void;
+  /**
+   * These messages were revised, on any node: one entry for each message and commit, in the order of
+   * `rev`, and after the `committed` of the same batch. Each `rev` comes once, unless the log is
+   * replaced; but a node that has missed some gets only the newest of each message. A broker need not
+   * call this for a room that is not open.
+   */
+  revised?(room: string, messages: readonly RevisedMessage[]): void;
   /** An event that is not stored arrived. */
   signalled(room: string, signal: Signal): void;
   /**
@@ -190,9 +169,13 @@ export interface Broker extends AsyncDisposable {
    */
   prepare?(batch: readonly Draft[]): ReadonlyMap<string, Promise<void>> | undefined;
   /**
-   * Commits a batch, and calls `committed` before it answers. If it rejects, nothing is stored. Each
-   * draft that was stored has its `seq` then.
+   * Commits a batch, and calls `committed` and `revised` before it answers. If it rejects, nothing is
+   * stored. Each message that was stored has its `seq` then.
    * Only one call runs at a time: the tick gathers the next batch meanwhile.
+   *
+   * Messages and revisions take effect in the order of the batch. `Revisable` decides what a revision
+   * comes to. All revisions of one message in a batch get one `rev`, if they change anything; a message
+   * that is revised in the batch in which it is stored is `committed` as it is at the end of it.
    *
    * @param unstored is called for each draft of a room that failed while other rooms did not.
    */
@@ -203,18 +186,32 @@ export interface Broker extends AsyncDisposable {
   /**
    * Tells whether the log still holds what a client saw up to `seq` under an earlier mark of the same
    * log. It must answer false in doubt: the client then starts the room afresh. A restored backup
-   * lacks marks and messages that clients remember. Without this method, only cursors with the present
-   * mark can be resumed.
+   * lacks marks and messages that clients remember. The same holds for revisions up to `rev`. Without
+   * this method, only cursors with the present mark can be resumed.
    */
-  canResume?(room: string, mark: string, seq: number): Promise<boolean>;
-  /** Reads a page of history; `undefined` where there is nothing. It may be shorter than `limit`. */
+  canResume?(room: string, mark: string, seq: number, rev?: number): Promise<boolean>;
+  /**
+   * Reads a page of history, each message as it is now; `undefined` where there is nothing. It may be
+   * shorter than `limit`.
+   */
   read(room: string, range: Range): Promise<Page | undefined>;
   /**
-   * Waits until this node has received an open room's messages up to `seq`, as far as they exist. A
-   * client that comes from another node may be ahead of this one. A broker for a single node leaves
-   * this method out.
+   * Reads messages that were revised, each once and as it is now, in the order of `rev`. It may answer
+   * fewer than `limit` only if there are no more.
    */
-  catchUpTo?(room: string, seq: number): Promise<void>;
+  revisedSince(room: string, range: RevisedRange): Promise<readonly RevisedMessage[]>;
+  /** Reads a user's own reactions, by the `seq` of the message. */
+  reactionsOf(
+    room: string,
+    userId: string,
+    range: ReactionRange,
+  ): Promise<ReadonlyMap<number, readonly string[]>>;
+  /**
+   * Waits until this node has received an open room's messages up to `seq`, and its revisions up to
+   * `rev`, as far as they exist. A client that comes from another node may be ahead of this one. A broker
+   * for a single node leaves this method out.
+   */
+  catchUpTo?(room: string, seq: number, rev: number): Promise<void>;
   /** Sends an event that is not stored. It arrives at most once. */
   signal(room: string, signal: Signal): void;
   /**

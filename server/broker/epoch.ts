@@ -11,7 +11,7 @@ import type { LogState } from "./broker.ts";
  * a dot, and the mark. Each room has its own digest, so that a cursor of another room is not mistaken
  * for one of this room: the messages before it would silently be skipped.
  */
-export function epochOf({ epoch, mark }: LogState, room: string): string {
+export function epochOf({ epoch, mark }: Pick<LogState, "epoch" | "mark">, room: string): string {
   const digest = createHash("sha256").update(JSON.stringify([epoch, room])).digest("base64url");
   return digest.slice(0, 16) + (mark === undefined ? "" : `.${mark}`);
 }

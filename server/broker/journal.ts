@@ -1,13 +1,14 @@
 /**
- * The interface of a journal: the messages of all rooms, in the one order in which they were committed,
- * for a reader that keeps its place in the store. A broker without such an order has no journal.
+ * The interface of a journal: the messages of all rooms and what became of them, in the one order in which
+ * they were committed, for a reader that keeps its place in the store. A broker without such an order has no journal.
  *
  * @module
  */
 
 /**
  * A journal has one reader, such as a webhook. It gives the reader each message at least once: what was
- * read but not taken is read again, also after a restart.
+ * read but not taken is read again, also after a restart. A message is read as it is now. After it was
+ * revised, the reader also gets its newest state, as `revised`, in the place of the newest revision.
  */
 export interface Journal {
   /**
@@ -34,6 +35,8 @@ export interface Journal {
 export interface Place {
   /** Grows with each commit, by one for each row of the store. */
   readonly row: number;
+  /** Grows with each revision of a message. */
+  readonly revision: number;
   /** When the message before it was stored, in milliseconds since 1970. */
   readonly at: number;
 }
@@ -43,8 +46,8 @@ export interface Excerpt {
   /** The place after the excerpt. */
   readonly upTo: Place;
   /**
-   * Texts of one or more records each: messages as the log has them, separated by commas. Where messages
-   * were pruned before the reader took them, there is a gap record.
+   * Texts of one or more records each: messages as the log has them, separated by commas, or a `revised`.
+   * Where messages were pruned before the reader took them, there is a gap record.
    */
   readonly records: readonly string[];
   /** How many gap records there are. */

@@ -170,5 +170,5 @@ export class ReplicatedRoom {
 /** Splits an epoch into the log's epoch and the mark. */
 export function stateOf({ epoch, head }: Pick<LogPosition, "epoch" | "head">): LogState {
   const [name = "", mark] = epoch.split(".");
-  return { epoch: name, head, ...(mark !== undefined && { mark }) };
+  return { epoch: name, head, rev: 0, ...(mark !== undefined && { mark }) };
 }

@@ -6,26 +6,14 @@
  * @module
  */
 import type { Batch } from "../broker/page.ts";
-import { MESSAGE_HEAD, typesPattern } from "../protocol/encode.ts";
+import { MESSAGE_HEAD, REVISED_HEAD, typesPattern } from "../protocol/encode.ts";
 import type { Cursor, Event } from "../protocol/messages.ts";
+import { cursorId } from "./cursor_id.ts";
 
 /** A room that a stream follows, and the cursor where it goes on. */
 export interface Followed {
   readonly room: string;
   readonly since: Cursor | undefined;
-}
-
-/** Writes a cursor as text: `epoch:seq`. */
-export function cursorId({ epoch, seq }: Cursor): string {
-  return `${epoch}:${seq}`;
-}
-
-/** Reads a cursor from text. @returns `undefined` if it is none. */
-export function parseCursorId(id: string): Cursor | undefined {
-  const [, epoch, digits] = /^([\w.-]{1,64}):(\d{1,16})$/.exec(id) ?? [];
-  const seq = Number(digits);
-  if (epoch === undefined || !Number.isSafeInteger(seq)) return undefined;
-  return { epoch, seq };
 }
 
 /**
@@ -67,24 +55,20 @@ export class SseWriter {
   readonly #options: SseOptions;
   /** The index of each room in the id, by the room as JSON. */
   readonly #indexes: ReadonlyMap<string, number>;
-  readonly #epochs: string[];
-  /** The cursor of each room as text; empty where there is none yet. */
-  readonly #cursors: string[];
-  /** The room of the last message, as an index; -1 if `#before` and `#after` have to be made anew. */
+  /** The cursor of each room; undefined where there is none yet. */
+  readonly #cursors: (Position | undefined)[];
+  /** The room of the last id, as an index; -1 if `#before` and `#after` have to be made anew. */
   #current = -1;
   /** What stands before and after the `seq` in an id of the current room. */
   #before = "";
   #after = "";
-  /** The `seq` that the current room has reached. */
-  #seq = 0;
   readonly #refused = new Set<number>();
   #canReturn = false;
 
   constructor(rooms: readonly Followed[], options: SseOptions) {
     this.#options = options;
     this.#indexes = new Map(rooms.map(({ room }, index) => [JSON.stringify(room), index]));
-    this.#epochs = rooms.map(({ since }) => since?.epoch ?? "");
-    this.#cursors = rooms.map(({ since }) => since === undefined ? "" : cursorId(since));
+    this.#cursors = rooms.map(({ since }) => since && { rev: 0, ...since });
   }
 
   /** Whether all rooms were refused, and one of them only for now: the client has to come back. */
@@ -93,44 +77,65 @@ export class SseWriter {
   }
 
   encode(batch: Batch): Uint8Array<ArrayBuffer> {
-    const isOfOne = this.#indexes.size === 1;
-    const known = isOfOne ? ENCODED.get(batch) : undefined;
-    if (known !== undefined && known.epoch === this.#epochs[0]) return known.bytes;
-    const blocks = isOfOne ? batch.events.map(blockOf) : blocksOf(batch);
-    let text = "";
-    for (const block of blocks) text += this.#text(block);
-    const bytes = ENCODER.encode(text);
+    const only = this.#indexes.size === 1 ? this.#cursors[0] : undefined;
+    if (only === undefined) return ENCODER.encode(this.#write(blocksOf(batch)));
+    const known = ENCODED.get(batch);
+    if (known !== undefined && isAt(only, known.from)) {
+      only.seq = known.seq ?? only.seq;
+      if (known.rev !== undefined) this.#reach(0, only, known.rev);
+      return known.bytes;
+    }
+    const blocks = batch.events.map(blockOf);
+    const { epoch, seq, rev } = only;
+    const bytes = ENCODER.encode(this.#write(blocks));
     // A batch for a thousand streams of one room has the same bytes for all of them.
-    const isShared = isOfOne && blocks.every(({ event }) => event === undefined);
-    if (isShared) ENCODED.set(batch, { epoch: this.#epochs[0] ?? "", bytes });
+    if (blocks.some(({ event }) => event !== undefined)) return bytes;
+    const isRevised = blocks.some(({ rev }) => rev > 0);
+    ENCODED.set(batch, {
+      // The id of a message shows no earlier `seq`.
+      from: { epoch, seq: isRevised ? seq : undefined, rev },
+      seq: only.seq === seq ? undefined : only.seq,
+      rev: only.rev === rev ? undefined : only.rev,
+      bytes,
+    });
     return bytes;
   }
 
-  #text({ data, room, seq, event }: Block): string {
+  #write(blocks: readonly Block[]): string {
+    let text = "";
+    for (const block of blocks) text += this.#text(block);
+    return text;
+  }
+
+  #text({ data, room, seq, rev, event }: Block): string {
     if (event !== undefined) return this.#special(data, event);
     const index = room === undefined ? undefined : this.#indexes.get(room);
-    return index === undefined ? data : this.#id(index, seq) + data;
+    const cursor = index === undefined ? undefined : this.#cursors[index];
+    if (index === undefined || cursor === undefined) return data;
+    if (seq > 0) cursor.seq = seq;
+    if (rev > 0) this.#reach(index, cursor, rev);
+    return this.#id(index, cursor) + data;
   }
 
-  /** Moves the cursor to a message, and writes its id line. */
-  #id(index: number, seq: number): string {
+  /** Moves a cursor to a revision. */
+  #reach(index: number, cursor: Position, rev: number): void {
+    cursor.rev = Math.max(cursor.rev, rev);
+    if (this.#current === index) this.#current = -1;
+  }
+
+  /** Writes an id line that ends with the cursor of that room. */
+  #id(index: number, cursor: Position): string {
     if (this.#current !== index) {
-      const cursors = this.#cursors;
-      this.#keepCursor();
+      const texts = this.#texts();
       this.#current = index;
-      this.#before = [...cursors.slice(0, index), `${this.#epochs[index]}:`].join(",");
-      this.#after = ["", ...cursors.slice(index + 1)].join(",");
+      this.#before = [...texts.slice(0, index), `${cursor.epoch}:`].join(",");
+      this.#after = [cursor.rev === 0 ? "" : `:${cursor.rev}`, ...texts.slice(index + 1)].join(",");
     }
-    this.#seq = seq;
-    return `id: ${this.#before}${seq}${this.#after}\n`;
+    return `id: ${this.#before}${cursor.seq}${this.#after}\n`;
   }
 
-  /** Puts the current room's `seq` into its cursor. */
-  #keepCursor(): void {
-    if (this.#current >= 0) {
-      this.#cursors[this.#current] = `${this.#epochs[this.#current]}:${this.#seq}`;
-    }
-    this.#current = -1;
+  #texts(): readonly string[] {
+    return this.#cursors.map((cursor) => cursor === undefined ? "" : cursorId(cursor));
   }
 
   #special(data: string, event: SpecialEvent): string {
@@ -150,15 +155,18 @@ export class SseWriter {
   }
 
   /** Sets the cursor of a room that begins afresh before the messages that follow, also if there are none. */
-  #joined({ room, epoch, seq, recovered }: Extract<Event, { type: "joined" }>): string {
+  #joined({ room, epoch, seq, rev, recovered }: Extract<Event, { type: "joined" }>): string {
     const index = this.#indexes.get(JSON.stringify(room));
     if (index === undefined) return "";
-    this.#keepCursor();
-    this.#epochs[index] = epoch;
-    if (recovered) return ""; // its own cursor goes on
+    this.#current = -1;
+    const cursor = this.#cursors[index];
+    if (recovered && cursor !== undefined) {
+      cursor.epoch = epoch;
+      return ""; // its own cursor goes on
+    }
     const before = Math.max(0, seq - this.#options.recentMessages);
-    this.#cursors[index] = `${epoch}:${before}`;
-    return `id: ${this.#cursors.join(",")}\n`;
+    this.#cursors[index] = { epoch, seq: before, rev };
+    return `id: ${this.#texts().join(",")}\n`;
   }
 
   /** Notes that a room was refused, whether at once or after it was joined. */
@@ -171,13 +179,41 @@ export class SseWriter {
   }
 }
 
+/** A cursor that moves. */
+interface Position {
+  epoch: string;
+  seq: number;
+  rev: number;
+}
+
+/** The bytes of a batch, for streams that are at the same place. */
+interface EncodedBatch {
+  /** Where a stream must be. It may be at any `seq` if that is undefined. */
+  readonly from: {
+    readonly epoch: string;
+    readonly seq: number | undefined;
+    readonly rev: number;
+  };
+  /** Where it is afterwards, as far as that changes. */
+  readonly seq: number | undefined;
+  readonly rev: number | undefined;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+function isAt({ epoch, seq, rev }: Position, from: EncodedBatch["from"]): boolean {
+  return epoch === from.epoch && rev === from.rev && (from.seq === undefined || from.seq === seq);
+}
+
 /** One event of a batch, prepared for all streams that it goes to. */
 interface Block {
   /** The data line and the empty line after it. */
   readonly data: string;
-  /** The room as JSON and the `seq`, if it is a message in the log. */
+  /** The room as JSON, if it is a message in the log, or says what became of one. */
   readonly room?: string;
+  /** The `seq` of a message, or 0. */
   readonly seq: number;
+  /** The `rev` of a `revised`, or 0. */
+  readonly rev: number;
   /** The event, if the stream has to look into it. */
   readonly event?: SpecialEvent;
 }
@@ -192,8 +228,11 @@ function blocksOf(batch: Batch): readonly Block[] {
 function blockOf(text: string): Block {
   const data = `data: ${text}\n\n`;
   const [, room, digits] = MESSAGE_HEAD.exec(text) ?? [];
-  if (room !== undefined) return { data, room, seq: Number(digits) };
-  return SPECIAL.test(text) ? { data, seq: 0, event: JSON.parse(text) } : { data, seq: 0 };
+  if (room !== undefined) return { data, room, seq: Number(digits), rev: 0 };
+  const [, revisedRoom, rev] = REVISED_HEAD.exec(text) ?? [];
+  if (revisedRoom !== undefined) return { data, room: revisedRoom, seq: 0, rev: Number(rev) };
+  const block = { data, seq: 0, rev: 0 };
+  return SPECIAL.test(text) ? { ...block, event: JSON.parse(text) } : block;
 }
 
 /** The events that the stream has to look into. */
@@ -206,5 +245,5 @@ const SPECIAL_TYPES = [
 type SpecialEvent = Extract<Event, { type: (typeof SPECIAL_TYPES)[number] }>;
 const SPECIAL = typesPattern(SPECIAL_TYPES);
 const ENCODER = new TextEncoder();
-const ENCODED = new WeakMap<Batch, { epoch: string; bytes: Uint8Array<ArrayBuffer> }>();
+const ENCODED = new WeakMap<Batch, EncodedBatch>();
 const BLOCKS = new WeakMap<Batch, readonly Block[]>();

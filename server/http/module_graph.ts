@@ -9,13 +9,16 @@
 const SPECIFIER = /\bfrom "(\.{1,2}\/[^"]+)"/g;
 
 /**
- * Makes the links for all modules that one module needs, itself included.
+ * Makes the links for all modules that some modules need, themselves included.
  *
  * @param scripts the modules as they are served, by their paths.
- * @param entry the path of the first.
+ * @param entries the paths of those that are loaded first.
  */
-export function preloadLinks(scripts: ReadonlyMap<string, string>, entry: string): string {
-  const found = new Set([entry]);
+export function preloadLinks(
+  scripts: ReadonlyMap<string, string>,
+  entries: readonly string[],
+): string {
+  const found = new Set(entries);
   for (const path of found) { // a set that grows while it is gone through is gone through to its end
     for (const [, specifier = ""] of scripts.get(path)?.matchAll(SPECIFIER) ?? []) {
       found.add(new URL(specifier, `file:///${path}`).pathname.slice(1));

@@ -10,7 +10,7 @@ import type { Source } from "../access/source.ts";
 import { type Log, reason } from "../log.ts";
 import { parseName } from "../protocol/names.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import { parseUserId } from "../protocol/requests.ts";
+import { parseReaction, parseSeq, parseUserId } from "../protocol/requests.ts";
 import type { PeerInfo } from "./client_address.ts";
 import type { Origins } from "./origins.ts";
 import { HttpError, problem, problemOf } from "./responses.ts";
@@ -30,6 +30,10 @@ export interface Call {
   readonly room: string;
   /** The id of the user that the path names, or `""` if it names none. */
   readonly userId: string;
+  /** The message that the path names, or 0 if it names none. */
+  readonly seq: number;
+  /** The reaction that the path names, or `""` if it names none. */
+  readonly reaction: string;
 }
 
 /** Answers a request. A `Refusal` or an `HttpError` that it throws becomes the response. */
@@ -42,7 +46,7 @@ export interface Route {
 }
 
 /** The functions of a path, by method. */
-export type Methods = { readonly [M in "GET" | "POST" | "PUT" | "DELETE"]?: Handler };
+export type Methods = { readonly [M in "GET" | "POST" | "PUT" | "PATCH" | "DELETE"]?: Handler };
 
 /** Returns a route. `HEAD` is answered by the handler of `GET`. */
 export function route(pathname: string, methods: Methods): Route {
@@ -95,7 +99,7 @@ export class Router {
     for (const { pattern, handlers } of routes) {
       const match = pattern.exec({ pathname });
       if (match === null) continue;
-      const { room, id } = match.pathname.groups;
+      const { room, id, seq, reaction } = match.pathname.groups;
       return this.#answer(request, handlers, () => {
         const source = this.#parts.sourceOf(request, info);
         const isApplication = apiKeys.accepts(request);
@@ -108,6 +112,8 @@ export class Router {
           showsCookies: () => origins.trusts(request),
           room: room === undefined ? "" : parseName("room", decode(room)),
           userId: id === undefined ? "" : parseUserId("id", decode(id)),
+          seq: seq === undefined ? 0 : parseSeq("seq", seq),
+          reaction: reaction === undefined ? "" : parseReaction("reaction", decode(reaction)),
         };
       });
     }

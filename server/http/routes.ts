@@ -21,6 +21,7 @@ import { postMessage } from "./routes/post_message.ts";
 import { postPublish } from "./routes/post_publish.ts";
 import { postRead } from "./routes/post_read.ts";
 import { postTyping } from "./routes/post_typing.ts";
+import { deleteMessage, patchMessage, setReaction } from "./routes/revise_message.ts";
 
 /**
  * Returns the routes of a server. Their paths are relative to its base path, which the documents name.
@@ -42,6 +43,14 @@ export function routesOf(
     route("/rooms/:room/messages", {
       GET: (call) => getMessages(call, hub),
       POST: (call) => postMessage(call, hub),
+    }),
+    route("/rooms/:room/messages/:seq", {
+      PATCH: (call) => patchMessage(call, hub),
+      DELETE: (call) => deleteMessage(call, hub),
+    }),
+    route("/rooms/:room/messages/:seq/reactions/:reaction", {
+      PUT: (call) => setReaction(call, hub, true),
+      DELETE: (call) => setReaction(call, hub, false),
     }),
     route("/rooms/:room/members", { GET: (call) => getMembers(call, hub) }),
     route("/rooms/:room/members/:id", {

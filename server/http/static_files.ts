@@ -16,8 +16,8 @@ import { preloadLinks } from "./module_graph.ts";
 
 /** The page, which is served at `/` as well: its links are relative to that. */
 const INDEX = "page/index.html";
-/** The page's first module, and the place in the page where all that it needs is named. */
-const ENTRY = "page/app.ts";
+/** The modules that the page asks for, and the place in the page where all that they need is named. */
+const ENTRIES = ["page/app.ts", "client/shared_transport.ts"];
 const MODULES = "<!-- modules -->";
 
 const HEADERS = {
@@ -56,7 +56,7 @@ export class StaticFiles {
     const files = new Map<string, File>();
     for (const [path, text] of texts) {
       const isIndex = path === INDEX;
-      const served = isIndex ? text.replace(MODULES, preloadLinks(texts, ENTRY)) : text;
+      const served = isIndex ? text.replace(MODULES, preloadLinks(texts, ENTRIES)) : text;
       const file = await fileOf(path, served);
       files.set(`/${path}`, file);
       if (isIndex) files.set("/", file);

@@ -14,9 +14,11 @@ import {
   type FieldsOf,
   NUMBER,
   optional,
+  REACTION,
   REF,
   required,
   type Rule,
+  SEQ,
   SINCE,
   TEXT,
   TOKEN,
@@ -71,7 +73,12 @@ export const COMMANDS: { readonly [T in Command["type"]]: CommandRow<T> } = {
     cost: "command",
   },
   chat: {
-    fields: { room: optional(NAME), payload: required(TEXT), ref: optional(REF) },
+    fields: {
+      room: optional(NAME),
+      payload: required(TEXT),
+      replyTo: optional(SEQ),
+      ref: optional(REF),
+    },
     stored: true,
     cost: "command",
   },
@@ -87,6 +94,32 @@ export const COMMANDS: { readonly [T in Command["type"]]: CommandRow<T> } = {
     stored: "durable",
     retained: "retain",
     cost: "signal",
+  },
+  edit: {
+    fields: {
+      room: optional(NAME),
+      seq: required(SEQ),
+      payload: required(TEXT),
+      ref: optional(REF),
+    },
+    stored: false,
+    cost: "command",
+  },
+  delete: {
+    fields: { room: optional(NAME), seq: required(SEQ), ref: optional(REF) },
+    stored: false,
+    cost: "command",
+  },
+  react: {
+    fields: {
+      room: optional(NAME),
+      seq: required(SEQ),
+      payload: required(REACTION),
+      on: optional(BOOLEAN),
+      ref: optional(REF),
+    },
+    stored: false,
+    cost: "command",
   },
   typing: {
     fields: { room: optional(NAME), payload: required(BOOLEAN), ref: optional(REF) },

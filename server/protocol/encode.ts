@@ -11,9 +11,32 @@ export function encode(event: Event): string {
   return JSON.stringify(event);
 }
 
+/** `Revision` is what is to become of a message. */
+export type Revision =
+  & {
+    /** The message. */
+    readonly seq: number;
+    /** Whether it may be anyone's message: the user has the right `manage`. */
+    readonly isManager: boolean;
+  }
+  & (
+    | {
+      readonly kind: "edit";
+      readonly payload: string;
+      /** How old one's own message may be, in milliseconds. `Infinity` is no limit. */
+      readonly maxAgeMs: number;
+    }
+    | { readonly kind: "delete"; readonly maxAgeMs: number }
+    | { readonly kind: "react"; readonly payload: string; readonly on: boolean }
+  );
+
 /**
  * A message that is not in the log yet. It is complete but for `seq` and `at`, which the broker writes
- * between `head` and `rest`. The text that results is stored, sent and replayed unchanged.
+ * between `head` and `rest`. The text that results is stored, sent and replayed unchanged, until it is
+ * revised.
+ *
+ * A draft with a `revision` is no message: it changes one that is stored. Its `head` is empty, and its
+ * `rest` only says how long it is.
  */
 export interface Draft {
   readonly room: string;
@@ -28,6 +51,7 @@ export interface Draft {
   readonly head: string;
   /** `"from":…,"payload":…}` */
   readonly rest: string;
+  readonly revision?: Revision | undefined;
 }
 
 /**
@@ -73,9 +97,36 @@ export function typesPattern(types: readonly Event["type"][]): RegExp {
  *
  * @param from the sender as JSON.
  */
-export function chatRest(from: string, payload: string, ref: string | undefined): string {
-  return `"from":${from},"payload":${jsonOf(payload)}${refTail(ref)}`;
+export function chatRest(
+  from: string,
+  payload: string,
+  ref: string | undefined,
+  replyTo?: number,
+): string {
+  const reply = replyTo === undefined ? "" : `,"replyTo":${replyTo}`;
+  return `"from":${from},"payload":${jsonOf(payload)}${reply}${refTail(ref)}`;
 }
+
+/**
+ * Writes a `revised` event.
+ *
+ * @param message the message as it is now.
+ */
+export function revisedText(room: string, rev: number, message: string): string {
+  return `{"type":"revised","room":${JSON.stringify(room)},"rev":${rev},"message":${message}}`;
+}
+
+/** Writes a `revised` event for the user who asked. @param event as {@linkcode revisedText} writes it. */
+export function revisedAnswer(
+  event: string,
+  mine: readonly string[],
+  ref: string | undefined,
+): string {
+  return `${event.slice(0, -1)},"mine":${JSON.stringify(mine)}${refTail(ref)}`;
+}
+
+/** Matches the beginning of a `revised` event; its groups are the room, as JSON, and the `rev`. */
+export const REVISED_HEAD = /^\{"type":"revised","room":("(?:[^"\\]|\\.)*"),"rev":(\d+)/;
 
 /** The fields of a message that follow `seq` and `at`, without `ref`. */
 type RestOf<T extends Message["type"]> = Omit<
@@ -114,14 +165,16 @@ export function retainedText(event: string): string {
  * @param members each user as JSON.
  */
 export function joinedText(
-  { room, epoch, seq, recovered, memberCount, right, limits, read, unread }: Omit<
+  { room, epoch, seq, rev, recovered, mine, memberCount, right, limits, read, unread }: Omit<
     JoinedEvent,
     "type" | "members"
   >,
   members: readonly string[],
 ): string {
   return `{"type":"joined","room":${JSON.stringify(room)},"epoch":${JSON.stringify(epoch)},` +
-    `"seq":${seq},"recovered":${recovered},"members":[${members}],"memberCount":${memberCount},` +
+    `"seq":${seq},"rev":${rev},"recovered":${recovered},` +
+    `${mine === undefined ? "" : `"mine":${JSON.stringify(mine)},`}` +
+    `"members":[${members}],"memberCount":${memberCount},` +
     `"right":"${right}"${limits === undefined ? "" : `,"limits":${JSON.stringify(limits)}`}` +
     `${read === undefined ? "" : `,"read":${read}`},"unread":${unread}}`;
 }
@@ -129,11 +182,22 @@ export function joinedText(
 /**
  * Writes the body of a page of history.
  *
- * @param messages a JSON array, as the log has it.
+ * @param page its messages are a JSON array, as the log has it.
+ * @param mine the reader's own reactions, by `seq`.
  */
-export function pageText(room: string, epoch: string, head: number, messages: string): string {
+export function pageText(
+  room: string,
+  { epoch, head, rev, messages }: {
+    readonly epoch: string;
+    readonly head: number;
+    readonly rev: number;
+    readonly messages: string;
+  },
+  mine: Readonly<Record<string, readonly string[]>> | undefined,
+): string {
+  const own = mine === undefined ? "" : `,"mine":${JSON.stringify(mine)}`;
   return `{"room":${JSON.stringify(room)},"epoch":${JSON.stringify(epoch)},"head":${head},` +
-    `"messages":${messages}}`;
+    `"rev":${rev},"messages":${messages}${own}}`;
 }
 
 /**

@@ -11,13 +11,15 @@ import {
   COUNT,
   type FieldsOf,
   optional,
+  REACTION,
   REF,
   reference,
   required,
+  SEQ as PLACE,
   type Shape,
   TEXT,
 } from "./rules.ts";
-import { ERRORS, MAX_LISTED, RIGHTS } from "./tables.ts";
+import { ERRORS, MAX_LISTED, MAX_REACTIONS, RIGHTS } from "./tables.ts";
 
 export const STRING: Shape = { schema: { type: "string" } };
 export const SENTENCE: Shape = described(STRING, "For people.");
@@ -27,15 +29,40 @@ export const HEAD: Shape = described(COUNT, "The room's newest message.");
 export const CODE: Shape = { schema: { type: "string", enum: Object.keys(ERRORS) } };
 export const DELAY: Shape = described(COUNT, "Milliseconds after which it is worth trying again.");
 
-const SEQ = described(
-  { schema: { ...COUNT.schema, minimum: 1 } },
-  "Its place in the room: 1, 2, 3, no holes.",
-);
+/** The newest `rev` of a room. */
+export const HEAD_REV: Shape = described(COUNT, "The room's newest revision; 0 if there is none.");
+
+const SEQ = described(PLACE, "Its place in the room: 1, 2, 3, no holes.");
 const AT = described(COUNT, "Milliseconds since 1970 by the server's clock.");
 /** A user's read mark in a room. */
 export const MARK: Shape = described(COUNT, "The last message that the user has seen.");
 const RIGHT: Shape = { schema: { type: "string", enum: [...RIGHTS] } };
 const USER: Shape = { schema: reference("User") };
+const REPLY_TO = described(PLACE, "The message that it answers.");
+const OWN_REACTIONS: Shape = {
+  schema: { type: "array", items: REACTION.schema, maxItems: MAX_REACTIONS },
+};
+/** One's own reactions to several messages. */
+export const MINE: Shape = described({
+  schema: {
+    type: "object",
+    propertyNames: { pattern: "^[1-9][0-9]*$" },
+    additionalProperties: OWN_REACTIONS.schema,
+  },
+}, "One's own reactions to these messages, by seq.");
+/** What has become of a message. */
+const STATE = {
+  deleted: optional({ schema: { const: true } }),
+  reactions: optional(described({
+    schema: {
+      type: "object",
+      propertyNames: REACTION.schema,
+      additionalProperties: PLACE.schema,
+      maxProperties: MAX_REACTIONS,
+    },
+  }, "How many users reacted, by reaction.")),
+  rev: optional(described(PLACE, "The revision that made it what it is.")),
+};
 
 /** Every event. An event that has both `seq` and `at` is stored. */
 export const EVENTS: {
@@ -51,7 +78,9 @@ export const EVENTS: {
     room: required(ROOM),
     epoch: required(REF),
     seq: required(HEAD),
+    rev: required(HEAD_REV),
     recovered: required(described(BOOLEAN, "False: forget the room, what follows is all.")),
+    mine: optional(MINE),
     members: required({ schema: { type: "array", items: USER.schema, maxItems: MAX_LISTED } }),
     memberCount: required(COUNT),
     right: required(RIGHT),
@@ -65,7 +94,10 @@ export const EVENTS: {
     at: required(AT),
     from: required(USER),
     payload: required(TEXT),
+    replyTo: optional(REPLY_TO),
     ref: optional(REF),
+    edited: optional(described(AT, "When its text was last changed.")),
+    ...STATE,
   },
   custom: {
     room: required(ROOM),
@@ -76,6 +108,14 @@ export const EVENTS: {
     payload: required({ schema: reference("Json") }),
     ref: optional(REF),
     retained: optional({ schema: { const: true } }),
+    ...STATE,
+  },
+  revised: {
+    room: required(ROOM),
+    rev: required(described(COUNT, "The revision; 0 in an answer if there was none.")),
+    message: required({ schema: reference("Message") }),
+    ref: optional(REF),
+    mine: optional(described(OWN_REACTIONS, "In an answer: one's own reactions to it.")),
   },
   system: {
     room: required(ROOM),

@@ -24,6 +24,11 @@ export interface Cursor {
   readonly epoch: string;
   /** The last `seq` that the client has; 0 before the first message. */
   readonly seq: number;
+  /**
+   * The last `rev` that the client has: all revisions up to it of the messages up to `seq`. Without it,
+   * the client is not told what became of older messages while it was away.
+   */
+  readonly rev?: number;
 }
 
 /** A JSON value (RFC 8259). */
@@ -66,6 +71,32 @@ export interface LeaveCommand extends RoomCommand<"leave"> {}
 export interface ChatCommand extends RoomCommand<"chat"> {
   /** The text. */
   readonly payload: string;
+  /** The `seq` of the message that this one answers. */
+  readonly replyTo?: number;
+}
+
+/** `edit` changes the text of a `chat`: one's own, or anyone's with the right `manage`. */
+export interface EditCommand extends RoomCommand<"edit"> {
+  /** The message. */
+  readonly seq: number;
+  /** The new text. */
+  readonly payload: string;
+}
+
+/** `delete` takes back a message: one's own, or anyone's with the right `manage`. Its place stays. */
+export interface DeleteCommand extends RoomCommand<"delete"> {
+  /** The message. */
+  readonly seq: number;
+}
+
+/** `react` adds a reaction to a message, or removes it. */
+export interface ReactCommand extends RoomCommand<"react"> {
+  /** The message. */
+  readonly seq: number;
+  /** The reaction, such as an emoji: 1 to 32 characters without blanks. */
+  readonly payload: string;
+  /** Whether the user reacts so; without it, true. */
+  readonly on?: boolean;
 }
 
 /** `custom` sends an application's own event to all members, the sender included. */
@@ -114,6 +145,9 @@ export type Command =
   | LeaveCommand
   | ChatCommand
   | CustomCommand
+  | EditCommand
+  | DeleteCommand
+  | ReactCommand
   | TypingCommand
   | ReadCommand
   | RenameCommand
@@ -188,11 +222,18 @@ export interface JoinedEvent extends RoomEvent<"joined"> {
   /** The room's newest `seq`. */
   readonly seq: number;
   /**
+   * The room's newest revision; 0 if no message was revised. If `recovered` is false, it is the `rev` of
+   * the client's cursor: what follows shows each message as it is now.
+   */
+  readonly rev: number;
+  /**
    * True: every message after the client's cursor follows, and nothing else. False, as always without
    * `since`: what follows replaces all that the client has of the room. It also comes without a `join`,
    * to a client so slow that the log was pruned past its cursor.
    */
   readonly recovered: boolean;
+  /** The user's own reactions to the messages that follow, by `seq`; at most {@linkcode MAX_MINE}. */
+  readonly mine?: Readonly<Record<string, readonly string[]>>;
   /** At most {@linkcode MAX_LISTED} of the members. */
   readonly members: readonly User[];
   /** How many members there are. */
@@ -225,21 +266,54 @@ export interface RightEvent extends RoomEvent<"right"> {
   readonly seconds?: number;
 }
 
+/** `MessageState` is what has become of a message since it was said. */
+export interface MessageState {
+  /** When its text was last changed, in milliseconds since 1970 by the server's clock. */
+  readonly edited?: number;
+  /** Set if it was deleted: its text and its reactions are gone. */
+  readonly deleted?: true;
+  /** How many users reacted, by reaction. */
+  readonly reactions?: Readonly<Record<string, number>>;
+  /** The revision that made it what it is: of two states of a message, the newer has the higher `rev`. */
+  readonly rev?: number;
+}
+
 /** `chat` is a message. Its text is the same when it is live and when it is replayed. */
-export interface ChatEvent extends StoredEvent<"chat"> {
-  /** The text. */
+export interface ChatEvent extends StoredEvent<"chat">, MessageState {
+  /** The text; empty if the message was deleted. */
   readonly payload: string;
+  /** The `seq` of the message that this one answers. */
+  readonly replyTo?: number;
 }
 
 /** `custom` is an application's own event. It has `seq` and `at` if it is stored. */
 export interface CustomEvent
-  extends Omit<StoredEvent<"custom">, "seq" | "at">, Partial<Pick<ChatEvent, "seq" | "at">> {
+  extends
+    Omit<StoredEvent<"custom">, "seq" | "at">,
+    Partial<Pick<ChatEvent, "seq" | "at">>,
+    Omit<MessageState, "edited"> {
   /** The name of the event. */
   readonly name: string;
-  /** What the sender sent. */
+  /** What the sender sent; `null` if the event was deleted. */
   readonly payload: Json;
   /** Set where the newest event of this name is given to a client that joins. */
   readonly retained?: true;
+}
+
+/**
+ * `revised` says that a message was edited, deleted or reacted to. It comes once for each message and
+ * tick, in the order of `rev`. To whoever asked for the revision it comes once more, as the answer: with
+ * `mine`, and `ref` if there was one.
+ */
+export interface RevisedEvent extends RoomEvent<"revised"> {
+  /** Which revision of the room it is; 0 in an answer if the message was never revised. */
+  readonly rev: number;
+  /** The whole message as it is now. */
+  readonly message: Message;
+  /** The sender's own id for the revision. */
+  readonly ref?: string;
+  /** The reactions of the user who asked, to this message. */
+  readonly mine?: readonly string[];
 }
 
 /** `system` tells of members. In a room of more than 200 only `count` comes, once a second. */
@@ -296,6 +370,7 @@ export type Event =
   | JoinedEvent
   | ChatEvent
   | CustomEvent
+  | RevisedEvent
   | SystemEvent
   | TypingEvent
   | RightEvent

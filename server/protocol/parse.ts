@@ -40,6 +40,7 @@ const COMMAND_FIELDS = new Map(
 const REQUEST_FIELDS: { readonly [R in keyof Requests]: Fields } = {
   hello: fieldsOf("The body", REQUESTS.hello),
   message: fieldsOf("The body", REQUESTS.message),
+  edit: fieldsOf("The body", REQUESTS.edit),
   typing: fieldsOf("The body", REQUESTS.typing),
   read: fieldsOf("The body", REQUESTS.read),
   publication: fieldsOf("The body", REQUESTS.publication),

@@ -28,7 +28,7 @@ export interface Publication {
 }
 
 /** Who speaks if the application does not say. */
-const SERVER: User = { id: "server", name: "Server" };
+export const SERVER: User = { id: "server", name: "Server" };
 
 /** The fields that only a `custom` event has. */
 export const CUSTOM_FIELDS = ["name", "durable", "retain"] as const;
@@ -62,7 +62,7 @@ export function parsePublish(
 }
 
 function publicationOf(request: PublicationRequest): Publication {
-  const { type = "chat", payload, name, durable = false, retain = false, ref } = request;
+  const { type = "chat", payload, name, durable = false, retain = false, ref, replyTo } = request;
   const { id, name: sender, info, guest } = request.from ?? SERVER;
   const from: User = {
     id,
@@ -74,11 +74,12 @@ function publicationOf(request: PublicationRequest): Publication {
   if (type === "chat") {
     const misplaced = CUSTOM_FIELDS.find((field) => request[field] !== undefined);
     if (misplaced !== undefined) throw badField(misplaced, notOfChat(misplaced));
-    if (typeof payload !== "string") {
-      throw badField("payload", `Field "payload" of a "chat" must be ${TEXT.expects}.`);
-    }
-    const rest = checkLength(chatRest(JSON.stringify(from), payload, ref), payload);
+    const text = parseText(payload);
+    const rest = checkLength(chatRest(JSON.stringify(from), text, ref, replyTo), text);
     return { ...common, rest, isDurable: true, retains: undefined };
+  }
+  if (replyTo !== undefined) {
+    throw badField("replyTo", 'Only a "chat" has the field "replyTo".');
   }
   if (name === undefined) throw badField("name", 'A "custom" event needs the field "name".');
   if (durable && retain) {
@@ -87,6 +88,16 @@ function publicationOf(request: PublicationRequest): Publication {
   const rest = checkLength(messageRest<"custom">({ name, from, payload }, ref), payload);
   const retains = retain ? { name, isRemoval: payload === null } : undefined;
   return { ...common, rest, isDurable: durable, retains };
+}
+
+/**
+ * Checks a text of the application.
+ *
+ * @throws {Refusal} `bad_field`, `too_large`
+ */
+export function parseText(payload: unknown): string {
+  if (typeof payload === "string" && TEXT.accepts(payload)) return checkLength(payload, payload);
+  throw badField("payload", `Field "payload" of a "chat" must be ${TEXT.expects}.`);
 }
 
 function notOfChat(field: string): string {

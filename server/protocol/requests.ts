@@ -17,11 +17,13 @@ import {
   optional,
   type OptionalField,
   pattern,
+  REACTION,
   record,
   REF,
   required,
   type Rule,
   SENDER_ID,
+  SEQ,
   TEXT,
 } from "./rules.ts";
 import { MAX_PUBLISH_ROOMS } from "./tables.ts";
@@ -39,6 +41,12 @@ export interface MessageRequest {
   readonly payload: string;
   readonly ref?: string;
   readonly name?: string;
+  readonly replyTo?: number;
+}
+
+/** The body of `PATCH /rooms/{room}/messages/{seq}`. */
+export interface EditRequest {
+  readonly payload: string;
 }
 
 /** The body of `POST /rooms/{room}/typing`. */
@@ -62,6 +70,8 @@ export interface PublicationRequest {
   readonly retain?: boolean;
   readonly from?: User;
   readonly ref?: string;
+  /** The message that a `chat` answers. */
+  readonly replyTo?: number;
 }
 
 /** The body of `POST /publish`: the same for many rooms. */
@@ -85,6 +95,7 @@ export interface TermsRequest extends ReasonRequest {
 export interface Requests {
   readonly hello: HelloRequest;
   readonly message: MessageRequest;
+  readonly edit: EditRequest;
   readonly typing: TypingRequest;
   readonly read: ReadRequest;
   readonly publication: PublicationRequest;
@@ -112,6 +123,7 @@ const PUBLICATION: FieldsOfRequest<PublicationRequest> = {
   retain: optional(BOOLEAN),
   from: optional(record('a user: {"id": text, "name": a name, "info"?: JSON}', SENDER_FIELDS)),
   ref: optional(REF),
+  replyTo: optional(SEQ),
 };
 
 /** A list of rooms. The parser looks at each name by itself, so that a refusal can say which is wrong. */
@@ -145,7 +157,13 @@ const REASON: FieldsOf<ReasonRequest, Rule> = { payload: optional(SENTENCE) };
 /** The rules for every body. A field that is not here is refused by name. */
 export const REQUESTS: { readonly [R in keyof Requests]: FieldsOfRequest<Requests[R]> } = {
   hello: { name: optional(NAME) },
-  message: { payload: required(TEXT), ref: optional(REF), name: optional(NAME) },
+  message: {
+    payload: required(TEXT),
+    ref: optional(REF),
+    name: optional(NAME),
+    replyTo: optional(SEQ),
+  },
+  edit: { payload: required(TEXT) },
   typing: { payload: required(BOOLEAN), name: optional(NAME) },
   read: { seq: required(COUNT) },
   publication: PUBLICATION,
@@ -153,6 +171,19 @@ export const REQUESTS: { readonly [R in keyof Requests]: FieldsOfRequest<Request
   reason: REASON,
   terms: { seconds: optional(SECONDS), ...REASON },
 };
+
+/** Checks the place of a message that comes in a path. */
+export function parseSeq(field: string, text: string | undefined): number {
+  const seq = /^\d{1,16}$/.test(text ?? "") ? Number(text) : NaN;
+  if (SEQ.accepts(seq)) return seq;
+  throw badField(field, `Field "${field}" must be ${SEQ.expects}.`);
+}
+
+/** Checks a reaction that comes in a path. */
+export function parseReaction(field: string, text: string | undefined): string {
+  if (text !== undefined && REACTION.accepts(text)) return text;
+  throw badField(field, `Field "${field}" must be ${REACTION.expects}.`);
+}
 
 /** Checks the id of a user that comes in a field or in a path. */
 export function parseUserId(field: string, text: string | undefined): string {

@@ -96,6 +96,22 @@ export const COUNT: Rule = {
   schema: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
 };
 
+/** The place of a message in its room. */
+export const SEQ: Rule = {
+  accepts: (value) => COUNT.accepts(value) && value !== 0,
+  expects: "a whole number from 1",
+  schema: { ...COUNT.schema, minimum: 1 },
+};
+
+/**
+ * A reaction. It stands in a path, where "." and ".." would be steps, and it must have something to see;
+ * many emoji have format characters in them.
+ */
+export const REACTION: Rule = pattern(
+  "^(?!\\.{1,2}$)(?=.*[^\\p{C}\\p{Z}\\p{M}])[^\\p{Cc}\\p{Cs}\\p{Z}]{1,32}$",
+  "1 to 32 characters without blanks and control characters",
+);
+
 /** A token: a guest's, a JWT, or one that only the application can read (RFC 6750 §2.1). */
 export const TOKEN: Rule = pattern(
   "^[\\w.~+/=-]{1,4096}$",
@@ -123,10 +139,10 @@ export const INFO: Rule = {
 };
 
 /** A cursor. */
-export const SINCE: Rule = record('a cursor: {"epoch": text, "seq": whole number from 0}', {
-  epoch: required(REF),
-  seq: required(COUNT),
-});
+export const SINCE: Rule = record(
+  'a cursor: {"epoch": text, "seq": whole number from 0, "rev"?: whole number from 0}',
+  { epoch: required(REF), seq: required(COUNT), rev: optional(COUNT) },
+);
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

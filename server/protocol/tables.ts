@@ -100,5 +100,11 @@ export const MAX_PUBLICATION_BYTES = 1_048_576;
 /** How many rooms one `POST /publish` may name. */
 export const MAX_PUBLISH_ROOMS = 1000;
 
+/** How many different reactions a message may have. */
+export const MAX_REACTIONS = 50;
+
+/** How many of the user's own reactions `joined` lists at most: the newest messages' ones. */
+export const MAX_MINE = 1000;
+
 /** How many users `joined` lists at most. */
 export const MAX_LISTED = 100;

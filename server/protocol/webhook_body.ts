@@ -3,14 +3,18 @@
  *
  * @module
  */
-import type { EventBase, Message } from "./messages.ts";
+import type { EventBase, Message, RevisedEvent } from "./messages.ts";
 
 /** `WebhookBody` is the body of each request to a webhook's receiver. */
 export interface WebhookBody extends EventBase<"messages"> {
   /** When the newest of the messages was stored (RFC 3339). */
   readonly timestamp: string;
-  /** Messages of all rooms in the order in which they were stored, and gaps between them. */
-  readonly data: readonly (Message | GapRecord)[];
+  /**
+   * Messages of all rooms in the order in which they were stored, each as it is now, and gaps between
+   * them. `revised` comes in the place of a message's newest revision; a receiver keeps, of one message,
+   * the one with the higher `rev`.
+   */
+  readonly data: readonly (Message | RevisedEvent | GapRecord)[];
 }
 
 /**

@@ -6,29 +6,16 @@
  * @module
  */
 import type { LogState } from "../broker/broker.ts";
-import { digestOf } from "../broker/epoch.ts";
 import { Batch, type Page } from "../broker/page.ts";
+import { revisedBatch, type RevisedMessage } from "../broker/revisions.ts";
 import { reason } from "../log.ts";
 import type { Cursor } from "../protocol/messages.ts";
-import type { NodeContext } from "./context.ts";
-import { joined } from "./joined.ts";
-import { HeldMessages, type Pending } from "./pending.ts";
-import type { Presence } from "./presence.ts";
-import type { ReadMarks } from "./read_marks.ts";
-import type { RetainedEvents } from "./retained_events.ts";
-import type { Progress } from "./progress.ts";
+import type { FeedContext } from "./feed_context.ts";
+import { HeldMessages } from "./pending.ts";
+import { type Answer, answerBatch, Progress } from "./progress.ts";
 import { type Position, RoomLog } from "./room_log.ts";
+import { type Start, startBatch, startOf } from "./start.ts";
 import type { Subscriber } from "./subscriber.ts";
-
-/** What a feed needs of its room. */
-export interface FeedContext extends NodeContext {
-  readonly presence: Presence;
-  readonly retained: RetainedEvents;
-  readonly marks: ReadMarks;
-  queue(pending: Pending): void;
-  /** Removes a subscriber that could not be let in, and tells it. */
-  joinFailed(subscriber: Subscriber, ref: string | undefined): void;
-}
 
 /** How long to wait when the log could not be read. */
 const RETRY_MS = 1000;
@@ -66,8 +53,9 @@ export class Feed {
    * that has joined already starts again from the cursor.
    */
   add(subscriber: Subscriber, since: Cursor | undefined, ref: string | undefined): void {
-    const { held = new HeldMessages() } = this.#behind.get(subscriber) ?? {};
-    const progress: Progress = { seq: 0, isFresh: true, isBusy: true, held };
+    const progress = Progress.atStart(this.#behind.get(subscriber));
+    progress.held ??= new HeldMessages();
+    progress.isBusy = true;
     this.#live.delete(subscriber);
     this.#behind.set(subscriber, progress);
     void this.#admit(subscriber, progress, since, ref);
@@ -92,15 +80,29 @@ export class Feed {
 
   /** Sends new messages to all who are live. */
   deliver(page: Page): void {
-    const before = this.#log.head;
-    if (page.last <= before) return;
+    const { head } = this.#log;
+    if (page.last <= head) return;
     this.#log.push(page);
+    this.#sendToLive(page.batch, head, this.#log.rev);
+  }
+
+  /** Sends what became of messages to all who are live. Those who are behind read it in their turn. */
+  revise(messages: readonly RevisedMessage[]): void {
+    const { head, rev: known } = this.#log;
+    const news = messages.filter(({ rev }) => rev > known);
+    if (news.length === 0) return;
+    this.#log.revise(news);
+    this.#sendToLive(revisedBatch(this.#room, news), head, known);
+  }
+
+  /** @param seq where a subscriber stops that does not take it now, and `rev`. */
+  #sendToLive(batch: Batch, seq: number, rev: number): void {
     for (const subscriber of this.#live) {
       const { connection } = subscriber;
       if (connection.ready) {
-        connection.send(page.batch);
+        connection.send(batch);
       } else if (this.#live.delete(subscriber)) { // unless reading `ready` has ended its session
-        this.#behind.set(subscriber, { seq: before, isFresh: false, isBusy: false });
+        this.#behind.set(subscriber, Progress.after(seq, rev));
       }
     }
   }
@@ -110,8 +112,8 @@ export class Feed {
     this.#log.replace(state);
     for (const subscriber of [...this.#live, ...this.#behind.keys()]) {
       this.#live.delete(subscriber);
-      const { held } = this.#behind.get(subscriber) ?? {};
-      const progress: Progress = { seq: 0, isFresh: true, isStartDue: true, isBusy: false, held };
+      const progress = Progress.atStart(this.#behind.get(subscriber));
+      progress.isStartDue = true;
       this.#behind.set(subscriber, progress);
       void this.#catchUp(subscriber, progress);
     }
@@ -144,6 +146,20 @@ export class Feed {
     }
   }
 
+  /**
+   * Answers a subscriber that has revised a message. It is behind while it does not take the answer: an
+   * answer is as long as its message, and many may be asked for at once.
+   */
+  answer(subscriber: Subscriber, answer: Answer): void {
+    const { connection } = subscriber;
+    if (this.#live.has(subscriber)) {
+      if (connection.ready) return connection.send(answerBatch(answer));
+      if (!this.#live.delete(subscriber)) return; // reading `ready` has ended its session
+      this.#behind.set(subscriber, Progress.after(this.#log.head, this.#log.rev));
+    }
+    this.#behind.get(subscriber)?.keepAnswer(answer, connection);
+  }
+
   close(): void {
     clearTimeout(this.#retryTimer);
   }
@@ -156,9 +172,9 @@ export class Feed {
   ): Promise<void> {
     try {
       await this.#log.open();
-      const recovered = since !== undefined && await this.#log.holdsAllSince(since);
+      const start = await this.#startOf(subscriber, since);
       if (this.#behind.get(subscriber) !== progress) return;
-      await this.#start(subscriber, progress, recovered ? since : undefined);
+      this.#start(subscriber, progress, start);
     } catch (thrown) {
       this.#context.log.warn("join failed", { room: this.#room, reason: reason(thrown) });
       if (this.#behind.get(subscriber) !== progress) return;
@@ -172,21 +188,19 @@ export class Feed {
     await this.#catchUp(subscriber, progress);
   }
 
-  /** Sends `joined`, and sets the subscriber to its cursor or before the recent messages. */
-  async #start(
-    subscriber: Subscriber,
-    progress: Progress,
-    since: Cursor | undefined,
-  ): Promise<void> {
-    const { marks, options } = this.#context;
-    const read = await marks.of(subscriber.user.id, this.#room, digestOf(this.#log.epoch));
-    if (this.#behind.get(subscriber) !== progress) return;
-    const { epoch, head: seq } = this.#log;
-    progress.seq = since?.seq ?? Math.max(0, seq - options.recentMessages);
-    progress.isFresh = since === undefined;
-    progress.isRetainedDue = true;
-    const start = { room: this.#room, epoch, seq, recovered: since !== undefined };
-    subscriber.connection.reply(joined(this.#context, subscriber, start, read));
+  #startOf({ user }: Subscriber, since: Cursor | undefined): Promise<Start> {
+    return startOf(this.#room, this.#log, user.id, since, this.#context);
+  }
+
+  /**
+   * Sends `joined` and what became of older messages, and sets the subscriber to its cursor or before the
+   * recent messages.
+   */
+  #start(subscriber: Subscriber, progress: Progress, start: Start): void {
+    const { recentMessages } = this.#context.options;
+    progress.start(start, Math.max(0, this.#log.head - recentMessages));
+    const right = subscriber.rightIn(this.#room);
+    subscriber.connection.reply(startBatch(this.#room, this.#log, start, right, this.#context));
     this.#release(progress);
   }
 
@@ -204,30 +218,24 @@ export class Feed {
     try {
       while (this.#behind.get(subscriber) === progress && subscriber.connection.ready) {
         if (progress.isStartDue) {
-          await this.#start(subscriber, progress, undefined);
-          progress.isStartDue = false;
+          const start = await this.#startOf(subscriber, undefined);
+          if (this.#behind.get(subscriber) !== progress) return;
+          this.#start(subscriber, progress, start);
           continue;
         }
         if (progress.isRetainedDue) {
           progress.isRetainedDue = false;
           this.#context.retained.giveTo(subscriber.connection);
         }
-        if (progress.seq >= this.#log.head) {
+        if (progress.isAtHeadOf(this.#log)) {
+          if (progress.giveAnswer(subscriber.connection)) continue;
           this.#behind.delete(subscriber);
           this.#live.add(subscriber);
           return;
         }
-        const head = this.#log.head;
-        const page = await this.#log.read(progress.seq);
+        const send = await progress.readNext(this.#log);
         if (this.#behind.get(subscriber) !== progress) return;
-        if (!progress.isFresh && page?.first !== progress.seq + 1) {
-          progress.isStartDue = true; // the log was pruned past its cursor
-          continue;
-        }
-        if (page !== undefined) subscriber.connection.send(page.batch);
-        // Without a page there is nothing up to `head`. The log may have grown since `head` was read.
-        progress.seq = page?.last ?? head;
-        progress.isFresh = false;
+        send(subscriber.connection);
       }
     } catch (thrown) {
       this.#context.log.warn("history unreadable", { room: this.#room, reason: reason(thrown) });

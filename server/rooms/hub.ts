@@ -68,6 +68,7 @@ export class Hub {
     this.#roomLimits = new RoomLimits(options);
     broker.listen({
       committed: (name, page) => this.#pass(name, (room) => room.feed.deliver(page)),
+      revised: (name, messages) => this.#pass(name, (room) => room.feed.revise(messages)),
       signalled: (name, { event, exceptUserId }) =>
         this.#pass(name, (room) => room.feed.relay(event, exceptUserId)),
       logReplaced: (name, state) => {

@@ -8,12 +8,19 @@
 import type { Draft } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
 
-/** What sends a message: a session, or a request. */
+/** What sends a message or revises one: a session, or a request. */
 export interface Sender {
   /** Is called when the message could not be stored. */
   refuse(refusal: Refusal, ref?: string): void;
   /** Is called when the message was stored before, or when it is stored and its draft asks for a receipt. */
   stored(room: string, seq: number, event: string, repeated: boolean): void;
+  /**
+   * Is called when what the sender asked to become of a message is stored, or was so before.
+   *
+   * @param event the `revised` event, as all members get it.
+   * @param mine the reactions of the sender's user to the message.
+   */
+  revised(room: string, event: string, mine: readonly string[], ref: string | undefined): void;
 }
 
 /** A draft that is on its way to the log. */

@@ -1,12 +1,13 @@
 /**
- * `post` sends a message for a sender who is not in the room: that of an HTTP request, or the
- * application. It goes through the same queue and tick as all others, and returns a receipt, because
- * such a sender sees no echo.
+ * `post` sends a message for a sender who is not in the room, and `postRevision` revises one: for an HTTP
+ * request, or for the application. Both go through the same queue and tick as all others, and return a
+ * receipt, because such a sender sees no echo.
  *
  * @module
  */
-import { messageHead } from "../protocol/encode.ts";
-import type { Message } from "../protocol/messages.ts";
+import { revisionDraft } from "../broker/revisions.ts";
+import { messageHead, type Revision } from "../protocol/encode.ts";
+import type { Message, RevisedEvent } from "../protocol/messages.ts";
 import type { Hub } from "./hub.ts";
 import type { Sender } from "./pending.ts";
 
@@ -42,9 +43,36 @@ export function post(hub: Hub, posting: Posting): Promise<Posted> {
   const { promise, resolve, reject } = Promise.withResolvers<Posted>();
   const sender: Sender = {
     stored: (_room, seq, event, repeated) => resolve({ seq, event, repeated }),
+    revised() {},
     refuse: reject,
   };
   const head = messageHead(type, room);
   hub.tick.queue({ room, userId, ref, head, rest, sender, receipt: true, seq: 0, movesMark });
+  return promise;
+}
+
+/**
+ * Has a message edited, deleted or reacted to, whether or not its room has members.
+ *
+ * @param userId who asks.
+ * @returns the message as it is now.
+ * @throws {Refusal} `not_found`, `forbidden`, `conflict`, `unavailable`
+ */
+export function postRevision(
+  hub: Hub,
+  room: string,
+  userId: string,
+  revision: Revision,
+): Promise<Message> {
+  const { promise, resolve, reject } = Promise.withResolvers<Message>();
+  const sender: Sender = {
+    stored() {},
+    revised(_room, event) {
+      const { message }: RevisedEvent = JSON.parse(event);
+      resolve(message);
+    },
+    refuse: reject,
+  };
+  hub.tick.queue({ ...revisionDraft(room, userId, revision, undefined), sender, movesMark: false });
   return promise;
 }

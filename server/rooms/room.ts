@@ -6,7 +6,8 @@
  * @module
  */
 import type { RetainedChange } from "../broker/retained.ts";
-import { encode, type MessageHeads, messageHeads } from "../protocol/encode.ts";
+import { revisionDraft } from "../broker/revisions.ts";
+import { encode, type MessageHeads, messageHeads, type Revision } from "../protocol/encode.ts";
 import type { Cursor, Message } from "../protocol/messages.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { NodeContext } from "./context.ts";
@@ -113,6 +114,24 @@ export class Room {
       seq: 0,
       movesMark: true,
     };
+    this.#queue(sender, pending);
+  }
+
+  /**
+   * Queues what a subscriber asks to become of a message, behind what it has said before.
+   *
+   * @throws {Refusal} `unavailable` if too much is waiting.
+   */
+  revise(sender: Subscriber, revision: Revision, ref: string | undefined): void {
+    const { id: userId } = sender.user;
+    this.#queue(sender, {
+      ...revisionDraft(this.name, userId, revision, ref),
+      sender,
+      movesMark: false,
+    });
+  }
+
+  #queue(sender: Subscriber, pending: Pending): void {
     const held = this.feed.heldFor(sender);
     if (held === undefined) this.#context.queue(pending);
     else held.add(pending);

@@ -6,13 +6,19 @@
  */
 import type { Broker, LogState } from "../broker/broker.ts";
 import { epochOf, markOf } from "../broker/epoch.ts";
-import { cut, type Page } from "../broker/page.ts";
+import { type Batch, cut, type Page } from "../broker/page.ts";
+import { type ReactionRange, revisedBatch, type RevisedMessage } from "../broker/revisions.ts";
 import type { Cursor } from "../protocol/messages.ts";
 import { Tail } from "./tail.ts";
 
 /** The size of a page, in characters and in messages. */
 const PAGE_CHARS = 65_536;
 const PAGE_MESSAGES = 256;
+/** Revisions that are read at once. */
+const PAGE_REVISIONS = 64;
+/** A cursor that misses more revisions of older messages than this is of no use. */
+const MAX_MISSED = 200;
+const MAX_MISSED_CHARS = 262_144;
 
 /** Where a room's log stands. */
 export type Position = Pick<RoomLog, "epoch" | "head">;
@@ -25,6 +31,7 @@ export class RoomLog {
   #opened: Promise<void> | undefined;
   #epoch = "";
   #head = 0;
+  #rev = 0;
 
   constructor(room: string, broker: Broker, tailBytes: number) {
     this.#room = room;
@@ -41,6 +48,11 @@ export class RoomLog {
     return this.#head;
   }
 
+  /** The newest `rev`. */
+  get rev(): number {
+    return this.#rev;
+  }
+
   /** Opens the log, unless it is open. From then on the broker calls back with new messages. */
   open(): Promise<void> {
     return this.#opened ??= this.#open();
@@ -52,6 +64,7 @@ export class RoomLog {
       this.#epoch = epochOf(state, this.#room);
       // What was committed while the answer was on its way has been delivered already.
       this.#head = Math.max(this.#head, state.head);
+      this.#rev = Math.max(this.#rev, state.rev);
     } catch (thrown) {
       this.#opened = undefined;
       throw thrown;
@@ -64,26 +77,80 @@ export class RoomLog {
     this.#tail.push(page);
   }
 
+  /** Takes over what became of messages, in the order of `rev`. */
+  revise(messages: readonly RevisedMessage[]): void {
+    this.#rev = messages.at(-1)?.rev ?? this.#rev;
+    this.#tail.revise(messages);
+  }
+
   /** Goes on from another state: the log was lost, or goes on elsewhere. */
   replace(state: LogState): void {
     this.#epoch = epochOf(state, this.#room);
     this.#head = state.head;
+    this.#rev = state.rev;
     this.#tail.clear();
   }
 
   /** Says whether the log still holds everything after a cursor. */
-  async holdsAllSince({ epoch, seq }: Cursor): Promise<boolean> {
-    if (seq > this.#head) await this.#broker.catchUpTo?.(this.#room, seq);
-    if (seq > this.#head || !await this.#isSameLog(epoch, seq)) return false;
+  async holdsAllSince({ epoch, seq, rev = 0 }: Cursor): Promise<boolean> {
+    const isAhead = () => seq > this.#head || rev > this.#rev;
+    if (isAhead()) await this.#broker.catchUpTo?.(this.#room, seq, rev);
+    if (isAhead() || !await this.#isSameLog(epoch, seq, rev)) return false;
     return seq === this.#head || (await this.read(seq))?.first === seq + 1;
   }
 
-  /** Says whether what a client was sent up to `seq` under that epoch is what the log holds now. */
-  async #isSameLog(epoch: string, seq: number): Promise<boolean> {
+  /**
+   * Reads what became of the messages up to a cursor since then, in the order of `rev`. The last one is
+   * the newest revision of all, which is the `rev` of the client's cursor from then on; unless its message
+   * was pruned.
+   *
+   * @returns `undefined` if it is too much.
+   */
+  async missedSince({ seq, rev }: Cursor): Promise<readonly RevisedMessage[] | undefined> {
+    if (rev === undefined || rev === this.#rev) return [];
+    const newest = this.#rev;
+    const limit = MAX_MISSED + 1;
+    const range = { after: rev, upToSeq: seq, limit };
+    const missed = await this.#broker.revisedSince(this.#room, range);
+    const chars = missed.reduce((sum, { message }) => sum + message.length, 0);
+    if (missed.length === limit || chars > MAX_MISSED_CHARS) return undefined;
+    if ((missed.at(-1)?.rev ?? 0) >= newest) return missed;
+    return [...missed, ...await this.#revisedAfter(newest - 1, 1)];
+  }
+
+  /**
+   * Reads what became of messages after a `rev`, in the order of `rev`.
+   *
+   * @returns the events, if there are any, and the `rev` up to which they go.
+   */
+  async readRevisions(after: number): Promise<{ readonly batch?: Batch; readonly rev: number }> {
+    const newest = this.#rev;
+    const messages = await this.#revisedAfter(after, PAGE_REVISIONS);
+    const last = messages.at(-1)?.rev;
+    if (last === undefined) return { rev: newest };
+    // With fewer than it may be, there are no more up to the newest.
+    const rev = messages.length < PAGE_REVISIONS ? Math.max(newest, last) : last;
+    return { batch: revisedBatch(this.#room, messages), rev };
+  }
+
+  #revisedAfter(rev: number, limit: number): Promise<readonly RevisedMessage[]> {
+    return this.#broker.revisedSince(this.#room, { after: rev, limit });
+  }
+
+  /** Reads a user's own reactions. */
+  reactionsOf(
+    userId: string,
+    range: ReactionRange,
+  ): Promise<ReadonlyMap<number, readonly string[]>> {
+    return this.#broker.reactionsOf(this.#room, userId, range);
+  }
+
+  /** Says whether what a client was sent up to there under that epoch is what the log holds now. */
+  async #isSameLog(epoch: string, seq: number, rev: number): Promise<boolean> {
     if (epoch === this.#epoch) return true;
     const mark = markOf(epoch, this.#epoch);
     if (mark === undefined) return false;
-    return await this.#broker.canResume?.(this.#room, mark, seq) ?? false;
+    return await this.#broker.canResume?.(this.#room, mark, seq, rev) ?? false;
   }
 
   /**

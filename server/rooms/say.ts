@@ -56,7 +56,12 @@ function send(
   const { user } = session;
   const { ref } = command;
   if (command.type === "chat") {
-    return room.publish(session, "chat", chatRest(user.json, command.payload, ref), ref);
+    return room.publish(
+      session,
+      "chat",
+      chatRest(user.json, command.payload, ref, command.replyTo),
+      ref,
+    );
   }
   const { name, payload } = command;
   const rest = messageRest<"custom">({ name, from: user.user, payload }, ref);

@@ -15,6 +15,7 @@ import { CLOSE, type CloseCode, type Right } from "../protocol/tables.ts";
 import type { Hub } from "./hub.ts";
 import { Memberships } from "./memberships.ts";
 import type { Room } from "./room.ts";
+import { revise } from "./revise.ts";
 import { say, type Speaker } from "./say.ts";
 import type { ClientConnection } from "./subscriber.ts";
 import { TokenEnd, tokenEnded } from "./token_end.ts";
@@ -149,6 +150,10 @@ export class Session implements Speaker, UserSession {
     if (repeated) this.memberships.get(room)?.feed.repeat(this, seq, event);
   }
 
+  revised(room: string, event: string, mine: readonly string[], ref: string | undefined): void {
+    this.memberships.get(room)?.feed.answer(this, { event, mine, ref });
+  }
+
   joinFailed(room: string, refusal: Refusal, ref: string | undefined): void {
     this.memberships.forget(room);
     this.refuse(refusal, ref, room);
@@ -188,6 +193,10 @@ export class Session implements Speaker, UserSession {
       case "chat":
       case "custom":
         return say(this.#hub, this, command);
+      case "edit":
+      case "delete":
+      case "react":
+        return revise(this.#hub, this, command);
       case "typing":
         this.roomToSpeakIn(command.room);
         return this.#hub.typing.set(command.room, this.#user.user, command.payload);

@@ -1,5 +1,5 @@
 /**
- * Tells the application of the messages that this node has stored, when their receivers have been sent
+ * Tells the application of the messages that this node has stored or revised, when their receivers have been sent
  * them. So what the application does with a message keeps nobody waiting for that message.
  *
  * @module
@@ -10,22 +10,23 @@ import type { Log } from "../log.ts";
 export class StoredMessages {
   readonly #onStored: OnStored;
   readonly #log: Log;
-  #events: string[] = [];
+  /** Once each: all who revise a message in one tick are answered with the same. */
+  #events = new Set<string>();
 
   constructor(onStored: OnStored, log: Log) {
     this.#onStored = onStored;
     this.#log = log;
   }
 
-  /** @param event the message's text. */
+  /** @param event the message's text, or a `revised` event. */
   add(event: string): void {
-    this.#events.push(event);
+    this.#events.add(event);
   }
 
   /** Tells the application of what was added. Never throws. */
   tell(): void {
     const events = this.#events;
-    this.#events = [];
+    this.#events = new Set();
     for (const event of events) {
       tellApplication("onStored", this.#log, () => this.#onStored(JSON.parse(event)));
     }

@@ -5,6 +5,7 @@
  * @module
  */
 import { Batch, concat, cut, type Page } from "../broker/page.ts";
+import type { RevisedMessage } from "../broker/revisions.ts";
 
 export class Tail {
   readonly #maxBytes: number;
@@ -28,6 +29,24 @@ export class Tail {
     this.#pages.push({ ...page, batch: Batch.fromArray(page.batch.array) });
     this.#bytes += page.batch.size;
     while (this.#bytes > this.#maxBytes) this.#bytes -= this.#pages.shift()?.batch.size ?? 0;
+  }
+
+  /** Replaces messages, as far as they are here. */
+  revise(messages: readonly RevisedMessage[]): void {
+    this.#forgetAnswers();
+    const byPage = Map.groupBy(messages, ({ seq }) => this.#indexAfter(seq - 1));
+    for (const [index, revised] of byPage) {
+      const page = this.#pages[index];
+      if (page === undefined) continue;
+      // A batch keeps the events that it was split into, and this page stays.
+      const events = [...Batch.fromArray(page.batch.array).events];
+      for (const { seq, message } of revised) {
+        if (seq >= page.first) events[seq - page.first] = message;
+      }
+      const batch = Batch.fromArray(Batch.fromEvents(events).array);
+      this.#bytes += batch.size - page.batch.size;
+      this.#pages[index] = { ...page, batch };
+    }
   }
 
   /** Forgets all pages. */

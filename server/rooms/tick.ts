@@ -6,11 +6,10 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { FullError, isSameMessage } from "../broker/broker.ts";
+import { FullError } from "../broker/broker.ts";
 import { reason } from "../log.ts";
-import { conflict, Refusal } from "../protocol/refusal.ts";
+import { Answers, unavailable } from "./answers.ts";
 import type { NodeContext } from "./context.ts";
-import { logThrown } from "./log_thrown.ts";
 import type { Pending } from "./pending.ts";
 import type { ReadMarks } from "./read_marks.ts";
 import { StoredMessages } from "./stored_messages.ts";
@@ -43,7 +42,6 @@ const FEW_MESSAGES = 8;
 const GATHER_MS = 10;
 /** Text that may wait while the broker is slow. Above it, senders are told to try again later. */
 const MAX_QUEUE_CHARS = 16_777_216;
-const RETRY_MS = 1000;
 /** A commit that takes longer is logged. */
 const SLOW_COMMIT_MS = 1000;
 
@@ -53,6 +51,7 @@ export class Tick {
   readonly #openRooms: { readonly size: number };
   readonly #unprepared: Unprepared;
   readonly #stored: StoredMessages | undefined;
+  readonly #answers: Answers;
   readonly #charsPerRoom: number;
   #queue: Pending[] = [];
   #queuedChars = 0;
@@ -72,10 +71,11 @@ export class Tick {
     this.#charsPerRoom = Math.min(TICK_CHARS, context.options.highWaterBytes / 2);
     const { application, log } = context;
     this.#stored = application?.onStored && new StoredMessages(application.onStored, log);
+    this.#answers = new Answers(log, this.#stored);
     this.#unprepared = new Unprepared({
       broker: context.broker,
       requeue: (pending) => this.#requeue(pending),
-      refuse: (pending) => this.#refuse(pending),
+      refuse: (pending) => this.#answers.refuse(pending),
     });
   }
 
@@ -175,19 +175,13 @@ export class Tick {
       batch = this.#unprepared.sift(batch);
       if (batch.length === 0) return;
       // The broker has called `committed` for the whole batch when this settles.
-      const receipts = await broker.publish(batch, (draft) => this.#refuse(draft));
+      const receipts = await broker.publish(batch, (draft) => this.#answers.refuse(draft));
       this.#marks.committed(batch);
-      for (const { draft, seq, event, repeated } of receipts) {
-        if (!repeated) this.#stored?.add(event);
-        logThrown(log, "delivery failed", () => {
-          if (repeated && !isSameMessage(event, draft)) draft.sender.refuse(conflict(), draft.ref);
-          else draft.sender.stored(draft.room, seq, event, repeated);
-        });
-      }
+      for (const receipt of receipts) this.#answers.take(receipt);
     } catch (thrown) {
       log.error("commit failed", { messages: batch.length, reason: reason(thrown) });
       const sentence = thrown instanceof FullError ? thrown.message : undefined;
-      for (const pending of batch) this.#refuse(pending, sentence);
+      for (const pending of batch) this.#answers.refuse(pending, sentence);
     }
     const milliseconds = Math.round(now() - begunAt);
     if (milliseconds > SLOW_COMMIT_MS) {
@@ -222,11 +216,6 @@ export class Tick {
     this.#schedule();
   }
 
-  #refuse({ sender, ref }: Pending, sentence?: string): void {
-    const refusal = unavailable(sentence);
-    logThrown(this.#context.log, "delivery failed", () => sender.refuse(refusal, ref));
-  }
-
   /**
    * Writes one piece to each connection in turn, until all are written. So a client that is sent one
    * event a frame does not get all of its frames before the next client gets its first. It is also
@@ -237,10 +226,4 @@ export class Tick {
     this.#outboxes = [];
     while (outboxes.length > 0) outboxes = outboxes.filter((outbox) => outbox.flush());
   }
-}
-
-function unavailable(
-  sentence = "The message could not be stored. Send it again later.",
-): Refusal {
-  return new Refusal("unavailable", sentence, { retryAfterMs: RETRY_MS });
 }

@@ -15,7 +15,8 @@ import { readPage } from "./http.ts";
 import { createIdentity, type Identity, type SavedGuest } from "./identity.ts";
 import { createMembership, type Membership } from "./membership.ts";
 import type { ClientOptions } from "./options.ts";
-import { createOutbox, newRef, type Outbox, type SavedMessages, type Unsent } from "./outbox.ts";
+import type { Acknowledgement, Outbox, ReviseCommand, SavedMessages, Unsent } from "./outbox.ts";
+import { createOutbox, newRef } from "./outbox.ts";
 import { receiver } from "./receiver.ts";
 import { type ClientParts, createSender, type Sender } from "./sender.ts";
 import { browserStorage, stored } from "./storage.ts";
@@ -140,12 +141,39 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
    *
    * @param ref names the message, 1 to 64 characters. While a message with that `ref` is unsent, a
    * second call returns the same promise.
+   * @param replyTo the `seq` of the message that this one answers.
    * @returns the message as stored.
    * @throws {ClientError} if it will not be stored.
    */
-  send(room: string, payload: string, ref: string = newRef()): Promise<wire.Message> {
+  send(
+    room: string,
+    payload: string,
+    ref: string = newRef(),
+    replyTo?: number,
+  ): Promise<wire.Message> {
     this.#rooms.get(room)?.userSent();
-    return this.#keep({ type: "chat", room, payload, ref });
+    return this.#keep({ type: "chat", room, payload, ref, ...(replyTo && { replyTo }) });
+  }
+
+  /**
+   * Changes the text of one's own message; with the right `manage`, of anyone's. It is kept like a message
+   * until it is stored, and sent in its order among them.
+   *
+   * @returns the message as it is then.
+   * @throws {ClientError} if it will not be stored: `not_found`, or `conflict` if the message was deleted.
+   */
+  edit(room: string, seq: number, payload: string): Promise<wire.RevisedEvent> {
+    return this.#revise({ type: "edit", room, seq, payload });
+  }
+
+  /** Deletes a message, as {@linkcode edit} changes it. Its text is gone, its place stays. */
+  remove(room: string, seq: number): Promise<wire.RevisedEvent> {
+    return this.#revise({ type: "delete", room, seq });
+  }
+
+  /** Reacts to a message, or with `on: false` takes that back. It is kept as {@linkcode edit} is. */
+  react(room: string, seq: number, payload: string, on = true): Promise<wire.RevisedEvent> {
+    return this.#revise({ type: "react", room, seq, payload, on });
   }
 
   /**
@@ -243,9 +271,14 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     this.#connection.end(CLOSE_DONE, "", true);
   }
 
-  #keep(command: Unsent): Promise<wire.Message> {
+  #revise(command: ReviseCommand): Promise<wire.RevisedEvent> {
+    return this.#keep({ ...command, ref: newRef() });
+  }
+
+  #keep<A extends Acknowledgement>(command: Unsent): Promise<A> {
     this.#sender.flushSoon();
-    return this.#outbox.add(command);
+    // A cast: a message is acknowledged by a message, and a revision by `revised`.
+    return this.#outbox.add(command) as Promise<A>;
   }
 }
 

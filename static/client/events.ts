@@ -42,6 +42,12 @@ export interface ClientEvents {
   joined: wire.JoinedEvent;
   /** A message was stored. Each comes once, in the order of `seq`. */
   chat: wire.ChatEvent;
+  /**
+   * A message was edited, deleted or reacted to: `message` is what it is now. Each revision comes once, in
+   * the order of `rev`, also those that were missed while the connection was lost. The message may be
+   * older than all that came here.
+   */
+  revised: wire.RevisedEvent;
   /** An application's own event of any name. Events of one name are dispatched as `custom:<name>` too. */
   custom: wire.CustomEvent;
   /** A notice about the members of a room. */

@@ -38,7 +38,7 @@ interface HeldRoom {
   /** The `join` under way, one at a time: `joined` does not say to which it belongs. */
   joining?: { readonly since: Cursor | undefined; joins: TabJoin[] } | undefined;
   /** The last message that was received; undefined before the first `joined`. */
-  cursor?: { epoch: string; seq: number };
+  cursor?: { epoch: string; seq: number; rev: number };
   /**
    * Set after a `joined` that did not recover, until the first message, which may have any `seq`: the tabs
    * that were in the room before, and need the one after the cursor.
@@ -46,6 +46,18 @@ interface HeldRoom {
   established?: readonly string[] | undefined;
   /** The tabs that the last `joined` was for. The retained events are for them too. */
   newcomers: readonly string[];
+}
+
+/** Returns the cursor from which everyone gets what is missing, of cursors of one log. */
+function earliest(cursors: readonly Cursor[]): Cursor | undefined {
+  const [first] = cursors;
+  if (!first) return undefined;
+  const revs = cursors.flatMap(({ rev }) => rev ?? []);
+  return {
+    epoch: first.epoch,
+    seq: Math.min(...cursors.map(({ seq }) => seq)),
+    ...(revs.length > 0 && { rev: Math.min(...revs) }),
+  };
 }
 
 /**
@@ -72,7 +84,7 @@ export function heldRooms(
     const cursors = joins.flatMap(({ command }) => command.since ?? []);
     // A copy: while the `join` is under way, the cursor moves on.
     if (tabs.size && cursor && cursor.epoch === epoch) cursors.push({ ...cursor });
-    const [since] = cursors.sort((a, b) => a.seq - b.seq);
+    const since = earliest(cursors);
     const ref = room.ref = newRef();
     room.joining = { since, joins };
     say({ type: "join", room: name, ref, ...(since && { since }) });
@@ -116,10 +128,11 @@ export function heldRooms(
     room.newcomers = newcomers;
     if (!event.recovered) {
       const seq = isOfSameLog && others.length ? cursor.seq : event.seq;
-      room.cursor = { epoch: event.epoch, seq };
+      room.cursor = { epoch: event.epoch, seq, rev: event.rev };
       room.established = isOfSameLog ? others : [];
     } else if (isAnswer && joining.since) {
-      room.cursor = { epoch: event.epoch, seq: joining.since.seq };
+      const { seq, rev = event.rev } = joining.since;
+      room.cursor = { epoch: event.epoch, seq, rev };
       room.established = undefined;
     }
     if (isAnswer) room.joining = undefined;
@@ -175,6 +188,9 @@ export function heldRooms(
       if (!room) return [[event, "all"]];
       if (event.type === "joined") return joined(event, room);
       if (event.type === "right" && event.right === "none") rooms.delete(event.room);
+      if (event.type === "revised" && !event.ref && room.cursor) {
+        room.cursor.rev = Math.max(room.cursor.rev, event.rev);
+      }
       if (event.type === "custom" && event.retained) return [[event, room.newcomers]];
       const isMessage = "seq" in event && "at" in event && event.seq !== undefined;
       return [[event, isMessage && !moveTo(event.seq, room) ? "sender" : "all"]];

@@ -9,11 +9,13 @@ import type {
   Command,
   Event,
   HelloCommand,
+  Message,
   PongCommand,
   RenameCommand,
 } from "../../server/protocol/messages.ts";
 import { refusalOf, request, roomPath } from "./http.ts";
 import { HELLO_REF } from "./identity.ts";
+import type { ReviseCommand } from "./outbox.ts";
 import { type HttpSession, roomStreams } from "./room_streams.ts";
 import {
   CLOSE_LOST,
@@ -44,14 +46,22 @@ export function overHttp(
   const receive = (event: Event) => session.received([event]);
 
   /**
-   * Posts a command, and receives the answer. A refusal is received as an `error`; any answer that is not
-   * this server's, or none, ends the connection.
+   * Requests what a command asks for, and receives the answer. A refusal is received as an `error`; any
+   * answer that is not this server's, or none, ends the connection.
+   *
+   * @param eventOf makes the event of an answer that is none.
    */
-  async function post(path: string, body: object, ref?: string): Promise<void> {
+  async function post(
+    path: string,
+    body: object | undefined,
+    ref?: string,
+    method?: string,
+    eventOf = (answer: Event): Event => answer,
+  ): Promise<void> {
     try {
-      const response = await request(session, path, body);
+      const response = await request(session, path, body, undefined, method);
       if (response.status === 204) return;
-      const event: Event = response.ok ? await response.json() : await refusalOf(response, ref);
+      const event = response.ok ? eventOf(await response.json()) : await refusalOf(response, ref);
       // The token has ended. A new connection begins with a new hello. A guest, whose token never ends,
       // lacks the right.
       const isGuest = session.welcome?.token !== undefined;
@@ -75,6 +85,21 @@ export function overHttp(
     await post("hello", { name: name ?? session.welcome?.user.name }, ref);
   }
 
+  /** Asks what is to become of a message. The answer is that message. */
+  async function revise(
+    command: ReviseCommand,
+    method: string,
+    rest: string,
+    body?: object,
+  ): Promise<void> {
+    const { room, seq, ref = "" } = command;
+    const path = roomPath(room, `messages/${seq}${rest}`);
+    await post(path, body, ref, method, (answer) => {
+      const message = answer as Message; // a cast: that is what this request answers
+      return { type: "revised", room, rev: message.rev ?? 0, message, ref };
+    });
+  }
+
   async function carryOut(command: Command): Promise<void> {
     switch (command.type) {
       case "hello":
@@ -87,9 +112,18 @@ export function overHttp(
       case "leave":
         return streams.leave(command.room);
       case "chat": {
-        const { room, payload, ref } = command;
+        const { room, payload, ref, replyTo } = command;
         const name = session.welcome?.user.name;
-        return await post(roomPath(room, "messages"), { payload, ref, name }, ref);
+        return await post(roomPath(room, "messages"), { payload, ref, name, replyTo }, ref);
+      }
+      case "edit":
+        return await revise(command, "PATCH", "", { payload: command.payload });
+      case "delete":
+        return await revise(command, "DELETE", "");
+      case "react": {
+        const { payload, on = true } = command;
+        const rest = `/reactions/${encodeURIComponent(payload)}`;
+        return await revise(command, on ? "PUT" : "DELETE", rest);
       }
       case "read":
         return await post(roomPath(command.room, "read"), { seq: command.seq });
@@ -103,7 +137,8 @@ export function overHttp(
           ...(command.ref && { ref: command.ref }),
         });
       default:
-        command satisfies PongCommand; // the client sends none
+        // The client sends none of these.
+        command satisfies PongCommand;
     }
   }
 

@@ -63,6 +63,12 @@ export interface Membership {
    * @returns whether it is the next one, which the application gets.
    */
   moveTo(seq: number, isOwn: boolean): boolean;
+  /**
+   * Moves the cursor to a revision.
+   *
+   * @returns whether it is a newer one, which the application gets.
+   */
+  reviseTo(rev: number): boolean;
   /** Notes that the user types, or stopped. The others are told when that is news for them. */
   userTypes(active: boolean): void;
   /** Notes that the user sent a message, which ends the typing: the server knows that. */
@@ -92,6 +98,8 @@ export function createMembership(
   let epoch = since?.epoch ?? "";
   /** The `seq` of the last message; -1 before the first. */
   let last = since?.seq ?? -1;
+  /** The last revision; undefined while it is not known. */
+  let rev = since?.rev;
   /** The newest `seq` of the room when it was joined. */
   let head = 0;
   let joined = false;
@@ -113,7 +121,7 @@ export function createMembership(
       return joined;
     },
     get since() {
-      return last < 0 ? undefined : { epoch, seq: last };
+      return last < 0 ? undefined : { epoch, seq: last, ...(rev !== undefined && { rev }) };
     },
     get unread() {
       return mark < 0 ? 0 : newestSeq() - mark;
@@ -122,7 +130,9 @@ export function createMembership(
       if (!event.recovered) {
         last = event.seq ? -1 : 0;
         mark = -1;
+        rev = undefined;
       }
+      rev ??= event.rev; // after a resume, the revisions that were missed follow
       told = -1; // what was told last may have been lost with the connection
       self.hasRead(event.read ?? -1);
       epoch = event.epoch;
@@ -147,6 +157,11 @@ export function createMembership(
       if (isOwn && last >= 0 && seq > last + 1) return false;
       if (last < head && seq >= head) self.waitUntil = 0;
       last = seq;
+      return true;
+    },
+    reviseTo(newest) {
+      if (newest <= (rev ?? 0)) return false;
+      rev = newest;
       return true;
     },
     userTypes(active) {

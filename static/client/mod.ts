@@ -15,7 +15,7 @@ export { ClientError, RETRIABLE_ERRORS } from "./errors.ts";
 export type { AnyEvents, ClientEvents, ClientState, ClientTarget } from "./events.ts";
 export type { EventsOf, Lost, NamedEvent } from "./events.ts";
 export type { ClientOptions, TokenSource } from "./options.ts";
-export { newRef, type Unsent } from "./outbox.ts";
+export { newRef, type ReviseCommand, type Unsent } from "./outbox.ts";
 export type { KeyValue } from "./storage.ts";
 export { webSocket } from "./transport.ts";
 export type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
@@ -36,6 +36,8 @@ export type {
   PongCommand,
   ReadCommand,
 } from "../../server/protocol/messages.ts";
+export type { DeleteCommand, EditCommand, ReactCommand } from "../../server/protocol/messages.ts";
+export type { MessageState, RevisedEvent } from "../../server/protocol/messages.ts";
 export type { ChatCommand, CustomCommand, TypingCommand } from "../../server/protocol/messages.ts";
 export type { EventBase, RoomEvent, StoredEvent } from "../../server/protocol/messages.ts";
 export type { Event, JoinedEvent, WelcomeEvent } from "../../server/protocol/messages.ts";

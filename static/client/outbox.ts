@@ -4,17 +4,36 @@
  *
  * @module
  */
-import type { ChatCommand, CustomCommand, Message } from "../../server/protocol/messages.ts";
+import type {
+  ChatCommand,
+  CustomCommand,
+  DeleteCommand,
+  EditCommand,
+  Message,
+  ReactCommand,
+  RevisedEvent,
+} from "../../server/protocol/messages.ts";
 import { type Deferred, deferred } from "./deferred.ts";
 import { ClientError, closedError } from "./errors.ts";
 import type { Dispatch } from "./events.ts";
 import type { Stored } from "./storage.ts";
 
+/** What is asked to become of a message. */
+export type ReviseCommand =
+  | EditCommand
+  | (DeleteCommand & { readonly payload?: never })
+  | ReactCommand;
+
 /** A command that is kept until it is acknowledged. */
-export type Unsent = (ChatCommand | CustomCommand) & {
-  /** Names the message; the server stores one `ref` of a user in a room once. */
-  readonly ref: string;
-};
+export type Unsent =
+  & (ChatCommand | CustomCommand | ReviseCommand)
+  & {
+    /** Names the message; the server stores one `ref` of a user in a room once. */
+    readonly ref: string;
+  };
+
+/** What acknowledges a command: the message as stored, or what became of it. */
+export type Acknowledgement = Message | RevisedEvent;
 
 /** What is saved of the unsent messages. */
 export interface SavedMessages {
@@ -22,7 +41,7 @@ export interface SavedMessages {
 }
 
 /** An unsent command, and the promise that settles with it. */
-export interface Outgoing extends Deferred<Message> {
+export interface Outgoing extends Deferred<Acknowledgement> {
   readonly command: Unsent;
   /** True while it is sent on this connection and not answered yet. */
   inFlight: boolean;
@@ -42,7 +61,7 @@ export interface Outbox {
   readonly inFlight: boolean;
   find(ref: string | undefined, room?: string): Outgoing | undefined;
   /** Keeps a command. A second one with the same room and ref is the same message. */
-  add(command: Unsent): Promise<Message>;
+  add(command: Unsent): Promise<Acknowledgement>;
   /** Removes a message that was acknowledged. */
   remove(answered: Outgoing): void;
   /**
@@ -139,5 +158,5 @@ export function createOutbox(
 }
 
 function outgoing(command: Unsent): Outgoing {
-  return { ...deferred<Message>(), command, inFlight: false };
+  return { ...deferred<Acknowledgement>(), command, inFlight: false };
 }

@@ -40,6 +40,22 @@ export function receiver(
     if (own || membership?.waitUntil === 0) sender.flush();
   }
 
+  /** Takes what became of a message: with a `ref` it answers this client, which is told of it before. */
+  function revised(event: wire.RevisedEvent): void {
+    const { room, rev, ref } = event;
+    const membership = rooms.get(room);
+    if (!ref) {
+      if (membership?.joined && membership.reviseTo(rev)) dispatch("revised", event);
+      return;
+    }
+    const own = outbox.find(ref, room);
+    if (!own) return;
+    outbox.remove(own);
+    connection.setAwaiting(false);
+    own.resolve(event);
+    sender.flush();
+  }
+
   function refused(event: wire.ErrorEvent): void {
     const { ref, code, field, payload, retryAfterMs } = event;
     connection.setAwaiting(false);
@@ -92,6 +108,8 @@ export function receiver(
           sender.giveUp(room, new ClientError("forbidden", payload));
         }
         return dispatch("right", event);
+      case "revised":
+        return revised(event);
       case "read":
         membership?.hasRead(event.seq);
         return dispatch("read", event);

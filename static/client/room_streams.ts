@@ -8,6 +8,7 @@
  * @module
  */
 import type {
+  Cursor,
   ErrorEvent,
   Event,
   JoinCommand,
@@ -54,7 +55,7 @@ export function roomStreams(session: HttpSession, timeoutMs: number): RoomStream
       let stream = streams.find(({ rooms }) => rooms.has(room)) ??
         streams.find(({ rooms }) => rooms.size < maxRooms);
       if (!stream) streams.push(stream = roomStream(session, timeoutMs));
-      stream.rooms.set(room, { ref, cursor: since ? `${since.epoch}:${since.seq}` : "" });
+      stream.rooms.set(room, { ref, cursor: since ? cursorText(since) : "" });
       stream.openSoon();
     },
     leave(room) {
@@ -64,6 +65,11 @@ export function roomStreams(session: HttpSession, timeoutMs: number): RoomStream
       for (const { close } of streams) close();
     },
   };
+}
+
+/** Writes a cursor as the `id` of a block has it. */
+function cursorText({ epoch, seq, rev }: Cursor): string {
+  return [epoch, seq, ...(rev ? [rev] : [])].join(":");
 }
 
 interface RoomStream {

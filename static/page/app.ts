@@ -7,10 +7,11 @@
 
 /// <reference lib="dom" />
 
-import { ClientError, connect, RETRIABLE_ERRORS } from "../client/mod.ts";
+import { type ChatEvent, ClientError, connect, RETRIABLE_ERRORS } from "../client/mod.ts";
 import { showConnection } from "./banner.ts";
 import { Composer } from "./composer.ts";
 import { byId, oncePerFrame } from "./dom.ts";
+import { MessageActions } from "./message_actions.ts";
 import { OwnName } from "./own_name.ts";
 import { startPanels } from "./panels.ts";
 import { sentenceOf } from "./refusals.ts";
@@ -58,12 +59,44 @@ const roomList = new RoomList({
   leave,
 });
 const composer = new Composer({
-  send: (text) => current.send(text),
+  send(text, about) {
+    if (about?.kind === "edit") current.edit(about.seq, text);
+    else current.send(text, undefined, about?.seq);
+  },
+  editLast() {
+    const message = current.list.lines.lastOwn();
+    if (message) edit(message);
+  },
   typing: (active) => client.typing(current.name, active),
   maxBytes: () => (client.limits?.frameBytes || 16_384) - FRAME_OVERHEAD_BYTES,
 });
 
 const rightNotice = new RightNotice(() => join(current.name));
+
+// --- messages ---------------------------------------------------------------------------------
+
+function edit({ seq, payload }: ChatEvent): void {
+  composer.begin({ kind: "edit", seq, label: strings.editing }, payload);
+}
+
+const isOwn = ({ from }: ChatEvent) => from.id === client.user?.id;
+const rightHere = () => client.right(current.name) ?? "read";
+const actions = new MessageActions(byId("stage", HTMLElement), {
+  messageOf: (line) => current.list.lines.messageOf(line),
+  mineOf: (seq) => current.list.lines.mineOf(seq),
+  mayWrite: () => rightHere() !== "read",
+  mayEdit: (message) => rightHere() !== "read" && isOwn(message),
+  mayRemove: (message) => rightHere() === "manage" || rightHere() !== "read" && isOwn(message),
+  react: (seq, reaction, on) => current.react(seq, reaction, on),
+  reply({ seq, from, payload }) {
+    const label = strings.replyingTo(isolated(from.name), payload.slice(0, 200));
+    composer.begin({ kind: "reply", seq, label });
+  },
+  edit,
+  remove: (seq) => current.remove(seq),
+  link: (seq) => copy(addressOf(current.name, seq), strings.messageCopied),
+});
+byId("main", HTMLElement).append(actions.element);
 
 // --- rooms ------------------------------------------------------------------------------------
 
@@ -125,6 +158,11 @@ client.on("welcome", () => {
 
 client.on("joined", (event) => rooms.get(event.room)?.joined(event));
 client.on("chat", (event) => rooms.get(event.room)?.chat(event));
+client.on("revised", (event) => rooms.get(event.room)?.revised(event));
+client.on("read", ({ room, seq }) => {
+  rooms.get(room)?.list.mark.readElsewhere(seq);
+  showSoon();
+});
 client.on("custom", (event) => {
   const { seq, at } = event;
   if (seq !== undefined && at !== undefined) rooms.get(event.room)?.list.add({ ...event, seq, at });
@@ -172,6 +210,9 @@ function show(): void {
   })));
   current.show();
   rightNotice.show(current.name, current.standing);
+  for (const { name, list: { mark: { readSeq } } } of all) {
+    if (readSeq !== undefined) client.read(name, readSeq); // for the user's other devices
+  }
   saveReadsSoon();
 }
 
@@ -182,14 +223,23 @@ byId("latest", HTMLElement).addEventListener("click", () => {
   composer.focus();
 });
 
-byId("invite", HTMLElement).addEventListener("click", async () => {
-  const address = addressOf(current.name);
+/** Goes to the message that the address names. */
+function goToLinked(): void {
+  const seq = Number(new URLSearchParams(location.search).get("message"));
+  if (seq > 0) current.list.seek(seq);
+}
+
+async function copy(address: string, done: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(address);
-    toast(strings.copied);
+    toast(done);
   } catch {
     prompt(strings.copyThis, address); // a page without TLS has no clipboard
   }
+}
+
+byId("invite", HTMLElement).addEventListener("click", () => {
+  copy(addressOf(current.name), strings.copied);
 });
 
 watchOtherTabs(({ entered, left, all }) => {
@@ -216,8 +266,10 @@ for (const { name } of remembered()) enter(name);
 open(roomOfAddress() ?? remembered()[0]?.name ?? DEFAULT_ROOM, "history");
 // These messages were sent before a reload and are not acknowledged yet.
 for (const command of client.unsent) {
-  if (command.type === "chat") enter(command.room).send(command.payload, command.ref);
+  if (command.type !== "chat") continue;
+  enter(command.room).send(command.payload, command.ref, command.replyTo);
 }
+goToLinked();
 showConnection(client);
 // What the user already writes into stays where the user is.
 if (document.activeElement === document.body) composer.focus();

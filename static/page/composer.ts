@@ -7,12 +7,22 @@
 
 /// <reference lib="dom" />
 
-import { byId } from "./dom.ts";
+import { button, byId, create } from "./dom.ts";
 import { strings } from "./strings.ts";
+
+/** The message that is edited or answered. */
+export interface About {
+  readonly kind: "edit" | "reply";
+  readonly seq: number;
+  /** What is said of it above the text. */
+  readonly label: string;
+}
 
 /** What the composer calls and needs. */
 export interface ComposerOptions {
-  readonly send: (text: string) => void;
+  readonly send: (text: string, about: About | undefined) => void;
+  /** Called when the user wants to edit the last message. */
+  readonly editLast: () => void;
   /** Called when the text changed; `active` is false once it is empty again. */
   readonly typing: (active: boolean) => void;
   /** Returns how many bytes of UTF-8 a message may have in JSON. */
@@ -25,6 +35,10 @@ export class Composer {
   readonly #text = byId("say", HTMLTextAreaElement);
   readonly #over = byId("over", HTMLElement);
   readonly #send = byId("send", HTMLButtonElement);
+  readonly #aboutLine = byId("about", HTMLElement);
+  #about: About | undefined;
+  /** What was written before a message was edited. */
+  #before = "";
   #room = "";
   /** What the user wrote before the page's script ran. */
   #early = this.#text.value;
@@ -45,6 +59,12 @@ export class Composer {
       // With an input method, Enter chooses a word and must not send. Safari tells this only by the
       // key code 229.
       if (event.isComposing || event.keyCode === 229) return;
+      if (event.key === "Escape" && this.#about) return this.cancel();
+      const isPlain = !event.shiftKey && !event.altKey && !event.ctrlKey && !event.metaKey;
+      if (event.key === "ArrowUp" && isPlain && !this.#text.value && !this.#about) {
+        event.preventDefault();
+        return options.editLast();
+      }
       if (event.key !== "Enter" || event.shiftKey || event.altKey) return;
       event.preventDefault();
       this.#submit();
@@ -53,6 +73,11 @@ export class Composer {
 
   /** Changes to a room, and to the draft there. */
   setRoom(room: string): void {
+    const about = this.#end();
+    if (about?.kind === "edit") {
+      this.#text.value = this.#before;
+      this.#changed();
+    }
     this.#room = room;
     this.#text.value = [loadDraft(room), this.#early].filter(Boolean).join("\n");
     this.#early = "";
@@ -64,18 +89,51 @@ export class Composer {
     this.#text.focus();
   }
 
+  /** Begins to edit a message, or to answer one. */
+  begin(about: About, text?: string): void {
+    if (this.#about) this.cancel();
+    this.#about = about;
+    this.#aboutLine.hidden = false;
+    this.#aboutLine.replaceChildren(
+      create("span", {}, about.label),
+      button("plain", () => this.cancel(), strings.cancel),
+    );
+    if (text !== undefined) {
+      this.#before = this.#text.value;
+      this.#text.value = text;
+      this.#changed();
+    }
+    this.focus();
+  }
+
+  /** Ends that. What was written before comes back. */
+  cancel(): void {
+    const wasEdit = this.#end()?.kind === "edit";
+    if (wasEdit) this.#text.value = this.#before;
+    this.#changed();
+    this.focus();
+  }
+
+  #end(): About | undefined {
+    const about = this.#about;
+    this.#about = undefined;
+    this.#aboutLine.hidden = true;
+    return about;
+  }
+
   #submit(): void {
     const text = this.#text.value.trim();
     if (!text || this.#excessBytes() > 0) return this.focus();
-    this.#text.value = "";
+    const about = this.#end();
+    this.#text.value = about?.kind === "edit" ? this.#before : "";
     this.#changed();
-    this.#options.send(text.toWellFormed().replaceAll("\0", ""));
+    this.#options.send(text.toWellFormed().replaceAll("\0", ""), about);
     this.focus();
   }
 
   #changed(): void {
     const { value } = this.#text;
-    saveDraft(this.#room, value);
+    if (this.#about?.kind !== "edit") saveDraft(this.#room, value);
     const over = this.#excessBytes();
     this.#over.textContent = over > 0 ? strings.tooLong(over) : "";
     this.#send.disabled = over > 0;

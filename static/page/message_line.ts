@@ -12,13 +12,56 @@ import { clockTime, fullTime, strings } from "./strings.ts";
 const LONG_LINES = 30;
 const LONG_CHARACTERS = 4_000;
 
-/** Creates the line of a stored message. */
-export function storedLine(message: ChatEvent, isOwn: boolean): HTMLElement {
-  const line = create("div", { class: "line", "data-seq": String(message.seq) });
-  line.append(timeOf(message.at, "at"), text(message.payload));
-  if (isLong(message.payload)) fold(line);
+/** What a line shows besides its message. */
+export interface Surroundings {
+  /** The user's own reactions. */
+  readonly mine: readonly string[];
+  readonly react: (reaction: string, on: boolean) => void;
+  /** The message that it answers, if that is shown. */
+  readonly answered: ChatEvent | undefined;
+  /** Goes to that message. */
+  readonly jump: () => void;
+}
+
+/** Creates the line of a stored message, as it is now. */
+export function storedLine(
+  message: ChatEvent,
+  isOwn: boolean,
+  { mine, react, answered, jump }: Surroundings,
+): HTMLElement {
+  const { seq, at, payload, deleted, edited, replyTo, reactions = {} } = message;
+  const line = create("div", { class: "line", "data-seq": String(seq), tabindex: "-1" });
+  line.append(timeOf(at, "at"));
+  if (replyTo !== undefined && !deleted) line.append(quote(answered, jump));
+  if (deleted) {
+    line.classList.add("deleted");
+    line.append(create("div", { class: "text" }, strings.deleted));
+    return line;
+  }
+  line.append(text(payload));
+  if (isLong(payload)) fold(line);
+  if (edited !== undefined) {
+    line.append(create("span", { class: "edited", title: fullTime(edited) }, strings.edited));
+  }
   if (isOwn) line.append(mark("check", strings.sent));
+  const chips = Object.entries(reactions).map(([reaction, count]) => {
+    const isMine = mine.includes(reaction);
+    const chip = button("chip", () => react(reaction, !isMine), `${reaction} ${count}`);
+    chip.dataset.reaction = reaction;
+    chip.setAttribute("aria-pressed", String(isMine));
+    chip.setAttribute("aria-label", strings.reactions(reaction, count));
+    return chip;
+  });
+  if (chips.length > 0) line.append(create("div", { class: "chips" }, ...chips));
   return line;
+}
+
+/** Creates the quote of a message that is answered. The log has only its number. */
+function quote(answered: ChatEvent | undefined, jump: () => void): HTMLElement {
+  const shown = answered && !answered.deleted
+    ? [create("b", {}, create("bdi", {}, answered.from.name)), " ", answered.payload.slice(0, 200)]
+    : [answered ? strings.deleted : strings.earlier];
+  return button("quote", jump, icon("reply"), create("span", {}, ...shown));
 }
 
 /** Creates the line of a message that is being sent. */

@@ -10,6 +10,7 @@
  */
 import type { Message, User } from "../client/mod.ts";
 import { create, oncePerFrame } from "./dom.ts";
+import { Lines } from "./lines.ts";
 import { ListStatus } from "./list_status.ts";
 import { isoDay, MessageWriter, renewDays } from "./message_writer.ts";
 import type { Notice } from "./notice_run.ts";
@@ -33,6 +34,8 @@ export interface MessageListOptions {
   readonly readOlder: (before: number, limit: number) => Promise<readonly Message[]>;
   /** The latest `seq` that was read on an earlier visit. */
   readonly readSeq: number | undefined;
+  /** Called when the user presses a reaction. */
+  readonly react: (seq: number, reaction: string, on: boolean) => void;
   /** Called when `mark` or `isAtLatest` changed. */
   readonly changed: () => void;
 }
@@ -42,24 +45,29 @@ export class MessageList {
   readonly element: HTMLElement;
   readonly unsent = new UnsentLines(() => this.#showUnsent());
   readonly mark: ReadMark;
+  readonly lines: Lines;
 
   readonly #options: MessageListOptions;
   readonly #messages = create("div", { class: "flow" });
   readonly #older: OlderMessages;
   readonly #position: ScrollPosition;
   readonly #showArrived = oncePerFrame(() => this.#show());
-  #writer = new MessageWriter(this.#messages);
+  #writer: MessageWriter;
   #arrived: (Message | Notice)[] = [];
   /** The `seq` of the latest message shown. */
   #last = 0;
   /** The room's latest `seq` when it was entered. */
   #head = 0;
   #lines = 0;
+  /** The message that the list has to go to. */
+  #sought: number | undefined;
   /** Whether the user can see this list: what is in it then counts as read. */
   #isActive = false;
 
   constructor(options: MessageListOptions) {
     this.#options = options;
+    this.lines = new Lines(this.#messages, options.react, (seq) => this.seek(seq));
+    this.#writer = new MessageWriter(this.#messages, this.lines);
     this.mark = new ReadMark(options.readSeq);
     const status = new ListStatus(options.room, () => this.#older.load());
     this.#older = new OlderMessages(status, {
@@ -93,17 +101,17 @@ export class MessageList {
   }
 
   /** Notes that the room was entered. If `isFresh`, what is shown is out of date, and is removed. */
-  joined(head: number, isFresh: boolean): void {
+  joined(head: number, isFresh: boolean, read?: number): void {
     this.#head = head;
     this.#older.joined(head, isFresh);
     if (isFresh) {
       this.#messages.replaceChildren();
       this.#arrived = [];
-      this.#writer = new MessageWriter(this.#messages);
+      this.#writer = new MessageWriter(this.#messages, this.lines);
       this.#last = this.#lines = 0;
       this.#position.isAtEnd = true;
     }
-    this.mark.joined(head, isFresh, this.#position.isAtEnd);
+    this.mark.joined(head, isFresh, this.#position.isAtEnd, read);
   }
 
   /** Adds what was stored, and returns whether it is live, and not replayed. */
@@ -111,6 +119,19 @@ export class MessageList {
     this.#arrived.push(message);
     this.#showArrived();
     return message.seq > this.#head;
+  }
+
+  /** Shows what became of a message, where it is. */
+  revise(message: Message): void {
+    this.#show(); // it may be among those that have arrived
+    this.#position.keepDuring(() => this.lines.revise(message), "first");
+    this.#position.follow();
+  }
+
+  /** Goes to a message, which may have to be loaded first, and marks it. */
+  seek(seq: number): void {
+    this.#sought = seq;
+    this.#seekMessage();
   }
 
   /** Adds what happened to a user, which is not in the log. */
@@ -198,7 +219,7 @@ export class MessageList {
   #prepend(page: readonly Message[]): void {
     const userId = this.#options.user()?.id;
     const container = create("div");
-    const writer = new MessageWriter(container);
+    const writer = new MessageWriter(container, this.lines);
     const next = this.#older.first ?? 0;
     let last = page[0] ? page[0].seq - 1 : 0;
     for (const message of page) {
@@ -219,6 +240,7 @@ export class MessageList {
   #scrolled(): void {
     if (this.element.hidden) return;
     this.#seekLine();
+    this.#seekMessage();
     if (this.#position.update()) this.#markRead();
     if (this.element.scrollTop < LOAD_AHEAD_PX) this.#older.loadMore();
   }
@@ -226,6 +248,7 @@ export class MessageList {
   #refresh(): void {
     this.#position.follow();
     this.#seekLine();
+    this.#seekMessage();
     this.#markRead();
     // A list that does not fill the screen cannot be scrolled, so it does not wait for that.
     if (this.#isActive && this.element.scrollTop < 1) this.#older.loadMore();
@@ -238,6 +261,21 @@ export class MessageList {
     this.mark.isSought = false;
     this.#position.show(this.mark.line);
     this.#markRead();
+  }
+
+  #seekMessage(): void {
+    if (this.#sought === undefined || this.element.hidden || !this.#older.first) return;
+    const line = this.lines.find(this.#sought);
+    if (!line && this.#sought < this.#older.first) return this.#older.loadMore();
+    if (!line && this.#last < this.#head) return; // it is still to come
+    this.#sought = undefined;
+    if (!line) return;
+    this.mark.isSought = false;
+    this.#position.center(line);
+    line.classList.remove("found");
+    void line.offsetWidth; // so that the animation begins again
+    line.classList.add("found");
+    line.focus({ preventScroll: true });
   }
 
   #markRead(): void {

@@ -6,7 +6,8 @@
  */
 import type { ChatEvent, User } from "../client/mod.ts";
 import { avatar, create, tint } from "./dom.ts";
-import { storedLine, timeOf } from "./message_line.ts";
+import type { Lines } from "./lines.ts";
+import { timeOf } from "./message_line.ts";
 import { type Notice, NoticeRun } from "./notice_run.ts";
 import { dayName } from "./strings.ts";
 
@@ -18,13 +19,15 @@ const MAX_GROUP_LINES = 25;
 /** Writes messages into an element. */
 export class MessageWriter {
   readonly #container: HTMLElement;
+  readonly #lines: Lines;
   #day = "";
   #last: ChatEvent | undefined;
   #group: HTMLElement | undefined;
   #notices = new NoticeRun();
 
-  constructor(container: HTMLElement) {
+  constructor(container: HTMLElement, lines: Lines) {
     this.#container = container;
+    this.#lines = lines;
   }
 
   /** The user whose next line would continue the last group. */
@@ -49,7 +52,7 @@ export class MessageWriter {
       this.#container.append(this.#group);
     }
     this.#last = message;
-    this.#group.append(storedLine(message, isOwn));
+    this.#group.append(this.#lines.make(message, isOwn));
     // While the group is out of sight, the style sheet estimates its height from this.
     this.#group.style.setProperty("--lines", String(this.#group.childElementCount - 2));
   }

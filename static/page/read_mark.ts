@@ -33,9 +33,11 @@ export class ReadMark {
    * Notes that the room was entered.
    *
    * @param isAtEnd whether the list shows the latest messages: then it goes to the first new one.
+   * @param read how far the user has read on any device, if the server knows.
    */
-  joined(head: number, isFresh: boolean, isAtEnd: boolean): void {
+  joined(head: number, isFresh: boolean, isAtEnd: boolean, read?: number): void {
     this.#head = head;
+    if (read !== undefined) this.readSeq = Math.max(this.readSeq ?? 0, read);
     // To a newcomer nothing is new. After a loss the log may be shorter than it was.
     this.readSeq = isFresh ? Math.min(this.readSeq ?? head, head) : this.readSeq ?? head;
     const isNews = this.unread === 0;
@@ -59,7 +61,7 @@ export class ReadMark {
     if (this.readSeq !== undefined) this.readSeq = Math.max(this.readSeq, seq);
   }
 
-  /** Notes that the user read up to `seq` in another tab. */
+  /** Notes that the user read up to `seq` in another tab, or on another device. */
   readElsewhere(seq: number): void {
     if (this.readSeq === undefined || seq <= this.readSeq) return;
     this.readSeq = seq;

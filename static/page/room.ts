@@ -6,7 +6,13 @@
 
 /// <reference lib="dom" />
 
-import { type Client, type ClientEvents, newRef } from "../client/mod.ts";
+import {
+  type Client,
+  ClientError,
+  type ClientEvents,
+  newRef,
+  type RevisedEvent,
+} from "../client/mod.ts";
 import { announceMessage } from "./announcer.ts";
 import { byId, setText } from "./dom.ts";
 import { MemberList } from "./member_list.ts";
@@ -15,6 +21,7 @@ import { reasonOf } from "./refusals.ts";
 import { remembered } from "./remembered.ts";
 import type { Standing } from "./right_notice.ts";
 import { isolated, strings } from "./strings.ts";
+import { toast } from "./toast.ts";
 
 /** A room that the page is in. */
 export class Room {
@@ -37,20 +44,51 @@ export class Room {
       user: () => client.user,
       readOlder: (before, limit) => client.history(name, before, limit),
       readSeq: remembered().find((room) => room.name === name)?.readSeq,
+      react: (seq, reaction, on) => this.react(seq, reaction, on),
       changed,
     });
     byId("stage", HTMLElement).append(this.list.element);
   }
 
   /** Sends a message. It is shown until it is stored, or shows why it was not. */
-  send(payload: string, ref = newRef()): void {
+  send(payload: string, ref = newRef(), replyTo?: number): void {
     this.list.addUnsent(ref, payload);
-    this.#client.send(this.name, payload, ref).then(
+    this.#client.send(this.name, payload, ref, replyTo).then(
       () => this.list.unsent.remove(ref),
       (error: unknown) => {
-        this.list.unsent.fail(ref, reasonOf(error), () => this.send(payload, ref));
+        this.list.unsent.fail(ref, reasonOf(error), () => this.send(payload, ref, replyTo));
       },
     );
+  }
+
+  edit(seq: number, payload: string): void {
+    this.#revise(seq, this.#client.edit(this.name, seq, payload));
+  }
+
+  remove(seq: number): void {
+    this.#revise(seq, this.#client.remove(this.name, seq));
+  }
+
+  react(seq: number, reaction: string, on: boolean): void {
+    const others = this.list.lines.mineOf(seq).filter((one) => one !== reaction);
+    const mine = on ? [...others, reaction] : others;
+    this.#revise(seq, this.#client.react(this.name, seq, reaction, on), mine);
+  }
+
+  /** @param mine the user's own reactions then, where the answer does not tell. */
+  #revise(seq: number, answer: Promise<RevisedEvent>, mine?: readonly string[]): void {
+    answer.then((event) => {
+      this.list.revise(event.message);
+      const own = event.mine ?? mine;
+      if (own) this.list.lines.setMine({ [seq]: own });
+    }, (error: unknown) => {
+      const isLeft = error instanceof ClientError && error.code === "left";
+      if (!isLeft) toast(strings.notRevised(reasonOf(error)));
+    });
+  }
+
+  revised({ message }: ClientEvents["revised"]): void {
+    this.list.revise(message);
   }
 
   joined(event: ClientEvents["joined"]): void {
@@ -59,7 +97,8 @@ export class Room {
     if (event.right !== "read") this.standing = undefined;
     else if (!isKnown) this.standing = { right: event.right, wasTaken: false };
     this.#members.joined(event);
-    this.list.joined(event.seq, !event.recovered);
+    this.list.joined(event.seq, !event.recovered, event.read);
+    if (event.mine) this.list.lines.setMine(event.mine);
     this.#changed();
   }
 

@@ -129,9 +129,10 @@ class Row {
 }
 
 /** Returns the address of the page with a room, which also invites others to it. */
-export function addressOf(room: string): string {
+export function addressOf(room: string, seq?: number): string {
   const url = new URL(location.href);
-  url.search = `?${new URLSearchParams({ room })}`;
+  const message = seq === undefined ? {} : { message: String(seq) };
+  url.search = `?${new URLSearchParams({ room, ...message })}`;
   url.hash = "";
   return url.href;
 }

@@ -56,6 +56,14 @@ export class ScrollPosition {
     this.isAtEnd = false;
   }
 
+  /** Scrolls to an element of the list, into the middle. */
+  center(element: HTMLElement): void {
+    element.scrollIntoView({ block: "center" });
+    this.#scrollTop = this.#list.scrollTop;
+    const { scrollTop, scrollHeight, clientHeight } = this.#list;
+    this.isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_PX;
+  }
+
   /** Scrolls back to the same place when the list is shown again. */
   restore(): void {
     if (!this.isAtEnd) this.#list.scrollTop = this.#scrollTop;

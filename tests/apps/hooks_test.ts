@@ -15,7 +15,10 @@ Deno.test("app: hooks greet who comes, keep a record, and know who is there", as
       await server.publish(room, `Welcome, ${name}!`, { from: { id: "host", name: "Host" } });
     },
     onLeave: (_room, { id }) => void present.delete(id),
-    onStored: ({ seq, from, payload }) => void record.push(`${seq} ${from.name}: ${payload}`),
+    onStored: (event) => {
+      if (event.type === "revised") return; // a message was edited, deleted or reacted to
+      record.push(`${event.seq} ${event.from.name}: ${event.payload}`);
+    },
   });
   await using ada = await member(server, { as: { id: "ada", name: "Ada" } });
   assertEquals((await ada.next("chat")).payload, "Welcome, Ada!");

@@ -19,11 +19,12 @@ async function* answerTo(_question: string) {
 Deno.test("app: an answer is seen token by token, and kept as a whole", async () => {
   const model = { id: "model", name: "Model" };
   await using server = await createServer({ port: 0, db: ":memory:" }, {
-    onStored: async ({ type, room, payload, from }) => {
-      if (type !== "chat" || from.id === model.id) return;
+    onStored: async (event) => {
+      if (event.type !== "chat" || event.from.id === model.id) return;
+      const { room, payload } = event;
       let text = "";
       let index = 0;
-      for await (const token of answerTo(String(payload))) {
+      for await (const token of answerTo(payload)) {
         await server.emit(room, "token", { index: index++, token }, { from: model });
         text += token;
       }

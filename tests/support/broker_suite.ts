@@ -11,6 +11,7 @@ import { type Draft, messageHead } from "../../server/protocol/encode.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { SEED } from "./random.ts";
 import { testMarks } from "./marks_suite.ts";
+import { testRevisions } from "./revision_suite.ts";
 import { testState } from "./state_suite.ts";
 
 /** How a suite gets its brokers. */
@@ -21,6 +22,8 @@ export interface Factory {
   make(): Promise<Store>;
   /** What it needs is not installed here. */
   readonly ignore?: boolean;
+  /** It cannot revise messages yet. */
+  readonly revisesNothing?: boolean;
 }
 
 /** One store, on which brokers are opened one after the other. */
@@ -81,11 +84,13 @@ function numbers(first: number, last: number): number[] {
 }
 
 /** Registers the tests. */
-export function testBroker({ name, make, ignore = false }: Factory): void {
-  const test = (behaviour: string, act: (store: Store) => Promise<void>) =>
+export function testBroker(
+  { name, make, ignore = false, revisesNothing = false }: Factory,
+): void {
+  const test = (behaviour: string, act: (store: Store) => Promise<void>, isIgnored = ignore) =>
     Deno.test({
       name: `${name}: ${behaviour}`,
-      ignore,
+      ignore: isIgnored,
       fn: async () => {
         await using store = await make();
         await act(store);
@@ -372,4 +377,5 @@ export function testBroker({ name, make, ignore = false }: Factory): void {
 
   testState(test);
   testMarks(test);
+  testRevisions((behaviour, act) => test(behaviour, act, ignore || revisesNothing));
 }

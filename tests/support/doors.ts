@@ -16,6 +16,9 @@ export const UNKNOWN = "room-none";
 /** Everybody may read and write here, unless guests may nothing at all. */
 export const OPEN = "open";
 
+/** There is no such message: whoever may revise messages learns that, and nobody else. */
+const NO_SEQ = 99;
+
 /** Somebody who tries to get in. */
 export interface Visitor {
   readonly server: Server;
@@ -39,6 +42,9 @@ export const COMMAND_ROWS: { readonly [T in Command["type"]]: Row<Right, object>
     { name: "n", payload: 1, durable: true },
     { name: "n", payload: 1, retain: true },
   ],
+  edit: ["write", { seq: NO_SEQ, payload: "x" }],
+  delete: ["write", { seq: NO_SEQ }],
+  react: ["write", { seq: NO_SEQ, payload: "x" }, { seq: 1, payload: "x" }],
   typing: ["write", { payload: true }],
   read: ["read", { seq: 1 }],
   rename: ["no room"],
@@ -58,6 +64,10 @@ export const ROUTE_ROWS: Readonly<Record<string, Row<Needs, object>>> = {
   "POST /rooms/:room/read": ["read", { seq: 1 }],
   "GET /rooms/:room/messages": ["read"],
   "POST /rooms/:room/messages": ["write", { payload: "x" }],
+  "PATCH /rooms/:room/messages/:seq": ["write", { payload: "x" }],
+  "DELETE /rooms/:room/messages/:seq": ["write"],
+  "PUT /rooms/:room/messages/:seq/reactions/:reaction": ["write"],
+  "DELETE /rooms/:room/messages/:seq/reactions/:reaction": ["write"],
   "GET /rooms/:room/events": ["read"],
   "GET /events": ["read"],
   "POST /rooms/:room/typing": ["write", { payload: true }],
@@ -119,7 +129,9 @@ async function overSocket(
   const knock = crypto.randomUUID(); // a `ref` is for one message
   client.send({ ...command, ref: knock });
   const events = (await told(client)).filter(({ type }) => type !== "welcome");
-  const refusal = events.find((event) => event.type === "error" && event.ref === knock);
+  const refusal = events.find((event) =>
+    event.type === "error" && event.ref === knock && event.code !== "not_found"
+  );
   if (refusal === undefined) {
     if (command.type === "join") assert(events.some(({ type }) => type === "joined"));
     return { isRefused: false, text: "" };
@@ -172,7 +184,7 @@ async function overHttp(
 ): Promise<Answer> {
   const query = path === "/events" ? `?room=${room}&room=${OPEN}` : "";
   const response = await fetch(
-    server.url + path.replace(":room", room).replace(":id", "owner") + query,
+    server.url + pathIn(path, room) + query,
     {
       method,
       headers: { ...(token !== undefined && bearer(token)), ...(body && JSON_TYPE) },
@@ -189,8 +201,13 @@ async function overHttp(
     : path === "/events"
     ? text.includes('"type":"error"')
     : response.status === 401 || response.status === 403;
-  assert(isRefused || response.ok, `${response.status} ${text}`);
+  assert(isRefused || response.ok || response.status === 404, `${response.status} ${text}`);
   return { isRefused, text: `${response.status}\n${headers}\n${text}` };
+}
+
+function pathIn(path: string, room: string): string {
+  return path.replace(":room", room).replace(":id", "owner")
+    .replace(":seq", String(NO_SEQ)).replace(":reaction", "x");
 }
 
 /** What a stream says of a room until its last one is joined or refused. */

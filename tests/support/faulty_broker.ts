@@ -16,6 +16,7 @@ import type { Order, Sanction } from "../../server/broker/orders.ts";
 import type { MarkStore } from "../../server/broker/marks.ts";
 import type { Page } from "../../server/broker/page.ts";
 import type { RetainedEvent } from "../../server/broker/retained.ts";
+import type { ReactionRange, RevisedMessage, RevisedRange } from "../../server/broker/revisions.ts";
 import { SqliteBroker } from "../../server/broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "../../server/http/static_files.ts";
 import { completeOptions } from "../../server/options.ts";
@@ -47,6 +48,7 @@ export class FaultyBroker implements Broker {
   readonly #unprepared = new Map<string, Promise<void>>();
   #before: Promise<void> = Promise.resolve();
   #after: Promise<void> = Promise.resolve();
+  #pause: (() => Promise<void>) | undefined;
 
   private constructor(inner: Broker) {
     this.#inner = inner;
@@ -56,6 +58,13 @@ export class FaultyBroker implements Broker {
   static async make(): Promise<FaultyBroker> {
     const options = { path: ":memory:", retainMessages: 0, retainDays: 0, dedupeMessages: 1000 };
     return new FaultyBroker(await SqliteBroker.open(options));
+  }
+
+  /** Makes one whose answers to reads all take so long. */
+  static slow(inner: Broker, pause: () => Promise<void>): FaultyBroker {
+    const broker = new FaultyBroker(inner);
+    broker.#pause = pause;
+    return broker;
   }
 
   readonly location = "nowhere";
@@ -87,9 +96,25 @@ export class FaultyBroker implements Broker {
     return await this.#call("publish", () => this.#inner.publish(batch));
   }
 
+  async canResume(room: string, mark: string, seq: number, rev?: number): Promise<boolean> {
+    return await this.#inner.canResume?.(room, mark, seq, rev) ?? false;
+  }
+
   async read(room: string, range: Range): Promise<Page | undefined> {
     const after = range.after === undefined ? {} : { after: Math.max(range.after, this.lostUpTo) };
     return await this.#call("read", () => this.#inner.read(room, { ...range, ...after }));
+  }
+
+  async revisedSince(room: string, range: RevisedRange): Promise<readonly RevisedMessage[]> {
+    return await this.#call("read", () => this.#inner.revisedSince(room, range));
+  }
+
+  async reactionsOf(
+    room: string,
+    userId: string,
+    range: ReactionRange,
+  ): Promise<ReadonlyMap<number, readonly string[]>> {
+    return await this.#call("read", () => this.#inner.reactionsOf(room, userId, range));
   }
 
   signal(room: string, signal: Signal): void {
@@ -166,6 +191,7 @@ export class FaultyBroker implements Broker {
     if (fails) throw new Error(`${call} failed, as it was told to`);
     const answer = await carryOut();
     if (call !== "publish") await this.#after;
+    if (call === "read") await this.#pause?.();
     return answer;
   }
 }

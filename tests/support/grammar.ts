@@ -78,6 +78,23 @@ const SINCE: Field = {
     ...[{ epoch: "e", seq: "1" }, { epoch: "e", seq: 1, more: 1 }, { epoch: "\0", seq: 1 }],
   ],
 };
+/** No room ever has this message, so that no text changes that others compare. */
+const NO_SEQ = 1e9;
+const SEQ: Field = {
+  good: fc.constant(NO_SEQ),
+  bad: [0, -1, 1.5, "1", null, 2 ** 53, []],
+  required: true,
+};
+const TEXT: Field = {
+  good: text,
+  bad: [7, null, {}, [], true, "\0", "a\ud800"],
+  required: true,
+};
+const REACTION: Field = {
+  good: fc.constantFrom("👍", "👩‍💻", "❤️", "x".repeat(32), "__proto__"),
+  bad: [7, null, "", "..", "a b", "\u200d", "a\0", "\ud800", "x".repeat(33)],
+  required: true,
+};
 const JSON_VALUE = fc.jsonValue({ maxDepth: 3, stringUnit: "grapheme-ascii" });
 
 /** The fields of every command. The compiler tells what is missing here. */
@@ -91,7 +108,8 @@ const FIELDS: Readonly<{ [type: string]: Readonly<{ [field: string]: Field }> }>
   leave: { room: ROOM, ref: REF },
   chat: {
     room: ROOM,
-    payload: { good: text, bad: [7, null, {}, [], true, "\0", "a\ud800"], required: true },
+    payload: TEXT,
+    replyTo: { good: fc.integer({ min: 1, max: 99 }), bad: SEQ.bad },
     ref: REF,
   },
   custom: {
@@ -102,6 +120,9 @@ const FIELDS: Readonly<{ [type: string]: Readonly<{ [field: string]: Field }> }>
     durable: BOOLEAN,
     retain: BOOLEAN,
   },
+  edit: { room: ROOM, seq: SEQ, payload: TEXT, ref: REF },
+  delete: { room: ROOM, seq: SEQ, ref: REF },
+  react: { room: ROOM, seq: SEQ, payload: REACTION, on: BOOLEAN, ref: REF },
   typing: { room: ROOM, payload: { ...BOOLEAN, required: true }, ref: REF },
   read: {
     room: ROOM,

@@ -23,6 +23,7 @@ export interface Body extends ChatEvent {
   readonly epoch: string;
   readonly head: number;
   readonly messages: readonly ChatEvent[];
+  readonly mine?: Readonly<Record<string, readonly string[]>>;
   readonly status: number;
   readonly code?: string;
   readonly field?: string;

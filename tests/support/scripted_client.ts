@@ -47,7 +47,7 @@ export function chat(seq: number, from = you, ref?: string): WireEvent {
 }
 
 export function joined(seq: number, recovered = false, epoch = "e"): WireEvent {
-  return { type: "joined", room, epoch, seq, recovered, unread: 0, ...people };
+  return { type: "joined", room, epoch, seq, rev: 0, recovered, unread: 0, ...people };
 }
 
 /** A client in the lobby over a fake transport, and the `seq`s that it told of. */

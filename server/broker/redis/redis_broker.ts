@@ -13,10 +13,12 @@ import { Buffer } from "node:buffer";
 import { type Log, silentLog } from "../../log.ts";
 import type { Draft } from "../../protocol/encode.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
+import { Refusal } from "../../protocol/refusal.ts";
 import type { Order, Sanction } from "../orders.ts";
 import type { Page } from "../page.ts";
 import type { RetainedEvent } from "../retained.ts";
 import { stateOf } from "../replicated_room.ts";
+import { isRevision, type RevisedMessage } from "../revisions.ts";
 import { APPEND } from "./append_script.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { cannotUse, RedisLink } from "./link.ts";
@@ -160,14 +162,22 @@ export class RedisBroker implements Broker {
     batch: readonly D[],
     unstored?: (draft: D) => void,
   ): Promise<readonly Receipt<D>[]> {
-    const byRoom = Map.groupBy(batch, ({ room }) => room);
+    const revisions = batch.filter(isRevision);
+    const byRoom = Map.groupBy(
+      revisions.length === 0 ? batch : batch.filter((draft) => !isRevision(draft)),
+      ({ room }) => room,
+    );
     const outcomes = await Promise.allSettled(
       [...byRoom].map(([room, drafts]) => this.#publish(room, drafts)),
     );
     if (outcomes.length > 0 && outcomes.every(({ status }) => status === "rejected")) {
       for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     }
-    const receipts: Receipt<D>[] = [];
+    const refusal = new Refusal("unavailable", "Messages cannot be revised over Redis yet.");
+    const receipts: Receipt<D>[] = revisions.map((draft) => {
+      const { seq } = draft.revision;
+      return { draft, seq, event: "", repeated: true, refusal };
+    });
     [...byRoom.values()].forEach((drafts, index) => {
       const outcome = outcomes[index];
       if (outcome?.status === "fulfilled") receipts.push(...outcome.value);
@@ -182,6 +192,16 @@ export class RedisBroker implements Broker {
 
   read(room: string, range: Range): Promise<Page | undefined> {
     return this.#log.read(room, range);
+  }
+
+  // deno-lint-ignore require-await
+  async revisedSince(): Promise<readonly RevisedMessage[]> {
+    return [];
+  }
+
+  // deno-lint-ignore require-await
+  async reactionsOf(): Promise<ReadonlyMap<number, readonly string[]>> {
+    return new Map();
   }
 
   signal(room: string, signal: Signal): void {

@@ -76,6 +76,8 @@ export function openDatabase(path: string): OpenDatabase {
     }
     isTrusted = true;
     database.exec("PRAGMA synchronous = FULL");
+    // What was deleted is overwritten with zeros. It is in the write-ahead log until that is emptied.
+    database.exec("PRAGMA secure_delete = ON");
     database.exec(`PRAGMA wal_autocheckpoint = ${WAL_PAGES}`);
     database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
     startWriteAheadLog(database);

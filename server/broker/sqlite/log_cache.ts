@@ -15,6 +15,8 @@ export interface Log {
   /** The lowest `seq` that is stored, or `head + 1`. */
   floor: number;
   head: number;
+  /** The newest `rev`; 0 if no message was revised yet. */
+  rev: number;
   /** About how many characters are stored. */
   size: number;
   /** The size that was last saved in the file. */
@@ -88,7 +90,7 @@ export class LogCache {
   #load(room: string): Log {
     const row = this.#sql.room.get(room);
     if (row === undefined) {
-      return { room, id: 0, era: this.era, floor: 1, head: 0, size: 0, savedSize: 0 };
+      return { room, id: 0, era: this.era, floor: 1, head: 0, rev: 0, size: 0, savedSize: 0 };
     }
     const id = Number(row.id);
     const newest = this.#sql.newest.get(id);
@@ -98,6 +100,6 @@ export class LogCache {
     const savedSize = Number(row.size);
     // Without a saved size, all messages are taken to be as long as the newest.
     const size = savedSize || (head - floor + 1) * Number(newest?.size ?? 0) / count;
-    return { room, id, era: Number(row.era), floor, head, size, savedSize };
+    return { room, id, era: Number(row.era), floor, head, rev: Number(row.rev), size, savedSize };
   }
 }

@@ -6,6 +6,7 @@
  */
 import type { OpenDatabase } from "./database_file.ts";
 import type { Log, LogCache } from "./log_cache.ts";
+import type { RevisionTables } from "./revision_tables.ts";
 import { isDiskFull, type Statements } from "./statements.ts";
 
 /** Which messages are kept. */
@@ -30,6 +31,7 @@ export class Pruning {
   readonly #database: OpenDatabase;
   readonly #sql: Statements;
   readonly #logs: LogCache;
+  readonly #revisions: RevisionTables;
   readonly #open: ReadonlySet<string>;
   /** The id of the last room that was checked for old messages. */
   #checkedUpTo = 0;
@@ -40,12 +42,14 @@ export class Pruning {
     database: OpenDatabase,
     sql: Statements,
     logs: LogCache,
+    revisions: RevisionTables,
     open: ReadonlySet<string>,
   ) {
     this.#retention = retention;
     this.#database = database;
     this.#sql = sql;
     this.#logs = logs;
+    this.#revisions = revisions;
     this.#open = open;
   }
 
@@ -152,7 +156,9 @@ export class Pruning {
     const before = log.head - log.floor + 1;
     log.floor = this.#logs.floorOf(log.id, log.head);
     if (before > 0) log.size *= (log.head - log.floor + 1) / before;
+    this.#revisions.prune(log, log.floor);
     if (log.floor <= log.head || this.#open.has(log.room)) return;
+    this.#revisions.removeRoom(log);
     this.#sql.removeRoom.run(log.id);
     this.#sql.newEra.run();
     this.#logs.era++;

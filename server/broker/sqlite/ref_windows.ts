@@ -56,8 +56,9 @@ export class RefWindows {
   prepare(batch: readonly Draft[]): ReadonlyMap<string, Promise<void>> | undefined {
     let unprepared: Map<string, Promise<void>> | undefined;
     let last: string | undefined;
-    for (const { room, ref } of batch) {
+    for (const { room, ref, revision } of batch) {
       if (ref === undefined || room === last || unprepared?.has(room)) continue;
+      if (revision !== undefined) continue;
       last = room;
       if (this.get(room) !== undefined || this.#readAtOnce(room)) continue;
       unprepared ??= new Map();

@@ -65,6 +65,43 @@ export function readPage(
   return whole && cut(whole, from, upTo);
 }
 
+/** Reads one message; `undefined` if it is not stored, or not any more. */
+export function readEvent(sql: Statements, log: Log, seq: number): string | undefined {
+  const page = readPage(sql, log, { after: seq - 1, limit: 1 });
+  return page?.first === seq ? page.batch.events[0] : undefined;
+}
+
+/**
+ * Replaces messages of a room, within the caller's transaction. Those of one row are replaced together.
+ *
+ * @returns by how many characters the room has grown.
+ */
+export function rewrite(
+  sql: Statements,
+  { id }: Log,
+  messages: readonly { readonly seq: number; readonly message: string }[],
+): number {
+  let grown = 0;
+  const left = messages.toSorted((a, b) => a.seq - b.seq);
+  while (left.length > 0) {
+    const row = sql.rowOf.get(id, left[0]?.seq ?? 0);
+    if (row === undefined) throw new Error("A message that was read is not there.");
+    const { first, last, batch } = pageOf(row);
+    const events = [...batch.events];
+    let count = 0;
+    for (const { seq, message } of left) {
+      if (seq > last) break;
+      events[seq - first] = message;
+      count++;
+    }
+    left.splice(0, count);
+    const { array } = Batch.fromEvents(events);
+    sql.rewriteRow.run(array, Number(row.id));
+    grown += array.length - batch.array.length;
+  }
+  return grown;
+}
+
 function pageOf(row: Record<string, unknown>): Page {
   const first = Number(row.first);
   const last = first + Number(row.count) - 1;

@@ -10,7 +10,7 @@ import { pragma } from "./statements.ts";
 
 /** "Prly", in the header of every Parley database. */
 export const APPLICATION_ID = 0x50726c79;
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 /** The oldest version that {@linkcode migrate} can read. */
 export const OLDEST_VERSION = 2;
 
@@ -30,6 +30,35 @@ const WEBHOOK = `
     id INTEGER NOT NULL,              -- the highest batches.id that its receiver took
     at INTEGER NOT NULL               -- the batches.at of that row
   ) STRICT;
+`;
+
+const REVISIONS = `
+  ALTER TABLE log ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;   -- the highest revisions.id ever
+  ALTER TABLE rooms ADD COLUMN rev INTEGER NOT NULL DEFAULT 0;      -- the room's newest revision
+  ALTER TABLE webhook ADD COLUMN revision INTEGER NOT NULL DEFAULT 0; -- the highest that was taken
+  CREATE TABLE revisions (            -- one row for each message that was revised
+    room INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    rev INTEGER NOT NULL,             -- its newest revision
+    id INTEGER NOT NULL UNIQUE,       -- grows with each revision in any room
+    row INTEGER NOT NULL,             -- the highest batches.id at that time
+    PRIMARY KEY (room, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX revisions_by_rev ON revisions (room, rev);
+  CREATE TABLE revision_starts (      -- a room's rev before its first revision in a start
+    room INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    rev INTEGER NOT NULL,
+    PRIMARY KEY (room, start)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE reactions (
+    room INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    reaction TEXT NOT NULL,
+    PRIMARY KEY (room, seq, user, reaction)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX reactions_by_user ON reactions (room, user, seq);
 `;
 
 const STATE = `
@@ -86,6 +115,7 @@ const SCHEMA = `
   ${STARTS}
   ${WEBHOOK}
   ${STATE}
+  ${REVISIONS}
 `;
 
 /**
@@ -110,6 +140,9 @@ const FROM_VERSION_3 = `
   ${STATE}
 `;
 
+/** Version 4 had none of these. */
+const FROM_VERSION_4 = REVISIONS;
+
 /** Creates the tables, within the caller's transaction. */
 export function create(database: DatabaseSync): void {
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
@@ -123,7 +156,8 @@ export function create(database: DatabaseSync): void {
 export function migrate(database: DatabaseSync): void {
   const version = Number(pragma(database, "user_version"));
   if (version === SCHEMA_VERSION) return;
-  const steps = (version < 3 ? FROM_VERSION_2 : "") + FROM_VERSION_3;
+  const steps = (version < 3 ? FROM_VERSION_2 : "") +
+    (version < 4 ? FROM_VERSION_3 : "") + FROM_VERSION_4;
   database.exec(`BEGIN IMMEDIATE; ${steps} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
 }
 
@@ -143,6 +177,7 @@ export function addStart(database: DatabaseSync): { mark: string; lastRowId: num
   database.exec("BEGIN IMMEDIATE");
   database.prepare("INSERT INTO starts (mark, batches) VALUES (?, ?)").run(mark, lastRowId);
   database.exec(`DELETE FROM starts WHERE id <= (SELECT max(id) FROM starts) - ${MAX_STARTS}`);
+  database.exec("DELETE FROM revision_starts WHERE start < (SELECT min(id) FROM starts)");
   database.exec("COMMIT");
   return { mark, lastRowId };
 }

@@ -6,19 +6,20 @@
  *
  * @module
  */
-import { type Draft, numbered } from "../../protocol/encode.ts";
+import type { Draft } from "../../protocol/encode.ts";
 import { AgeClock } from "../age_clock.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
 import type { Journal } from "../journal.ts";
-import { hasRef } from "../broker.ts";
 import type { MarkStore } from "../marks.ts";
 import type { Order, Sanction } from "../orders.ts";
 import type { Page } from "../page.ts";
 import type { RetainedEvent } from "../retained.ts";
-import type { Log } from "./log_cache.ts";
-import { Hashes, type RefWindow } from "./ref_window.ts";
+import type { ReactionRange, RevisedMessage, RevisedRange } from "../revisions.ts";
+import type { RevisedRow } from "./additions.ts";
+import { Numbering } from "./numbering.ts";
+import type { RefWindow } from "./ref_window.ts";
 import { RefWindows } from "./ref_windows.ts";
-import { type NewRow, pagesOf } from "./rows.ts";
+import type { NewRow } from "./rows.ts";
 import { StateWrites } from "./state_writes.ts";
 import { SqliteStore, type StoreOptions } from "./store.ts";
 
@@ -37,16 +38,6 @@ export interface SqliteOptions extends StoreOptions {
    * @default {performance.now}
    */
   readonly steady?: () => number;
-}
-
-/** The new messages of one room in a batch, until they are committed. */
-interface Addition {
-  readonly log: Log;
-  /** Undefined if none of the messages has a `ref`. */
-  readonly refs: RefWindow | undefined;
-  readonly first: number;
-  readonly events: string[];
-  readonly hashes: Hashes;
 }
 
 const PRUNE_EVERY_MS = 5_000;
@@ -114,8 +105,8 @@ export class SqliteBroker implements Broker {
   }
 
   // deno-lint-ignore require-await
-  async canResume(room: string, mark: string, seq: number): Promise<boolean> {
-    return this.#store.canResume(room, mark, seq);
+  async canResume(room: string, mark: string, seq: number, rev = 0): Promise<boolean> {
+    return this.#store.canResume(room, mark, seq, rev);
   }
 
   prepare(batch: readonly Draft[]): ReadonlyMap<string, Promise<void>> | undefined {
@@ -126,9 +117,9 @@ export class SqliteBroker implements Broker {
     const windows = new Map<string, RefWindow | undefined>();
     let chars = 0;
     let last: string | undefined;
-    for (const { room, ref, head, rest } of batch) {
+    for (const { room, ref, head, rest, revision } of batch) {
       chars += head.length + rest.length;
-      if (ref === undefined || room === last) continue;
+      if (ref === undefined || room === last || revision !== undefined) continue;
       last = room;
       windows.set(room, this.#refs.get(room));
     }
@@ -138,15 +129,29 @@ export class SqliteBroker implements Broker {
     }
     this.#store.makeRoom(chars);
     const at = this.#now();
-    const additions = new Map<string, Addition>();
-    const receipts = this.#number(batch, at, additions, windows);
-    this.#commit(additions.values(), at);
-    return receipts;
+    const numbering = new Numbering<D>(this.#store, at, windows);
+    numbering.take(batch);
+    this.#commit(numbering.revised(), numbering.rows(), at);
+    return numbering.receipts();
   }
 
   // deno-lint-ignore require-await
   async read(room: string, range: Range): Promise<Page | undefined> {
     return this.#store.read(room, range);
+  }
+
+  // deno-lint-ignore require-await
+  async revisedSince(room: string, range: RevisedRange): Promise<readonly RevisedMessage[]> {
+    return this.#store.revisions.since(this.#store.log(room), range);
+  }
+
+  // deno-lint-ignore require-await
+  async reactionsOf(
+    room: string,
+    userId: string,
+    range: ReactionRange,
+  ): Promise<ReadonlyMap<number, readonly string[]>> {
+    return this.#store.revisions.reactionsOf(this.#store.log(room), userId, range);
   }
 
   signal(room: string, signal: Signal): void {
@@ -186,65 +191,16 @@ export class SqliteBroker implements Broker {
     this.#store.close();
   }
 
-  /** Numbers each draft, or finds the message that it repeats. */
-  #number<D extends Draft>(
-    batch: readonly D[],
-    at: number,
-    additions: Map<string, Addition>,
-    windows: ReadonlyMap<string, RefWindow | undefined>,
-  ): Receipt<D>[] {
-    const receipts: Receipt<D>[] = [];
-    let addition: Addition | undefined;
-    for (const draft of batch) {
-      const { room, userId, ref } = draft;
-      if (addition?.log.room !== room) addition = additions.get(room);
-      if (addition === undefined) {
-        const log = this.#store.log(room);
-        const refs = windows.get(room);
-        // A batch is mostly for one room.
-        const hashes = new Hashes(additions.size === 0 ? batch.length : 16);
-        addition = { log, refs, first: log.head + 1, events: [], hashes };
-        additions.set(room, addition);
-      }
-      const { refs, events, hashes } = addition;
-      const seq = addition.first + events.length;
-      if (ref === undefined || refs === undefined) {
-        hashes.push(0, 0);
-      } else {
-        const known = refs.claim(userId, ref, seq, hashes);
-        const event = known === 0 ? undefined : this.#eventAt(known, addition);
-        if (event !== undefined && hasRef(event, userId, ref)) {
-          hashes.pop();
-          receipts.push({ draft, seq: known, event, repeated: true });
-          continue;
-        }
-        if (known !== 0) refs.set(userId, ref, seq);
-      }
-      draft.seq = seq;
-      const event = numbered(draft, seq, at);
-      events.push(event);
-      if (draft.receipt) receipts.push({ draft, seq, event, repeated: false });
-    }
-    return receipts;
-  }
-
-  #commit(additions: Iterable<Addition>, at: number): void {
-    const rows: NewRow[] = [];
-    for (const { log, first, events, hashes } of additions) {
-      for (const page of pagesOf(first, events)) {
-        const refs = hashes.bytes(page.first - first, page.last - first + 1);
-        rows.push({ log, page, refs });
-      }
-    }
-    if (rows.length === 0) return;
-    this.#store.append(rows, at);
+  #commit(revised: readonly RevisedRow[], rows: readonly NewRow[], at: number): void {
+    if (rows.length === 0 && revised.length === 0) return;
+    this.#store.append(rows, at, revised);
     for (const { log, page } of rows) this.#listener.committed(log.room, page);
-  }
-
-  /** Returns the event that has that `seq`; `undefined` if it is not stored, or not any more. */
-  #eventAt(seq: number, { log, first, events }: Addition): string | undefined {
-    if (seq >= first) return events[seq - first];
-    const page = this.#store.read(log.room, { after: seq - 1, limit: 1 });
-    return page?.first === seq ? page.batch.events[0] : undefined;
+    if (revised.length === 0) return;
+    for (const [{ room }, messages] of Map.groupBy(revised, ({ log }) => log)) {
+      this.#listener.revised?.(
+        room,
+        messages.map(({ seq, rev, message }) => ({ seq, rev, message })),
+      );
+    }
   }
 }

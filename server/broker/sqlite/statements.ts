@@ -37,8 +37,8 @@ export function prepare(database: DatabaseSync) {
     era: sql("SELECT era FROM log"),
     newEra: sql("UPDATE log SET era = era + 1"),
     startOf: sql("SELECT id FROM starts WHERE mark = ? ORDER BY id DESC LIMIT 1"),
-    startAfter: sql("SELECT batches FROM starts WHERE id > ? ORDER BY id LIMIT 1"),
-    room: sql("SELECT id, head, era, size FROM rooms WHERE name = ?"),
+    startAfter: sql("SELECT id, batches FROM starts WHERE id > ? ORDER BY id LIMIT 1"),
+    room: sql("SELECT id, head, era, size, rev FROM rooms WHERE name = ?"),
     rooms: sql("SELECT id, name FROM rooms WHERE id > ? ORDER BY id LIMIT ?"),
     nameOf: sql("SELECT name FROM rooms WHERE id = ?"),
     addRoom: sql("INSERT INTO rooms (name, era) VALUES (?, ?)"),
@@ -49,6 +49,11 @@ export function prepare(database: DatabaseSync) {
       `INSERT INTO batches (place, id, count, at, refs, events)
        VALUES ((?1 << 32) + ?2, ?3, ?4, ?5, ?6, ?7)`,
     ),
+    /** The row that holds a `seq`, or the last one before it. */
+    rowOf: sql(
+      `SELECT id, ${SEQ}, count, events ${within("0", "?2 + 1")} ORDER BY place DESC LIMIT 1`,
+    ),
+    rewriteRow: sql("UPDATE batches SET events = ? WHERE id = ?"),
     rowAt: sql(`SELECT id, ${SEQ}, count ${within("0", "?2 + 1")} ORDER BY place DESC LIMIT 1`),
     after: sql(`SELECT ${SEQ}, count, events ${within("?2", END)} ORDER BY place`),
     before: sql(`SELECT ${SEQ}, count, events ${within("0", "?2")} ORDER BY place DESC`),
@@ -72,9 +77,9 @@ export function prepare(database: DatabaseSync) {
     saveLastRow: sql(
       "UPDATE log SET last = max(last, (SELECT coalesce(max(id), 0) FROM batches))",
     ),
-    taken: sql("SELECT id, at FROM webhook"),
-    addTaken: sql("INSERT INTO webhook (id, at) VALUES (?, ?)"),
-    saveTaken: sql("UPDATE webhook SET id = ?, at = ?"),
+    taken: sql("SELECT id, at, revision FROM webhook"),
+    addTaken: sql("INSERT INTO webhook (id, at, revision) VALUES (?, ?, ?)"),
+    saveTaken: sql("UPDATE webhook SET id = ?, at = ?, revision = ?"),
     rowsAfter: sql("SELECT id, at, events FROM batches WHERE id > ? AND id <= ? ORDER BY id"),
     pageCount: sql("PRAGMA page_count"),
     freePages: sql("PRAGMA freelist_count"),

@@ -12,7 +12,9 @@ import { type Log, LogCache } from "./log_cache.ts";
 import type { GatheredWrites } from "./gathered_writes.ts";
 import { MarkTable } from "./mark_table.ts";
 import { Pruning, type Retention } from "./pruning.ts";
-import { type NewRow, readPage } from "./rows.ts";
+import type { RevisedRow } from "./additions.ts";
+import { RevisionTables } from "./revision_tables.ts";
+import { type NewRow, readEvent, readPage, rewrite } from "./rows.ts";
 import { SqliteJournal } from "./sqlite_journal.ts";
 import { StateTables } from "./state_tables.ts";
 import { isDiskFull, prepare, type Statements } from "./statements.ts";
@@ -45,6 +47,7 @@ export class SqliteStore {
   readonly journal: SqliteJournal;
   /** What is kept besides messages. Change it within {@linkcode SqliteStore.changeTables}. */
   readonly tables: StateTables;
+  readonly revisions: RevisionTables;
   readonly #database: OpenDatabase;
   readonly #sql: Statements;
   readonly #logs: LogCache;
@@ -52,6 +55,8 @@ export class SqliteStore {
   readonly #bound: DatabaseBound;
   /** The highest id that a row ever had. Ids have no holes, and none is used twice. */
   #lastRowId: number;
+  /** Whether the write-ahead log may hold text that was edited or deleted, here or before a crash. */
+  #hasLostText = true;
 
   /**
    * @param open the rooms that have members. They lose messages last.
@@ -63,7 +68,12 @@ export class SqliteStore {
     this.#database = database;
     this.#sql = sql;
     this.#logs = new LogCache(sql, open);
-    this.#pruning = new Pruning(options, database, sql, this.#logs, open);
+    this.revisions = new RevisionTables(
+      database.database,
+      database.mark,
+      (log, seq) => readEvent(sql, log, seq),
+    );
+    this.#pruning = new Pruning(options, database, sql, this.#logs, this.revisions, open);
     const maxBytes = (options.maxDatabaseMb ?? 0) * 1_048_576;
     this.#bound = new DatabaseBound(database, sql, this.#pruning, maxBytes);
     this.#lastRowId = database.lastRowId;
@@ -88,22 +98,26 @@ export class SqliteStore {
   }
 
   state(room: string): LogState {
-    const { head, era } = this.#logs.get(room);
+    const { head, rev, era } = this.#logs.get(room);
     const { epoch, mark } = this.#database;
-    return { epoch: era === 0 ? epoch : `${epoch} ${era}`, head, mark };
+    return { epoch: era === 0 ? epoch : `${epoch} ${era}`, head, rev, mark };
   }
 
   /**
-   * Tells whether all messages up to `seq` were stored before the start that came after the one of that
-   * mark. If a backup was put back in between, a later start has stored other messages in their place.
+   * Tells whether all messages up to `seq` and all revisions up to `rev` were stored before the start
+   * that came after the one of that mark. If a backup was put back in between, a later start has stored
+   * others in their place.
    */
-  canResume(room: string, mark: string, seq: number): boolean {
+  canResume(room: string, mark: string, seq: number, rev: number): boolean {
     if (mark === this.#database.mark) return true;
     const start = this.#sql.startOf.get(mark);
     if (start === undefined) return false;
+    const log = this.#logs.get(room);
+    const { id, floor } = log;
+    const next = this.#sql.startAfter.get(Number(start.id));
+    if (!this.revisions.wasBefore(log, rev, Number(next?.id))) return false;
     if (seq === 0) return true;
-    const lastRowId = Number(this.#sql.startAfter.get(Number(start.id))?.batches);
-    const { id, floor } = this.#logs.get(room);
+    const lastRowId = Number(next?.batches);
     // If the message itself was pruned, the oldest one decides: it was stored later.
     const row = this.#sql.rowAt.get(id, Math.max(seq, floor));
     return row !== undefined && Number(row.first) + Number(row.count) > seq &&
@@ -111,12 +125,14 @@ export class SqliteStore {
   }
 
   /**
-   * Appends rows in one transaction, durable when this returns. If it throws, nothing has changed.
+   * Appends rows and stores what was revised in one transaction, durable when this returns. If it throws,
+   * nothing has changed.
    *
    * @param at milliseconds since 1970.
    */
-  append(rows: readonly NewRow[], at: number): void {
-    this.#commit(() => this.#append(rows, at));
+  append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[] = []): void {
+    this.#commit(() => this.#append(rows, at, revised));
+    this.#hasLostText ||= revised.some(({ hasLostText }) => hasLostText);
   }
 
   /** Runs a transaction. If the disk is full, space is freed and it is run once more. */
@@ -131,8 +147,9 @@ export class SqliteStore {
     this.journal.wake();
   }
 
-  #append(rows: readonly NewRow[], at: number): void {
+  #append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[]): void {
     const before = new Map<Log, Log>();
+    for (const { log } of revised) before.set(log, { ...log });
     const lastRowId = this.#lastRowId;
     try {
       this.#sql.transact(() => {
@@ -147,13 +164,23 @@ export class SqliteStore {
           log.head = last;
           log.size += array.length;
         }
+        if (revised.length > 0) this.#revise(revised);
         for (const log of before.keys()) this.#pruning.byCount(log);
       });
     } catch (thrown) {
       for (const [log, old] of before) Object.assign(log, old);
       this.#lastRowId = lastRowId;
+      if (revised.length > 0) this.revisions.measure();
       throw thrown;
     }
+  }
+
+  #revise(revised: readonly RevisedRow[]): void {
+    const stored = revised.filter(({ isNew }) => !isNew);
+    for (const [log, messages] of Map.groupBy(stored, ({ log }) => log)) {
+      log.size += rewrite(this.#sql, log, messages);
+    }
+    this.revisions.add(revised, this.#lastRowId);
   }
 
   /** Runs changes of `tables` in one transaction, durable when this returns. */
@@ -178,6 +205,11 @@ export class SqliteStore {
     return readPage(this.#sql, this.#logs.get(room), range);
   }
 
+  /** Reads one message; `undefined` if it is not stored, or not any more. */
+  event(room: string, seq: number): string | undefined {
+    return readEvent(this.#sql, this.#logs.get(room), seq);
+  }
+
   /** Reads the `ref`s of some rows from a `seq` on; none at the end of the log. */
   refs(room: string, from: number): readonly StoredRefs[] {
     const { id, head } = this.#logs.get(room);
@@ -199,9 +231,10 @@ export class SqliteStore {
     this.#bound.makeRoom(chars);
   }
 
-  /** Removes some old messages and empty rooms, and gives freed space back. */
+  /** Removes some old messages and empty rooms, gives freed space back, and forgets what was deleted. */
   prune(now: number): void {
     this.#database.files?.assertNotReplaced();
+    if (this.#hasLostText) this.#hasLostText = this.#database.files?.emptyLog() === false;
     this.#pruning.byAge(now);
     this.tables.prune(now);
     this.#bound.shrink();

@@ -6,7 +6,7 @@
 import { MESSAGE_TYPES } from "../../protocol/events.ts";
 import { NAME } from "../../protocol/names.ts";
 import { REQUESTS } from "../../protocol/requests.ts";
-import { reference, type Schema, SENDER_ID } from "../../protocol/rules.ts";
+import { REACTION, reference, type Schema, SENDER_ID, SEQ } from "../../protocol/rules.ts";
 import { MAX_PUBLICATION_BYTES } from "../../protocol/tables.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT } from "../../rooms/history.ts";
 import { MAX_MEMBERS } from "../../rooms/members.ts";
@@ -77,6 +77,7 @@ export function openApi(basePath = ""): Schema {
           parameters: [
             query("after", { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
             query("before", { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+            query("around", SEQ.schema, "This message, and those before and after it"),
             query("limit", {
               type: "integer",
               minimum: 1,
@@ -100,6 +101,19 @@ export function openApi(basePath = ""): Schema {
             ...problems(400, 401, 403, 408, 409, 413, 414, 415, 429, 503),
           },
         },
+      },
+      "/rooms/{room}/messages/{seq}": {
+        parameters: [room(), message()],
+        patch: {
+          ...revision("editMessage", "Changes the text of a message: one's own, or with `manage`"),
+          requestBody: body("EditRequest"),
+        },
+        delete: revision("deleteMessage", "Takes back a message: one's own, or with `manage`"),
+      },
+      "/rooms/{room}/messages/{seq}/reactions/{reaction}": {
+        parameters: [room(), message(), reaction()],
+        put: { ...revision("react", "Adds a reaction to a message"), parameters: [reactor()] },
+        delete: { ...revision("unreact", "Removes a reaction"), parameters: [reactor()] },
       },
       "/publish": {
         post: {
@@ -253,6 +267,31 @@ function sanctionPaths(verb: string, nouns: string): Readonly<Record<string, Sch
       delete: takeBack(`un${verb}`, "It ends"),
     },
   };
+}
+
+/** What becomes of a message. */
+function revision(operationId: string, summary: string): Schema {
+  return {
+    operationId,
+    security: EVERYONE,
+    summary,
+    responses: {
+      200: answer("The message as it is now", "Message"),
+      ...problems(400, 401, 403, 404, 408, 409, 413, 414, 415, 429, 503),
+    },
+  };
+}
+
+function message(): Schema {
+  return { name: "seq", in: "path", required: true, schema: SEQ.schema };
+}
+
+function reaction(): Schema {
+  return { name: "reaction", in: "path", required: true, schema: REACTION.schema };
+}
+
+function reactor(): Schema {
+  return query("from", SENDER_ID.schema, "With an API key: the id of the user who reacts");
 }
 
 function user(): Schema {

@@ -13,8 +13,10 @@ import {
   DELAY,
   EVENTS,
   HEAD,
+  HEAD_REV,
   MARK,
   MESSAGE_TYPES,
+  MINE,
   ROOM,
   SENTENCE,
   STRING,
@@ -51,7 +53,11 @@ const USER: FieldsOf<User, Shape> = {
   guest: optional({ schema: { const: true } }),
 };
 
-const CURSOR: FieldsOf<Cursor, Shape> = { epoch: required(REF), seq: required(COUNT) };
+const CURSOR: FieldsOf<Cursor, Shape> = {
+  epoch: required(REF),
+  seq: required(COUNT),
+  rev: optional(COUNT),
+};
 
 const RATE: Shape = { schema: { type: "number", minimum: 0 } };
 
@@ -82,7 +88,7 @@ const FORMS: readonly Schema[] = [
   },
   {
     title: "An event of the application",
-    properties: { type: { const: "custom" } },
+    properties: { type: { const: "custom" }, replyTo: false },
     required: ["type", "name"],
     not: {
       properties: { durable: { const: true }, retain: { const: true } },
@@ -138,7 +144,9 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       object({ type: required({ schema: { const: type } }), ...fields }),
     ]),
   ),
+  Message: { oneOf: MESSAGE_TYPES.map((type) => reference(nameOf(type, "Event"))) },
   TermsRequest: closed(REQUESTS.terms),
+  EditRequest: closed(REQUESTS.edit),
   HelloRequest: closed(REQUESTS.hello),
   MessageRequest: closed(REQUESTS.message),
   TypingRequest: closed(REQUESTS.typing),
@@ -196,9 +204,11 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       schema: {
         type: "array",
         description: "In the order of their seq.",
-        items: MESSAGE,
+        items: reference("Message"),
       },
     }),
+    rev: required(HEAD_REV),
+    mine: optional(MINE),
   }),
   Problem: object({
     title: required(STRING),

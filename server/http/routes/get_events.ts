@@ -4,17 +4,12 @@
  *
  * @module
  */
+import { cursorId, parseCursorId } from "../../connections/cursor_id.ts";
 import { COSTS } from "../../access/allowances.ts";
 import { guestIdentity } from "../../access/identity.ts";
 import { EventStreamConnection } from "../../connections/event_stream.ts";
 import type { OpenConnections } from "../../connections/open_connections.ts";
-import {
-  cursorId,
-  type Followed,
-  parseCursorId,
-  retryLine,
-  returnMs,
-} from "../../connections/sse.ts";
+import { type Followed, retryLine, returnMs } from "../../connections/sse.ts";
 import type { Cursor } from "../../protocol/messages.ts";
 import { DEFAULT_ROOM, ERRORS } from "../../protocol/tables.ts";
 import { encode } from "../../protocol/encode.ts";

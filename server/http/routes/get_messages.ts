@@ -1,12 +1,15 @@
 /**
- * `GET /rooms/{room}/messages?after=&before=&limit=` returns a page of a room's history, and the `epoch`
- * and the head of its log.
+ * `GET /rooms/{room}/messages?after=&before=&around=&limit=` returns a page of a room's history, the
+ * `epoch` and the head of its log, and the reader's own reactions to those messages.
  *
  * @module
  */
+import type { Identity } from "../../access/identity.ts";
+import type { Broker } from "../../broker/broker.ts";
+import { MAX_MINE } from "../../protocol/tables.ts";
 import { COSTS } from "../../access/allowances.ts";
 import { pageText } from "../../protocol/encode.ts";
-import { MAX_LIMIT, readHistory } from "../../rooms/history.ts";
+import { type HistoryText, MAX_LIMIT, readHistory } from "../../rooms/history.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { wholeNumber } from "../query.ts";
 import { readerOf } from "../requester.ts";
@@ -16,14 +19,24 @@ import type { Call } from "../router.ts";
 export async function getMessages(call: Call, hub: Hub): Promise<Response> {
   const { query, room } = call;
   call.source.spend(COSTS.page);
-  await readerOf(call, hub);
+  const reader = await readerOf(call, hub);
   const after = wholeNumber(query, "after", 0, Number.MAX_SAFE_INTEGER);
   const before = wholeNumber(query, "before", 0, Number.MAX_SAFE_INTEGER);
+  const around = wholeNumber(query, "around", 1, Number.MAX_SAFE_INTEGER);
   const limit = wholeNumber(query, "limit", 1, MAX_LIMIT);
-  const { epoch, head, messages } = await readHistory(hub.context.broker, room, {
-    after,
-    before,
-    limit,
-  });
-  return json(200, pageText(room, epoch, head, messages));
+  const { broker } = hub.context;
+  const page = await readHistory(broker, room, { after, before, around, limit });
+  return json(200, pageText(room, page, reader && await ownReactions(broker, room, reader, page)));
+}
+
+/** Reads what a reader has reacted to the messages of a page, if any of them was revised. */
+async function ownReactions(
+  broker: Broker,
+  room: string,
+  { user }: Identity,
+  { first, last, isRevised }: HistoryText,
+): Promise<Readonly<Record<string, readonly string[]>> | undefined> {
+  if (!isRevised) return undefined;
+  const range = { after: first - 1, upTo: last, limit: MAX_MINE };
+  return Object.fromEntries(await broker.reactionsOf(room, user.id, range));
 }

@@ -39,7 +39,8 @@ async function publishFor(call: Call, hub: Hub): Promise<Published> {
 async function postFor(call: Call, hub: Hub): Promise<Posted> {
   const { room } = call;
   const known = await admitWriter(call, hub, "chat");
-  const { payload, ref, name } = parseRequest("message", await readJson(call, hub.context.options));
+  const { options } = hub.context;
+  const { payload, ref, name, replyTo } = parseRequest("message", await readJson(call, options));
   // A guest who repeats a `ref` is the same guest, so that a retry is stored once.
   const identity = known ??
     (ref === undefined ? guestIdentity(hub.guests.newGuest()) : guestFor(call, hub, ref));
@@ -52,8 +53,9 @@ async function postFor(call: Call, hub: Hub): Promise<Posted> {
       payload,
       from: user.user,
       ...(ref !== undefined && { ref }),
+      ...(replyTo !== undefined && { replyTo }),
     });
-    const rest = chatRest(user.json, said, ref);
+    const rest = chatRest(user.json, said, ref, replyTo);
     const movesMark = known !== undefined;
     return await post(hub, { room, type: "chat", userId: user.id, ref, rest, movesMark });
   });

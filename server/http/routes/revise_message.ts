@@ -1,0 +1,90 @@
+/**
+ * `PATCH` and `DELETE /rooms/{room}/messages/{seq}` edit and delete a message, and `PUT` and `DELETE
+ * …/reactions/{emoji}` add and remove a reaction, as the commands `edit`, `delete` and `react` do. The
+ * answer is the message as it is now. With an API key the application asks: it may change anyone's, and
+ * react as anyone, whom `?from=` names.
+ *
+ * @module
+ */
+import type { IncomingMessage } from "../../access/application.ts";
+import type { Identity } from "../../access/identity.ts";
+import { payloadAfter } from "../../access/incoming_message.ts";
+import type { EditCommand } from "../../protocol/messages.ts";
+import { parseRequest } from "../../protocol/parse.ts";
+import { SERVER } from "../../protocol/publications.ts";
+import { parseUserId } from "../../protocol/requests.ts";
+import type { Right } from "../../protocol/tables.ts";
+import type { Hub } from "../../rooms/hub.ts";
+import { postRevision } from "../../rooms/post.ts";
+import { type ReviseCommand, revisionOf } from "../../rooms/revise.ts";
+import { readJson } from "../read_json.ts";
+import { admitWriter, assertRight, guestFor } from "../requester.ts";
+import { json } from "../responses.ts";
+import type { Call } from "../router.ts";
+
+export async function patchMessage(call: Call, hub: Hub): Promise<Response> {
+  const { room, seq } = call;
+  const asker = await admit(call, hub, "edit");
+  const { payload } = parseRequest("edit", await readJson(call, hub.context.options));
+  const command: EditCommand = { type: "edit", room, seq, payload };
+  if (asker === undefined) return await revise(call, hub, command, undefined);
+  // Judged after the body was read: the user may have been muted meanwhile.
+  const right = await assertRight(call, hub, asker, "write");
+  const { application, log } = hub.context;
+  if (application?.onMessage === undefined) return await revise(call, hub, command, asker, right);
+  const message: EditCommand & IncomingMessage = { ...command, from: asker.user };
+  const said = await payloadAfter(application.onMessage, log, message);
+  return await revise(
+    call,
+    hub,
+    { ...command, payload: said },
+    asker,
+    await assertRight(call, hub, asker, "write"),
+  );
+}
+
+export async function deleteMessage(call: Call, hub: Hub): Promise<Response> {
+  const { room, seq } = call;
+  return await reviseAtOnce(call, hub, { type: "delete", room, seq });
+}
+
+export async function setReaction(call: Call, hub: Hub, on: boolean): Promise<Response> {
+  const { room, seq, reaction } = call;
+  return await reviseAtOnce(call, hub, { type: "react", room, seq, payload: reaction, on });
+}
+
+async function reviseAtOnce(call: Call, hub: Hub, command: ReviseCommand): Promise<Response> {
+  const asker = await admit(call, hub, command.type);
+  const right = asker && await assertRight(call, hub, asker, "write");
+  return await revise(call, hub, command, asker, right);
+}
+
+/**
+ * Takes what a revision costs, and says who asks for it.
+ *
+ * @returns `undefined` for the application.
+ */
+async function admit(
+  call: Call,
+  hub: Hub,
+  type: ReviseCommand["type"],
+): Promise<Identity | undefined> {
+  if (call.isApplication) return undefined;
+  // The guests without a token at an address are one, so that a repeated reaction is counted once.
+  return await admitWriter(call, hub, type) ?? guestFor(call, hub, "");
+}
+
+/** @param asker `undefined` for the application. */
+async function revise(
+  { room, query }: Call,
+  hub: Hub,
+  command: ReviseCommand,
+  asker: Identity | undefined,
+  right: Right = "manage",
+): Promise<Response> {
+  const from = query.get("from");
+  const userId = asker?.user.id ?? (from === null ? SERVER.id : parseUserId("from", from));
+  const { editSeconds } = hub.context.options;
+  const revision = revisionOf(command, right === "manage", editSeconds);
+  return json(200, JSON.stringify(await postRevision(hub, room, userId, revision)));
+}

@@ -1,0 +1,118 @@
+/**
+ * `Lines` makes the lines of one room's messages, and makes one again when its message was revised. Of a
+ * message it keeps the state with the higher `rev`, whichever comes first.
+ *
+ * @module
+ */
+import type { ChatEvent, Message } from "../client/mod.ts";
+import { storedLine } from "./message_line.ts";
+
+/** How many revisions are kept of messages that are not shown yet. */
+const MAX_KEPT = 200;
+
+/** The lines of one room. */
+export class Lines {
+  readonly #flow: HTMLElement;
+  readonly #react: (seq: number, reaction: string, on: boolean) => void;
+  readonly #jump: (seq: number) => void;
+  readonly #messages = new WeakMap<Element, ChatEvent>();
+  /** What became of messages that are not shown yet. */
+  readonly #kept = new Map<number, ChatEvent>();
+  readonly #mine = new Map<number, readonly string[]>();
+
+  /**
+   * @param flow the element that holds the lines.
+   * @param react is called when the user presses a reaction.
+   * @param jump is called when the user presses the quote of a message.
+   */
+  constructor(flow: HTMLElement, react: Lines["react"], jump: (seq: number) => void) {
+    this.#flow = flow;
+    this.#react = react;
+    this.#jump = jump;
+  }
+
+  get react(): (seq: number, reaction: string, on: boolean) => void {
+    return this.#react;
+  }
+
+  /** Makes the line of a message. */
+  make(message: ChatEvent, isOwn: boolean): HTMLElement {
+    const newest = newer(message, this.#kept.get(message.seq));
+    this.#kept.delete(message.seq);
+    return this.#line(newest, isOwn);
+  }
+
+  /** Returns the line of a message, if it is shown. */
+  find(seq: number): HTMLElement | undefined {
+    return this.#flow.querySelector<HTMLElement>(`.line[data-seq="${seq}"]`) ?? undefined;
+  }
+
+  /** Returns the message that a line shows. */
+  messageOf(line: Element): ChatEvent | undefined {
+    return this.#messages.get(line);
+  }
+
+  /** Returns the user's last message that is shown and not deleted. */
+  lastOwn(): ChatEvent | undefined {
+    const lines = [...this.#flow.querySelectorAll(".own > .line[data-seq]")];
+    return lines.map((line) => this.messageOf(line)).findLast((message) => !message?.deleted);
+  }
+
+  /** Returns the user's own reactions to a message. */
+  mineOf(seq: number): readonly string[] {
+    return this.#mine.get(seq) ?? [];
+  }
+
+  /** Takes what the server says of the user's own reactions. */
+  setMine(mine: Readonly<Record<string, readonly string[]>>): void {
+    for (const [seq, reactions] of Object.entries(mine)) {
+      this.#mine.set(Number(seq), reactions);
+      const line = this.find(Number(seq));
+      const message = line && this.messageOf(line);
+      if (line && message) this.#replace(line, message);
+    }
+  }
+
+  /** Shows what became of a message. */
+  revise(message: Message): void {
+    if (message.type !== "chat") return;
+    const line = this.find(message.seq);
+    const shown = line && this.messageOf(line);
+    if (line && shown) {
+      if (newer(shown, message) === message) this.#replace(line, message);
+      return;
+    }
+    this.#kept.set(message.seq, newer(message, this.#kept.get(message.seq)));
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > MAX_KEPT && oldest !== undefined) this.#kept.delete(oldest);
+  }
+
+  #replace(line: HTMLElement, message: ChatEvent): void {
+    const focused = line.contains(document.activeElement) ? document.activeElement : undefined;
+    const isOwn = line.parentElement?.classList.contains("own") ?? false;
+    const next = this.#line(message, isOwn);
+    line.replaceWith(next);
+    if (!focused) return;
+    const { reaction } = focused instanceof HTMLElement ? focused.dataset : {};
+    const same = [...next.querySelectorAll<HTMLElement>("[data-reaction]")]
+      .find(({ dataset }) => dataset.reaction === reaction);
+    (reaction === undefined ? next : same ?? next).focus();
+  }
+
+  #line(message: ChatEvent, isOwn: boolean): HTMLElement {
+    const { seq, replyTo } = message;
+    const answered = replyTo === undefined ? undefined : this.find(replyTo);
+    const line = storedLine(message, isOwn, {
+      mine: this.mineOf(seq),
+      react: (reaction, on) => this.#react(seq, reaction, on),
+      answered: answered && this.messageOf(answered),
+      jump: () => replyTo !== undefined && this.#jump(replyTo),
+    });
+    this.#messages.set(line, message);
+    return line;
+  }
+}
+
+function newer(one: ChatEvent, other: ChatEvent | undefined): ChatEvent {
+  return other !== undefined && (other.rev ?? 0) > (one.rev ?? 0) ? other : one;
+}

@@ -1,0 +1,110 @@
+/**
+ * What was deleted or edited is nowhere any more: not in the database's files, after the write-ahead log
+ * was emptied and after a stop, and not in any page, stream or tail.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "./support/assert.ts";
+import { draft } from "./support/broker_suite.ts";
+import { connect, member, serve, told, until } from "./support/harness.ts";
+import { ask } from "./support/http.ts";
+import { Dice, SEED } from "./support/random.ts";
+import { edit, react, remove } from "./support/revision_suite.ts";
+import { Directory } from "./support/sqlite_directory.ts";
+import { Stream } from "./support/stream.ts";
+
+/** Every text begins with this, and a number follows. */
+const SECRET = "secretword";
+
+/** The numbers of the secrets that a file holds. */
+function secretsIn(path: string): Set<number> {
+  const text = new TextDecoder("latin1").decode(Deno.readFileSync(path));
+  return new Set([...text.matchAll(new RegExp(`${SECRET}(\\d+)x`, "g"))].map(([, n]) => Number(n)));
+}
+
+function secretsBeside(file: string): Set<number> {
+  const found = new Set<number>();
+  for (const path of [file, `${file}-wal`]) {
+    try {
+      for (const number of secretsIn(path)) found.add(number);
+    } catch (thrown) {
+      if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+    }
+  }
+  return found;
+}
+
+Deno.test(`sqlite: text that was edited or deleted is in no file, seed ${SEED}`, async () => {
+  const dice = new Dice(SEED);
+  await using at = new Directory();
+  const alive = new Map<string, { number: number; seq: number; isDeleted?: boolean }[]>();
+  let number = 0;
+  const secret = () =>
+    `${SECRET}${++number}x${"y".repeat(dice.below(dice.chance(0.1) ? 9000 : 60))}`;
+  {
+    await using broker = await at.open();
+    for (let round = 0; round < 300; round++) {
+      const room = `room ${dice.below(20)}`;
+      const messages = alive.get(room) ?? [];
+      alive.set(room, messages);
+      if (messages.length === 0 || dice.chance(0.5)) {
+        const batch = Array.from({ length: 1 + dice.below(5) }, () => draft(secret(), { room }));
+        messages.push(...batch.map((_, index) => ({
+          number: number - batch.length + 1 + index,
+          seq: messages.length + 1 + index,
+        })));
+        await broker.publish(batch);
+        continue;
+      }
+      const message = dice.pick(messages);
+      if (message.isDeleted) continue;
+      const { seq } = message;
+      if (dice.chance(0.3)) {
+        message.isDeleted = true;
+        await broker.publish([remove(seq, { room })]);
+      } else if (dice.chance(0.5)) {
+        await broker.publish([edit(seq, secret(), { room })]);
+        message.number = number;
+      } else {
+        await broker.publish([react(seq, `r${round}`, { room })]);
+      }
+    }
+    broker.prune();
+    const expected = [...alive.values()].flat().filter(({ isDeleted }) => !isDeleted)
+      .map(({ number }) => number).sort();
+    assertEquals([...secretsBeside(at.file)].sort(), expected);
+    const last = alive.get("room 0") ?? [];
+    await broker.publish(last.map(({ seq }) => remove(seq, { room: "room 0" })));
+    for (const message of last) message.isDeleted = true;
+  }
+  const left = [...alive.values()].flat().filter(({ isDeleted }) => !isDeleted);
+  assertEquals([...secretsBeside(at.file)].sort(), left.map(({ number }) => number).sort());
+});
+
+Deno.test("a deleted text is in no page, stream or tail", async () => {
+  await using server = await serve();
+  await using ada = await member(server, { protocol: "parley.v1" });
+  await using stream = await Stream.open(server);
+  await stream.next("joined");
+  ada.send({ type: "chat", payload: `${SECRET}1x` }, { type: "chat", payload: `${SECRET}2x` });
+  await ada.next("chat", ({ seq }) => seq === 2);
+  ada.send({ type: "delete", seq: 1 }, { type: "edit", seq: 2, payload: "nothing" });
+  await ada.next("revised", ({ message, mine }) => message.seq === 2 && mine !== undefined);
+  await stream.next("revised", ({ message }) => message.seq === 2);
+  assert(!JSON.stringify((await ask(server, "/rooms/lobby/messages")).json).includes(SECRET));
+  // From the tail: afresh, and with cursors from before.
+  const { epoch } = (await ask(server, "/rooms/lobby/messages")).json;
+  for (const since of [undefined, { epoch, seq: 0, rev: 0 }, { epoch, seq: 2, rev: 0 }]) {
+    await using late = await connect(server, { protocol: "parley.v1" });
+    late.send({ type: "join", room: "lobby", ...(since && { since }) });
+    await late.next("joined");
+    await told(late);
+    await until(() => late.frames.join().includes("nothing"), "the message as it is");
+    assert(!late.frames.join().includes(SECRET));
+  }
+  for (const after of ["", `${epoch}:0`, `${epoch}:2`]) {
+    const path = `/rooms/lobby/events?seconds=1${after && `&after=${after}`}`;
+    const text = await (await fetch(server.url + path)).text();
+    assert(text.includes("nothing") && !text.includes(SECRET), text);
+  }
+});

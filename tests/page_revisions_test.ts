@@ -1,0 +1,132 @@
+/**
+ * What can be done to a message on the page: edit, delete, react, answer, link; by pointer, by keyboard
+ * alone and by a long press. In Chromium.
+ *
+ * @module
+ */
+import type { Page } from "npm:playwright-core@1.65.1";
+import { assert, assertEquals } from "./support/assert.ts";
+import { assertAccessible, browserTest } from "./support/browser.ts";
+import { serve, until } from "./support/harness.ts";
+import { fill, fits, lines, PHONE, say, says, shows, text } from "./support/page.ts";
+
+const BAR = ".actions:not([hidden])";
+
+function act(page: Page, label: string) {
+  return page.locator(`${BAR} button[aria-label="${label}"]`).click();
+}
+
+async function hover(page: Page, said: string): Promise<void> {
+  await page.mouse.move(1, 1);
+  await lines(page).filter({ hasText: said }).hover();
+  await page.locator(BAR).waitFor();
+}
+
+browserTest("a message is edited and deleted, by pointer and by keyboard", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(server.url);
+  const bob = await chrome.open(server.url, { locale: "zh-CN", colorScheme: "dark" });
+  await say(ada, "helo");
+  await say(ada, "oops");
+  await shows(bob, ["helo", "oops"]);
+  await hover(ada, "helo");
+  await assertAccessible(ada, "the toolbar of a message");
+  const before = await lines(ada).first().boundingBox();
+  await act(ada, "Edit");
+  assertEquals(await ada.locator("#say").inputValue(), "helo");
+  assertEquals((await lines(ada).first().boundingBox())?.y, before?.y); // nothing moves
+  await assertAccessible(ada, "a message that is edited");
+  await say(ada, "hello");
+  await shows(bob, ["hello", "oops"]);
+  await says(bob, ".list:not([hidden]) .edited", "已编辑");
+  // The last one by keyboard: arrow up, and what was written before comes back.
+  await ada.locator("#say").press("ArrowUp");
+  assertEquals(await ada.locator("#say").inputValue(), "oops");
+  await ada.locator("#say").press("Escape");
+  assertEquals(await ada.locator("#say").inputValue(), "");
+  await ada.keyboard.press("ArrowUp");
+  await say(ada, "well");
+  await shows(bob, ["hello", "well"]);
+  await ada.locator(".list:not([hidden])").focus();
+  await ada.keyboard.press("Enter");
+  await ada.keyboard.press("Enter");
+  await ada.locator(`${BAR} button:focus`).waitFor();
+  await ada.keyboard.press("ArrowLeft");
+  await ada.keyboard.press("Enter");
+  assertEquals(await text(ada, `${BAR} .sure`), "Delete for everybody?");
+  await assertAccessible(ada, "the question before a deletion");
+  await ada.keyboard.press("Enter");
+  await shows(bob, ["hello", "此消息已删除。"]);
+  await shows(ada, ["hello", "This message was deleted."]);
+  await assertAccessible(bob, "messages that were edited and deleted, in the dark");
+  // Nobody else's message can be edited.
+  await hover(bob, "hello");
+  assertEquals(await bob.locator(`${BAR} button[aria-label="编辑"]`).count(), 0);
+  await bob.reload();
+  await shows(bob, ["hello", "此消息已删除。"]);
+});
+
+browserTest("reactions are counted, and taken back, and known after a reload", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(server.url);
+  const bob = await chrome.open(server.url, { colorScheme: "dark" });
+  await say(ada, "cake?");
+  await shows(bob, ["cake?"]);
+  await hover(bob, "cake?");
+  await act(bob, "React with 🎉");
+  await says(ada, ".chip", "🎉 1");
+  await ada.locator(".chip").click();
+  const chip = (page: Page) =>
+    page.evaluate<string>(`[...document.querySelectorAll(".chip")].map((one) =>
+      one.textContent + "," + one.getAttribute("aria-pressed")).join()`);
+  for (const page of [ada, bob]) {
+    await until(async () => await chip(page) === "🎉 2,true", "both");
+    await assertAccessible(page, "a reaction");
+  }
+  await bob.reload();
+  await until(async () => await chip(bob) === "🎉 2,true", "them after a reload");
+  await bob.locator(".chip").press("Enter");
+  await until(async () => await chip(ada) === "🎉 1,true", "one");
+  await until(async () => await chip(bob) === "🎉 1,false", "one, and not Bob's");
+  assertEquals(await bob.evaluate("document.activeElement.className"), "chip");
+});
+
+browserTest("on a phone a long press brings the same up, and an answer quotes", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(server.url);
+  await say(ada, "who comes?");
+  const phone = await chrome.open(server.url, PHONE);
+  await shows(phone, ["who comes?"]);
+  const line = await lines(phone).first().boundingBox();
+  assert(line);
+  const touch = { x: line.x + 10, y: line.y + 10 };
+  const cdp = await phone.context().newCDPSession(phone);
+  await cdp.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [touch] });
+  await phone.locator(`${BAR}.sheet`).waitFor();
+  await cdp.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await assertAccessible(phone, "the sheet of a message");
+  assert(await fits(phone), "nothing sticks out");
+  await phone.locator(`${BAR} button[aria-label="Reply"]`).tap();
+  await says(phone, "#about", "who comes?");
+  await assertAccessible(phone, "an answer that is written");
+  await say(phone, "me");
+  await shows(ada, ["who comes?", "me"]);
+  await says(ada, ".quote", "who comes?");
+  await ada.locator(".quote").click();
+  await ada.locator(".line.found").waitFor();
+  assertEquals(await text(ada, ".line.found .text"), "who comes?");
+  assert(await fits(phone), "nothing sticks out of the answer");
+});
+
+browserTest("a link to a message loads it, goes there and marks it", async (chrome) => {
+  await using server = await serve();
+  await fill(server.url, "lobby", 250);
+  const ada = await chrome.open(`${server.url}/?room=lobby&message=20`);
+  await ada.locator(".line.found").waitFor();
+  assertEquals(await text(ada, ".line.found .text"), "message 20");
+  const box = await ada.locator(".line.found").boundingBox();
+  const list = await ada.locator(".list:not([hidden])").boundingBox();
+  assert(box && list && box.y > list.y && box.y < list.y + list.height, "it is in sight");
+  assertEquals(await ada.evaluate("document.activeElement.dataset.seq"), "20");
+  await assertAccessible(ada, "a message that was linked");
+});
