@@ -32,6 +32,7 @@ export { default as "page/announcer.ts" } from "./page/announcer.ts" with { type
 export { default as "page/app.ts" } from "./page/app.ts" with { type: "text" };
 export { default as "page/banner.ts" } from "./page/banner.ts" with { type: "text" };
 export { default as "page/composer.ts" } from "./page/composer.ts" with { type: "text" };
+export { default as "page/deeds.ts" } from "./page/deeds.ts" with { type: "text" };
 export { default as "page/dom.ts" } from "./page/dom.ts" with { type: "text" };
 export { default as "page/field_error.ts" } from "./page/field_error.ts" with { type: "text" };
 export { default as "page/index.html" } from "./page/index.html" with { type: "text" };
@@ -41,6 +42,7 @@ export { default as "page/member_list.ts" } from "./page/member_list.ts" with { 
 export { default as "page/message_actions.ts" } from "./page/message_actions.ts" with { type: "text" };
 export { default as "page/message_line.ts" } from "./page/message_line.ts" with { type: "text" };
 export { default as "page/message_list.ts" } from "./page/message_list.ts" with { type: "text" };
+export { default as "page/message_seeker.ts" } from "./page/message_seeker.ts" with { type: "text" };
 export { default as "page/message_writer.ts" } from "./page/message_writer.ts" with { type: "text" };
 export { default as "page/notice_run.ts" } from "./page/notice_run.ts" with { type: "text" };
 export { default as "page/older_messages.ts" } from "./page/older_messages.ts" with { type: "text" };

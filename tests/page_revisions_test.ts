@@ -130,3 +130,30 @@ browserTest("a link to a message loads it, goes there and marks it", async (chro
   assertEquals(await ada.evaluate("document.activeElement.dataset.seq"), "20");
   await assertAccessible(ada, "a message that was linked");
 });
+
+browserTest("another device begins at the line where this one has left off", async (chrome) => {
+  await using server = await serve();
+  const bob = await chrome.open(server.url);
+  for (const line of ["one", "two"]) await say(bob, line);
+  const ada = await chrome.open(server.url);
+  await shows(ada, ["one", "two"]);
+  const me = await ada.evaluate<string>(`localStorage.getItem("parley.me")`);
+  // The server is told once a second; the device is left when it knows.
+  await until(async () => {
+    const { token } = JSON.parse(me);
+    const answer = await fetch(`${server.url}/me/rooms`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const { rooms } = await answer.json();
+    return rooms[0]?.read === 2;
+  }, "the mark");
+  await ada.close();
+  for (const line of ["three", "four"]) await say(bob, line);
+  await shows(bob, ["one", "two", "three", "four"]);
+  const phone = await chrome.open(`${server.url}/asyncapi.json`, PHONE);
+  await phone.evaluate(`localStorage.setItem("parley.me", ${JSON.stringify(me)})`);
+  await phone.goto(server.url);
+  await shows(phone, ["one", "two", "three", "four"]);
+  assertEquals(await text(phone, ".new + .group .line .text >> nth=0"), "three");
+  await assertAccessible(phone, "the line where one has left off");
+});

@@ -106,10 +106,9 @@ export class MessageActions {
     this.element.hidden = false;
     const { top, right } = line.getBoundingClientRect();
     const list = line.closest(".list")?.getBoundingClientRect();
-    const { offsetWidth, offsetHeight } = this.element;
-    const y = Math.max(top - offsetHeight * 0.6, list?.top ?? 0);
+    const y = Math.max(top - this.element.offsetHeight * 0.6, list?.top ?? 0);
     this.element.style.top = isSheet ? "" : `${y}px`;
-    this.element.style.left = isSheet ? "" : `${right - offsetWidth}px`;
+    this.element.style.right = isSheet ? "" : `${document.documentElement.clientWidth - right}px`;
   }
 
   #buttons(message: ChatEvent): HTMLElement[] {

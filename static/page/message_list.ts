@@ -12,6 +12,7 @@ import type { Message, User } from "../client/mod.ts";
 import { create, oncePerFrame } from "./dom.ts";
 import { Lines } from "./lines.ts";
 import { ListStatus } from "./list_status.ts";
+import { MessageSeeker } from "./message_seeker.ts";
 import { isoDay, MessageWriter, renewDays } from "./message_writer.ts";
 import type { Notice } from "./notice_run.ts";
 import { OlderMessages } from "./older_messages.ts";
@@ -51,6 +52,7 @@ export class MessageList {
   readonly #messages = create("div", { class: "flow" });
   readonly #older: OlderMessages;
   readonly #position: ScrollPosition;
+  readonly #seeker: MessageSeeker;
   readonly #showArrived = oncePerFrame(() => this.#show());
   #writer: MessageWriter;
   #arrived: (Message | Notice)[] = [];
@@ -59,8 +61,6 @@ export class MessageList {
   /** The room's latest `seq` when it was entered. */
   #head = 0;
   #lines = 0;
-  /** The message that the list has to go to. */
-  #sought: number | undefined;
   /** Whether the user can see this list: what is in it then counts as read. */
   #isActive = false;
 
@@ -88,6 +88,7 @@ export class MessageList {
     );
     this.element.hidden = true;
     this.#position = new ScrollPosition(this.element, this.#messages);
+    this.#seeker = new MessageSeeker(this.lines, this.#older, this.#position);
     status.show("loading");
     this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     const resizes = new ResizeObserver(() => this.#position.follow());
@@ -130,7 +131,7 @@ export class MessageList {
 
   /** Goes to a message, which may have to be loaded first, and marks it. */
   seek(seq: number): void {
-    this.#sought = seq;
+    this.#seeker.seek(seq);
     this.#seekMessage();
   }
 
@@ -264,18 +265,9 @@ export class MessageList {
   }
 
   #seekMessage(): void {
-    if (this.#sought === undefined || this.element.hidden || !this.#older.first) return;
-    const line = this.lines.find(this.#sought);
-    if (!line && this.#sought < this.#older.first) return this.#older.loadMore();
-    if (!line && this.#last < this.#head) return; // it is still to come
-    this.#sought = undefined;
-    if (!line) return;
-    this.mark.isSought = false;
-    this.#position.center(line);
-    line.classList.remove("found");
-    void line.offsetWidth; // so that the animation begins again
-    line.classList.add("found");
-    line.focus({ preventScroll: true });
+    if (!this.element.hidden && this.#seeker.step(this.#last >= this.#head)) {
+      this.mark.isSought = false;
+    }
   }
 
   #markRead(): void {
