@@ -37,6 +37,7 @@ export { default as "page/dom.ts" } from "./page/dom.ts" with { type: "text" };
 export { default as "page/field_error.ts" } from "./page/field_error.ts" with { type: "text" };
 export { default as "page/index.html" } from "./page/index.html" with { type: "text" };
 export { default as "page/lines.ts" } from "./page/lines.ts" with { type: "text" };
+export { default as "page/list_element.ts" } from "./page/list_element.ts" with { type: "text" };
 export { default as "page/list_status.ts" } from "./page/list_status.ts" with { type: "text" };
 export { default as "page/member_list.ts" } from "./page/member_list.ts" with { type: "text" };
 export { default as "page/message_actions.ts" } from "./page/message_actions.ts" with { type: "text" };

@@ -8,9 +8,10 @@
  *
  * @module
  */
-import type { Message, User } from "../client/mod.ts";
+import type { Message } from "../client/mod.ts";
 import { create, oncePerFrame } from "./dom.ts";
 import { Lines } from "./lines.ts";
+import { listElement, type MessageListOptions } from "./list_element.ts";
 import { ListStatus } from "./list_status.ts";
 import { MessageSeeker } from "./message_seeker.ts";
 import { isoDay, MessageWriter, renewDays } from "./message_writer.ts";
@@ -18,7 +19,6 @@ import type { Notice } from "./notice_run.ts";
 import { OlderMessages } from "./older_messages.ts";
 import { ReadMark } from "./read_mark.ts";
 import { ScrollPosition } from "./scroll_position.ts";
-import { strings } from "./strings.ts";
 import { UnsentLines } from "./unsent_lines.ts";
 
 /** How many lines are kept while the user is at the latest message. */
@@ -27,20 +27,6 @@ const KEPT_LINES = 2_000;
 const MAX_LINES = 12_000;
 /** How far from the top older messages are asked for, in pixels. */
 const LOAD_AHEAD_PX = 900;
-/** What the list needs. */
-export interface MessageListOptions {
-  readonly room: string;
-  /** Returns the user, whose own messages look different, and are never new. */
-  readonly user: () => User | undefined;
-  readonly readOlder: (before: number, limit: number) => Promise<readonly Message[]>;
-  /** The latest `seq` that was read on an earlier visit. */
-  readonly readSeq: number | undefined;
-  /** Called when the user presses a reaction. */
-  readonly react: (seq: number, reaction: string, on: boolean) => void;
-  /** Called when `mark` or `isAtLatest` changed. */
-  readonly changed: () => void;
-}
-
 /** The messages of one room. */
 export class MessageList {
   readonly element: HTMLElement;
@@ -75,15 +61,8 @@ export class MessageList {
       prepend: (page) => this.#prepend(page),
       loaded: () => this.#scrolled(),
     });
-    this.element = create(
-      "div",
-      {
-        class: "list",
-        role: "log",
-        "aria-live": "off", // announcer.ts reads out what is new, and nothing else
-        "aria-label": strings.messagesIn(options.room),
-        tabindex: "0",
-      },
+    this.element = listElement(
+      options.room,
       create("div", { class: "column" }, status.element, this.#messages, this.unsent.element),
     );
     this.element.hidden = true;
