@@ -7,7 +7,7 @@
  */
 import type { Event, Hooks, Message, Options, Server } from "../../server/mod.ts";
 import { assertEquals } from "./assert.ts";
-import { type Client, connect, told, until } from "./harness.ts";
+import { type Client, connect, until } from "./harness.ts";
 import { Dice } from "./random.ts";
 import { Stream } from "./stream.ts";
 
@@ -138,7 +138,7 @@ interface Plan {
   /** Opens a server on the same log, where everybody may manage. */
   readonly open: () => Promise<Server>;
   readonly steps: number;
-  /** Whether the server is stopped and started in between. */
+  /** Whether the server is stopped and started in between, and stopped at the end. */
   readonly restarts: boolean;
 }
 
@@ -186,8 +186,7 @@ export async function converse(seed: number, { open, steps, restarts }: Plan): P
       if (dice.chance(0.7)) {
         const commands = Array.from({ length: 1 + dice.below(4) }, command);
         dice.pick(writers).send(dice.chance(0.5) ? commands : commands[0]);
-        // What was counted and is not sent is said later.
-        if (dice.chance(0.3)) await told(dice.pick(writers));
+        if (dice.chance(0.3)) await server.history(room, { limit: 1 });
       } else if (readers.length < 5 && dice.chance(0.5)) {
         const reader = new Reader(room, dice.pick(KINDS));
         readers.push(reader);
@@ -212,12 +211,13 @@ export async function converse(seed: number, { open, steps, restarts }: Plan): P
         }
       }
     }
-    for (const writer of writers) await told(writer);
+    // What was sent before the close is still carried out.
+    for (const writer of writers) await writer.close();
     await Promise.all(readers.map((reader) => mustHoldTheSame(server, room, reader)));
   } finally {
     await Promise.all(writers.map((writer) => writer.close()));
     await Promise.all(readers.map((reader) => reader.cut()));
-    await server.stop();
+    if (restarts) await server.stop();
   }
 }
 
