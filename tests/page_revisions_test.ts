@@ -116,6 +116,15 @@ browserTest("on a phone a long press brings the same up, and an answer quotes", 
   await ada.locator(".line.found").waitFor();
   assertEquals(await text(ada, ".line.found .text"), "who comes?");
   assert(await fits(phone), "nothing sticks out of the answer");
+  // What is deleted is in no quote any more.
+  await ada.locator("#say").press("ArrowUp");
+  await say(ada, "who?");
+  await says(phone, ".quote", "who?");
+  await ada.mouse.move(1, 1);
+  await lines(ada).first().hover();
+  await act(ada, "Delete");
+  await act(ada, "Delete for everybody?");
+  for (const page of [ada, phone]) await says(page, ".quote", "This message was deleted.");
 });
 
 browserTest("a link to a message loads it, goes there and marks it", async (chrome) => {

@@ -22,7 +22,7 @@ export interface MessageListOptions {
 }
 
 /** Creates the element of a room's list. */
-export function listElement(room: string, column: HTMLElement): HTMLElement {
+export function listElement(room: string, parts: readonly HTMLElement[]): HTMLElement {
   return create(
     "div",
     {
@@ -32,6 +32,6 @@ export function listElement(room: string, column: HTMLElement): HTMLElement {
       "aria-label": strings.messagesIn(room),
       tabindex: "0",
     },
-    column,
+    create("div", { class: "column" }, ...parts),
   );
 }

@@ -61,18 +61,15 @@ export class MessageList {
       prepend: (page) => this.#prepend(page),
       loaded: () => this.#scrolled(),
     });
-    this.element = listElement(
-      options.room,
-      create("div", { class: "column" }, status.element, this.#messages, this.unsent.element),
-    );
+    const parts = [status.element, this.#messages, this.unsent.element];
+    this.element = listElement(options.room, parts);
     this.element.hidden = true;
     this.#position = new ScrollPosition(this.element, this.#messages);
     this.#seeker = new MessageSeeker(this.lines, this.#older, this.#position);
     status.show("loading");
     this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     const resizes = new ResizeObserver(() => this.#position.follow());
-    resizes.observe(this.element);
-    for (const child of this.element.children) resizes.observe(child);
+    for (const part of [this.element, ...this.element.children]) resizes.observe(part);
   }
 
   /** Whether the latest message is in sight, and stays so. */
@@ -111,7 +108,7 @@ export class MessageList {
   /** Goes to a message, which may have to be loaded first, and marks it. */
   seek(seq: number): void {
     this.#seeker.seek(seq);
-    this.#seekMessage();
+    this.#seek();
   }
 
   /** Adds what happened to a user, which is not in the log. */
@@ -214,39 +211,34 @@ export class MessageList {
       const next = this.#messages.querySelector<HTMLElement>(":scope > .day");
       if (next && isoDay(Number(next.dataset.at)) === writer.day) next.remove();
       this.#messages.prepend(...container.childNodes);
+      this.lines.completeQuotes();
     }, "first");
   }
 
   #scrolled(): void {
     if (this.element.hidden) return;
-    this.#seekLine();
-    this.#seekMessage();
+    this.#seek();
     if (this.#position.update()) this.#markRead();
     if (this.element.scrollTop < LOAD_AHEAD_PX) this.#older.loadMore();
   }
 
   #refresh(): void {
     this.#position.follow();
-    this.#seekLine();
-    this.#seekMessage();
+    this.#seek();
     this.#markRead();
     // A list that does not fill the screen cannot be scrolled, so it does not wait for that.
     if (this.#isActive && this.element.scrollTop < 1) this.#older.loadMore();
   }
 
-  /** Goes to the line "New", if that is still to be done. Its messages may have to be loaded first. */
-  #seekLine(): void {
-    if (!this.mark.isSought || !this.#isActive || this.#last < this.#head) return;
+  /** Goes to a message or to the line "New", if that is still to be done. It may have to be loaded first. */
+  #seek(): void {
+    const isComplete = this.#last >= this.#head;
+    if (!this.element.hidden && this.#seeker.step(isComplete)) this.mark.isSought = false;
+    if (!this.mark.isSought || !this.#isActive || !isComplete) return;
     if (!this.mark.line?.isConnected) return this.#older.loadMore();
     this.mark.isSought = false;
     this.#position.show(this.mark.line);
     this.#markRead();
-  }
-
-  #seekMessage(): void {
-    if (!this.element.hidden && this.#seeker.step(this.#last >= this.#head)) {
-      this.mark.isSought = false;
-    }
   }
 
   #markRead(): void {
