@@ -46,18 +46,19 @@ export function startActions({ client, composer, current }: DeedsOptions): Messa
     },
     edit: (message) => beginEdit(composer, message),
     remove: (seq) => current().remove(seq),
+    copy: ({ payload }) => copy(payload, strings.textCopied),
     link: (seq) => copy(addressOf(current().name, seq), strings.messageCopied),
   });
   byId("main", HTMLElement).append(actions.element);
   return actions;
 }
 
-/** Copies an address, and says so. */
-export async function copy(address: string, done: string): Promise<void> {
+/** Copies a text, and says so. */
+export async function copy(text: string, done: string): Promise<void> {
   try {
-    await navigator.clipboard.writeText(address);
+    await navigator.clipboard.writeText(text);
     toast(done);
   } catch {
-    prompt(strings.copyThis, address); // a page without TLS has no clipboard
+    prompt(strings.copyThis, text); // a page without TLS has no clipboard
   }
 }
