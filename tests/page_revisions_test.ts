@@ -116,6 +116,15 @@ browserTest("on a phone a long press brings the same up, and an answer quotes", 
   await ada.locator(".line.found").waitFor();
   assertEquals(await text(ada, ".line.found .text"), "who comes?");
   assert(await fits(phone), "nothing sticks out of the answer");
+  // What is deleted is in no quote any more.
+  await ada.locator("#say").press("ArrowUp");
+  await say(ada, "who?");
+  await says(phone, ".quote", "who?");
+  await ada.mouse.move(1, 1);
+  await lines(ada).first().hover();
+  await act(ada, "Delete");
+  await act(ada, "Delete for everybody?");
+  for (const page of [ada, phone]) await says(page, ".quote", "This message was deleted.");
 });
 
 browserTest("a link to a message loads it, goes there and marks it", async (chrome) => {
@@ -129,4 +138,31 @@ browserTest("a link to a message loads it, goes there and marks it", async (chro
   assert(box && list && box.y > list.y && box.y < list.y + list.height, "it is in sight");
   assertEquals(await ada.evaluate("document.activeElement.dataset.seq"), "20");
   await assertAccessible(ada, "a message that was linked");
+});
+
+browserTest("another device begins at the line where this one has left off", async (chrome) => {
+  await using server = await serve();
+  const bob = await chrome.open(server.url);
+  for (const line of ["one", "two"]) await say(bob, line);
+  const ada = await chrome.open(server.url);
+  await shows(ada, ["one", "two"]);
+  const me = await ada.evaluate<string>(`localStorage.getItem("parley.me")`);
+  // The server is told once a second; the device is left when it knows.
+  await until(async () => {
+    const { token } = JSON.parse(me);
+    const answer = await fetch(`${server.url}/me/rooms`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const { rooms } = await answer.json();
+    return rooms[0]?.read === 2;
+  }, "the mark");
+  await ada.close();
+  for (const line of ["three", "four"]) await say(bob, line);
+  await shows(bob, ["one", "two", "three", "four"]);
+  const phone = await chrome.open(`${server.url}/asyncapi.json`, PHONE);
+  await phone.evaluate(`localStorage.setItem("parley.me", ${JSON.stringify(me)})`);
+  await phone.goto(server.url);
+  await shows(phone, ["one", "two", "three", "four"]);
+  assertEquals(await text(phone, ".new + .group .line .text >> nth=0"), "three");
+  await assertAccessible(phone, "the line where one has left off");
 });

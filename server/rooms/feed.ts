@@ -172,7 +172,7 @@ export class Feed {
   ): Promise<void> {
     try {
       await this.#log.open();
-      const start = await this.#startOf(subscriber, since);
+      const start = await startOf(this.#log, subscriber.user.id, since, this.#context);
       if (this.#behind.get(subscriber) !== progress) return;
       this.#start(subscriber, progress, start);
     } catch (thrown) {
@@ -188,10 +188,6 @@ export class Feed {
     await this.#catchUp(subscriber, progress);
   }
 
-  #startOf({ user }: Subscriber, since: Cursor | undefined): Promise<Start> {
-    return startOf(this.#room, this.#log, user.id, since, this.#context);
-  }
-
   /**
    * Sends `joined` and what became of older messages, and sets the subscriber to its cursor or before the
    * recent messages.
@@ -200,7 +196,7 @@ export class Feed {
     const { recentMessages } = this.#context.options;
     progress.start(start, Math.max(0, this.#log.head - recentMessages));
     const right = subscriber.rightIn(this.#room);
-    subscriber.connection.reply(startBatch(this.#room, this.#log, start, right, this.#context));
+    subscriber.connection.reply(startBatch(this.#log, start, right, this.#context));
     this.#release(progress);
   }
 
@@ -218,7 +214,7 @@ export class Feed {
     try {
       while (this.#behind.get(subscriber) === progress && subscriber.connection.ready) {
         if (progress.isStartDue) {
-          const start = await this.#startOf(subscriber, undefined);
+          const start = await startOf(this.#log, subscriber.user.id, undefined, this.#context);
           if (this.#behind.get(subscriber) !== progress) return;
           this.#start(subscriber, progress, start);
           continue;

@@ -24,7 +24,7 @@ const MAX_MISSED_CHARS = 262_144;
 export type Position = Pick<RoomLog, "epoch" | "head">;
 
 export class RoomLog {
-  readonly #room: string;
+  readonly room: string;
   readonly #broker: Broker;
   readonly #tail: Tail;
   /** Settles when the broker has said where the log stands. */
@@ -34,7 +34,7 @@ export class RoomLog {
   #rev = 0;
 
   constructor(room: string, broker: Broker, tailBytes: number) {
-    this.#room = room;
+    this.room = room;
     this.#broker = broker;
     this.#tail = new Tail(tailBytes);
   }
@@ -60,8 +60,8 @@ export class RoomLog {
 
   async #open(): Promise<void> {
     try {
-      const state = await this.#broker.open(this.#room);
-      this.#epoch = epochOf(state, this.#room);
+      const state = await this.#broker.open(this.room);
+      this.#epoch = epochOf(state, this.room);
       // What was committed while the answer was on its way has been delivered already.
       this.#head = Math.max(this.#head, state.head);
       this.#rev = Math.max(this.#rev, state.rev);
@@ -85,7 +85,7 @@ export class RoomLog {
 
   /** Goes on from another state: the log was lost, or goes on elsewhere. */
   replace(state: LogState): void {
-    this.#epoch = epochOf(state, this.#room);
+    this.#epoch = epochOf(state, this.room);
     this.#head = state.head;
     this.#rev = state.rev;
     this.#tail.clear();
@@ -94,7 +94,7 @@ export class RoomLog {
   /** Says whether the log still holds everything after a cursor. */
   async holdsAllSince({ epoch, seq, rev = 0 }: Cursor): Promise<boolean> {
     const isAhead = () => seq > this.#head || rev > this.#rev;
-    if (isAhead()) await this.#broker.catchUpTo?.(this.#room, seq, rev);
+    if (isAhead()) await this.#broker.catchUpTo?.(this.room, seq, rev);
     if (isAhead() || !await this.#isSameLog(epoch, seq, rev)) return false;
     return seq === this.#head || (await this.read(seq))?.first === seq + 1;
   }
@@ -111,7 +111,7 @@ export class RoomLog {
     const newest = this.#rev;
     const limit = MAX_MISSED + 1;
     const range = { after: rev, upToSeq: seq, limit };
-    const missed = await this.#broker.revisedSince(this.#room, range);
+    const missed = await this.#broker.revisedSince(this.room, range);
     const chars = missed.reduce((sum, { message }) => sum + message.length, 0);
     if (missed.length === limit || chars > MAX_MISSED_CHARS) return undefined;
     if ((missed.at(-1)?.rev ?? 0) >= newest) return missed;
@@ -130,11 +130,11 @@ export class RoomLog {
     if (last === undefined) return { rev: newest };
     // With fewer than it may be, there are no more up to the newest.
     const rev = messages.length < PAGE_REVISIONS ? Math.max(newest, last) : last;
-    return { batch: revisedBatch(this.#room, messages), rev };
+    return { batch: revisedBatch(this.room, messages), rev };
   }
 
   #revisedAfter(rev: number, limit: number): Promise<readonly RevisedMessage[]> {
-    return this.#broker.revisedSince(this.#room, { after: rev, limit });
+    return this.#broker.revisedSince(this.room, { after: rev, limit });
   }
 
   /** Reads a user's own reactions. */
@@ -142,7 +142,7 @@ export class RoomLog {
     userId: string,
     range: ReactionRange,
   ): Promise<ReadonlyMap<number, readonly string[]>> {
-    return this.#broker.reactionsOf(this.#room, userId, range);
+    return this.#broker.reactionsOf(this.room, userId, range);
   }
 
   /** Says whether what a client was sent up to there under that epoch is what the log holds now. */
@@ -150,7 +150,7 @@ export class RoomLog {
     if (epoch === this.#epoch) return true;
     const mark = markOf(epoch, this.#epoch);
     if (mark === undefined) return false;
-    return await this.#broker.canResume?.(this.#room, mark, seq, rev) ?? false;
+    return await this.#broker.canResume?.(this.room, mark, seq, rev) ?? false;
   }
 
   /**
@@ -160,7 +160,7 @@ export class RoomLog {
    */
   async read(after: number): Promise<Page | undefined> {
     const page = this.#tail.after(after, PAGE_CHARS) ??
-      await this.#broker.read(this.#room, { after, limit: PAGE_MESSAGES, chars: PAGE_CHARS });
+      await this.#broker.read(this.room, { after, limit: PAGE_MESSAGES, chars: PAGE_CHARS });
     return page && cut(page, after, this.#head);
   }
 }

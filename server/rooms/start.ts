@@ -42,7 +42,6 @@ interface StartContext {
  * messages.
  */
 export async function startOf(
-  room: string,
   log: RoomLog,
   userId: string,
   since: Cursor | undefined,
@@ -50,7 +49,7 @@ export async function startOf(
 ): Promise<Start> {
   const [place, read] = await Promise.all([
     placeOf(log, userId, since, options.recentMessages),
-    marks.of(userId, room, digestOf(log.epoch)),
+    marks.of(userId, log.room, digestOf(log.epoch)),
   ]);
   return { ...place, read };
 }
@@ -75,12 +74,12 @@ async function placeOf(
 
 /** Encodes what a subscriber is sent first: `joined`, and what became of the messages that it has. */
 export function startBatch(
-  room: string,
   log: RoomLog,
   { seq, rev, missed, mine, read: mark }: Start,
   right: Right,
   { presence, rules }: { readonly presence: Presence; readonly rules: Rules },
 ): Batch {
+  const { room } = log;
   const limits = rules.limitsOf(room);
   const read = mark === undefined ? undefined : Math.min(mark, log.head);
   const joined = {

@@ -7,11 +7,11 @@
 
 /// <reference lib="dom" />
 
-import { type ChatEvent, ClientError, connect, RETRIABLE_ERRORS } from "../client/mod.ts";
+import { ClientError, connect, RETRIABLE_ERRORS } from "../client/mod.ts";
 import { showConnection } from "./banner.ts";
 import { Composer } from "./composer.ts";
+import { beginEdit, copy, startActions } from "./deeds.ts";
 import { byId, oncePerFrame } from "./dom.ts";
-import { MessageActions } from "./message_actions.ts";
 import { OwnName } from "./own_name.ts";
 import { startPanels } from "./panels.ts";
 import { sentenceOf } from "./refusals.ts";
@@ -65,7 +65,7 @@ const composer = new Composer({
   },
   editLast() {
     const message = current.list.lines.lastOwn();
-    if (message) edit(message);
+    if (message) beginEdit(composer, message);
   },
   typing: (active) => client.typing(current.name, active),
   maxBytes: () => (client.limits?.frameBytes || 16_384) - FRAME_OVERHEAD_BYTES,
@@ -73,30 +73,7 @@ const composer = new Composer({
 
 const rightNotice = new RightNotice(() => join(current.name));
 
-// --- messages ---------------------------------------------------------------------------------
-
-function edit({ seq, payload }: ChatEvent): void {
-  composer.begin({ kind: "edit", seq, label: strings.editing }, payload);
-}
-
-const isOwn = ({ from }: ChatEvent) => from.id === client.user?.id;
-const rightHere = () => client.right(current.name) ?? "read";
-const actions = new MessageActions(byId("stage", HTMLElement), {
-  messageOf: (line) => current.list.lines.messageOf(line),
-  mineOf: (seq) => current.list.lines.mineOf(seq),
-  mayWrite: () => rightHere() !== "read",
-  mayEdit: (message) => rightHere() !== "read" && isOwn(message),
-  mayRemove: (message) => rightHere() === "manage" || rightHere() !== "read" && isOwn(message),
-  react: (seq, reaction, on) => current.react(seq, reaction, on),
-  reply({ seq, from, payload }) {
-    const label = strings.replyingTo(isolated(from.name), payload.slice(0, 200));
-    composer.begin({ kind: "reply", seq, label });
-  },
-  edit,
-  remove: (seq) => current.remove(seq),
-  link: (seq) => copy(addressOf(current.name, seq), strings.messageCopied),
-});
-byId("main", HTMLElement).append(actions.element);
+const actions = startActions({ client, composer, current: () => current });
 
 // --- rooms ------------------------------------------------------------------------------------
 
@@ -132,6 +109,7 @@ function open(name: string, how: "push" | "replace" | "history" = "push"): void 
     before.list.setActive(false);
   }
   composer.setRoom(name);
+  actions.hide();
   current.list.setActive(true);
   show();
 }
@@ -227,15 +205,6 @@ byId("latest", HTMLElement).addEventListener("click", () => {
 function goToLinked(): void {
   const seq = Number(new URLSearchParams(location.search).get("message"));
   if (seq > 0) current.list.seek(seq);
-}
-
-async function copy(address: string, done: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(address);
-    toast(done);
-  } catch {
-    prompt(strings.copyThis, address); // a page without TLS has no clipboard
-  }
 }
 
 byId("invite", HTMLElement).addEventListener("click", () => {

@@ -80,11 +80,24 @@ export class Lines {
     const shown = line && this.messageOf(line);
     if (line && shown) {
       if (newer(shown, message) === message) this.#replace(line, message);
+      this.#renew(`[data-reply="${message.seq}"]`); // quotes never show what was edited or deleted
       return;
     }
     this.#kept.set(message.seq, newer(message, this.#kept.get(message.seq)));
     const [oldest] = this.#kept.keys();
     if (this.#kept.size > MAX_KEPT && oldest !== undefined) this.#kept.delete(oldest);
+  }
+
+  /** Writes the quotes of messages that were not shown when they were quoted, and are now. */
+  completeQuotes(): void {
+    this.#renew("[data-incomplete]");
+  }
+
+  #renew(selector: string): void {
+    for (const line of this.#flow.querySelectorAll<HTMLElement>(`.line${selector}`)) {
+      const message = this.messageOf(line);
+      if (message) this.#replace(line, message);
+    }
   }
 
   #replace(line: HTMLElement, message: ChatEvent): void {

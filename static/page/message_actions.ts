@@ -16,6 +16,8 @@ import { strings } from "./strings.ts";
 const REACTIONS = ["👍", "❤️", "😂", "🎉"];
 /** How long a press is a long one, in milliseconds. */
 const LONG_PRESS_MS = 450;
+/** How far a finger that rests may move, in pixels. */
+const STILL_PX = 10;
 
 /** What can be done to a message, and by whom. */
 export interface MessageDeeds {
@@ -29,6 +31,7 @@ export interface MessageDeeds {
   readonly reply: (message: ChatEvent) => void;
   readonly edit: (message: ChatEvent) => void;
   readonly remove: (seq: number) => void;
+  readonly copy: (message: ChatEvent) => void;
   readonly link: (seq: number) => void;
 }
 
@@ -41,6 +44,7 @@ export class MessageActions {
   });
   readonly #deeds: MessageDeeds;
   #line: HTMLElement | undefined;
+  #pressedAt: readonly [number, number] = [0, 0];
   #pressTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param list holds the lists of all rooms. */
@@ -61,9 +65,13 @@ export class MessageActions {
     });
     list.addEventListener("scroll", () => this.hide(), { passive: true, capture: true });
     list.addEventListener("pointerdown", (event) => this.#press(event));
-    for (const type of ["pointerup", "pointermove", "pointercancel"]) {
+    for (const type of ["pointerup", "pointercancel"]) {
       list.addEventListener(type, () => clearTimeout(this.#pressTimer));
     }
+    list.addEventListener("pointermove", ({ clientX, clientY }) => {
+      const [x, y] = this.#pressedAt;
+      if (Math.hypot(clientX - x, clientY - y) > STILL_PX) clearTimeout(this.#pressTimer);
+    });
     list.addEventListener("contextmenu", (event) => {
       if (this.element.classList.contains("sheet")) event.preventDefault();
     });
@@ -87,8 +95,9 @@ export class MessageActions {
       (this.element.classList.contains("sheet") || this.element.contains(document.activeElement));
   }
 
-  #press({ target, pointerType }: PointerEvent): void {
+  #press({ target, pointerType, clientX, clientY }: PointerEvent): void {
     clearTimeout(this.#pressTimer);
+    this.#pressedAt = [clientX, clientY];
     const line = lineOf(target);
     if (pointerType !== "touch" || !line) return;
     this.#pressTimer = setTimeout(() => this.#show(line, true), LONG_PRESS_MS);
@@ -106,10 +115,9 @@ export class MessageActions {
     this.element.hidden = false;
     const { top, right } = line.getBoundingClientRect();
     const list = line.closest(".list")?.getBoundingClientRect();
-    const { offsetWidth, offsetHeight } = this.element;
-    const y = Math.max(top - offsetHeight * 0.6, list?.top ?? 0);
+    const y = Math.max(top - this.element.offsetHeight * 0.6, list?.top ?? 0);
     this.element.style.top = isSheet ? "" : `${y}px`;
-    this.element.style.left = isSheet ? "" : `${right - offsetWidth}px`;
+    this.element.style.right = isSheet ? "" : `${document.documentElement.clientWidth - right}px`;
   }
 
   #buttons(message: ChatEvent): HTMLElement[] {
@@ -142,6 +150,8 @@ export class MessageActions {
     if (deeds.mayEdit(message)) {
       buttons.push(act("pencil", strings.edit, () => deeds.edit(message)));
     }
+    // On a phone a long press selects no text any more.
+    buttons.push(act("copy", strings.copyText, () => deeds.copy(message)));
     buttons.push(act("link", strings.copyMessageLink, () => deeds.link(seq)));
     if (deeds.mayRemove(message)) {
       // The second press of the same button deletes: what it says has changed by then.

@@ -32,7 +32,11 @@ export function storedLine(
   const { seq, at, payload, deleted, edited, replyTo, reactions = {} } = message;
   const line = create("div", { class: "line", "data-seq": String(seq), tabindex: "-1" });
   line.append(timeOf(at, "at"));
-  if (replyTo !== undefined && !deleted) line.append(quote(answered, jump));
+  if (replyTo !== undefined && !deleted) {
+    line.dataset.reply = String(replyTo);
+    if (!answered) line.dataset.incomplete = "";
+    line.append(quote(answered, jump));
+  }
   if (deleted) {
     line.classList.add("deleted");
     line.append(create("div", { class: "text" }, strings.deleted));

@@ -8,16 +8,17 @@
  *
  * @module
  */
-import type { Message, User } from "../client/mod.ts";
+import type { Message } from "../client/mod.ts";
 import { create, oncePerFrame } from "./dom.ts";
 import { Lines } from "./lines.ts";
+import { listElement, type MessageListOptions } from "./list_element.ts";
 import { ListStatus } from "./list_status.ts";
+import { MessageSeeker } from "./message_seeker.ts";
 import { isoDay, MessageWriter, renewDays } from "./message_writer.ts";
 import type { Notice } from "./notice_run.ts";
 import { OlderMessages } from "./older_messages.ts";
 import { ReadMark } from "./read_mark.ts";
 import { ScrollPosition } from "./scroll_position.ts";
-import { strings } from "./strings.ts";
 import { UnsentLines } from "./unsent_lines.ts";
 
 /** How many lines are kept while the user is at the latest message. */
@@ -26,20 +27,6 @@ const KEPT_LINES = 2_000;
 const MAX_LINES = 12_000;
 /** How far from the top older messages are asked for, in pixels. */
 const LOAD_AHEAD_PX = 900;
-/** What the list needs. */
-export interface MessageListOptions {
-  readonly room: string;
-  /** Returns the user, whose own messages look different, and are never new. */
-  readonly user: () => User | undefined;
-  readonly readOlder: (before: number, limit: number) => Promise<readonly Message[]>;
-  /** The latest `seq` that was read on an earlier visit. */
-  readonly readSeq: number | undefined;
-  /** Called when the user presses a reaction. */
-  readonly react: (seq: number, reaction: string, on: boolean) => void;
-  /** Called when `mark` or `isAtLatest` changed. */
-  readonly changed: () => void;
-}
-
 /** The messages of one room. */
 export class MessageList {
   readonly element: HTMLElement;
@@ -51,6 +38,7 @@ export class MessageList {
   readonly #messages = create("div", { class: "flow" });
   readonly #older: OlderMessages;
   readonly #position: ScrollPosition;
+  readonly #seeker: MessageSeeker;
   readonly #showArrived = oncePerFrame(() => this.#show());
   #writer: MessageWriter;
   #arrived: (Message | Notice)[] = [];
@@ -59,8 +47,6 @@ export class MessageList {
   /** The room's latest `seq` when it was entered. */
   #head = 0;
   #lines = 0;
-  /** The message that the list has to go to. */
-  #sought: number | undefined;
   /** Whether the user can see this list: what is in it then counts as read. */
   #isActive = false;
 
@@ -75,24 +61,15 @@ export class MessageList {
       prepend: (page) => this.#prepend(page),
       loaded: () => this.#scrolled(),
     });
-    this.element = create(
-      "div",
-      {
-        class: "list",
-        role: "log",
-        "aria-live": "off", // announcer.ts reads out what is new, and nothing else
-        "aria-label": strings.messagesIn(options.room),
-        tabindex: "0",
-      },
-      create("div", { class: "column" }, status.element, this.#messages, this.unsent.element),
-    );
+    const parts = [status.element, this.#messages, this.unsent.element];
+    this.element = listElement(options.room, parts);
     this.element.hidden = true;
     this.#position = new ScrollPosition(this.element, this.#messages);
+    this.#seeker = new MessageSeeker(this.lines, this.#older, this.#position);
     status.show("loading");
     this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     const resizes = new ResizeObserver(() => this.#position.follow());
-    resizes.observe(this.element);
-    for (const child of this.element.children) resizes.observe(child);
+    for (const part of [this.element, ...this.element.children]) resizes.observe(part);
   }
 
   /** Whether the latest message is in sight, and stays so. */
@@ -130,8 +107,8 @@ export class MessageList {
 
   /** Goes to a message, which may have to be loaded first, and marks it. */
   seek(seq: number): void {
-    this.#sought = seq;
-    this.#seekMessage();
+    this.#seeker.seek(seq);
+    this.#seek();
   }
 
   /** Adds what happened to a user, which is not in the log. */
@@ -234,48 +211,34 @@ export class MessageList {
       const next = this.#messages.querySelector<HTMLElement>(":scope > .day");
       if (next && isoDay(Number(next.dataset.at)) === writer.day) next.remove();
       this.#messages.prepend(...container.childNodes);
+      this.lines.completeQuotes();
     }, "first");
   }
 
   #scrolled(): void {
     if (this.element.hidden) return;
-    this.#seekLine();
-    this.#seekMessage();
+    this.#seek();
     if (this.#position.update()) this.#markRead();
     if (this.element.scrollTop < LOAD_AHEAD_PX) this.#older.loadMore();
   }
 
   #refresh(): void {
     this.#position.follow();
-    this.#seekLine();
-    this.#seekMessage();
+    this.#seek();
     this.#markRead();
     // A list that does not fill the screen cannot be scrolled, so it does not wait for that.
     if (this.#isActive && this.element.scrollTop < 1) this.#older.loadMore();
   }
 
-  /** Goes to the line "New", if that is still to be done. Its messages may have to be loaded first. */
-  #seekLine(): void {
-    if (!this.mark.isSought || !this.#isActive || this.#last < this.#head) return;
+  /** Goes to a message or to the line "New", if that is still to be done. It may have to be loaded first. */
+  #seek(): void {
+    const isComplete = this.#last >= this.#head;
+    if (!this.element.hidden && this.#seeker.step(isComplete)) this.mark.isSought = false;
+    if (!this.mark.isSought || !this.#isActive || !isComplete) return;
     if (!this.mark.line?.isConnected) return this.#older.loadMore();
     this.mark.isSought = false;
     this.#position.show(this.mark.line);
     this.#markRead();
-  }
-
-  #seekMessage(): void {
-    if (this.#sought === undefined || this.element.hidden || !this.#older.first) return;
-    const line = this.lines.find(this.#sought);
-    if (!line && this.#sought < this.#older.first) return this.#older.loadMore();
-    if (!line && this.#last < this.#head) return; // it is still to come
-    this.#sought = undefined;
-    if (!line) return;
-    this.mark.isSought = false;
-    this.#position.center(line);
-    line.classList.remove("found");
-    void line.offsetWidth; // so that the animation begins again
-    line.classList.add("found");
-    line.focus({ preventScroll: true });
   }
 
   #markRead(): void {

@@ -1,0 +1,64 @@
+/**
+ * What the user can do to the messages of the room that is shown, as the toolbar of a message offers it.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+
+import type { ChatEvent, Client } from "../client/mod.ts";
+import type { Composer } from "./composer.ts";
+import { byId } from "./dom.ts";
+import { MessageActions } from "./message_actions.ts";
+import type { Room } from "./room.ts";
+import { addressOf } from "./room_list.ts";
+import { isolated, strings } from "./strings.ts";
+import { toast } from "./toast.ts";
+
+/** What the deeds are done to, and with. */
+export interface DeedsOptions {
+  readonly client: Client;
+  readonly composer: Composer;
+  /** Returns the room that is shown. */
+  readonly current: () => Room;
+}
+
+/** Begins to edit a message. */
+export function beginEdit(composer: Composer, { seq, payload }: ChatEvent): void {
+  composer.begin({ kind: "edit", seq, label: strings.editing }, payload);
+}
+
+/** Makes the toolbar of the messages, and puts it on the page. */
+export function startActions({ client, composer, current }: DeedsOptions): MessageActions {
+  const mayWrite = () => (client.right(current().name) ?? "read") !== "read";
+  const isManager = () => client.right(current().name) === "manage";
+  const isOwn = ({ from }: ChatEvent) => from.id === client.user?.id;
+  const actions = new MessageActions(byId("stage", HTMLElement), {
+    messageOf: (line) => current().list.lines.messageOf(line),
+    mineOf: (seq) => current().list.lines.mineOf(seq),
+    mayWrite,
+    mayEdit: (message) => mayWrite() && isOwn(message),
+    mayRemove: (message) => isManager() || mayWrite() && isOwn(message),
+    react: (seq, reaction, on) => current().react(seq, reaction, on),
+    reply({ seq, from, payload }) {
+      const label = strings.replyingTo(isolated(from.name), payload.slice(0, 200));
+      composer.begin({ kind: "reply", seq, label });
+    },
+    edit: (message) => beginEdit(composer, message),
+    remove: (seq) => current().remove(seq),
+    copy: ({ payload }) => copy(payload, strings.textCopied),
+    link: (seq) => copy(addressOf(current().name, seq), strings.messageCopied),
+  });
+  byId("main", HTMLElement).append(actions.element);
+  return actions;
+}
+
+/** Copies a text, and says so. */
+export async function copy(text: string, done: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(done);
+  } catch {
+    prompt(strings.copyThis, text); // a page without TLS has no clipboard
+  }
+}
