@@ -11,7 +11,6 @@ import { type Connection, createConnection } from "./connection.ts";
 import { ClientError, closedError } from "./errors.ts";
 import { type AnyEvents, type ClientState, ClientTarget, type EventsOf } from "./events.ts";
 import type { Dispatch } from "./events.ts";
-import { readPage } from "./http.ts";
 import { createIdentity, type Identity, type SavedGuest } from "./identity.ts";
 import { createMembership, type Membership } from "./membership.ts";
 import type { ClientOptions } from "./options.ts";
@@ -254,8 +253,9 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
    *
    * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
    */
-  history(room: string, before: number, limit = 50): Promise<readonly wire.Message[]> {
-    return readPage({ url: this.#url, token: this.#identity.token }, room, before, limit);
+  async history(room: string, before: number, limit = 50): Promise<readonly wire.Message[]> {
+    const { readPage } = await import("./http.ts"); // loaded with the first page
+    return await readPage({ url: this.#url, token: this.#identity.token }, room, before, limit);
   }
 
   /** Connects now if the client is waiting to. Probes the connection if it is open. */
