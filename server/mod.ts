@@ -41,6 +41,7 @@ export {
 } from "./protocol/tables.ts";
 export type {
   AnnouncedLimits,
+  AnnouncedRate,
   AnnouncedRoomLimits,
   ByeEvent,
   ChatCommand,
@@ -126,6 +127,7 @@ export async function createServer(
   options: Partial<Options> = {},
   hooks: Hooks = {},
 ): Promise<Server> {
+  checkHooks(options, hooks);
   const { log = consoleLog, rules: given } = hooks;
   const complete = completeOptions(options);
   if (given !== undefined && complete.rules !== "") {
@@ -171,4 +173,28 @@ async function openBroker(options: Options, rules: Rules, log: Log): Promise<Bro
   const { RedisBroker } = await import("./broker/redis/redis_broker.ts");
   const { redis: url, redisPrefix: prefix } = options;
   return await RedisBroker.open({ ...options, url, prefix, log, retainDaysOf });
+}
+
+/** Checks the names and types of hooks: JavaScript would find out at the first request, or never. */
+function checkHooks(options: object, hooks: Hooks): void {
+  for (const name of Object.keys(applicationOf({}))) {
+    if (name in options) {
+      throw new OptionError(`"${name}" is a hook: give it in the second argument of createServer.`);
+    }
+    const hook: unknown = Reflect.get(hooks, name);
+    if (hook !== undefined && typeof hook !== "function") {
+      throw new OptionError(`The hook "${name}" must be a function.`);
+    }
+  }
+  // An object of a class may have other methods; in a literal, another name is a slip.
+  const names = Object.getPrototypeOf(hooks) === Object.prototype ? Object.keys(hooks) : [];
+  const known = [...Object.keys(applicationOf({})), "log", "rules"];
+  for (const name of names) {
+    if (!known.includes(name)) throw new OptionError(`There is no hook "${name}".`);
+  }
+  if ("rules" in options && Array.isArray(options.rules)) {
+    throw new OptionError(
+      "A list of rules is a hook: give it in the second argument of createServer.",
+    );
+  }
 }

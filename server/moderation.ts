@@ -6,7 +6,9 @@
  */
 import { parseName } from "./protocol/names.ts";
 import { parseRequest } from "./protocol/parse.ts";
+import { badField } from "./protocol/refusal.ts";
 import { parseUserId } from "./protocol/requests.ts";
+import { isRecord } from "./protocol/rules.ts";
 import type { Hub } from "./rooms/hub.ts";
 import { Voice } from "./voice.ts";
 
@@ -119,7 +121,10 @@ function place(room: string, userId: string): { room: string; userId: string } {
   return { room: parseName("room", room), userId: parseUserId("userId", userId) };
 }
 
-/** Leaves out the fields that are `undefined`. */
-function defined(fields: object): Record<string, unknown> {
+/** Leaves out the fields that are `undefined`. Seconds alone would otherwise be a ban for good. */
+function defined(fields: unknown): Record<string, unknown> {
+  if (!isRecord(fields)) {
+    throw badField("terms", "The last argument must be an object, such as { seconds: 60 }.");
+  }
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

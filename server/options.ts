@@ -411,7 +411,7 @@ export interface Options {
    */
   readonly dedupeMessages: number;
   /**
-   * Seconds in which a user may edit and delete what the user has said; 0 is always.
+   * Seconds in which one may edit and delete what one has said; 0 is always.
    *
    * Users with the right `manage` always may.
    *

@@ -109,7 +109,8 @@ export class Server extends Moderation implements AsyncDisposable {
    * Begins to listen on the host and port of the options, with TLS if they name a certificate. If the
    * listener fails later, it is opened again on the same port.
    *
-   * @param how with `reusePort`, other threads and processes may listen on the same port.
+   * @param how with `reusePort`, other threads and processes may listen on the same port. Deno ends the
+   * program then, unless its `deno.json` has `"unstable": ["net"]`.
    * @throws {Deno.errors.AddrInUse} if the port is in use.
    * @throws {Deno.errors.PermissionDenied} if the process may not listen on the port.
    * @throws {Deno.errors.NotFound} if the file of the certificate or its key does not exist.

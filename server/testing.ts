@@ -120,7 +120,7 @@ export async function connect(
 /**
  * Connects a client with `parley.v1`, says `hello` and joins a room.
  *
- * @throws {Error} if it is refused: the connection closes, or `joined` does not come.
+ * @throws {Error} if it is refused, with the server's sentence, or if the connection closes.
  */
 export async function member(
   server: { readonly url: string },
@@ -133,8 +133,24 @@ export async function member(
     { type: "hello", ...(called && { name: called }), ...(shown && { token: shown }) },
     { type: "join", room },
   );
+  await answerToJoin(client, room);
   await client.next("joined");
   return client;
+}
+
+/** Waits for the answer to a `join`, which is the first `joined` or `error` after `welcome`. */
+async function answerToJoin(client: TestClient, room: string): Promise<void> {
+  while (client.socket.readyState === WebSocket.OPEN) {
+    const types = client.pending.map(({ type }) => type);
+    if (types.includes("joined")) return;
+    const answers = client.pending.slice(types.indexOf("welcome"));
+    const refusal = types.includes("welcome") && answers.find((event) => event.type === "error");
+    if (refusal) {
+      await client.close();
+      throw new Error(`The member cannot enter "${room}": ${refusal.code}: ${refusal.payload}`);
+    }
+    await client.arrival(`the room "${room}" to be entered`);
+  }
 }
 
 /** Makes a token that stands for a user of a server. */

@@ -64,6 +64,25 @@ Deno.test("a banned guest who comes back with a new token from the same address 
   for (const address of BANNED) assertEquals(await isLetIn(server, address), true);
 });
 
+Deno.test("a shorter ban of another guest, or its end, does not let the address in", async () => {
+  await using server = await serve(OPTIONS, HOOKS);
+  await using bob = await guest(server, "192.0.2.1");
+  await using carol = await guest(server, "192.0.2.1");
+  await server.ban("lobby", bob.id);
+  await server.ban("lobby", carol.id, { seconds: 60 });
+  await server.unban("lobby", carol.id);
+  assertEquals(await isLetIn(server, "192.0.2.1"), false);
+  await server.unban("lobby", bob.id);
+  assertEquals(await isLetIn(server, "192.0.2.1"), true);
+});
+
+Deno.test("an address does not stay banned if its guest is let in before the ban has reached it", async () => {
+  await using server = await serve(OPTIONS, HOOKS);
+  await using bob = await guest(server, "192.0.2.1");
+  await Promise.all([server.ban("lobby", bob.id), server.unban("lobby", bob.id)]);
+  assertEquals(await isLetIn(server, "192.0.2.1"), true);
+});
+
 Deno.test("of an IPv6 address, the ban binds the /64", async () => {
   await using server = await serve(OPTIONS);
   await using bob = await guest(server, "2001:db8::1");

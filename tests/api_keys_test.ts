@@ -83,6 +83,8 @@ for (const [what, headers, query = ""] of WRONG) {
       const { status, json } = await ask(server, path + query, request);
       assertEquals([status, json.code], [401, "unauthorized"], path);
     }
+    const { json } = await ask(server, "/publish" + query, { method: "POST", body, headers });
+    assert(JSON.stringify(json).includes("API key")); // not that some token is wrong
     assertEquals((await server.history("lobby")).head, 0);
   });
 }

@@ -149,7 +149,7 @@ Deno.test("a token that ends is renewed on the open connection, and nothing that
   assertEquals([it.tokens(), it.texts(), asked], [["one", "two"], ["early", "early", "late"], 2]);
   it.received(chat(1, me, "r1"), chat(2, me, "r2"));
   assertEquals([(await early).seq, (await late).seq], [1, 2]);
-  assertEquals([it.client.user?.info, states], [{ level: 2 }, ["open"]]);
+  assertEquals([it.client.user?.info, states, asked], [{ level: 2 }, ["open"], 2]);
 });
 
 Deno.test("close code 3000: the client comes back with a new token, as often as there is one", async () => {
@@ -200,6 +200,20 @@ Deno.test("where guests may not be, a guest is told so and does not come again a
   using it = scripted({});
   await it.welcomed(refusedHello("unauthorized", "There are no guests here."));
   assertEquals(await it.closedWith(3000), "There are no guests here.");
+});
+
+Deno.test("without a token the client comes back with its cookie when that ends, and stops when it is refused", async () => {
+  using it = scripted({});
+  await it.welcomed();
+  it.received(tokenEnded);
+  await it.welcomed();
+  assertEquals(it.client.state.status, "open");
+  it.closed(1006, "");
+  await until(() => it.isOpening(), "a transport");
+  it.opened();
+  it.received({ type: "error", code: "unauthorized", payload: "Log in.", field: "token" });
+  it.closed(3000, "unauthorized");
+  await it.closedWith(3000);
 });
 
 Deno.test("close code 3000 costs a guest nothing but the connection", async () => {

@@ -271,6 +271,28 @@ Deno.test("a connection that is blocked again by what it is sent when it drains 
   watch.stop();
 });
 
+Deno.test("40 days forward: a guest and the guest's address are banned, and stay so when it is right again", async () => {
+  using clock = new WallClock();
+  await using server = await serve();
+  await using bob = await connect(server, { protocol: "parley.v1" });
+  bob.send({ type: "hello" }, { type: "join" });
+  const { user } = await bob.next("welcome");
+  await bob.next("joined");
+  const statusOfOthers = async () => { // other guests from there
+    const response = await fetch(`${server.url}/rooms/lobby/messages`);
+    await response.body?.cancel();
+    return response.status;
+  };
+  for (const offsetMs of [40 * DAY_MS, 0]) {
+    clock.offsetMs = offsetMs;
+    await server.ban("lobby", user.id);
+    assertEquals(await statusOfOthers(), 403);
+    clock.offsetMs = 40 * DAY_MS - offsetMs;
+    assertEquals(await statusOfOthers(), 403);
+    await server.unban("lobby", user.id);
+  }
+});
+
 Deno.test("a server works when its wall clock starts in 1970", async () => {
   using clock = new WallClock();
   clock.offsetMs = -Date.now(); // 1970, as on a board without a battery

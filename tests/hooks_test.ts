@@ -10,12 +10,13 @@ import {
   type IncomingMessage,
   type Log,
   type Message,
+  OptionError,
   type Options,
   Refusal,
   type RevisedEvent,
   silentLog,
 } from "../server/mod.ts";
-import { assertEquals } from "./support/assert.ts";
+import { assertEquals, assertRejects } from "./support/assert.ts";
 import { type Client, connect, member, patiently, serve, told, until } from "./support/harness.ts";
 import { ask, bearer, MESSAGES, say } from "./support/http.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
@@ -200,6 +201,17 @@ Deno.test("a message is not stored if its sender is gone when onMessage() answer
   answer();
   await using bob = await member(server);
   assertEquals(await told(bob), []);
+  assertEquals(await stored(server), []);
+});
+
+Deno.test("a message is refused if onMessage() itself removes its sender, and does not wait for that", async () => {
+  await using server = await serve({}, {
+    onMessage: ({ room, from }) => void server.remove(room, from.id),
+  });
+  await using ada = await member(server);
+  ada.send({ type: "chat", payload: "hi" });
+  assertEquals((await ada.next("right")).right, "none");
+  assertEquals((await ada.next("error")).code, "not_in_room");
   assertEquals(await stored(server), []);
 });
 
@@ -446,4 +458,22 @@ Deno.test({
 
 function payloadOf(event: Message | RevisedEvent): unknown {
   return event.type === "revised" ? undefined : event.payload;
+}
+
+for (
+  const [options, hooks, sentence] of [
+    [{ authorize: () => "read" }, {}, '"authorize" is a hook'],
+    [{ rules: [{ match: "*" }] }, {}, "A list of rules is a hook"],
+    [{}, { onMessage: "shout" }, 'The hook "onMessage" must be a function.'],
+    [{}, { authorise: () => "read" }, 'There is no hook "authorise".'],
+  ] as const
+) {
+  Deno.test(`createServer() of a program without types says what is wrong: ${sentence}`, async () => {
+    await assertRejects(
+      // A cast: JavaScript has no types that would find it.
+      () => createServer(options as Partial<Options>, hooks as Hooks),
+      OptionError,
+      sentence,
+    );
+  });
 }

@@ -9,6 +9,7 @@ import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { FaultyBroker, serveOn } from "./support/faulty_broker.ts";
 import { type Client, connect, member, serve, told } from "./support/harness.ts";
 import { ask, bearer, MESSAGES } from "./support/http.ts";
+import { RawSocket } from "./support/raw_socket.ts";
 
 const KEY = "k".repeat(32);
 const OPTIONS = { apiKeys: KEY, graceSeconds: 0.05 };
@@ -45,6 +46,20 @@ Deno.test("PUT and DELETE of a mute and a ban, with and without a body", async (
   assertEquals((await ask(server, MESSAGES, { headers: bearer(bob.token) })).status, 403);
   for (let i = 0; i < 2; i++) assertEquals((await order(server, "DELETE", ban)).status, 204);
   assertEquals((await ask(server, MESSAGES, { headers: bearer(bob.token) })).status, 200);
+});
+
+Deno.test("PUT of a ban without a body may come without its length, as curl sends it", async () => {
+  await using server = await serve(OPTIONS);
+  const ban = async (headers: Record<string, string | null>, body?: string) => {
+    const request = { method: "PUT", path: "/rooms/lobby/bans/bob", ...(body && { body }) };
+    const own = { ...bearer(KEY), upgrade: null, connection: "close", ...headers };
+    using socket = await RawSocket.dial(server);
+    return (await socket.request(server, { ...request, headers: own })).status;
+  };
+  assertEquals(await ban({}), 204);
+  assertEquals(await ban({ "content-type": "application/json", "content-length": "0" }), 204);
+  // What has a body but no type is not taken for a ban for good.
+  assertEquals(await ban({ "content-length": "14" }, '{"seconds":60}'), 415);
 });
 
 Deno.test("DELETE of a member and of a user's connections, with and without a reason", async () => {
@@ -138,6 +153,8 @@ Deno.test("what does not fit is refused by name, over HTTP and in process, and n
     ["userId", () => server.disconnect("x".repeat(129))],
     ["userId", () => server.refresh("a\nb")],
     ["payload", () => server.remove("lobby", bob.id, { payload: "" })],
+    // A cast: without types this would be a ban for good.
+    ["terms", () => server.ban("lobby", bob.id, 60 as unknown as { seconds: number })],
   ] as const;
   for (const [field, act] of inProcess) {
     assertEquals((await assertRejects(act, Refusal)).field, field);

@@ -162,6 +162,15 @@ test("who is muted goes on reading, and writes nothing until the mute is lifted"
   assertEquals(await statuses(server, bob.token), [200, 200, 201, 204]);
 });
 
+test("who is muted while typing stops typing for the others", async ({ asked, server }) => {
+  await using alice = await member(server, { name: "Alice", headers: ELSEWHERE });
+  await using bob = await everywhere(server);
+  bob.sockets[0]?.send({ type: "typing", payload: true });
+  assertEquals((await alice.next("typing")).payload, true);
+  await asked.mute("lobby", bob.id);
+  assertEquals((await alice.next("typing")).payload, false);
+});
+
 test("a mute with a time ends by itself, and the user is told", async ({ asked, server }) => {
   await using bob = await everywhere(server);
   await asked.mute("lobby", bob.id, { seconds: 0.4 });

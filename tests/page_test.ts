@@ -6,6 +6,7 @@
  * @module
  */
 import type { Locator, Page } from "npm:playwright-core@1.65.1";
+import { Refusal } from "../server/mod.ts";
 import { connect } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest } from "./support/browser.ts";
@@ -256,7 +257,11 @@ browserTest(
   "a refused message says why, and can be sent again or discarded",
   async (chrome) => {
     let mute = true;
-    await using server = await serve({}, { authorize: () => mute ? "read" : "write" });
+    await using server = await serve({}, {
+      onMessage() {
+        if (mute) throw new Refusal("forbidden", "Not now.");
+      },
+    });
     const ada = await chrome.open(server.url);
     await say(ada, "first");
     await ada.locator(".failed").waitFor();

@@ -82,7 +82,7 @@ Deno.test("PROTOCOL.md has every request of openapi.json, with its parameters an
   const rows = PROTOCOL.table("HTTP").map(([request = ""]) => request);
   const operations = Object.entries(openApi().paths as Readonly<Record<string, object>>)
     .flatMap(([path, methods]) =>
-      Object.entries(methods).filter(([method]) => /^(get|post|put|delete)$/.test(method))
+      Object.entries(methods).filter(([method]) => /^(get|post|put|patch|delete)$/.test(method))
         .map(([method, operation]) => [`${method.toUpperCase()} ${path}`, operation] as const)
     );
   for (const [request, operation] of operations) {

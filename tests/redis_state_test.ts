@@ -85,7 +85,7 @@ test("a change whose message got lost is found by the heartbeat", async ({ redis
     "topic",
     '{"name":"topic","payload":7}',
   );
-  await redis.ask("DEL", "parley:orders");
+  await redis.ask("DEL", "parley:sanctions");
   await until(() => changes.at(-1) === "[topic=7]", "the changed event");
   await until(() => replaced.length > 0, "the lost ban");
   assertEquals([replaced.at(-1), b.sanctions()], [[], []]);
@@ -135,7 +135,10 @@ test("orders from before a node started are not for it, but sanctions are", asyn
 test("sanctions that have ended are removed, and no others", async ({ redis, a, b }) => {
   await a.order({ ...BAN, until: Date.now() + 300 });
   await a.order({ ...BAN, kind: "mute" });
-  await until(async () => await redis.ask("HLEN", "parley:orders") === "2", "the end of the ban");
+  await until(
+    async () => await redis.ask("HLEN", "parley:sanctions") === "2",
+    "the end of the ban",
+  );
   await until(() => b.sanctions().length === 1, "the other node to know it");
   assertEquals(a.sanctions(), [{ ...BAN, kind: "mute" }]);
 });

@@ -369,6 +369,21 @@ Deno.test("the answer to a revision waits until its sender has heard what came b
   assertEquals(heard, ["chat 1", "chat 2", "revised 1", "revised 2", "revised 2 e"]);
 });
 
+Deno.test("who reacts to long messages again and again is answered each time, and stays connected", async () => {
+  await using server = await office({ rate: 0 });
+  await using ada = await enter(server, "ada");
+  for (const letter of ["x", "y"]) await server.publish("lobby", letter.repeat(100_000));
+  await ada.next("chat", ({ seq }) => seq === 2);
+  const refs = Array.from({ length: 30 }, (_, n) => `${n}`);
+  for (const ref of refs) {
+    const seq = 1 + Number(ref) % 2;
+    ada.send({ type: "react", seq, payload: "z", on: Number(ref) % 3 > 0, ref });
+  }
+  for (const ref of refs) assertEquals((await answer(ada, ref)).ref, ref);
+  ada.send({ type: "chat", payload: "still here" });
+  await ada.next("chat");
+});
+
 // --- HTTP, voice and hooks -------------------------------------------------------------------------
 
 Deno.test("HTTP edits, deletes and reacts, as the user of the token", async () => {

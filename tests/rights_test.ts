@@ -9,215 +9,26 @@
  */
 import { includes } from "../server/access/rights.ts";
 import { routesOf } from "../server/http/routes.ts";
-import {
-  type Command,
-  type Hooks,
-  type Options,
-  type Right,
-  RIGHTS,
-  type Server,
-  SUBPROTOCOLS,
-} from "../server/mod.ts";
+import { type Hooks, type Options, type Right, RIGHTS } from "../server/mod.ts";
 import { COMMANDS } from "../server/protocol/commands.ts";
-import { assert, assertEquals } from "./support/assert.ts";
-import { type Client, connect, member, serve, told, until } from "./support/harness.ts";
-import { ask, bearer, JSON_TYPE } from "./support/http.ts";
+import { assertEquals } from "./support/assert.ts";
+import {
+  COMMAND_ROWS,
+  DOORS,
+  OPEN,
+  ROUTE_ROWS,
+  UNKNOWN,
+  USED,
+  type Visitor,
+} from "./support/doors.ts";
+import { connect, member, serve, told, until } from "./support/harness.ts";
+import { ask, bearer } from "./support/http.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 import { Stream } from "./support/stream.ts";
+import { claimsOf, SECRET, tokenFor } from "./support/tokens.ts";
 
-/** In this room the owner talks. */
-const USED = "room-used";
-/** This one was never heard of. Its name is as long, so that answers have the same length. */
-const UNKNOWN = "room-none";
-/** Everybody may read and write here, unless guests may nothing at all. */
-const OPEN = "open";
+/** How many messages the owner says. */
 const SAID = 3;
-/** There is no such message: whoever may revise messages learns that, and nobody else. */
-const NO_SEQ = 99;
-
-type Needs = Right | "API key";
-/** What a door needs, and what is sent there; nothing where it has nothing to do with a room. */
-type Row<N, T> = readonly ["no room"] | readonly [N, ...T[]];
-
-// Doors
-
-/** What may be sent over a socket, with the right that it needs. */
-const COMMAND_ROWS: { readonly [T in Command["type"]]: Row<Right, object> } = {
-  hello: ["no room"],
-  join: ["read", {}],
-  leave: ["read", {}],
-  chat: ["write", { payload: "x" }],
-  custom: [
-    "write",
-    { name: "n", payload: 1 },
-    { name: "n", payload: 1, durable: true },
-    { name: "n", payload: 1, retain: true },
-  ],
-  edit: ["write", { seq: NO_SEQ, payload: "x" }],
-  delete: ["write", { seq: NO_SEQ }],
-  react: ["write", { seq: NO_SEQ, payload: "x" }, { seq: 1, payload: "x" }],
-  typing: ["write", { payload: true }],
-  rename: ["no room"],
-  pong: ["no room"],
-};
-
-/**
- * What may be requested, with the right that it needs, and the body if there is one. No right of a user
- * lets in where the API key of the application is needed.
- */
-const ROUTE_ROWS: Readonly<Record<string, Row<Needs, object>>> = {
-  "GET /asyncapi.json": ["no room"],
-  "GET /openapi.json": ["no room"],
-  "POST /hello": ["no room"],
-  "GET /rooms": ["read"],
-  "GET /rooms/:room/messages": ["read"],
-  "POST /rooms/:room/messages": ["write", { payload: "x" }],
-  "GET /rooms/:room/events": ["read"],
-  "GET /events": ["read"],
-  "POST /rooms/:room/typing": ["write", { payload: true }],
-  "GET /rooms/:room/members": ["read"],
-  "GET /rooms/:room/members/:id": ["read"],
-  "DELETE /rooms/:room/members/:id": ["API key"],
-  "PUT /rooms/:room/bans/:id": ["API key", { seconds: 60 }],
-  "DELETE /rooms/:room/bans/:id": ["API key"],
-  "PUT /rooms/:room/mutes/:id": ["API key", {}],
-  "DELETE /rooms/:room/mutes/:id": ["API key"],
-  "DELETE /users/:id/connections": ["API key"],
-  "POST /publish": ["API key", { rooms: [USED, UNKNOWN], payload: "x" }],
-};
-
-/** The subprotocols of the kinds of sockets; a plain one has none. */
-const MODES = [undefined, ...Object.values(SUBPROTOCOLS)];
-
-interface Door {
-  readonly name: string;
-  readonly needs: Needs;
-  /** Whether it adds a message to the log. */
-  readonly stores: boolean;
-  /** Tries it in a room, and returns the answer. */
-  readonly knock: (world: World, room: string) => Promise<Answer>;
-}
-
-interface Answer {
-  readonly isRefused: boolean;
-  /** Everything that came, as text. */
-  readonly text: string;
-}
-
-function socketDoors(): Door[] {
-  return MODES.flatMap((protocol) =>
-    Object.entries(COMMAND_ROWS).flatMap(([type, [needs, ...examples]]) =>
-      needs === "no room" ? [] : examples.map((fields) => ({
-        name: `${protocol ?? "plain socket"}: ${type} ${JSON.stringify(fields)}`,
-        needs,
-        stores: type === "chat" || "durable" in fields,
-        knock: ({ server, token }: World, room: string) =>
-          overSocket(server, token, protocol, { type, room, ...fields }),
-      }))
-    )
-  );
-}
-
-/** Joins the room, which may be refused, and sends the command all the same. */
-async function overSocket(
-  server: Server,
-  token: string | undefined,
-  protocol: string | undefined,
-  command: { readonly type: string; readonly room: string },
-): Promise<Answer> {
-  await using client = await enter(server, token, protocol, command.room);
-  const isAnswered = () => client.pending.some(({ type }) => type === "joined" || type === "error");
-  while (!isAnswered()) await client.arrival("an answer to the join");
-  const knock = crypto.randomUUID(); // a `ref` is for one message
-  client.send({ ...command, ref: knock });
-  const events = (await told(client)).filter(({ type }) => type !== "welcome");
-  const refusal = events.find((event) =>
-    event.type === "error" && event.ref === knock && event.code !== "not_found"
-  );
-  if (refusal === undefined) {
-    if (command.type === "join") assert(events.some(({ type }) => type === "joined"));
-    return { isRefused: false, text: "" };
-  }
-  // Whoever may read has joined, and sees what all see. Whoever may not sees nothing but refusals.
-  const hasJoined = events.some(({ type }) => type === "joined");
-  const text = JSON.stringify(hasJoined ? refusal : events).replaceAll(knock, "knock");
-  return { isRefused: true, text };
-}
-
-/** Opens a socket and asks to be let into a room: by the URL, or by `hello` and `join`. */
-async function enter(
-  server: Server,
-  token: string | undefined,
-  protocol: string | undefined,
-  room: string,
-): Promise<Client> {
-  if (protocol === undefined) {
-    const query = new URLSearchParams({ room, ...(token !== undefined && { token }) });
-    return await connect(server, { path: `/?${query}` });
-  }
-  const client = await connect(server, { protocol });
-  client.send({ type: "hello", ...(token !== undefined && { token }) }, { type: "join", room });
-  return client;
-}
-
-function routeDoors(): Door[] {
-  return Object.entries(ROUTE_ROWS).flatMap(([route, [needs, body]]) => {
-    if (needs === "no room") return [];
-    const [method = "", path = ""] = route.split(" ");
-    const methods = method === "GET" ? ["GET", "HEAD"] : [method];
-    return methods.map((method) => ({
-      name: `${method} ${path}`,
-      needs,
-      stores: route === "POST /rooms/:room/messages",
-      knock: (world: World, room: string) => overHttp(world, method, path, room, body),
-    }));
-  }).filter(({ name }) => !BODILESS.includes(name));
-}
-
-/** These answer everybody alike: what they say is in the body, which HEAD leaves out. */
-const BODILESS = ["HEAD /rooms", "HEAD /events"];
-
-async function overHttp(
-  { server, token }: World,
-  method: string,
-  path: string,
-  room: string,
-  body: object | undefined,
-): Promise<Answer> {
-  const query = path === "/events" ? `?room=${room}&room=${OPEN}` : "";
-  const response = await fetch(
-    server.url + path.replace(":room", room).replace(":id", "owner") + query,
-    {
-      method,
-      headers: { ...(token !== undefined && bearer(token)), ...(body && JSON_TYPE) },
-      ...(body && { body: JSON.stringify(body) }),
-    },
-  );
-  const headers = [...response.headers].filter(([name]) => name !== "date").join("\n");
-  const isStream = response.headers.get("content-type") === "text/event-stream";
-  const text = isStream
-    ? await linesAbout(room, response, path === "/events" ? OPEN : room)
-    : await response.text();
-  const isRefused = path === "/rooms"
-    ? !text.includes(`"${room}"`)
-    : path === "/events"
-    ? text.includes('"type":"error"')
-    : response.status === 401 || response.status === 403;
-  assert(isRefused || response.ok || response.status === 404, `${response.status} ${text}`);
-  return { isRefused, text: `${response.status}\n${headers}\n${text}` };
-}
-
-/** What a stream says of a room until its last one is joined or refused. */
-async function linesAbout(room: string, { body }: Response, last: string): Promise<string> {
-  let text = "";
-  for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
-    text += chunk;
-    if (text.includes(`"room":"${last}"`)) break;
-  }
-  return text.split("\n").filter((line) => line.includes(`"${room}"`)).join("\n");
-}
-
-const DOORS: readonly Door[] = [...socketDoors(), ...routeDoors()];
 
 Deno.test("rights: every route and every command has a row", () => {
   const nothing = undefined as never; // a cast: the routes are listed, and none is called
@@ -231,19 +42,14 @@ Deno.test("rights: every route and every command has a row", () => {
 
 // Givers
 
-/** A server on which somebody has a right. */
-interface World {
-  readonly server: Server;
-  /** Whose the right is; without it, a guest's. */
-  readonly token: string | undefined;
-}
-
 interface Giver {
   readonly name: string;
   readonly rights: readonly Right[];
   readonly isGuest?: boolean;
   readonly options?: (right: Right) => Partial<Options>;
   readonly hooks?: (right: Right) => Hooks;
+  /** Whether the user shows a signed token. Otherwise the application says the same itself. */
+  readonly isSigned?: boolean;
   /** What the token of the user claims. */
   readonly claim?: (right: Right) => Record<string, Right>;
   readonly sanction?: "ban" | "mute";
@@ -277,8 +83,9 @@ const GIVERS: readonly Giver[] = [
     claim: (right) => ({ [USED]: right, [UNKNOWN]: right }),
   },
   {
-    name: "a claim by pattern, the longest of several,",
+    name: "a signed claim by pattern, the longest of several,",
     rights: RIGHTS,
+    isSigned: true,
     claim: (right) => ({ "*": "write", [ROOMS]: right, "r*": "read" }),
     hooks: () => ({ rules: [{ match: "*", everyone: "none" }] }), // the claim comes before rules
   },
@@ -315,10 +122,11 @@ const GIVERS: readonly Giver[] = [
 ];
 
 /** Where the owner talks in two rooms, and somebody else has the right in one of them. */
-async function worldOf(giver: Giver, right: Right): Promise<World & AsyncDisposable> {
+async function worldOf(giver: Giver, right: Right): Promise<Visitor & AsyncDisposable> {
   const hooks = giver.hooks?.(right) ?? {};
   const rooms = giver.claim?.(right);
-  const server = await serve({ apiKeys: "k".repeat(32), ...giver.options?.(right) }, {
+  const options = { apiKeys: "k".repeat(32), jwtSecret: SECRET, ...giver.options?.(right) };
+  const server = await serve(options, {
     ...hooks,
     authenticate: ({ token }) => {
       if (token === "owner") return { id: "owner", rooms: { "*": "manage" } };
@@ -333,7 +141,11 @@ async function worldOf(giver: Giver, right: Right): Promise<World & AsyncDisposa
   }
   return {
     server,
-    token: giver.isGuest ? undefined : "user",
+    token: giver.isGuest
+      ? undefined
+      : giver.isSigned
+      ? await tokenFor(claimsOf({ sub: "user", rooms }))
+      : "user",
     [Symbol.asyncDispose]: () => server.stop(),
   };
 }

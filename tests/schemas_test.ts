@@ -129,6 +129,15 @@ const KNOWN: readonly unknown[] = [
   { epoch: "", seq: 1 },
   { epoch: "e" },
   { epoch: "e", seq: 1, more: 1 },
+  { epoch: "e", seq: 1, rev: 0 },
+  { epoch: "e", seq: 1, rev: -1 },
+  { epoch: "e", seq: 1, rev: "1" },
+  "👍",
+  "👩🏽‍💻",
+  "x".repeat(32),
+  "x".repeat(33),
+  "\u200d",
+  "a\u200b",
   { epoch: "e", seq: 2 ** 53 },
   { epoch: "e", seq: 2 ** 53 - 1 },
 ];
@@ -175,7 +184,7 @@ Deno.test(`no schema accepts what is no command, seed ${seed}`, () => {
 });
 
 Deno.test("schema and parser agree on every value in every field", () => {
-  const good: Record<string, unknown> = { name: "x", payload: "x" };
+  const good: Record<string, unknown> = { name: "x", payload: "x", seq: 1 };
   for (const value of fc.sample(VALUES, { numRuns: 300, seed })) {
     for (const [type, { fields }] of Object.entries(COMMANDS)) {
       const base = Object.fromEntries(
@@ -266,6 +275,9 @@ Deno.test("every event on the wire has exactly the fields of its schema", async 
     { type: "custom", name: "kept", payload: { deep: [null, 1.5, "\u2028"] }, durable: true },
     { type: "custom", name: "passing", payload: false, ref: "p" },
     { type: "typing", payload: true },
+    { type: "react", seq: 1, payload: "x", ref: "v" },
+    { type: "edit", seq: 1, payload: "revised" },
+    { type: "delete", seq: 2 },
     { type: "rename", name: "Robert" },
     { type: "chat" },
     { type: "nonsense", ref: "q" },
@@ -324,6 +336,9 @@ Deno.test("every answer over HTTP has exactly the fields of its schema", async (
   await holds("PublishResult", "/publish", ours({ rooms: ["a", "c"], payload: "x", ref: "r" }));
   await holds("PublishResult", "/publish", ours({ rooms: ["a", "d"], payload: "y", ref: "r" }));
   await holds("MemberList", "/rooms/lobby/members");
+  await holds("Message", `${MESSAGES}/1`, { ...ours({ payload: "y" }), method: "PATCH" });
+  await holds("Message", `${MESSAGES}/1/reactions/x`, { method: "PUT", headers: bearer(key) });
+  await holds("Message", `${MESSAGES}/3`, { method: "DELETE", headers: bearer(key) });
   await holds("Page", MESSAGES);
   await holds("Page", "/rooms/empty/messages");
   await holds("Problem", `${MESSAGES}?limit=0`);

@@ -88,7 +88,7 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
     new Sources(options, silentLog, now).of(LOCAL),
   );
   const identity = guestIdentity(hub.guests.newGuest());
-  connection.open({ identity, name: undefined, seconds: undefined, rights: ["write"] });
+  await connection.open({ identity, name: undefined, seconds: undefined });
   let most = 0;
   for (let n = 0; n < 200; n++) {
     await publish(hub, "lobby", parsePublication({ payload: LONG }));

@@ -174,7 +174,7 @@ Deno.test("OPERATIONS.md: the rules for rooms hold as the paper says", async () 
   assertEquals(await answer({ type: "join", room: "team-1" }), "forbidden");
   guest.send({ type: "join", room: "cursors-1" });
   const { right, limits } = await guest.next("joined");
-  assertEquals([right, limits], ["write", { signalRate: 60, signalBurst: 180 }]);
+  assertEquals([right, limits], ["write", { signals: { rate: 60, burst: 180 } }]);
   const cursor = { type: "custom", room: "cursors-1", name: "cursor", payload: [1, 2] };
   for (let n = 0; n < 100; n++) guest.send(cursor); // more than --burst
   assertEquals((await told(guest)).filter(({ type }) => type === "error"), []);

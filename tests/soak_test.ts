@@ -15,10 +15,11 @@ Deno.test("rooms, connections and messages leave nothing behind (the short form)
 
 const seed = Math.floor(Math.random() * 2 ** 32);
 
-Deno.test(`streams and sockets that are cut at once harm nobody (the short form), seed ${seed}`, async () => {
-  const plan = { streams: 300, sockets: 300, restSeconds: 0, heartbeatSeconds: 1, seed };
-  const { said, heard, after } = await cutConnections(plan); // memory is for the long form
-  assertEquals([heard, after.connections], [said, 2]);
+Deno.test(`streams and sockets that are cut at once harm nobody and leave no connection behind (the short form), seed ${seed}`, async () => {
+  // The runtime keeps a socket that was cut for as long as a heartbeat: in this test, to the end.
+  const plan = { streams: 300, sockets: 300, restSeconds: 0, heartbeatSeconds: 3600, seed };
+  const { said, heard, after } = await cutConnections(plan); // RSS is for the long form
+  assertEquals([heard, after.connections, after.keptConnections], [said, 2, 2]);
 });
 
 Deno.test("the verdict of a soak names what grew for good, and nothing else", () => {
@@ -30,6 +31,7 @@ Deno.test("the verdict of a soak names what grew for good, and nothing else", ()
     stuck: 0,
     sockets: 0,
     connections: 0,
+    keptConnections: 0,
     rooms: 0,
     timers: 2,
     files: 28,

@@ -6,6 +6,7 @@
 import { BrokerError } from "../server/broker/broker.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./support/assert.ts";
 import { draft, textsOf } from "./support/broker_suite.ts";
+import { edit, react } from "./support/revision_suite.ts";
 import { retain, retained } from "./support/state_suite.ts";
 import { Directory } from "./support/sqlite_directory.ts";
 
@@ -59,7 +60,7 @@ for (const [what, spoil, says] of UNUSABLE) {
   });
 }
 
-for (const version of [2, 3] as const) {
+for (const version of [2, 3, 4] as const) {
   Deno.test(`sqlite: a database of version ${version} is brought up to date, with all its messages`, async () => {
     await using at = new Directory();
     at[`makeVersion${version}`]();
@@ -70,7 +71,9 @@ for (const version of [2, 3] as const) {
       assertEquals([epoch, head], ["epoch", 1]);
       if (start === 0) await retain(broker, "topic", "new");
       assertEquals(await retained(broker), "[topic=new]");
-      if (version === 3) assertEquals(await broker.canResume("lobby", "first", 0), true);
+      if (version > 2) assertEquals(await broker.canResume("lobby", "first", 0), true);
+      await broker.publish([edit(1, "old"), react(1, `start-${start}`)]);
+      assertEquals((await broker.state("lobby")).rev, start + 1);
     }
   });
 }

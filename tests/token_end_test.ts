@@ -47,8 +47,11 @@ Deno.test("in the grace after its token a session reads, and whatever it writes 
   await using client = await ada(server);
   client.send({ type: "chat", payload: "before" });
   await client.next("chat");
+  client.send({ type: "typing", payload: true });
+  assertEquals((await other.next("typing")).payload, true);
   clock.pass(HOUR_MS);
   await ended(client);
+  assertEquals((await other.next("typing")).payload, false); // she may not say so herself now
   other.send({ type: "chat", payload: "still heard" });
   assertEquals((await client.next("chat")).payload, "still heard");
   const writes = [

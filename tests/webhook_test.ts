@@ -13,6 +13,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "./support/asse
 import { draft } from "./support/broker_suite.ts";
 import { member, serve, until } from "./support/harness.ts";
 import { Directory } from "./support/sqlite_directory.ts";
+import { edit, react, remove } from "./support/revision_suite.ts";
 import { ManualClock, ok, Receiver, SECRET, signatureOf } from "./support/webhook_receiver.ts";
 
 /** How long a receiver may take to answer. */
@@ -528,4 +529,38 @@ Deno.test("a webhook's secret may be in a file", async () => {
   await using alice = await member(server);
   alice.send({ type: "chat", payload: "hi" });
   await receiver.takes(1);
+});
+
+Deno.test("a webhook gets what became of messages, in order, over a restart, and only the newest of each", async () => {
+  await using receiver = new Receiver();
+  await using at = new Directory();
+  {
+    await using bench = await Bench.open(at, receiver);
+    await bench.store("one", "two");
+    await receiver.takes(2);
+    await bench.broker.publish([edit(1, "uno")]);
+    await bench.store("three");
+    await receiver.takes(4);
+    receiver.answer = fail(503);
+    await bench.broker.publish([edit(2, "dos")]);
+    await bench.broker.publish([react(1, "x"), remove(2)]);
+  }
+  receiver.answer = ok;
+  await using _bench = await Bench.open(at, receiver);
+  await receiver.takes(6);
+  const told = receiver.taken.map((record) =>
+    record.type === "revised"
+      ? `rev ${record.rev} of ${record.message.seq}: ${record.message.payload}`
+      : record.type === "gap"
+      ? "gap"
+      : `${record.seq}: ${record.payload}`
+  );
+  assertEquals(told, [
+    "1: one",
+    "2: two",
+    "rev 1 of 1: uno",
+    "3: three",
+    "rev 3 of 1: uno",
+    "rev 4 of 2: ",
+  ]);
 });

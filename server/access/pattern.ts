@@ -6,11 +6,12 @@
 
 /** Says whether a name matches a pattern. It takes time in proportion to the two lengths. */
 export function matches(pattern: string, name: string): boolean {
-  const [start = "", ...middle] = pattern.split("*");
-  const end = middle.pop();
-  if (end === undefined) return name === start;
-  if (!name.startsWith(start)) return false;
-  let from = start.length;
+  const star = pattern.indexOf("*");
+  if (star < 0) return name === pattern;
+  if (!name.startsWith(pattern.slice(0, star))) return false; // as most do where many are compared
+  const middle = pattern.slice(star + 1).split("*");
+  const end = middle.pop() ?? "";
+  let from = star;
   for (const part of middle) {
     const index = name.indexOf(part, from);
     if (index < 0) return false;

@@ -9,7 +9,7 @@ import { reason } from "../log.ts";
 import { LIMIT, OptionError, OPTIONS, type Range } from "../options.ts";
 import { NAME } from "../protocol/names.ts";
 import { quote, Refusal } from "../protocol/refusal.ts";
-import type { AnnouncedRoomLimits } from "../protocol/messages.ts";
+import type { AnnouncedRate, AnnouncedRoomLimits } from "../protocol/messages.ts";
 import { BOOLEAN, isRecord } from "../protocol/rules.ts";
 import { type Right, RIGHTS } from "../protocol/tables.ts";
 import { matches } from "./pattern.ts";
@@ -192,12 +192,15 @@ export class Rules {
 }
 
 function limitsOf({ rate, signalRate, slowSeconds }: RoomRule): AnnouncedRoomLimits {
-  const burstOf = (rate: number) => rate === 0 ? 0 : Math.max(1, Math.ceil(rate * BURST_SECONDS));
   return {
-    ...(rate !== undefined && { rate, burst: burstOf(rate) }),
-    ...(signalRate !== undefined && { signalRate, signalBurst: burstOf(signalRate) }),
+    ...(rate !== undefined && { commands: withBurst(rate) }),
+    ...(signalRate !== undefined && { signals: withBurst(signalRate) }),
     ...(slowSeconds !== undefined && slowSeconds > 0 && { slowSeconds }),
   };
+}
+
+function withBurst(rate: number): AnnouncedRate {
+  return { rate, burst: rate === 0 ? 0 : Math.max(1, Math.ceil(rate * BURST_SECONDS)) };
 }
 
 function checked(rules: unknown, where: string): readonly RoomRule[] {

@@ -48,7 +48,7 @@ export class Sanctions {
     if (held === undefined) return "manage";
     const subject = userSubject(user.id);
     if (this.#holds(held, "ban", subject)) return "none";
-    if (isGuest && this.#holds(held, "ban", addressSubject(source.group))) return "none";
+    if (isGuest && this.addressBan(room, source.group) !== undefined) return "none";
     return this.#holds(held, "mute", subject) ? "read" : "manage";
   }
 
@@ -84,6 +84,16 @@ export class Sanctions {
     return [...this.#byRoom.get(room)?.values() ?? []]
       .filter((sanction) => sanction.guestId === guestId)
       .map(({ subject }) => subject);
+  }
+
+  /** Returns the ban of an address that holds in a room: no longer than that of the guest it came from. */
+  addressBan(room: string, group: string): Sanction | undefined {
+    const held = this.#byRoom.get(room);
+    const subject = addressSubject(group);
+    if (held === undefined || !this.#holds(held, "ban", subject)) return undefined;
+    const ban = held.get(`ban ${subject}`);
+    const guest = ban?.guestId;
+    return guest === undefined || this.#holds(held, "ban", userSubject(guest)) ? ban : undefined;
   }
 
   /** Stops the timer. */

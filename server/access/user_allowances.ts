@@ -42,9 +42,9 @@ export class UserAllowances {
     this.#rules = rules;
     this.#general = new TokenBuckets(general.rate, general.burst, now, MAX_ALLOWANCES);
     this.#ofRules = new TokenBuckets(0, 0, now, MAX_ALLOWANCES);
-    for (const [rule, { rate, burst, signalRate, signalBurst }] of rules.limits) {
-      const commands = limitOf(rate, burst, `${this.#limits.size} commands `);
-      const signals = limitOf(signalRate, signalBurst, `${this.#limits.size} signals `) ?? commands;
+    for (const [rule, limits] of rules.limits) {
+      const commands = named(limits.commands, `${this.#limits.size} commands `);
+      const signals = named(limits.signals, `${this.#limits.size} signals `) ?? commands;
       if (signals !== undefined) this.#limits.set(rule, { commands, signals });
     }
   }
@@ -89,6 +89,6 @@ export class UserAllowances {
   }
 }
 
-function limitOf(rate: number | undefined, burst = 0, prefix: string): RuleLimit | undefined {
-  return rate === undefined ? undefined : { rate, burst, prefix };
+function named(limit: Limit | undefined, prefix: string): RuleLimit | undefined {
+  return limit && { ...limit, prefix };
 }

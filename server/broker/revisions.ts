@@ -4,10 +4,11 @@
  *
  * @module
  */
-import type { Draft, Revision } from "../protocol/encode.ts";
+import { type Draft, revisedText, type Revision } from "../protocol/encode.ts";
 import type { Message } from "../protocol/messages.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { MAX_REACTIONS } from "../protocol/tables.ts";
+import { Batch } from "./page.ts";
 
 /** A message as a revision has left it. */
 export interface RevisedMessage {
@@ -44,6 +45,11 @@ export interface ReactionRange {
 /** What a user asks to become of a message. */
 export interface RevisionDraft extends Draft {
   readonly revision: Revision;
+}
+
+/** Encodes what became of messages as `revised` events. */
+export function revisedBatch(room: string, messages: readonly RevisedMessage[]): Batch {
+  return Batch.fromEvents(messages.map(({ rev, message }) => revisedText(room, rev, message)));
 }
 
 /** Makes the draft of a revision. */

@@ -8,7 +8,7 @@
 import type { Identity } from "../access/identity.ts";
 import type { Source } from "../access/source.ts";
 import type { Batch } from "../broker/page.ts";
-import { CLOSE, type CloseCode, type Right } from "../protocol/tables.ts";
+import { CLOSE, type CloseCode } from "../protocol/tables.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { Session } from "../rooms/session.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
@@ -16,11 +16,8 @@ import { type Followed, retryLine, returnMs, SseWriter } from "./sse.ts";
 
 /** What a request for a stream holds besides the rooms. */
 export interface StreamRequest {
-  /** The one that the rights were judged for. */
   readonly identity: Identity;
   readonly name: string | undefined;
-  /** What the user may do in each room. */
-  readonly rights: readonly Right[];
   /** When the stream ends, for a client behind a proxy that passes on nothing before the end. */
   readonly seconds: number | undefined;
 }
@@ -67,26 +64,28 @@ export class EventStreamConnection extends Connection {
    * Says hello and joins the rooms. If one of several is refused, the stream gets an `error` with that
    * room and goes on.
    *
-   * @throws {Refusal} if the only room is refused; nothing was written then.
+   * @throws {Refusal} if the only room is refused.
    */
-  open({ identity, name, seconds, rights }: StreamRequest): void {
-    // It is in no room yet, so there is nothing to wait for.
-    void this.session.become(identity);
-    this.session.welcome(name);
-    for (const [index, { room, since }] of this.#rooms.entries()) {
-      try {
-        this.session.enter(room, rights[index] ?? "none", since);
-      } catch (thrown) {
-        if (!(thrown instanceof Refusal) || this.#rooms.length === 1) throw thrown;
-        this.session.refuse(thrown, undefined, room);
-      }
-    }
-    if (seconds !== undefined) {
-      this.#timer = setTimeout(() => this.close(CLOSE.goingAway), seconds * 1000);
-    }
+  async open({ identity, name, seconds }: StreamRequest): Promise<void> {
     const { returnSeconds } = this.context.hub.context.options;
     const retry = retryLine(returnMs(returnSeconds)) + "\n";
     this.#controller?.enqueue(new TextEncoder().encode(retry));
+    // It is in no room yet, so there is nothing to wait for.
+    void this.session.become(identity);
+    this.session.welcome(name);
+    await Promise.all(this.#rooms.map((followed) => this.#join(followed)));
+    if (seconds !== undefined && !this.hasEnded) {
+      this.#timer = setTimeout(() => this.close(CLOSE.goingAway), seconds * 1000);
+    }
+  }
+
+  async #join({ room, since }: Followed): Promise<void> {
+    try {
+      await this.session.join(room, since);
+    } catch (thrown) {
+      if (!(thrown instanceof Refusal) || this.#rooms.length === 1) throw thrown;
+      this.session.refuse(thrown, undefined, room);
+    }
   }
 
   override end(): void {

@@ -66,17 +66,27 @@ export class WebSocketConnection extends Connection {
       this.#reader.begin(request, token, protocol === undefined ? plain : undefined);
     };
     socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = () => {
-      clearTimeout(this.#lingerTimer);
-      this.release();
-    };
+    socket.onclose = () => this.#lost();
     // A close event does not always follow.
-    socket.onerror = () => this.release();
+    socket.onerror = () => this.#lost();
   }
 
   override end(): void {
     clearTimeout(this.#openTimer);
     super.end();
+  }
+
+  /**
+   * Gives back the socket, which has ended, and forgets the connection with it. If the peer went without
+   * a close frame, Deno keeps the socket until half of its idle timeout has passed. With its handlers it
+   * would keep the connection, the session and the user for as long.
+   */
+  #lost(): void {
+    clearTimeout(this.#lingerTimer);
+    this.release();
+    const socket = this.#socket;
+    socket.onopen = socket.onmessage = null;
+    socket.onclose = socket.onerror = null;
   }
 
   protected override readQueuedBytes(): number {

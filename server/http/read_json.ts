@@ -16,15 +16,21 @@ import type { Call } from "./router.ts";
 /**
  * Returns the JSON value of a body, and takes what its length costs the address.
  *
+ * @param ifEmpty is returned for an empty body, if it may be left out. Deno gives every PUT a body, also one
+ * that announces none, as `curl -X PUT` sends it. So only reading tells.
  * @throws {HttpError} 415 for another type, 408 if it does not come in time, 400 if it breaks off.
  * @throws {Refusal} `too_large`, `bad_json`, or `rate_limited` if it is too long for its address now.
  */
 export async function readJson(
   { request, source, isApplication }: Call,
   { frameBytes, stallSeconds }: Options,
+  ifEmpty?: object,
 ): Promise<unknown> {
   const { headers } = request;
   const type = headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
+  const maxBytes = isApplication ? Math.max(frameBytes, MAX_PUBLICATION_BYTES) : frameBytes;
+  const read = () => readText(request, maxBytes, stallSeconds * 1000);
+  if (type === undefined && ifEmpty && (await read()).bytes === 0) return ifEmpty;
   // A form can send other types, such as text/plain, without a preflight. So a page of another site
   // cannot post here unless its origin is allowed.
   if (type !== "application/json") {
@@ -35,13 +41,12 @@ export async function readJson(
   }
   // Deno lets only digits through, but an embedding program may have made the request.
   const announcedBytes = Math.max(0, Number(headers.get("content-length")) || 0);
-  const maxBytes = isApplication ? Math.max(frameBytes, MAX_PUBLICATION_BYTES) : frameBytes;
   if (announcedBytes > maxBytes) throw tooLarge(maxBytes);
   source.spend(COSTS.kib * announcedBytes / 1024);
-  const { text, bytes } = await readText(request, maxBytes, stallSeconds * 1000);
+  const { text, bytes } = await read();
   // A chunked body does not announce its length.
   source.spend(COSTS.kib * Math.max(0, bytes - announcedBytes) / 1024);
-  return parseJson(text);
+  return bytes === 0 && ifEmpty ? ifEmpty : parseJson(text);
 }
 
 async function readText(

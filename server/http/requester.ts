@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { costOf } from "../access/allowances.ts";
+import { costOf, COSTS } from "../access/allowances.ts";
 import { guestIdentity, type Identity } from "../access/identity.ts";
 import type { Charged } from "../access/user_allowances.ts";
 import { Refusal } from "../protocol/refusal.ts";
@@ -68,14 +68,14 @@ export async function admitWriter(
 }
 
 /**
- * Checks that the application itself asks. Another request costs what a posted message costs.
+ * Checks that the application itself asks. Another request costs its address what a command costs.
  *
- * @throws {Refusal} `unauthorized`, `rate_limited`, `unavailable`
+ * @throws {Refusal} `unauthorized`, `rate_limited`
  */
-export async function assertIsApplication(call: Call, hub: Hub): Promise<void> {
-  if (call.isApplication) return;
-  await admitWriter(call, hub, "chat");
-  throw new Refusal("unauthorized", "This needs an API key of the server.");
+export function assertIsApplication({ isApplication, source }: Call): void {
+  if (isApplication) return;
+  source.spend(COSTS.command);
+  throw new Refusal("unauthorized", "This needs an API key of the server, in Authorization.");
 }
 
 /** Says whose allowance a request takes from: the user's, or that of all without a token at the address. */

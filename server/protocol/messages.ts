@@ -170,28 +170,28 @@ export interface StoredEvent<T extends string> extends RoomEvent<T> {
   readonly ref?: string;
 }
 
+/** How many commands may be sent; 0: no limit. */
+export interface AnnouncedRate {
+  /** So many a second in the long run. */
+  readonly rate: number;
+  /** So many at once. */
+  readonly burst: number;
+}
+
 /** The limits of a connection, announced so that a client can keep them; 0: no limit. */
-export interface AnnouncedLimits {
+export interface AnnouncedLimits extends AnnouncedRate {
   /** The largest frame that the server reads, in bytes of UTF-8. */
   readonly frameBytes: number;
-  /** Commands per second in the long run. */
-  readonly rate: number;
-  /** Commands at once. */
-  readonly burst: number;
   /** Rooms that one connection may be in. */
   readonly roomsPerConnection: number;
 }
 
 /** What limits a user in a room in place of {@linkcode AnnouncedLimits}; 0: no limit. */
 export interface AnnouncedRoomLimits {
-  /** Commands per second in the long run. */
-  readonly rate?: number;
-  /** Commands at once. */
-  readonly burst?: number;
-  /** Signals per second in the long run. Without it, signals count as commands. */
-  readonly signalRate?: number;
-  /** Signals at once. */
-  readonly signalBurst?: number;
+  /** The allowance of commands that are sent to this room. */
+  readonly commands?: AnnouncedRate;
+  /** The allowance of signals: `typing`, and `custom` that is not stored. Without it, they are commands. */
+  readonly signals?: AnnouncedRate;
   /** Seconds between two messages that are stored, unless the user has the right `manage`. */
   readonly slowSeconds?: number;
 }

@@ -20,6 +20,8 @@ import type { Session } from "./session.ts";
 
 /** Text that may wait for an answer of the application. */
 const MAX_HELD_CHARS = 262_144;
+/** What a frame costs there besides its text, which may be empty. */
+const FRAME_CHARS = 64;
 
 export class CommandReader {
   readonly #session: Session;
@@ -74,10 +76,10 @@ export class CommandReader {
     this.#isWaiting = true;
     void waiting.then(() => {
       this.#isWaiting = false;
-      while (!this.#isWaiting) {
+      while (!this.#isWaiting && !this.#session.hasEnded) {
         const text = this.#held.shift();
         if (text === undefined) return;
-        this.#heldChars -= text.length;
+        this.#heldChars -= FRAME_CHARS + text.length;
         this.#follow(this.#read(text));
       }
     });
@@ -100,7 +102,7 @@ export class CommandReader {
   }
 
   #hold(text: string): void {
-    this.#heldChars += text.length;
+    this.#heldChars += FRAME_CHARS + text.length;
     if (this.#heldChars > MAX_HELD_CHARS) return this.#session.connection.close(CLOSE.tooSlow);
     this.#held.push(text);
   }

@@ -7,31 +7,16 @@
  */
 import type { LogState } from "../broker/broker.ts";
 import { Batch, type Page } from "../broker/page.ts";
-import type { RevisedMessage } from "../broker/revisions.ts";
+import { revisedBatch, type RevisedMessage } from "../broker/revisions.ts";
 import { reason } from "../log.ts";
 import type { Cursor } from "../protocol/messages.ts";
-import { joinedText, revisedText } from "../protocol/encode.ts";
-import { MAX_LISTED } from "../protocol/tables.ts";
-import type { NodeContext } from "./context.ts";
-import { HeldMessages, type Pending } from "./pending.ts";
-import type { Presence } from "./presence.ts";
-import { Progress } from "./progress.ts";
-import type { RetainedEvents } from "./retained_events.ts";
+import type { FeedContext } from "./feed_context.ts";
+import { HeldMessages } from "./pending.ts";
+import { type Answer, answerBatch, Progress } from "./progress.ts";
 import { RoomLog } from "./room_log.ts";
-import { type Start, startOf } from "./start.ts";
+import { type Start, startBatch, startOf } from "./start.ts";
 import type { Subscriber } from "./subscriber.ts";
 
-/** What a feed needs of its room. */
-export interface FeedContext extends NodeContext {
-  readonly presence: Presence;
-  readonly retained: RetainedEvents;
-  queue(pending: Pending): void;
-  /** Removes a subscriber that could not be let in, and tells it. */
-  joinFailed(subscriber: Subscriber, ref: string | undefined): void;
-}
-
-/** Revisions that are read at once for a subscriber that is behind. */
-const MAX_REVISIONS = 64;
 /** How long to wait when the log could not be read. */
 const RETRY_MS = 1000;
 
@@ -102,7 +87,7 @@ export class Feed {
     const news = messages.filter(({ rev }) => rev > known);
     if (news.length === 0) return;
     this.#log.revise(news);
-    this.#sendToLive(this.#revised(news), head, known);
+    this.#sendToLive(revisedBatch(this.#room, news), head, known);
   }
 
   /** @param seq where a subscriber stops that does not take it now, and `rev`. */
@@ -156,12 +141,18 @@ export class Feed {
     }
   }
 
-  /** Answers a subscriber that has revised a message. One that is behind gets it when it is not. */
-  answer(subscriber: Subscriber, event: string): void {
+  /**
+   * Answers a subscriber that has revised a message. It is behind while it does not take the answer: an
+   * answer is as long as its message, and many may be asked for at once.
+   */
+  answer(subscriber: Subscriber, answer: Answer): void {
     const { connection } = subscriber;
-    const progress = this.#behind.get(subscriber);
-    if (progress === undefined) connection.reply(Batch.of(event));
-    else progress.keepAnswer(event, connection);
+    if (this.#live.has(subscriber)) {
+      if (connection.ready) return connection.send(answerBatch(answer));
+      if (!this.#live.delete(subscriber)) return; // reading `ready` has ended its session
+      this.#behind.set(subscriber, Progress.after(this.#log.head, this.#log.rev));
+    }
+    this.#behind.get(subscriber)?.keepAnswer(answer, connection);
   }
 
   close(): void {
@@ -200,28 +191,11 @@ export class Feed {
    * Sends `joined` and what became of older messages, and sets the subscriber to its cursor or before the
    * recent messages.
    */
-  #start(subscriber: Subscriber, progress: Progress, { seq, rev, missed, mine }: Start): void {
-    const { presence, options, rules } = this.#context;
-    const limits = rules.limitsOf(this.#room);
-    progress.seq = seq ?? Math.max(0, this.#log.head - options.recentMessages);
-    progress.rev = rev;
-    progress.isFresh = seq === undefined;
-    progress.isStartDue = false;
-    progress.isRetainedDue = true;
-    const joined = {
-      room: this.#room,
-      epoch: this.#log.epoch,
-      seq: this.#log.head,
-      rev,
-      recovered: seq !== undefined,
-      ...(mine !== undefined && { mine }),
-      memberCount: presence.count,
-      right: subscriber.rightIn(this.#room),
-      ...(limits !== undefined && { limits }),
-    };
-    const text = joinedText(joined, presence.list(MAX_LISTED));
-    const batches = missed.length === 0 ? [] : [this.#revised(missed)];
-    subscriber.connection.reply(Batch.join([Batch.of(text), ...batches]));
+  #start(subscriber: Subscriber, progress: Progress, start: Start): void {
+    const { recentMessages } = this.#context.options;
+    progress.start(start, Math.max(0, this.#log.head - recentMessages));
+    const right = subscriber.rightIn(this.#room);
+    subscriber.connection.reply(startBatch(this.#room, this.#log, start, right, this.#context));
     this.#release(progress);
   }
 
@@ -247,27 +221,15 @@ export class Feed {
           progress.isRetainedDue = false;
           this.#context.retained.giveTo(subscriber.connection);
         }
-        if (progress.seq >= this.#log.head) {
-          if (progress.rev < this.#log.rev) {
-            await this.#sendRevisions(subscriber, progress);
-            continue;
-          }
-          progress.giveAnswers(subscriber.connection);
+        if (progress.isAtHeadOf(this.#log)) {
+          if (progress.giveAnswer(subscriber.connection)) continue;
           this.#behind.delete(subscriber);
           this.#live.add(subscriber);
           return;
         }
-        const head = this.#log.head;
-        const page = await this.#log.read(progress.seq);
+        const send = await progress.readNext(this.#log);
         if (this.#behind.get(subscriber) !== progress) return;
-        if (!progress.isFresh && page?.first !== progress.seq + 1) {
-          progress.isStartDue = true; // the log was pruned past its cursor
-          continue;
-        }
-        if (page !== undefined) subscriber.connection.send(page.batch);
-        // Without a page there is nothing up to `head`. The log may have grown since `head` was read.
-        progress.seq = page?.last ?? head;
-        progress.isFresh = false;
+        send(subscriber.connection);
       }
     } catch (thrown) {
       this.#context.log.warn("history unreadable", { room: this.#room, reason: reason(thrown) });
@@ -277,23 +239,6 @@ export class Feed {
     } finally {
       progress.isBusy = false;
     }
-  }
-
-  /** Sends what became of messages since the `rev` of a subscriber that has them. */
-  async #sendRevisions(subscriber: Subscriber, progress: Progress): Promise<void> {
-    const { rev } = this.#log;
-    const missed = await this.#log.revisedAfter(progress.rev, MAX_REVISIONS);
-    if (this.#behind.get(subscriber) !== progress) return;
-    if (missed.length > 0) subscriber.connection.send(this.#revised(missed));
-    const last = missed.at(-1)?.rev ?? rev;
-    // With fewer than it may be, there are no more up to `rev`.
-    progress.rev = missed.length < MAX_REVISIONS ? Math.max(rev, last) : last;
-  }
-
-  #revised(messages: readonly RevisedMessage[]): Batch {
-    return Batch.fromEvents(
-      messages.map(({ rev, message }) => revisedText(this.#room, rev, message)),
-    );
   }
 
   #retry(): void {

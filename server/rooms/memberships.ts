@@ -22,17 +22,22 @@ export interface Member extends Subscriber {
   /** With the name that the user has now. */
   readonly identity: Identity;
   readonly source: Source;
+  readonly hasEnded: boolean;
 }
 
 interface Membership {
   readonly room: Room;
   right: Right;
+  /** The number of the last refresh when the application was asked for this right. */
+  refresh: number;
 }
 
 export class Memberships {
   readonly #hub: Hub;
   readonly #session: Member;
   readonly #byRoom = new Map<string, Membership>();
+  /** Counts the times that rights were asked for anew: an older answer must not replace a newer one. */
+  #refreshes = 0;
 
   constructor(hub: Hub, session: Member) {
     this.#hub = hub;
@@ -54,25 +59,21 @@ export class Memberships {
   }
 
   /**
-   * Enters a room where the user has that right.
+   * Enters a room, if the user may. If rights are judged anew before the answer is there, it asks again:
+   * the answer may be from before what has changed.
    *
    * @param ref of the `join`, for an error that comes later.
-   * @throws {Refusal} `forbidden`, `unauthorized`, `too_many_rooms`, `room_full`
+   * @throws {Refusal} `forbidden`, `unauthorized`, `unavailable`, `too_many_rooms`, `room_full`
    */
-  enter(name: string, right: Right, since: Cursor | undefined, ref: string | undefined): void {
-    const before = this.#byRoom.get(name);
-    if (right === "none") {
-      if (before !== undefined) this.setRight(name, right);
-      throw this.#hub.rights.refusal(this.#session.identity, name, "read");
-    }
-    const max = this.#hub.context.options.maxRoomsPerConnection;
-    if (max > 0 && this.#byRoom.size >= max && before === undefined) {
-      const sentence = `Cannot join ${JSON.stringify(name)}: a connection may be in ${max} rooms.`;
-      throw new Refusal("too_many_rooms", sentence, { field: "room" });
-    }
-    const room = this.#hub.room(name, this.#session.source);
-    room.join(this.#session, since, ref);
-    this.#byRoom.set(name, { room, right });
+  join(name: string, since: Cursor | undefined, ref: string | undefined): void | Promise<void> {
+    const refreshes = this.#refreshes;
+    const right = this.#hub.rights.rightOf(this.#session.identity, this.#session.source, name);
+    if (!(right instanceof Promise)) return this.#enter(name, right, since, ref);
+    return right.then((right) => {
+      if (this.#session.hasEnded) return;
+      if (this.#refreshes !== refreshes) return this.join(name, since, ref);
+      this.#enter(name, right, since, ref);
+    });
   }
 
   /** Leaves a room, because the user wants to or has to. @throws {Refusal} `not_in_room` */
@@ -112,17 +113,20 @@ export class Memberships {
   }
 
   /**
-   * Judges the right in each room anew, or in one of them.
+   * Judges the right in each room anew, or in one of them. Where that fails, the right stays as it is.
    *
    * @throws {Refusal} `unavailable`
    */
   refresh(room?: string): void | Promise<void> {
-    const { identity, source } = this.#session;
+    const refresh = ++this.#refreshes;
     const waiting: Promise<void>[] = [];
     for (const name of room === undefined ? [...this.#byRoom.keys()] : [room]) {
-      const right = this.#hub.rights.rightOf(identity, source, name);
-      if (right instanceof Promise) waiting.push(right.then((right) => this.setRight(name, right)));
-      else this.setRight(name, right);
+      try {
+        const judged = this.#judge(name, refresh);
+        if (judged !== undefined) waiting.push(judged);
+      } catch (thrown) {
+        waiting.push(Promise.reject(thrown)); // the other rooms are still judged, and waited for
+      }
     }
     if (waiting.length > 0) return Promise.all(waiting).then(() => {});
   }
@@ -133,6 +137,7 @@ export class Memberships {
     if (membership === undefined || membership.right === right) return;
     membership.right = right;
     if (right === "none") this.leave(name);
+    if (right === "read") this.#hub.typing.end(name, this.#session.user.user);
     const event = encode({
       type: "right",
       room: name,
@@ -141,6 +146,35 @@ export class Memberships {
       ...(seconds !== undefined && { seconds }),
     });
     this.#session.connection.reply(Batch.of(event));
+  }
+
+  /** Enters a room where the user has that right. */
+  #enter(name: string, right: Right, since: Cursor | undefined, ref: string | undefined): void {
+    const before = this.#byRoom.get(name);
+    if (right === "none") {
+      if (before !== undefined) this.setRight(name, right);
+      throw this.#hub.rights.refusal(this.#session.identity, name, "read");
+    }
+    const max = this.#hub.context.options.maxRoomsPerConnection;
+    if (max > 0 && this.#byRoom.size >= max && before === undefined) {
+      const sentence = `Cannot join ${JSON.stringify(name)}: a connection may be in ${max} rooms.`;
+      throw new Refusal("too_many_rooms", sentence, { field: "room" });
+    }
+    const room = this.#hub.room(name, this.#session.source);
+    room.join(this.#session, since, ref);
+    this.#byRoom.set(name, { room, right, refresh: this.#refreshes });
+  }
+
+  /** Judges the right in a room. The answer counts unless that of a later refresh or join has come. */
+  #judge(name: string, refresh: number): void | Promise<void> {
+    const apply = (right: Right) => {
+      const membership = this.#byRoom.get(name);
+      if (membership === undefined || membership.refresh >= refresh) return;
+      membership.refresh = refresh;
+      this.setRight(name, right);
+    };
+    const right = this.#hub.rights.rightOf(this.#session.identity, this.#session.source, name);
+    return right instanceof Promise ? right.then(apply) : apply(right);
   }
 
   #membershipIn(name: string): Membership {

@@ -55,7 +55,7 @@ export class Moderator {
   constructor(context: ModeratorContext) {
     const { broker, now: steady } = this.#context = context;
     const clock = new AgeClock({ wall: Date.now, steady }, undefined);
-    this.#now = () => clock.now();
+    this.#now = () => Math.ceil(clock.now()); // sanctions are stored with whole milliseconds
     this.sanctions = new Sanctions(this.#now, (sanction) => this.#lifted(sanction));
     this.sanctions.replace(broker.sanctions());
   }
@@ -169,11 +169,14 @@ export class Moderator {
       });
       return;
     }
+    const ends = Math.min(until ?? Infinity, this.#now() + MAX_ADDRESS_BAN_MS);
+    // Another guest of the address may have been banned for longer.
+    if ((this.sanctions.addressBan(room, source.group)?.until ?? 0) >= ends) return;
     const following = this.order({
       kind: "ban",
       room,
       subject: addressSubject(source.group),
-      until: Math.min(until ?? Infinity, this.#now() + MAX_ADDRESS_BAN_MS),
+      until: ends,
       guestId: identity.user.id,
     }).catch(() => {
       // It is in the log. The guest itself is banned.

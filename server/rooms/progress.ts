@@ -4,11 +4,32 @@
  * @module
  */
 import { Batch } from "../broker/page.ts";
+import { revisedAnswer } from "../protocol/encode.ts";
+import { CLOSE } from "../protocol/tables.ts";
 import type { HeldMessages } from "./pending.ts";
+import type { RoomLog } from "./room_log.ts";
+import type { Start } from "./start.ts";
 import type { ClientConnection } from "./subscriber.ts";
 
-/** Answers that may wait for one subscriber, in characters. Above it, they are sent out of turn. */
-const MAX_ANSWER_CHARS = 262_144;
+/**
+ * How many answers may wait for one subscriber, and how many characters of messages they may hold. A client
+ * that asks for more without reading is closed.
+ */
+const MAX_ANSWERS = 1000;
+const MAX_ANSWER_CHARS = 4_194_304;
+
+/** The answer to a revision. */
+export interface Answer {
+  /** The `revised` event, which many answers may share. */
+  readonly event: string;
+  readonly mine: readonly string[];
+  readonly ref: string | undefined;
+}
+
+/** Encodes an answer. */
+export function answerBatch({ event, mine, ref }: Answer): Batch {
+  return Batch.of(revisedAnswer(event, mine, ref));
+}
 
 export class Progress {
   /** The last `seq` that it was sent. */
@@ -25,7 +46,7 @@ export class Progress {
   isBusy = false;
   /** What it said before it was let in; `undefined` from then on. */
   held: HeldMessages | undefined;
-  #answers: string[] = [];
+  #answers: Answer[] = [];
   #answerChars = 0;
 
   private constructor(seq: number, rev: number) {
@@ -49,21 +70,67 @@ export class Progress {
     return progress;
   }
 
-  /**
-   * Keeps the answer to a revision until the subscriber is live. It holds the newest `rev`: sent sooner, the
-   * client would take it for its cursor, and never hear of the revisions before it.
-   */
-  keepAnswer(event: string, connection: ClientConnection): void {
-    this.#answers.push(event);
-    this.#answerChars += event.length;
-    if (this.#answerChars > MAX_ANSWER_CHARS) this.giveAnswers(connection);
+  /** Sets where the subscriber begins to read. @param recent where it begins without a cursor. */
+  start({ seq, rev }: Start, recent: number): void {
+    this.seq = seq ?? recent;
+    this.rev = rev;
+    this.isFresh = seq === undefined;
+    this.isStartDue = false;
+    this.isRetainedDue = true;
   }
 
-  /** Sends the answers that were kept. */
-  giveAnswers(connection: ClientConnection): void {
-    if (this.#answers.length === 0) return;
-    connection.reply(Batch.fromEvents(this.#answers));
-    this.#answers = [];
-    this.#answerChars = 0;
+  /** Whether the subscriber has everything. */
+  isAtHeadOf({ head, rev }: RoomLog): boolean {
+    return this.seq >= head && this.rev >= rev;
+  }
+
+  /**
+   * Reads the next of what is due: a page of messages, or at the head what became of them.
+   *
+   * @returns sends it, and goes on to there. Do not call it if the subscriber is not behind any more.
+   */
+  async readNext(log: RoomLog): Promise<(connection: ClientConnection) => void> {
+    const { head } = log;
+    if (this.seq >= head) {
+      const { batch, rev } = await log.readRevisions(this.rev);
+      return (connection) => {
+        if (batch !== undefined) connection.send(batch);
+        this.rev = rev;
+      };
+    }
+    const page = await log.read(this.seq);
+    return (connection) => {
+      if (!this.isFresh && page?.first !== this.seq + 1) {
+        this.isStartDue = true; // the log was pruned past its cursor
+        return;
+      }
+      if (page !== undefined) connection.send(page.batch);
+      // Without a page there is nothing up to `head`. The log may have grown since `head` was read.
+      this.seq = page?.last ?? head;
+      this.isFresh = false;
+    };
+  }
+
+  /**
+   * Keeps the answer to a revision until the subscriber has heard everything before it. Sent sooner, the
+   * client would take its `rev` for its cursor, and never hear of the revisions before it.
+   */
+  keepAnswer(answer: Answer, connection: ClientConnection): void {
+    const isShared = this.#answers.some(({ event }) => event === answer.event);
+    if (!isShared) this.#answerChars += answer.event.length;
+    this.#answers.push(answer);
+    const isTooMuch = this.#answers.length > MAX_ANSWERS || this.#answerChars > MAX_ANSWER_CHARS;
+    if (isTooMuch) connection.close(CLOSE.tooSlow);
+  }
+
+  /** Sends the next answer that was kept. @returns whether there was one. */
+  giveAnswer(connection: ClientConnection): boolean {
+    const answer = this.#answers.shift();
+    if (answer === undefined) {
+      this.#answerChars = 0;
+      return false;
+    }
+    connection.send(answerBatch(answer));
+    return true;
   }
 }

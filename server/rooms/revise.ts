@@ -28,11 +28,10 @@ export function revise(hub: Hub, speaker: Speaker, command: ReviseCommand): void
   }
   const message = { ...command, from: speaker.user.user };
   const payload = payloadAfter(application.onMessage, log, message);
-  if (!(payload instanceof Promise)) return send(hub, speaker, room, { ...command, payload });
-  return payload.then((payload) => {
-    // Its user may have left the room meanwhile, or been muted.
+  // The hook may have had its user removed or muted, or the user may have left the room meanwhile.
+  const sendChanged = (payload: string) =>
     send(hub, speaker, speaker.roomToSpeakIn(room.name), { ...command, payload });
-  });
+  return payload instanceof Promise ? payload.then(sendChanged) : sendChanged(payload);
 }
 
 function send(hub: Hub, speaker: Speaker, room: Room, command: ReviseCommand): void {

@@ -6,14 +6,16 @@
  */
 import type { Broker, LogState } from "../broker/broker.ts";
 import { epochOf, markOf } from "../broker/epoch.ts";
-import { cut, type Page } from "../broker/page.ts";
-import type { ReactionRange, RevisedMessage } from "../broker/revisions.ts";
+import { type Batch, cut, type Page } from "../broker/page.ts";
+import { type ReactionRange, revisedBatch, type RevisedMessage } from "../broker/revisions.ts";
 import type { Cursor } from "../protocol/messages.ts";
 import { Tail } from "./tail.ts";
 
 /** The size of a page, in characters and in messages. */
 const PAGE_CHARS = 65_536;
 const PAGE_MESSAGES = 256;
+/** Revisions that are read at once. */
+const PAGE_REVISIONS = 64;
 /** A cursor that misses more revisions of older messages than this is of no use. */
 const MAX_MISSED = 200;
 const MAX_MISSED_CHARS = 262_144;
@@ -110,11 +112,25 @@ export class RoomLog {
     const chars = missed.reduce((sum, { message }) => sum + message.length, 0);
     if (missed.length === limit || chars > MAX_MISSED_CHARS) return undefined;
     if ((missed.at(-1)?.rev ?? 0) >= newest) return missed;
-    return [...missed, ...await this.revisedAfter(newest - 1, 1)];
+    return [...missed, ...await this.#revisedAfter(newest - 1, 1)];
   }
 
-  /** Reads messages that were revised after a `rev`, in the order of `rev`. */
-  revisedAfter(rev: number, limit: number): Promise<readonly RevisedMessage[]> {
+  /**
+   * Reads what became of messages after a `rev`, in the order of `rev`.
+   *
+   * @returns the events, if there are any, and the `rev` up to which they go.
+   */
+  async readRevisions(after: number): Promise<{ readonly batch?: Batch; readonly rev: number }> {
+    const newest = this.#rev;
+    const messages = await this.#revisedAfter(after, PAGE_REVISIONS);
+    const last = messages.at(-1)?.rev;
+    if (last === undefined) return { rev: newest };
+    // With fewer than it may be, there are no more up to the newest.
+    const rev = messages.length < PAGE_REVISIONS ? Math.max(newest, last) : last;
+    return { batch: revisedBatch(this.#room, messages), rev };
+  }
+
+  #revisedAfter(rev: number, limit: number): Promise<readonly RevisedMessage[]> {
     return this.#broker.revisedSince(this.#room, { after: rev, limit });
   }
 

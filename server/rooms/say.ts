@@ -37,11 +37,10 @@ export function say(
   if (isStored) rules.assertStored(room.name);
   const message = { ...command, from: speaker.user.user };
   const payload = payloadAfter(application.onMessage, log, message);
-  if (!(payload instanceof Promise)) return send(hub, speaker, room, changed(command, payload));
-  return payload.then((payload) => {
-    // Its user may have left the room meanwhile, or been muted.
+  // The hook may have had its user removed or muted, or the user may have left the room meanwhile.
+  const sendChanged = (payload: typeof command.payload) =>
     send(hub, speaker, speaker.roomToSpeakIn(room.name), changed(command, payload));
-  });
+  return payload instanceof Promise ? payload.then(sendChanged) : sendChanged(payload);
 }
 
 function changed<C extends ChatCommand | CustomCommand>(command: C, payload: C["payload"]): C {

@@ -9,7 +9,7 @@ import { guestIdentity, type Identity } from "../access/identity.ts";
 import type { Source } from "../access/source.ts";
 import { Batch } from "../broker/page.ts";
 import type { Command, Cursor, Event } from "../protocol/messages.ts";
-import { encode, revisedAnswer } from "../protocol/encode.ts";
+import { encode } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { CLOSE, type CloseCode, type Right } from "../protocol/tables.ts";
 import type { Hub } from "./hub.ts";
@@ -133,14 +133,7 @@ export class Session implements Speaker, UserSession {
    */
   join(name: string, since?: Cursor, ref?: string): void | Promise<void> {
     this.#assertTokenHolds();
-    const right = this.#hub.rights.rightOf(this.identity, this.source, name);
-    if (!(right instanceof Promise)) return this.enter(name, right, since, ref);
-    return right.then((right) => this.enter(name, right, since, ref));
-  }
-
-  /** Joins a room where the user has that right. @throws {Refusal} as {@linkcode Session.join} does. */
-  enter(name: string, right: Right, since?: Cursor, ref?: string): void {
-    if (!this.#hasEnded) this.memberships.enter(name, right, since, ref);
+    if (!this.#hasEnded) return this.memberships.join(name, since, ref);
   }
 
   /** @param room the room that was refused, where no `ref` says it. */
@@ -154,7 +147,7 @@ export class Session implements Speaker, UserSession {
   }
 
   revised(room: string, event: string, mine: readonly string[], ref: string | undefined): void {
-    this.memberships.get(room)?.feed.answer(this, revisedAnswer(event, mine, ref));
+    this.memberships.get(room)?.feed.answer(this, { event, mine, ref });
   }
 
   joinFailed(room: string, refusal: Refusal, ref: string | undefined): void {
@@ -163,6 +156,7 @@ export class Session implements Speaker, UserSession {
   }
 
   tokenEnded(graceMs: number): void {
+    for (const { name } of this.memberships.rooms) this.#hub.typing.end(name, this.#user.user);
     this.refuse(tokenEnded(graceMs));
   }
 

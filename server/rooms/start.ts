@@ -3,9 +3,13 @@
  *
  * @module
  */
-import type { RevisedMessage } from "../broker/revisions.ts";
+import type { Rules } from "../access/rules.ts";
+import { Batch } from "../broker/page.ts";
+import { revisedBatch, type RevisedMessage } from "../broker/revisions.ts";
+import { joinedText } from "../protocol/encode.ts";
 import type { Cursor } from "../protocol/messages.ts";
-import { MAX_MINE } from "../protocol/tables.ts";
+import { MAX_LISTED, MAX_MINE, type Right } from "../protocol/tables.ts";
+import type { Presence } from "./presence.ts";
 import type { RoomLog } from "./room_log.ts";
 
 /** Where and how a subscriber starts. */
@@ -42,6 +46,30 @@ export async function startOf(
   }
   const oldest = Math.min(since.seq + 1, ...missed.map(({ seq }) => seq));
   return { seq: since.seq, rev, missed, mine: await mineAfter(log, userId, oldest - 1, missed) };
+}
+
+/** Encodes what a subscriber is sent first: `joined`, and what became of the messages that it has. */
+export function startBatch(
+  room: string,
+  log: RoomLog,
+  { seq, rev, missed, mine }: Start,
+  right: Right,
+  { presence, rules }: { readonly presence: Presence; readonly rules: Rules },
+): Batch {
+  const limits = rules.limitsOf(room);
+  const joined = {
+    room,
+    epoch: log.epoch,
+    seq: log.head,
+    rev,
+    recovered: seq !== undefined,
+    ...(mine !== undefined && { mine }),
+    memberCount: presence.count,
+    right,
+    ...(limits !== undefined && { limits }),
+  };
+  const batch = Batch.of(joinedText(joined, presence.list(MAX_LISTED)));
+  return missed.length === 0 ? batch : Batch.join([batch, revisedBatch(room, missed)]);
 }
 
 async function mineAfter(

@@ -11,8 +11,12 @@ export class Tail {
   readonly #maxBytes: number;
   readonly #pages: Page[] = [];
   #bytes = 0;
-  /** The last answer: after a restart a thousand subscribers ask for the same page. */
-  #answer: { readonly after: number; readonly page: Page } | undefined;
+  /**
+   * The last answers, by what they come after. After a restart a thousand subscribers ask for the same few
+   * pages, each for one after the other. Together they are no longer than the tail.
+   */
+  readonly #answers = new Map<number, Page>();
+  #answersBytes = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -20,7 +24,7 @@ export class Tail {
 
   /** Appends the page that follows the last one. */
   push(page: Page): void {
-    this.#answer = undefined;
+    this.#forgetAnswers();
     // Thousands of long-lived events would slow down garbage collection, so only the array's text is kept.
     this.#pages.push({ ...page, batch: Batch.fromArray(page.batch.array) });
     this.#bytes += page.batch.size;
@@ -29,7 +33,7 @@ export class Tail {
 
   /** Replaces messages, as far as they are here. */
   revise(messages: readonly RevisedMessage[]): void {
-    this.#answer = undefined;
+    this.#forgetAnswers();
     const byPage = Map.groupBy(messages, ({ seq }) => this.#indexAfter(seq - 1));
     for (const [index, revised] of byPage) {
       const page = this.#pages[index];
@@ -47,7 +51,7 @@ export class Tail {
 
   /** Forgets all pages. */
   clear(): void {
-    this.#answer = undefined;
+    this.#forgetAnswers();
     this.#pages.length = 0;
     this.#bytes = 0;
   }
@@ -58,7 +62,8 @@ export class Tail {
    * @returns `undefined` if the message after `seq` is not in memory.
    */
   after(seq: number, chars: number): Page | undefined {
-    if (this.#answer?.after === seq) return this.#answer.page;
+    const known = this.#answers.get(seq);
+    if (known !== undefined) return known;
     const oldest = this.#pages[0];
     if (oldest === undefined || oldest.first > seq + 1) return undefined;
     const found: Page[] = [];
@@ -71,8 +76,24 @@ export class Tail {
       size += part.batch.size;
     }
     const page = concat(found);
-    if (page !== undefined) this.#answer = { after: seq, page };
+    if (page !== undefined) this.#rememberAnswer(seq, page);
     return page;
+  }
+
+  #rememberAnswer(after: number, page: Page): void {
+    this.#answers.set(after, page);
+    this.#answersBytes += page.batch.size;
+    for (const [oldest, { batch }] of this.#answers) {
+      if (this.#answersBytes <= this.#maxBytes) break;
+      this.#answers.delete(oldest);
+      this.#answersBytes -= batch.size;
+    }
+  }
+
+  #forgetAnswers(): void {
+    if (this.#answers.size === 0) return; // `clear` would make a new table all the same
+    this.#answers.clear();
+    this.#answersBytes = 0;
   }
 
   /** Finds the page that holds `seq + 1`, from the end: most subscribers are only a little behind. */

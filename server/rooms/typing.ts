@@ -50,7 +50,7 @@ export class Typing {
     }
   }
 
-  /** Tells that a user stopped typing, whose last connection in a room is gone and cannot say so. */
+  /** Tells that a user stopped typing who cannot say so: gone from the room, or muted there. */
   end(room: string, user: User): void {
     if (!this.#states.get(keyOf(room, user))?.isTyping) return;
     try {

@@ -110,7 +110,14 @@ export class TestClient implements AsyncDisposable {
         const { code, reason } = await this.#closed.promise;
         throw new Error(`Closed (${code} ${reason}) while waiting for ${what}`);
       }
-      await this.arrival(what);
+      try {
+        await this.arrival(what);
+      } catch (thrown) {
+        const came = JSON.stringify(this.#events.slice(-10));
+        throw new Error(`Waited in vain for ${what}. The last that came are ${came}`, {
+          cause: thrown,
+        });
+      }
     }
   }
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { AnnouncedLimits } from "../../server/protocol/messages.ts";
+import type { AnnouncedRate } from "../../server/protocol/messages.ts";
 import { now } from "./clock.ts";
 
 /**
@@ -14,8 +14,8 @@ import { now } from "./clock.ts";
  */
 export type Spend = (time: number) => number;
 
-/** Makes the allowance of one connection. */
-export function allowance({ rate, burst }: AnnouncedLimits): Spend {
+/** Makes the allowance of one connection, or of its signals to one room. */
+export function allowance({ rate, burst }: AnnouncedRate): Spend {
   let left = burst - 1; // the `hello` was one
   let refilledAt = now();
   return (time) => {

@@ -170,10 +170,7 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     payload: Events[Name],
     how: { readonly durable: true },
   ): Promise<wire.Message>;
-  /**
-   * Sends an application's own event, and keeps it until the server has it, which gives the newest of a
-   * name to each new member. A payload of `null` takes it back.
-   */
+  /** Sends an application's own event, which each new member is given too. `null` takes it back. */
   emit<Name extends keyof Events & string>(
     room: string,
     name: Name,

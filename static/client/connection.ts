@@ -63,7 +63,7 @@ export function createConnection(
   let transport: Transport | undefined;
   /** The `hello` that is not answered yet. */
   let hello: wire.HelloCommand | undefined;
-  /** Why the application's token was refused, until it gives another. */
+  /** Why the token was refused, or that there is none, until the application gives another. */
   let refusal: string | undefined;
   /** Why the server refused the user as a whole: it closes with 3003 then. */
   let farewell: string | undefined;
@@ -155,7 +155,8 @@ export function createConnection(
   function lost(code: number, reason = "", minWaitMs = 0): void {
     if (!transport) return;
     if (FINAL_CLOSE_CODES.includes(code)) return end(code, farewell ?? reason);
-    if (code === CLOSE_UNAUTHORIZED && options.token) refusal = reason;
+    // An open connection may have been a guest's, or one that a cookie vouched for: both may come back.
+    if (code === CLOSE_UNAUTHORIZED && (options.token || state.status !== "open")) refusal = reason;
     // A connection that lasted starts the back-off again; one that is cut at once does not.
     if (state.status === "open" && now() - welcomedAt > STABLE_MS) attempts = 0;
     const { min, max } = options.backoffMs ?? { min: 500, max: 20_000 };
@@ -193,8 +194,9 @@ export function createConnection(
     handlers.received(event);
     if (event.type !== "error") return;
     if (event.ref === HELLO_REF) helloRefused(event);
-    else if (event.code === "unauthorized" && event.retryAfterMs) tokenEnded(event.payload);
-    else if (event.code === "forbidden" && !event.ref && !event.room) farewell = event.payload;
+    else if (event.code === "unauthorized" && (event.retryAfterMs || identity.givenToken)) {
+      tokenEnded(event.payload);
+    } else if (event.code === "forbidden" && !event.ref && !event.room) farewell = event.payload;
   }
 
   /**
@@ -205,13 +207,16 @@ export function createConnection(
     const { code, field, payload, retryAfterMs } = event;
     if (hello && identity.refused(event, hello)) return sayHello();
     if (code === "forbidden") return end(CLOSE_FORBIDDEN, payload);
-    if (code !== "unauthorized" && field !== "token") return lost(CLOSE_LOST, "", retryAfterMs);
-    if (!options.token) return end(CLOSE_UNAUTHORIZED, payload); // no guests here
-    lost(CLOSE_UNAUTHORIZED, payload);
+    if (code === "unauthorized" || field === "token") return lost(CLOSE_UNAUTHORIZED, payload);
+    lost(CLOSE_LOST, "", retryAfterMs);
   }
 
-  /** Renews the token on the open connection, which the server keeps for a while. */
+  /**
+   * Renews the token on the open connection, which the server keeps for a while. A cookie can only be
+   * shown anew on another connection.
+   */
   function tokenEnded(reason: string): void {
+    if (!options.token) return lost(CLOSE_LOST);
     // Each command that is refused in the meantime may say so again.
     if (refusal !== undefined || hello) return;
     refusal = reason;

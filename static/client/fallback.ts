@@ -4,10 +4,11 @@
  * While HTTP is used, a WebSocket is tried from time to time. When it works, the client reconnects from
  * its cursors, as after any lost connection, and neither loses nor repeats a message.
  *
+ * The code for HTTP is loaded when it is needed: most clients never do.
+ *
  * @module
  */
-import { overHttp } from "./http_transport.ts";
-import { CLOSE_GOING_AWAY, webSocket } from "./transport.ts";
+import { CLOSE_GOING_AWAY, CLOSE_LOST, webSocket } from "./transport.ts";
 import type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
 
 /** When to change between WebSocket and HTTP. */
@@ -44,6 +45,7 @@ export function withFallback(
   handlers: TransportHandlers,
 ): Transport {
   let hasReceived = false;
+  let isClosed = false;
   let timer: ReturnType<typeof setTimeout>;
   let probe: Transport | undefined;
 
@@ -54,17 +56,24 @@ export function withFallback(
       clearTimeout(timer);
       handlers.received(events);
     },
-    closed: (code, reason) => hasReceived ? handlers.closed(code, reason) : useHttp(),
+    closed: (code, reason) => hasReceived ? handlers.closed(code, reason) : void useHttp(),
   });
   let transport = socket;
   timer = setTimeout(useHttp, webSocketTimeoutMs);
 
-  function useHttp(): void {
+  async function useHttp(): Promise<void> {
     clearTimeout(timer);
     socket.close();
-    // `opened` may be called for a second time. The client then says hello again, which is all it sent.
-    transport = overHttp(streamTimeoutMs, url, handlers);
-    timer = setTimeout(tryWebSocket, webSocketRetryMs);
+    transport = { send() {}, close() {} };
+    try {
+      const { overHttp } = await import("./http_transport.ts");
+      if (isClosed) return;
+      // `opened` may be called a second time. The client then says hello again, which is all it sent.
+      transport = overHttp(streamTimeoutMs, url, handlers);
+      timer = setTimeout(tryWebSocket, webSocketRetryMs);
+    } catch {
+      if (!isClosed) handlers.closed(CLOSE_LOST);
+    }
   }
 
   function tryWebSocket(): void {
@@ -81,6 +90,7 @@ export function withFallback(
   return {
     send: (commands) => transport.send(commands),
     close() {
+      isClosed = true;
       clearTimeout(timer);
       probe?.close();
       transport.close();

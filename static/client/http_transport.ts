@@ -47,32 +47,35 @@ export function overHttp(
   const receive = (event: Event) => session.received([event]);
 
   /**
-   * Posts a command. A refusal is received as an `error`; any answer that is not this server's, or
-   * none, ends the connection.
+   * Posts a command, and receives the answer. A refusal is received as an `error`; any answer that is not
+   * this server's, or none, ends the connection.
    */
-  async function post(path: string, body: object, ref?: string): Promise<Event | undefined> {
+  async function post(path: string, body: object, ref?: string): Promise<void> {
     try {
       const response = await request(session, path, body);
-      if (response.status === 204) return undefined;
-      if (response.ok) return await response.json();
-      const refusal = await refusalOf(response, ref);
-      // The token has ended. A new connection begins with a new hello.
-      if (response.status === 401 && ref !== HELLO_REF) {
-        session.closed(CLOSE_UNAUTHORIZED, refusal.payload);
-      } else receive(refusal);
+      if (response.status === 204) return;
+      const event: Event = response.ok ? await response.json() : await refusalOf(response, ref);
+      // The token has ended. A new connection begins with a new hello. A guest, whose token never ends,
+      // lacks the right.
+      const isGuest = session.welcome?.token !== undefined;
+      if (
+        event.type === "error" && event.code === "unauthorized" && ref !== HELLO_REF && !isGuest
+      ) {
+        return session.closed(CLOSE_UNAUTHORIZED, event.payload);
+      }
+      if (event.type === "welcome") {
+        session.token = event.token ?? session.token;
+        session.welcome = event;
+      }
+      receive(event);
     } catch {
       session.closed(CLOSE_LOST);
     }
-    return undefined;
   }
 
-  async function hello(command: HelloCommand | RenameCommand): Promise<void> {
-    const name = command.name ?? session.welcome?.user.name;
-    const welcome = await post("hello", { name }, command.ref);
-    if (welcome?.type !== "welcome") return;
-    session.token = welcome.token ?? session.token;
-    session.welcome = welcome;
-    receive(welcome);
+  /** Posts a `hello`, which also takes a new name. */
+  async function hello({ ref, name }: HelloCommand | RenameCommand): Promise<void> {
+    await post("hello", { name: name ?? session.welcome?.user.name }, ref);
   }
 
   async function carryOut(command: Command): Promise<void> {
@@ -89,13 +92,10 @@ export function overHttp(
       case "chat": {
         const { room, payload, ref } = command;
         const name = session.welcome?.user.name;
-        const stored = await post(roomPath(room, "messages"), { payload, ref, name }, ref);
-        if (stored) receive(stored);
-        return;
+        return await post(roomPath(room, "messages"), { payload, ref, name }, ref);
       }
       case "typing":
-        await post(roomPath(command.room, "typing"), { payload: command.payload });
-        return;
+        return await post(roomPath(command.room, "typing"), { payload: command.payload });
       case "custom":
         return receive({
           type: "error",

@@ -13,6 +13,7 @@ import type {
   User,
 } from "../../server/protocol/messages.ts";
 import type { Right } from "../../server/protocol/tables.ts";
+import { allowance, type Spend } from "./allowance.ts";
 import { now } from "./clock.ts";
 import { type Deferred, deferred } from "./deferred.ts";
 import type { Dispatch } from "./events.ts";
@@ -38,12 +39,15 @@ export interface Membership {
    * `typing` by the empty name.
    */
   readonly newest: Map<string, CustomCommand | TypingCommand>;
-  /** Before it is joined: the time of the next attempt. After: how long sending waits to catch up. */
+  /** The allowance of signals to this room, if they do not count for the one of the connection. */
+  signals?: Spend | undefined;
+  /**
+   * Before it is joined: the time of the next attempt. After: how long messages wait, to catch up or
+   * because a rule of the room refused one for now.
+   */
   waitUntil: number;
   /** The cursor to resume from; undefined before the first message. */
   readonly since: Cursor | undefined;
-  /** Whether all messages from before the join have come. */
-  readonly caughtUp: boolean;
   join(event: JoinedEvent): void;
   /** The connection is lost, or the room was left. */
   disconnected(): void;
@@ -91,16 +95,14 @@ export function createMembership(
     get since() {
       return last < 0 ? undefined : { epoch, seq: last };
     },
-    get caughtUp() {
-      return last >= head;
-    },
     join(event) {
       if (!event.recovered) last = event.seq ? -1 : 0;
       epoch = event.epoch;
       head = event.seq;
       joined = true;
       self.right = event.right;
-      self.waitUntil = now() + CATCH_UP_MS;
+      self.signals = event.limits?.signals && allowance(event.limits.signals);
+      self.waitUntil = last < head ? now() + CATCH_UP_MS : 0;
       self.entered.resolve(event);
     },
     disconnected() {
@@ -115,6 +117,7 @@ export function createMembership(
       // A repeated message is acknowledged at once, although older ones have yet to come. It comes
       // again in its order, and the cursor must not pass over those before it.
       if (isOwn && last >= 0 && seq > last + 1) return false;
+      if (last < head && seq >= head) self.waitUntil = 0;
       last = seq;
       return true;
     },

@@ -3,7 +3,7 @@
  *
  * ```ts
  * const client = connect("wss://example.org/ws", { name: "Ada" });
- * client.addEventListener("chat", ({ detail }) => console.log(detail.from.name, detail.payload));
+ * client.on("chat", ({ from, payload }) => console.log(from.name, payload));
  * client.join("lobby");
  * const stored = await client.send("lobby", "hello"); // stored.seq is its number in the room
  * ```
@@ -21,7 +21,11 @@ export { webSocket } from "./transport.ts";
 export type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
 
 // The words of the wire that appear in these: its values, commands and events.
-export type { AnnouncedLimits, AnnouncedRoomLimits } from "../../server/protocol/messages.ts";
+export type {
+  AnnouncedLimits,
+  AnnouncedRate,
+  AnnouncedRoomLimits,
+} from "../../server/protocol/messages.ts";
 export type { Cursor, Json, User } from "../../server/protocol/messages.ts";
 export type { ErrorCode, ERRORS, Right, RIGHTS } from "../../server/protocol/tables.ts";
 export type { CommandBase, RoomCommand } from "../../server/protocol/messages.ts";

@@ -35,28 +35,32 @@ export function receiver(
       } else event satisfies never; // a newer server's message, which this client does not know
     }
     own?.resolve(event as wire.Message); // without `seq` it is retained: then `emit` promises that
-    if (own || membership?.caughtUp) sender.flush();
+    if (own || membership?.waitUntil === 0) sender.flush();
   }
 
   function refused(event: wire.ErrorEvent): void {
-    const { ref, code, payload, retryAfterMs } = event;
+    const { ref, code, field, payload, retryAfterMs } = event;
     connection.setAwaiting(false);
     const { rename } = identity;
-    // When its token has ended, the client brings another one, or is closed.
-    const canRetry = code === "unauthorized" || RETRIABLE_ERRORS.includes(code);
+    // When its token has ended, the client brings another one, or is closed. To a guest it says that
+    // guests may not do this, which no retry changes.
+    const tokenEnded = code === "unauthorized" && !!(identity.givenToken || retryAfterMs);
+    const canRetry = tokenEnded || RETRIABLE_ERRORS.includes(code);
     const retryAt = now() + (retryAfterMs ?? 1000 + Math.random() * 2000);
     const error = new ClientError(code, payload);
     const outgoing = outbox.find(ref);
     const [room, membership] = [...rooms].find(([, asked]) => ref && asked.ref === ref) ?? [];
-    if (canRetry && !membership) sender.pause(retryAt);
+    // A join was refused for now, or a rule of the room has refused a message: other rooms need not wait.
+    const waiting = membership ??
+      (field === "room" && outgoing && rooms.get(outgoing.command.room));
+    if (canRetry && waiting) waiting.waitUntil = retryAt;
+    else if (canRetry) sender.pause(retryAt);
     if (outgoing?.inFlight) {
       outgoing.inFlight = false;
       if (!canRetry) outbox.fail(error, (command) => command === outgoing.command);
     } else if (room && membership) {
-      if (canRetry) {
-        membership.ref = "";
-        membership.waitUntil = retryAt;
-      } else sender.giveUp(room, error);
+      if (canRetry) membership.ref = "";
+      else sender.giveUp(room, error);
       dispatch("error", { ...event, room });
     } else if (ref && ref === rename?.ref && canRetry) {
       rename.ref = "";

@@ -129,13 +129,13 @@ function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
     for await (const blocks of readBlocks(response.body)) {
       if (signal.aborted) return;
       if (blocks.length > 0) onBlock();
-      for (const { id } of blocks) {
+      for (const [id] of blocks) {
         id?.split(",").forEach((cursor, index) => {
           const followed = rooms.get(names[index] ?? "");
           if (followed) followed.cursor = cursor;
         });
       }
-      const events = blocks.map(({ event }) => event);
+      const events = blocks.map(([, event]) => event);
       // Each stream begins with a `welcome`, which the client has from its `hello`.
       received(events.filter(({ type }) => type !== "welcome").map(withRef));
       if (events.some(({ type }) => type === "bye")) closed(CLOSE_RESTART);
@@ -158,7 +158,10 @@ function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
 
   /** The server refused the token or all rooms. */
   function refused(refusal: ErrorEvent): void {
-    if (refusal.code === "unauthorized") return closed(CLOSE_UNAUTHORIZED, refusal.payload);
+    const isGuest = session.welcome?.token !== undefined;
+    if (refusal.code === "unauthorized" && !isGuest) {
+      return closed(CLOSE_UNAUTHORIZED, refusal.payload);
+    }
     const refs = [...rooms.values()].map(({ ref }) => ref);
     rooms.clear();
     received(refs.map((ref) => ({ ...refusal, ref })));

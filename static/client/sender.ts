@@ -71,6 +71,12 @@ export function createSender(
     if (!outbox.fail(error, (unsent) => unsent === command)) dispatch("lost", { command, error });
   }
 
+  /** Returns the allowance that the server takes a command from. A signal is what is sent without a `ref`. */
+  function spendFor(command: Command): Spend {
+    const isSignal = !command.ref && "room" in command && !("retain" in command);
+    return isSignal && rooms.get(command.room)?.signals || spend;
+  }
+
   function flush(): void {
     clearTimeout(timer);
     if (connection.state.status !== "open") return;
@@ -86,7 +92,7 @@ export function createSender(
         lose(command, "too_large");
         continue;
       }
-      const wait = isTooLarge(bytes + size) ? 1 : spend(time);
+      const wait = isTooLarge(bytes + size) ? 1 : spendFor(command)(time);
       if (wait) {
         flushAt(time + wait);
         break;
@@ -123,7 +129,7 @@ export function createSender(
       const membership = rooms.get(outgoing.command.room);
       if (!membership?.joined) continue;
       // The messages that were missed may include this very one, sent before the connection was lost.
-      if (!membership.caughtUp && membership.waitUntil > time) {
+      if (membership.waitUntil > time) {
         flushAt(membership.waitUntil);
         continue;
       }
@@ -164,7 +170,7 @@ export function createSender(
         ? "not_in_room"
         : isTooLarge(sizeOf(command))
         ? "too_large"
-        : pausedUntil > time || spend(time)
+        : pausedUntil > time || spendFor(command)(time)
         ? "rate_limited"
         : undefined;
       if (code) lose(command, code);

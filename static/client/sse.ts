@@ -6,11 +6,8 @@
  */
 import type { Event } from "../../server/protocol/messages.ts";
 
-/** An event, and the id that came with it. */
-export interface Block {
-  readonly id: string | undefined;
-  readonly event: Event;
-}
+/** The id that came with an event, and the event. */
+export type Block = readonly [id: string | undefined, event: Event];
 
 /** Yields the blocks of each chunk as it arrives; none of them if the chunk completes none. */
 export async function* readBlocks(body: ReadableStream<BufferSource>): AsyncGenerator<Block[]> {
@@ -34,5 +31,5 @@ function parse(block: string): Block[] {
   // A dot would not match the line separators that JSON leaves as they are.
   const fieldOf = (name: string) => block.match(`(^|\n)${name}: ([^\n]*)`)?.[2];
   const data = fieldOf("data");
-  return data === undefined ? [] : [{ id: fieldOf("id"), event: JSON.parse(data) }];
+  return data === undefined ? [] : [[fieldOf("id"), JSON.parse(data)]];
 }

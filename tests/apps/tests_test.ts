@@ -6,7 +6,7 @@
  */
 import type { Application } from "../../server/mod.ts";
 import { member, serve } from "../../server/testing.ts";
-import { assertEquals } from "../support/assert.ts";
+import { assertEquals, assertRejects } from "../support/assert.ts";
 
 /** The application: only teachers write in a class, and pupils who are late are told so. */
 function school(isLate: (id: string) => boolean): Application {
@@ -38,4 +38,16 @@ Deno.test("app: the rules of a school are tested as conversations", async () => 
   tom.send({ type: "join", room: "maths" });
   assertEquals((await tom.next("right")).payload, "Class has begun.");
   assertEquals((await mary.next("system", ({ kind }) => kind === "left")).user?.id, "tom");
+});
+
+Deno.test("app: a member who may not enter fails the test at once, and says why", async () => {
+  await using started = await serve({}, { authorize: () => "none" });
+  const { message } = await assertRejects(
+    () => member(started, { as: "sue", room: "maths" }),
+    Error,
+  );
+  assertEquals(
+    message,
+    'The member cannot enter "maths": forbidden: Cannot join "maths": you do not have the right.',
+  );
 });

@@ -14,7 +14,7 @@ export interface CutPlan {
   readonly sockets: number;
   /** How long after the last of them the server is looked at. */
   readonly restSeconds: number;
-  /** A peer that went without a word costs the runtime memory for twice as long. */
+  /** For as long the runtime keeps the socket of a peer that went without a word. */
   readonly heartbeatSeconds: number;
   readonly seed: number;
 }
@@ -68,7 +68,10 @@ export async function cutConnections(plan: CutPlan): Promise<CutOutcome> {
     said += SAID;
     heard = await hear(bystander, heard, said);
   }
-  await until(async () => (await server.sample()).connections === 2, "all to be gone");
+  await until(async () => {
+    const { connections, keptConnections } = await server.sample();
+    return connections === 2 && keptConnections === 2;
+  }, "all to be gone");
   const atEnd = await server.sample();
   await new Promise((resolve) => setTimeout(resolve, plan.restSeconds * 1000));
   const after = await server.sample();

@@ -26,7 +26,10 @@ export class Actor {
   readonly #epoch: string;
   readonly rooms = new Set<string>();
   readonly errors: Expected[] = [];
-  /** What is refused only when it comes to storing it: repeated `ref`s, as no two messages are the same. */
+  /**
+   * What is refused only when it comes to storing it: repeated `ref`s, as no two messages are the same, and
+   * what revises a message that does not exist.
+   */
   readonly conflicts: Expected[] = [];
   /** What is to be in each room's log, in that order. */
   readonly stored = new Map<string, Accepted[]>(ROOMS.map((room) => [room, []]));
@@ -82,6 +85,15 @@ export class Actor {
     } else if (type === "join") {
       if (this.rooms.size < MOST_ROOMS || this.rooms.has(name)) this.rooms.add(name);
       else refused("too_many_rooms", "room");
+    } else if (["edit", "delete", "react"].includes(String(type))) {
+      if (!this.rooms.has(name)) refused("not_in_room", "room");
+      else {
+        this.conflicts.push({
+          code: "not_found",
+          field: "seq",
+          ...(typeof ref === "string" && { ref }),
+        });
+      }
     } else if (["leave", "chat", "custom", "typing"].includes(String(type))) {
       if (!this.rooms.has(name)) refused("not_in_room", "room");
       else if (type === "leave") this.rooms.delete(name);

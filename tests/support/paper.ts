@@ -15,6 +15,7 @@ export const PAPERS = [
   "server/README.md",
   "server/PROTOCOL.md",
   "server/OPERATIONS.md",
+  "server/GUIDE.md",
   "static/README.md",
   "tests/README.md",
   ".github/CHANGELOG.md",

@@ -74,6 +74,19 @@ export class Directory implements Store {
       INSERT INTO starts (mark, batches) VALUES ('first', 0);`);
   }
 
+  /** Makes a database as version 4 did, with the same message, and a webhook that has taken it. */
+  makeVersion4(): void {
+    this.makeVersion3();
+    this.sql(`PRAGMA user_version = 4;
+      ALTER TABLE log ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
+      CREATE TABLE webhook (id INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;
+      INSERT INTO webhook VALUES (1, 1);
+      CREATE TABLE retained (id INTEGER PRIMARY KEY, room TEXT NOT NULL, name TEXT NOT NULL,
+        size INTEGER NOT NULL, event TEXT NOT NULL, UNIQUE (room, name)) STRICT;
+      CREATE TABLE sanctions (kind TEXT NOT NULL, room TEXT NOT NULL, subject TEXT NOT NULL,
+        until INTEGER, guest TEXT, PRIMARY KEY (kind, room, subject)) STRICT, WITHOUT ROWID;`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.path, { recursive: true });
   }

@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
-import type { GapRecord, Message, WebhookBody } from "../../server/mod.ts";
+import type { GapRecord, Message, RevisedEvent, WebhookBody } from "../../server/mod.ts";
 import type { WebhookClock } from "../../server/webhooks/clock.ts";
 import { until } from "./harness.ts";
 
@@ -32,7 +32,7 @@ export class Receiver implements AsyncDisposable {
   /** Every request, also those that were not taken. */
   readonly deliveries: Delivery[] = [];
   /** What the requests that were answered with success hold. */
-  readonly taken: (Message | GapRecord)[] = [];
+  readonly taken: (Message | RevisedEvent | GapRecord)[] = [];
   /** Answers the next requests. */
   answer: Answer = ok;
 
@@ -46,7 +46,7 @@ export class Receiver implements AsyncDisposable {
 
   /** The payloads that were taken, in order. */
   get payloads(): unknown[] {
-    return this.taken.map((record) => record.type === "gap" ? "gap" : record.payload);
+    return this.taken.map((record) => "payload" in record ? record.payload : record.type);
   }
 
   /** Listens, on the same port as before. */

@@ -149,7 +149,10 @@ function sentenceOf(
 ): string {
   if (reason === "missing") return `The token's claim "${claim}" is missing.`;
   if (claim === "nbf" && reason === "check_failed") return "The token is not valid yet.";
-  return `The token's claim "${claim}" is wrong.`;
+  if (claim === "exp" || claim === "nbf") {
+    return `The token's claim "${claim}" must be a number of seconds since 1970.`;
+  }
+  return `The token's claim "${claim}" is not what this server expects.`;
 }
 
 async function secretOf(

@@ -19,8 +19,10 @@ export class RedisNames {
   readonly countsUntil: string;
   /** The rooms that retain events, by when these were set last. */
   readonly retaining: string;
-  /** The orders and the sanctions. */
-  readonly ordered: string;
+  /** The sanctions. */
+  readonly sanctions: string;
+  /** The other orders of the last half minute. */
+  readonly passing: string;
   /** The channel of the orders. */
   readonly orders: string;
 
@@ -35,7 +37,8 @@ export class RedisNames {
     this.counts = `${prefix}:rooms`;
     this.countsUntil = `${prefix}:rooms:until`;
     this.retaining = `${prefix}:rooms:retaining`;
-    this.ordered = `${prefix}:orders`;
+    this.sanctions = `${prefix}:sanctions`;
+    this.passing = `${prefix}:orders`;
     this.orders = `${prefix}:orders:${database}`;
   }
 

@@ -1,7 +1,7 @@
 /**
- * The orders on Redis. All of them are fields of one {@linkcode SharedHash}, whose changes come over a
- * channel of their own. A ban or a mute stays until it ends or is lifted. Any other order stays for a
- * minute, so that a node that has missed it carries it out later.
+ * The orders on Redis. Their changes come over a channel of their own, from two {@linkcode SharedHash}es:
+ * one has the sanctions until they end or are lifted; the other has each other order for half a minute, so
+ * that a node that has missed it carries it out when it is back.
  *
  * @module
  */
@@ -22,34 +22,42 @@ import type { RedisLink } from "./link.ts";
 import { changeField, type FieldChange, SharedHash } from "./shared_hash.ts";
 
 /** How long an order stays that imposes nothing. */
-const PASSING_MS = 60_000;
-/** Begins the field of such an order. The field of a sanction is a JSON array. */
-const PASSING = "passing ";
-const BOUNDS = { fields: MAX_SANCTIONS, bytes: 0 };
+const PASSING_MS = 30_000;
+/** How many of them there may be. */
+const MAX_PASSING = 16_384;
+/** Fields that are removed at once. */
+const REMOVED_AT_ONCE = 1000;
 
 export class RedisOrders {
   readonly #link: RedisLink;
-  readonly #hash: SharedHash;
-  /** The values of all fields. */
-  #values = new Map<string, string>();
+  readonly #sanctionHash: SharedHash;
+  readonly #passingHash: SharedHash;
+  /** The orders that imposed the sanctions, as text by field. */
+  #imposed = new Map<string, string>();
+  /** The orders of the last half minute, as text by field: when it ends, and a random id. */
+  #passing = new Map<string, string>();
   #listener: BrokerListener = { committed() {}, signalled() {} };
   #hasRead = false;
 
   /** Reads what is ordered. */
   static async open(link: RedisLink): Promise<RedisOrders> {
     const orders = new RedisOrders(link);
-    await link.subscribe(link.names.orders, (message) => {
-      if (message[0] === "o") orders.#hash.receive(message.slice(1));
-    });
-    await orders.#hash.read();
+    await link.subscribe(link.names.orders, (message) => orders.#receive(message));
+    await orders.#sanctionHash.read();
+    await orders.#passingHash.read();
+    orders.#hasRead = true; // what was ordered before this node was there is not for it
     return orders;
   }
 
   private constructor(link: RedisLink) {
     this.#link = link;
-    this.#hash = new SharedHash(link, link.names.ordered, {
-      changed: (change) => this.#changed(change),
-      read: (fields) => this.#replace(fields),
+    this.#sanctionHash = new SharedHash(link, link.names.sanctions, {
+      changed: (change) => this.#sanctionChanged(change),
+      read: (fields) => this.#replaceSanctions(fields),
+    });
+    this.#passingHash = new SharedHash(link, link.names.passing, {
+      changed: ({ field, value }) => this.#carryOut(field, value),
+      read: (fields) => this.#carryOutMissed(fields),
     });
   }
 
@@ -61,8 +69,8 @@ export class RedisOrders {
   sanctions(): readonly Sanction[] {
     const now = this.#link.trustedNow;
     const sanctions: Sanction[] = [];
-    for (const value of this.#values.values()) {
-      const order = parseOrder(value);
+    for (const text of this.#imposed.values()) {
+      const order = parseOrder(text);
       if (order === undefined || !isImposing(order)) continue;
       const { payload: _, ...sanction } = order;
       if (sanction.until === null || sanction.until > now) sanctions.push(sanction);
@@ -73,64 +81,85 @@ export class RedisOrders {
   /** @throws {FullError} if there are too many. */
   async order(order: Order): Promise<void> {
     const value = JSON.stringify(order);
-    const outcome = isLifting(order)
-      ? await this.#change(liftedKey(order), value, true)
-      : await this.#change(this.#fieldOf(order), value, false);
-    if (outcome.outcome !== "stored") throw new FullError(TOO_MANY_SANCTIONS);
-    await this.#hash.arrived(outcome.version);
+    if (isImposing(order)) return await this.#change(sanctionKey(order), value, false);
+    if (isLifting(order)) return await this.#change(liftedKey(order), value, true);
+    const { passing: key, orders: channel } = this.#link.names;
+    const field = `${this.#link.now + PASSING_MS} ${crypto.randomUUID()}`;
+    const change = { key, channel, letter: "p", field, value, isRemoval: false };
+    const outcome = await changeField(this.#link, {
+      ...change,
+      bounds: { fields: MAX_PASSING, bytes: 0 },
+    });
+    if (outcome.outcome !== "stored") throw new FullError("There are too many orders at once.");
+    await this.#passingHash.arrived(outcome.version);
   }
 
   /** Finds out whether an order was missed, and removes what has ended. */
   async heartbeat(): Promise<void> {
-    await this.#hash.check();
+    await this.#sanctionHash.check();
+    await this.#passingHash.check();
     const now = this.#link.trustedNow;
-    for (const [field, value] of this.#values) {
-      if (endOf(field, value) > now) continue;
+    for (const [field, value] of [...this.#imposed]) {
       // Another node may have renewed it, so it is removed only as it is known here.
-      await this.#change(field, "", true, value);
+      if (endOf(value) <= now) await this.#change(field, "", true, value);
+    }
+    const ended = [...this.#passing.keys()].filter((field) => Number(field.split(" ")[0]) <= now);
+    for (let index = 0; index < ended.length; index += REMOVED_AT_ONCE) {
+      const some = ended.slice(index, index + REMOVED_AT_ONCE);
+      await this.#link.ask("HDEL", this.#link.names.passing, ...some);
+      for (const field of some) {
+        this.#passing.delete(field);
+        this.#passingHash.forget(field);
+      }
     }
   }
 
-  #fieldOf(order: Order): string {
-    if (isImposing(order)) return sanctionKey(order);
-    return `${PASSING}${this.#link.now + PASSING_MS} ${crypto.randomUUID()}`;
+  #receive(message: string): void {
+    if (message[0] === "o") this.#sanctionHash.receive(message.slice(1));
+    if (message[0] === "p") this.#passingHash.receive(message.slice(1));
   }
 
-  #change(field: string, value: string, isRemoval: boolean, expected = "") {
-    const { ordered: key, orders: channel } = this.#link.names;
-    const change = { key, channel, letter: "o", field, value, isRemoval, bounds: BOUNDS };
-    return changeField(this.#link, { ...change, expected });
+  async #change(field: string, value: string, isRemoval: boolean, expected = ""): Promise<void> {
+    const { sanctions: key, orders: channel } = this.#link.names;
+    const bounds = { fields: MAX_SANCTIONS, bytes: 0 };
+    const change = { key, channel, letter: "o", field, value, isRemoval, bounds, expected };
+    const outcome = await changeField(this.#link, change);
+    if (outcome.outcome !== "stored") throw new FullError(TOO_MANY_SANCTIONS);
+    await this.#sanctionHash.arrived(outcome.version);
   }
 
-  #changed({ field, value, isRemoval }: FieldChange): void {
-    if (isRemoval) this.#values.delete(field);
-    else this.#values.set(field, value);
-    const order = parseOrder(value); // none if the field was removed because its time is over
+  #sanctionChanged({ field, value, isRemoval }: FieldChange): void {
+    if (isRemoval) this.#imposed.delete(field);
+    else this.#imposed.set(field, value);
+    this.#tell(value); // it is empty if the field was removed because its time was over
+  }
+
+  #replaceSanctions(fields: ReadonlyMap<string, string>): void {
+    this.#imposed = new Map(fields);
+    if (this.#hasRead) this.#listener.sanctionsReplaced?.(this.sanctions());
+  }
+
+  #carryOut(field: string, value: string): void {
+    this.#passing.set(field, value);
+    this.#tell(value);
+  }
+
+  #carryOutMissed(fields: ReadonlyMap<string, string>): void {
+    const before = this.#passing;
+    this.#passing = new Map(fields);
+    for (const [field, value] of this.#hasRead ? fields : []) {
+      if (!before.has(field)) this.#tell(value);
+    }
+  }
+
+  #tell(text: string): void {
+    const order = parseOrder(text);
     if (order !== undefined) this.#listener.ordered?.(order);
-  }
-
-  /** Takes over all fields, and carries out the orders that were missed. */
-  #replace(fields: ReadonlyMap<string, string>): void {
-    const missed = [...fields].filter(([field]) =>
-      field.startsWith(PASSING) && !this.#values.has(field)
-    );
-    this.#values = new Map(fields);
-    if (!this.#hasRead) {
-      this.#hasRead = true; // what was ordered before this node was there is not for it
-      return;
-    }
-    this.#listener.sanctionsReplaced?.(this.sanctions());
-    for (const [, value] of missed) {
-      const order = parseOrder(value);
-      if (order !== undefined) this.#listener.ordered?.(order);
-    }
   }
 }
 
-/** Returns when a field ends, in milliseconds since 1970. */
-function endOf(field: string, value: string): number {
-  if (field.startsWith(PASSING)) return Number(field.split(" ")[1]);
-  const order = parseOrder(value);
-  if (order === undefined || !isImposing(order)) return 0;
-  return order.until ?? Infinity;
+/** Returns when a sanction ends, in milliseconds since 1970. */
+function endOf(text: string): number {
+  const order = parseOrder(text);
+  return order === undefined || !isImposing(order) ? 0 : order.until ?? Infinity;
 }

@@ -127,6 +127,11 @@ export class SharedHash {
     this.#release();
   }
 
+  /** Forgets a field that was removed without a change of the version. */
+  forget(field: string): void {
+    this.#fields.delete(field);
+  }
+
   /** Finds out whether a change was missed, and then reads the hash. */
   async check(): Promise<void> {
     if (this.#version === undefined) return await this.read();

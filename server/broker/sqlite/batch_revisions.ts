@@ -7,29 +7,10 @@
 import { type Draft, revisedText } from "../../protocol/encode.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import type { Receipt } from "../broker.ts";
-import { noSuchMessage, Revisable, type RevisedMessage, type RevisionDraft } from "../revisions.ts";
+import { noSuchMessage, Revisable, type RevisionDraft } from "../revisions.ts";
 import type { Log } from "./log_cache.ts";
-import type { Addition } from "./numbering.ts";
+import type { Addition, ReactionChange, RevisedRow } from "./additions.ts";
 import type { SqliteStore } from "./store.ts";
-
-/** A reaction that a batch has added or removed. */
-export interface ReactionChange {
-  readonly userId: string;
-  readonly reaction: string;
-  readonly on: boolean;
-}
-
-/** A message that a batch has revised, to be stored. */
-export interface RevisedRow extends RevisedMessage {
-  readonly log: Log;
-  /** Whether the message is stored by the same batch, and as it is now. */
-  readonly isNew: boolean;
-  /** Whether its text was replaced. */
-  readonly hasLostText: boolean;
-  /** Whether the message has no reactions any more. */
-  readonly isDeleted: boolean;
-  readonly reactions: Iterable<ReactionChange>;
-}
 
 /** A message that is asked to change. */
 interface Target {

@@ -7,21 +7,11 @@
 import { type Draft, numbered } from "../../protocol/encode.ts";
 import { hasRef, type Receipt } from "../broker.ts";
 import { isRevision } from "../revisions.ts";
-import type { Log } from "./log_cache.ts";
 import { Hashes, type RefWindow } from "./ref_window.ts";
-import { BatchRevisions, type RevisedRow } from "./batch_revisions.ts";
+import type { Addition, RevisedRow } from "./additions.ts";
+import { BatchRevisions } from "./batch_revisions.ts";
 import { type NewRow, pagesOf } from "./rows.ts";
 import type { SqliteStore } from "./store.ts";
-
-/** The new messages of one room in a batch, until they are committed. */
-export interface Addition {
-  readonly log: Log;
-  /** Undefined if none of the messages has a `ref`. */
-  readonly refs: RefWindow | undefined;
-  readonly first: number;
-  readonly events: string[];
-  readonly hashes: Hashes;
-}
 
 export class Numbering<D extends Draft> {
   readonly #store: SqliteStore;

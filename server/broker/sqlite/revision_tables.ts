@@ -6,7 +6,7 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { ReactionRange, RevisedMessage, RevisedRange } from "../revisions.ts";
-import type { RevisedRow } from "./batch_revisions.ts";
+import type { RevisedRow } from "./additions.ts";
 import type { Log } from "./log_cache.ts";
 
 /** A revised message, in the order in which the messages of all rooms were revised. */

@@ -16,7 +16,7 @@ import type { Order, Sanction } from "../orders.ts";
 import type { Page } from "../page.ts";
 import type { RetainedEvent } from "../retained.ts";
 import type { ReactionRange, RevisedMessage, RevisedRange } from "../revisions.ts";
-import type { RevisedRow } from "./batch_revisions.ts";
+import type { RevisedRow } from "./additions.ts";
 import { Numbering } from "./numbering.ts";
 import type { RefWindow } from "./ref_window.ts";
 import { RefWindows } from "./ref_windows.ts";

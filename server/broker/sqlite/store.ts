@@ -10,7 +10,7 @@ import { DatabaseBound } from "./database_bound.ts";
 import { type OpenDatabase, openDatabase } from "./database_file.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import { Pruning, type Retention } from "./pruning.ts";
-import type { RevisedRow } from "./batch_revisions.ts";
+import type { RevisedRow } from "./additions.ts";
 import { RevisionTables } from "./revision_tables.ts";
 import { type NewRow, readEvent, readPage, rewrite } from "./rows.ts";
 import { SqliteJournal } from "./sqlite_journal.ts";

@@ -92,9 +92,9 @@ export function openApi(basePath = ""): Schema {
         delete: revision("deleteMessage", "Takes back a message: one's own, or with `manage`"),
       },
       "/rooms/{room}/messages/{seq}/reactions/{reaction}": {
-        parameters: [room(), message(), reaction(), reactor()],
-        put: revision("react", "Adds a reaction to a message"),
-        delete: revision("unreact", "Removes a reaction"),
+        parameters: [room(), message(), reaction()],
+        put: { ...revision("react", "Adds a reaction to a message"), parameters: [reactor()] },
+        delete: { ...revision("unreact", "Removes a reaction"), parameters: [reactor()] },
       },
       "/publish": {
         post: {

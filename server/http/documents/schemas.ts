@@ -22,6 +22,7 @@ import {
 } from "../../protocol/events.ts";
 import type {
   AnnouncedLimits,
+  AnnouncedRate,
   AnnouncedRoomLimits,
   Cursor,
   User,
@@ -59,10 +60,11 @@ const CURSOR: FieldsOf<Cursor, Shape> = {
 
 const RATE: Shape = { schema: { type: "number", minimum: 0 } };
 
+const RATES: FieldsOf<AnnouncedRate, Shape> = { rate: required(RATE), burst: required(COUNT) };
+
 const LIMITS: FieldsOf<AnnouncedLimits, Shape> = {
+  ...RATES,
   frameBytes: required(COUNT),
-  rate: required(RATE),
-  burst: required(COUNT),
   roomsPerConnection: required(COUNT),
 };
 
@@ -95,10 +97,8 @@ const FORMS: readonly Schema[] = [
 ];
 
 const ROOM_LIMITS: FieldsOf<AnnouncedRoomLimits, Shape> = {
-  rate: optional(RATE),
-  burst: optional(COUNT),
-  signalRate: optional(RATE),
-  signalBurst: optional(COUNT),
+  commands: optional({ schema: reference("Rate") }),
+  signals: optional({ schema: reference("Rate") }),
   slowSeconds: optional(RATE),
 };
 
@@ -113,6 +113,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   Cursor: object(CURSOR),
   Limits: object(LIMITS),
   RoomLimits: object(ROOM_LIMITS),
+  Rate: object(RATES),
   Json: {
     description: `Any JSON of well-formed text without NUL, nested at most ${MAX_DEPTH} deep.`,
     anyOf: [

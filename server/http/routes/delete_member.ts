@@ -13,14 +13,14 @@ import { noContent } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 export async function deleteMember(call: Call, hub: Hub): Promise<Response> {
-  await assertIsApplication(call, hub);
+  assertIsApplication(call);
   const { room, userId } = call;
   await hub.moderator.order({ kind: "remove", room, userId, ...reasonOf(call) });
   return noContent();
 }
 
 export async function deleteConnections(call: Call, hub: Hub): Promise<Response> {
-  await assertIsApplication(call, hub);
+  assertIsApplication(call);
   await hub.moderator.order({ kind: "disconnect", userId: call.userId, ...reasonOf(call) });
   return noContent();
 }

@@ -6,12 +6,12 @@
  */
 import { cursorId, parseCursorId } from "../../connections/cursor_id.ts";
 import { COSTS } from "../../access/allowances.ts";
-import { guestIdentity, type Identity } from "../../access/identity.ts";
+import { guestIdentity } from "../../access/identity.ts";
 import { EventStreamConnection } from "../../connections/event_stream.ts";
 import type { OpenConnections } from "../../connections/open_connections.ts";
 import { type Followed, retryLine, returnMs } from "../../connections/sse.ts";
 import type { Cursor } from "../../protocol/messages.ts";
-import { DEFAULT_ROOM, ERRORS, type Right } from "../../protocol/tables.ts";
+import { DEFAULT_ROOM, ERRORS } from "../../protocol/tables.ts";
 import { encode } from "../../protocol/encode.ts";
 import { parseName } from "../../protocol/names.ts";
 import { badField, Refusal } from "../../protocol/refusal.ts";
@@ -67,34 +67,25 @@ async function open(call: Call, hub: Hub, connections: OpenConnections): Promise
   if (name !== undefined) parseName("name", name);
   const seconds = wholeNumber(query, "seconds", 1, MAX_SECONDS);
   const identity = await identify(call, hub) ?? guestIdentity(hub.guests.newGuest());
-  const rights = await rightsIn(rooms, identity, call, hub);
-  if (request.method === "HEAD") return new Response(null, { headers: HEADERS });
+  if (request.method === "HEAD") {
+    const [first] = rooms;
+    if (first !== undefined && rooms.length === 1) {
+      await hub.rights.assert(identity, source, first.room, "read");
+    }
+    return new Response(null, { headers: HEADERS });
+  }
   connections.check(source); // others may have come while the application was asked
   const stream = connections.open(
     source,
     (context) => new EventStreamConnection(rooms, info.completed, context, source),
   );
   try {
-    stream.open({ identity, name, seconds, rights });
+    await stream.open({ identity, name, seconds });
   } catch (thrown) {
     stream.end();
     throw thrown;
   }
   return new Response(stream.body, { headers: HEADERS });
-}
-
-/** Judges the right in each room. The only room of a stream must be one that may be read. */
-async function rightsIn(
-  rooms: readonly Followed[],
-  identity: Identity,
-  { source }: Call,
-  { rights }: Hub,
-): Promise<readonly Right[]> {
-  const [first] = rooms;
-  if (first !== undefined && rooms.length === 1) {
-    return [await rights.assert(identity, source, first.room, "read")];
-  }
-  return await Promise.all(rooms.map(({ room }) => rights.rightOf(identity, source, room)));
 }
 
 /** Returns the rooms that a request names, each with its cursor. */

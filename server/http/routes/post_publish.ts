@@ -13,7 +13,7 @@ import { json, noContent } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 export async function postPublish(call: Call, hub: Hub): Promise<Response> {
-  await assertIsApplication(call, hub);
+  assertIsApplication(call);
   const { rooms, publication } = parsePublish(await readJson(call, hub.context.options));
   const outcomes = await publishToAll(hub, rooms, publication);
   const hasFailed = outcomes.some((outcome) => "refusal" in outcome);

@@ -16,8 +16,8 @@ export async function putSanction(
   hub: Hub,
   kind: "ban" | "mute",
 ): Promise<Response> {
-  await assertIsApplication(call, hub);
-  const body = hasBody(call.request) ? await readJson(call, hub.context.options) : {};
+  assertIsApplication(call);
+  const body = await readJson(call, hub.context.options, {}); // else for good and without a reason
   await hub.moderator.impose(kind, call.room, call.userId, parseRequest("terms", body));
   return noContent();
 }
@@ -27,12 +27,7 @@ export async function deleteSanction(
   hub: Hub,
   kind: "unban" | "unmute",
 ): Promise<Response> {
-  await assertIsApplication(call, hub);
+  assertIsApplication(call);
   await hub.moderator.lift(kind, call.room, call.userId);
   return noContent();
-}
-
-/** Without a body, it is for good and without a reason. */
-function hasBody({ body, headers }: Request): boolean {
-  return body !== null && headers.get("content-length") !== "0";
 }
