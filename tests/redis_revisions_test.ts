@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Broker } from "../server/broker/broker.ts";
+import type { Broker, LogState } from "../server/broker/broker.ts";
 import { RedisBroker } from "../server/broker/redis/redis_broker.ts";
 import type { RevisedMessage } from "../server/broker/revisions.ts";
 import type { Message, Options, Server } from "../server/mod.ts";
@@ -307,22 +307,54 @@ test("a log that was kept in a stream goes on, and is revised", async (redis) =>
 });
 
 test("a Redis that has lost a revision gets another epoch, also if the number was given again", async (redis) => {
+  const proxies = [faultProxy(redis.url), faultProxy(redis.url)] as const;
+  await using _first = proxies[0];
+  await using _second = proxies[1];
+  const [knowing, ignorant] = proxies;
+  await using a = await openBroker(knowing.url.replace("http", "redis"));
+  await using b = await openBroker(ignorant.url.replace("http", "redis"));
+  const states: LogState[] = [];
+  const heard: number[] = [];
+  a.listen({
+    committed() {},
+    signalled() {},
+    revised: (_, messages) => heard.push(...messages.map(({ rev }) => rev)),
+    logReplaced: (_, state) => states.push(state),
+  });
+  const { epoch } = await a.open("lobby");
+  await b.open("lobby");
+  await a.publish([draft("one"), react(1, "kept")]);
+  await b.catchUpTo("lobby", 1, 1);
+  assertEquals(await redis.ask("SAVE"), "OK");
+  ignorant.refusing = true;
+  ignorant.cut();
+  await a.publish([react(1, "lost")]);
+  assertEquals(heard, [1, 2]);
+  knowing.refusing = true;
+  knowing.cut();
+  await redis.kill();
+  await redis.restart(); // it reads the dump
+  ignorant.refusing = false;
+  const isRevised = () => b.publish([react(1, "other")]).then(() => true, () => false);
+  await until(isRevised, "Redis to be used again");
+  assertEquals((await b.state("lobby")).epoch, epoch);
+  assertEquals((await b.state("lobby")).rev, 2);
+  knowing.refusing = false;
+  await until(() => states.length > 0, "the first node to notice");
+  assert(states[0]?.epoch !== epoch);
+  assertEquals((await a.state("lobby")).rev, 2);
+});
+
+test("a client that has heard of a revision that Redis has lost starts afresh", async (redis) => {
   await using server = await serveHasty(redis.url);
   await say(server, "one");
-  {
-    await using broker = await openBroker(redis.url);
-    await broker.open("lobby");
-    await broker.publish([react(1, "kept")]);
-  }
   await using client = await connect(server, { protocol: "parley.v1" });
   client.send({ type: "join" });
-  const { epoch, rev } = await client.next("joined");
-  assertEquals(rev, 1);
+  const { epoch } = await client.next("joined");
+  client.send({ type: "react", seq: 1, payload: "kept" });
+  await client.next("revised");
   await redis.ask("SAVE");
-  {
-    await using broker = await openBroker(redis.url);
-    await broker.publish([react(1, "lost")]);
-  }
+  client.send({ type: "react", seq: 1, payload: "lost" });
   await client.next("revised", ({ rev }) => rev === 2);
   await redis.kill();
   await redis.restart();
