@@ -15,6 +15,7 @@
  *
  * @module
  */
+import { applicationOf } from "./access/application.ts";
 import {
   type ApplicationUser,
   createServer,
@@ -50,9 +51,11 @@ const USERS = new WeakMap<object, Map<string, ApplicationUser>>();
  */
 export async function serve(options: Partial<Options> = {}, hooks: Hooks = {}): Promise<Server> {
   const users = new Map<string, ApplicationUser>();
+  const { log = silentLog, rules } = hooks;
   const server = await createServer({ ...ROOMY, ...options }, {
-    log: silentLog,
-    ...hooks,
+    ...applicationOf(hooks),
+    log,
+    ...(rules !== undefined && { rules }),
     authenticate: (credentials) =>
       users.get(credentials.token ?? "") ?? hooks.authenticate?.(credentials),
   });

@@ -9,9 +9,11 @@ import { draft } from "./support/broker_suite.ts";
 import { logOf } from "./support/checker.ts";
 import { connect, serve } from "./support/harness.ts";
 import { ask, fill, MESSAGES } from "./support/http.ts";
+import { react } from "./support/revision_suite.ts";
 import { Directory } from "./support/sqlite_directory.ts";
 import { Stream } from "./support/stream.ts";
 import { epochOf } from "../server/broker/epoch.ts";
+import type { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
 import type { Server } from "../server/mod.ts";
 
 interface Cursor {
@@ -153,4 +155,33 @@ Deno.test("a cursor of version 2, which carries no mark, is recovered", async ()
   await using broker = await at.open();
   const [again] = await broker.publish([draft("old", { ref: "r" })]);
   assertEquals([again?.seq, again?.repeated], [1, true]);
+});
+
+Deno.test("canResume() is false for revisions that a later start has numbered anew", async () => {
+  await using at = new Directory();
+  const marks: string[] = [];
+  const start = async (act: (broker: SqliteBroker) => Promise<void>) => {
+    await using broker = await at.open();
+    marks.push((await broker.open("lobby")).mark ?? "");
+    await act(broker);
+  };
+  await start(async (broker) => {
+    await broker.publish([draft("1"), draft("2")]);
+    await broker.publish([react(1, "a")]);
+  });
+  await start(async (broker) => {
+    await broker.publish([react(1, "b")]);
+    await broker.publish([react(2, "c")]);
+  });
+  await start(async (broker) => {
+    await broker.publish([react(1, "d")]);
+    const canResume = (of: number, rev: number) =>
+      broker.canResume("lobby", marks[of] ?? "", 2, rev);
+    assertEquals([await canResume(0, 0), await canResume(0, 1), await canResume(0, 2)], [
+      ...[true, true, false],
+    ]);
+    assertEquals([await canResume(1, 3), await canResume(1, 4), await canResume(2, 4)], [
+      ...[true, false, true],
+    ]);
+  });
 });

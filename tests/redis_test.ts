@@ -9,6 +9,7 @@ import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { draft, linesOf, type Store, testBroker, textsOf } from "./support/broker_suite.ts";
 import { until } from "./support/harness.ts";
 import { faultProxy } from "./support/proxy.ts";
+import { react } from "./support/revision_suite.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 /** A Redis of its own, empty. */
@@ -138,8 +139,8 @@ test("retainDaysOf() overrides how long the messages of a room are kept", async 
     ["long", (ms) => ms === -1],
   ];
   for (const [room, lives] of rooms) {
-    await broker.publish([draft("x", { room, ref: "r" })]);
-    for (const key of ["entries", "young"]) {
+    await broker.publish([draft("x", { room, ref: "r" }), react(1, "x", { room })]);
+    for (const key of ["entries", "young", "revs", "reactions", "about"]) {
       const ms = Number(await store.redis.ask("PTTL", `parley:{${room}}:${key}`));
       assert(lives(ms), `${room} ${key}: ${ms}`);
     }

@@ -152,11 +152,10 @@ export class ReplicatedRoom {
     }
     // Again, if a message was stored and revised since the position was read.
     if (!await this.#fillRevisions(position)) return await this.#fillOnce();
-    const { runId } = position;
     const known = this.#known;
     if (this.isClosed || known?.epoch !== position.epoch) return;
-    const isAtTip = known.head === position.head;
-    this.#known = { ...known, ...(isAtTip && { tip: position.tip }), revRunId: runId, runId };
+    const tip = known.head === position.head ? position.tip : known.tip;
+    this.#known = { ...position, head: known.head, tip, rev: known.rev };
     this.#takeAhead();
   }
 
@@ -168,8 +167,7 @@ export class ReplicatedRoom {
       const found = await this.#log.revisedSince(this.name, range);
       if (this.isClosed || this.#known.epoch !== position.epoch) break;
       if (this.#known.rev !== rev) continue; // revisions have arrived meanwhile
-      const { head } = this.#known;
-      const early = found.findIndex(({ seq }) => seq > head);
+      const early = found.findIndex(({ seq }) => seq > (this.#known?.head ?? 0));
       const messages = early === -1 ? found : found.slice(0, early);
       if (messages.length > 0) this.#revise(messages, position.runId);
       else if (early === 0) return false;
@@ -235,12 +233,10 @@ export class ReplicatedRoom {
   /** Resolves the calls of `waitFor` whose place is reached, or all of them. */
   #release(all = false): void {
     if (this.#waiting.length === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const one of waiting) {
-      if (all || this.#hasReached(one.place)) one.resolve();
-      else this.#waiting.push(one);
-    }
+    const isOver = ({ place }: { place: Place }) => all || this.#hasReached(place);
+    const over = this.#waiting.filter(isOver);
+    this.#waiting = this.#waiting.filter((one) => !isOver(one));
+    for (const { resolve } of over) resolve();
   }
 }
 

@@ -7,7 +7,7 @@
  */
 import type { Event, Hooks, Message, Options, Server } from "../../server/mod.ts";
 import { assertEquals } from "./assert.ts";
-import { type Client, connect, told, until } from "./harness.ts";
+import { type Client, connect, until } from "./harness.ts";
 import { Dice } from "./random.ts";
 import { Stream } from "./stream.ts";
 
@@ -144,7 +144,7 @@ interface Plan {
    */
   readonly nodes?: number;
   readonly steps: number;
-  /** Whether the server is stopped and started in between. */
+  /** Whether the server is stopped and started in between, and stopped at the end. */
   readonly restarts: boolean;
 }
 
@@ -196,8 +196,7 @@ export async function converse(
       if (dice.chance(0.7)) {
         const commands = Array.from({ length: 1 + dice.below(4) }, command);
         dice.pick(writers).send(dice.chance(0.5) ? commands : commands[0]);
-        // What was counted and is not sent is said later.
-        if (dice.chance(0.3)) await told(dice.pick(writers));
+        if (dice.chance(0.3)) await dice.pick(servers).history(room, { limit: 1 });
       } else if (readers.length < 5 && dice.chance(0.5)) {
         const reader = new Reader(room, dice.pick(KINDS));
         readers.push(reader);
@@ -222,24 +221,26 @@ export async function converse(
         }
       }
     }
-    for (const writer of writers) await told(writer);
+    // What was sent before the close is still carried out.
+    for (const writer of writers) await writer.close();
     await Promise.all(readers.map((reader) => mustHoldTheSame(dice.pick(servers), room, reader)));
   } finally {
     await Promise.all(writers.map((writer) => writer.close()));
     await Promise.all(readers.map((reader) => reader.cut()));
-    await Promise.all(servers.map((server) => server.stop()));
+    if (restarts) await Promise.all(servers.map((server) => server.stop()));
   }
 }
 
 async function mustHoldTheSame(server: Server, room: string, reader: Reader): Promise<void> {
-  // A commit may be in flight.
+  // Commits may be in flight.
+  let view: View | undefined;
   let afresh = await readAfresh(server, room);
   await until(async () => {
-    const view = viewOf(reader.events);
+    view = viewOf(reader.events);
     afresh = await readAfresh(server, room);
     return view?.seq === afresh.head && view.rev === afresh.rev;
   }, `a reader to hear up to the end of ${room}`);
-  const held = [...viewOf(reader.events)?.messages.values() ?? []].sort((a, b) => a.seq - b.seq);
+  const held = [...view?.messages.values() ?? []].sort((a, b) => a.seq - b.seq);
   const first = held[0]?.seq ?? Infinity;
   assertEquals(held, afresh.messages.filter(({ seq }) => seq >= first));
   assertEquals(held.length >= Math.min(RECENT, afresh.head), true);
