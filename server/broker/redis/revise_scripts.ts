@@ -63,7 +63,6 @@ end
 -- Replaces an event, which becomes an entry of its own. Returns its at.
 local function replace(seq, event)
   local first, last, text, at, member = entry_of(seq)
-  redis.call('ZREM', entries, member)
   local place, list = seq - first + 1, {}
   if first < last then
     for one in string.gmatch(text, EVENT) do list[#list + 1] = one end
@@ -71,6 +70,7 @@ local function replace(seq, event)
   if first < seq then put(seq - 1, place - 1, at, table.concat(list, ',\\n', 1, place - 1)) end
   put(seq, 1, at, event)
   if seq < last then put(last, last - seq, at, table.concat(list, ',\\n', place + 1)) end
+  redis.call('ZREM', entries, member) -- after the others: an empty set would lose its expiry
   return at
 end
 
