@@ -129,6 +129,27 @@ test("messages that are too old go, and the room goes on counting", async (store
   assertEquals((await broker.state("lobby")).head, 2);
 });
 
+test("a room whose messages were all too old goes on, also when they are kept for longer from now on", async (store) => {
+  const key = "parley:{lobby}:";
+  {
+    await using broker = await store.open({ retainDays: 1 });
+    await broker.publish([draft("old")]);
+    // As it is two days later.
+    const ago = String(Date.now() - 2 * 86_400_000);
+    await store.redis.ask("DEL", `${key}entries`);
+    await store.redis.ask("ZADD", `${key}entries`, "1", `1 1 ${ago}\n{}`);
+    await store.redis.ask("HSET", `${key}log`, "aged", "0", "at", ago);
+    await broker.open("lobby");
+    assertEquals(await store.redis.ask("EXISTS", `${key}entries`), "0");
+  }
+  await using broker = await store.open({ retainDays: 7 });
+  const { head, epoch } = await broker.state("lobby");
+  assertEquals(head, 1);
+  assertEquals((await broker.open("lobby")).epoch, epoch);
+  await broker.publish([draft("new")]);
+  assertEquals((await broker.state("lobby")).head, 2);
+});
+
 test("retainDaysOf() overrides how long the messages of a room are kept", async (store) => {
   const days: Record<string, number> = { short: 1, long: 0 };
   await using broker = await store.open({ retainDays: 7, retainDaysOf: (room) => days[room] });

@@ -2,7 +2,7 @@
  * The scripts that Redis runs on the log of a room. Redis runs one script at a time, so no two nodes can
  * give out the same `seq` or `rev`. The hash `log` has the epoch, the head, the newest revision (`rev`),
  * when the log last grew (`at`), how many of the two `ref` hashes there are (`refs`) and how many of the
- * sets that revisions need (`kept`), the run of Redis in which it was last used (`life`) and the newest
+ * sets that revisions need (`kept`), the head when all entries were too old (`emptied`), the run of Redis in which it was last used (`life`) and the newest
  * revision at its start (`start`), where each earlier mark ended (`marks`), and for each node the last
  * batch that it appended and the last one that it revised, so that a repeated one is recognised. The
  * other keys are described in `entries_script.ts`.
@@ -48,6 +48,9 @@ end
 -- Deletes the entries below a seq, and what is kept about their messages.
 local function trim(min)
   if redis.call('ZREMRANGEBYSCORE', entries, '-inf', '(' .. min) == 0 then return end
+  if redis.call('EXISTS', entries) == 0 then
+    redis.call('HSET', log, 'emptied', redis.call('HGET', log, 'head'))
+  end
   if redis.call('EXISTS', about) == 0 then return end
   local oldest = redis.call('ZRANGE', entries, 0, 0)[1]
   local first = oldest and parsed(oldest) or min
@@ -82,16 +85,17 @@ end
 
 -- Returns the log, begun anew if it was lost. Returns nothing if another node may know more.
 local function find()
-  local found = redis.call('HMGET', log, 'epoch', 'head', 'life', 'at', 'refs', 'rev', 'kept', 'start')
+  local found = redis.call('HMGET', log, 'epoch', 'head', 'life', 'at', 'refs', 'rev', 'kept', 'start', 'emptied')
   local epoch, head, at = found[1], tonumber(found[2] or 0), tonumber(found[4] or 0)
   local refs, rev, kept = tonumber(found[5] or 0), tonumber(found[6] or 0), tonumber(found[7] or 0)
   local is_new_run = found[3] ~= run_id
   -- In a new run it has yet to be set. It is what there is now.
   local start = is_new_run and rev or tonumber(found[8] or 0)
+  local has_entries = head > 0 and tonumber(found[9] or 0) ~= head
   local is_gone, is_partial = not epoch, false
   local keys = redis.call('EXISTS', entries, young, old, revs, reactions, about)
-  if epoch and keys < math.min(head, 1) + refs + kept and (retain_ms == 0 or now - at < retain_ms) then
-    is_gone = head > 0 and redis.call('EXISTS', entries) == 0
+  if epoch and keys < (has_entries and 1 or 0) + refs + kept and (retain_ms == 0 or now - at < retain_ms) then
+    is_gone = has_entries and redis.call('EXISTS', entries) == 0
     is_partial = not is_gone
   end
   local is_lost = is_gone or is_partial
