@@ -40,7 +40,7 @@ class Shown {
   }
 }
 
-for (const what of ["log", "entries", "young", "old"]) {
+for (const what of ["log", "entries", "young", "old", "revs", "reactions", "about"]) {
   Deno.test({
     name: `eviction: without "${what}" the log is another, and all are told`,
     ignore: WITHOUT_REDIS,
@@ -60,6 +60,8 @@ for (const what of ["log", "entries", "young", "old"]) {
           assertEquals(await shown.until(client, ref, epoch), { epoch, recovered: true });
         }
       }
+      alice.send({ type: "react", seq: 2, payload: "👍", ref: "react" });
+      await alice.next("revised");
       assertEquals(await redis.ask("DEL", `parley:{lobby}:${what}`), "1");
       bob.send({ type: "chat", payload: "after", ref: "r" });
       const heard = [

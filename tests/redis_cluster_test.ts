@@ -105,6 +105,15 @@ Deno.test({
         }
       }
       assertEquals((await bob.take("chat", 13)).at(-1)?.seq, 13);
+      for (const kind of ["react", "edit", "react", "delete"]) {
+        const text = kind !== "delete" && { payload: kind };
+        alice.send({ type: kind, room: "other", seq: 12, ref: `${kind}!`, ...text });
+        await alice.next("revised", ({ ref }) => ref === `${kind}!`);
+      }
+      const { epoch } = await (await fetch(`${b.url}/rooms/other/messages`)).json();
+      await using carol = await connect(b, { protocol: "parley.v1" });
+      carol.send({ type: "join", room: "other", since: { epoch, seq: 13, rev: 0 } });
+      assertEquals((await carol.next("revised")).message.deleted, true);
       alice.send({ type: "typing", room: "other", payload: true }, {
         type: "rename",
         name: "Alicia",
@@ -137,7 +146,7 @@ Deno.test({
       }
       if (by === "lua") { for (const key of keys) assert(named.includes(key), words.join(" ")); }
     }
-    assertEquals(scripts.size, 5);
+    assertEquals(scripts.size, 8);
     assert(monitor.commands.some(({ by, words }) => by === "lua" && words[0] === "RENAME"));
   },
 });

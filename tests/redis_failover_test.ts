@@ -162,6 +162,8 @@ Deno.test({
         `m${epoch} 1e99 1e99 1\n{}`,
         `m${epoch} 2 9007199254740993 1\n{}`,
       )
+      .concat("v", "v\n", `v${epoch}`, `v${epoch} 0`, `v${epoch} 0 x\n`, `v${epoch} x x\n1 1 {}`)
+      .concat(`v${epoch} -9 x\n1 1 {}`, `v${epoch} 0 x\n9 1 {}`, `v${epoch} 0 x\n1 1 {}`)
       .concat("s", "s\n", "s{}", "s\n{}\n{}", "s\nnull", "s\n[]")
       .concat(
         "p",

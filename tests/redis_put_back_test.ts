@@ -5,12 +5,17 @@
  * @module
  */
 import type { Server } from "../server/mod.ts";
+import { keysOf } from "../server/broker/redis/entries_script.ts";
 import { POSITION } from "../server/broker/redis/log_scripts.ts";
+import { RedisNames } from "../server/broker/redis/names.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { serveHasty } from "./support/hasty_node.ts";
 import { connect, member, until } from "./support/harness.ts";
 import { say } from "./support/http.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+
+const KEYS = keysOf(new RedisNames("parley", 0), "lobby");
+const [LOG = "", ENTRIES = ""] = KEYS;
 
 function test(behaviour: string, act: () => Promise<void>): void {
   Deno.test({ name: `redis put back: ${behaviour}`, ignore: WITHOUT_REDIS, fn: act });
@@ -107,14 +112,14 @@ test("only the latest marks are kept", async () => {
   await using redis = await RedisProcess.start();
   const look = (life: string) =>
     redis.ask(
-      ...["EVAL", POSITION.source, "4", "log", "entries", "young", "old", life, `candidate${life}`],
-      ...["channel", "", "", "0", "", "0", "0", String(Date.now())],
+      ...["EVAL", POSITION.source, String(KEYS.length), ...KEYS, life, `candidate${life}`],
+      ...["channel", "", "", "0", "", "0", "", "0", "0", String(Date.now())],
     );
   for (let life = 0; life < 40; life++) await look(String(life));
-  const marks = (await redis.ask("HGET", "log", "marks")).split(" ");
+  const marks = (await redis.ask("HGET", LOG, "marks")).split(" ");
   assertEquals(marks.length, 32);
-  assertEquals([marks[0], marks.at(-1)], ["candidate7:0", "candidate38:0"]);
-  assertEquals(await redis.ask("HGET", "log", "epoch"), "candidate0.candidate39");
+  assertEquals([marks[0], marks.at(-1)], ["candidate7:0:0", "candidate38:0:0"]);
+  assertEquals(await redis.ask("HGET", LOG, "epoch"), "candidate0.candidate39");
 });
 
 test("a clock that is ahead for a moment deletes nothing by age", async () => {
@@ -123,16 +128,16 @@ test("a clock that is ahead for a moment deletes nothing by age", async () => {
   const now = Date.now();
   const look = (trusted: number) =>
     redis.ask(
-      ...["EVAL", POSITION.source, "4", "log", "entries", "young", "old", "life", "candidate"],
-      ...["channel", "", "candidate", "1", "", "0", String(30 * DAY), String(trusted)],
+      ...["EVAL", POSITION.source, String(KEYS.length), ...KEYS, "life", "candidate"],
+      ...["channel", "", "candidate", "1", "", "0", "", "0", String(30 * DAY), String(trusted)],
     );
-  await redis.ask("XADD", "entries", "2-0", "n", "1", "a", String(now - 35 * DAY), "e", "{}");
+  await redis.ask("ZADD", ENTRIES, "2", `2 1 ${now - 35 * DAY}\n{}`);
   const log = ["epoch", "candidate", "head", "2", "life", "life", "at", String(now)];
-  await redis.ask("HSET", "log", ...log);
+  await redis.ask("HSET", LOG, ...log);
   // Redis's clock says that it is 40 days later than the node believes.
   await look(now - 40 * DAY);
-  assertEquals(await redis.ask("XLEN", "entries"), "1");
-  await redis.ask("HSET", "log", "aged", String(now + 40 * DAY)); // it was put back
+  assertEquals(await redis.ask("ZCARD", ENTRIES), "1");
+  await redis.ask("HSET", LOG, "aged", String(now + 40 * DAY)); // it was put back
   await look(now);
-  assertEquals(await redis.ask("XLEN", "entries"), "0");
+  assertEquals(await redis.ask("ZCARD", ENTRIES), "0");
 });

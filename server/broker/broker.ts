@@ -174,10 +174,11 @@ export interface Broker extends AsyncDisposable {
    * Only one call runs at a time: the tick gathers the next batch meanwhile.
    *
    * Messages and revisions take effect in the order of the batch. `Revisable` decides what a revision
-   * comes to. All revisions of one message in a batch get one `rev`, if they change anything; a message
-   * that is revised in the batch in which it is stored is `committed` as it is at the end of it.
+   * comes to. All revisions of one message in a batch get one `rev`, if they change anything. A message
+   * that is revised in the batch in which it is stored may be `committed` as it is at the end of it.
    *
-   * @param unstored is called for each draft of a room that failed while other rooms did not.
+   * @param unstored is called for each draft that failed while others did not: of other rooms, or the
+   * messages of the same room while its revisions failed.
    */
   publish<D extends Draft>(
     batch: readonly D[],

@@ -1,12 +1,13 @@
 /**
- * A room of a network broker, as this node receives it. Pages arrive over a channel that may lose,
- * repeat or delay them. Members get every page once, in order and without holes: what is ahead is kept
- * back, and what is missing is read from the log.
+ * A room of a network broker, as this node receives it. Pages and revisions arrive over a channel that may
+ * lose, repeat or delay them. Members get every page once, in order and without holes, and then what became
+ * of its messages: what is ahead is kept back, and what is missing is read from the log.
  *
  * @module
  */
 import type { BrokerListener, LogState, Range } from "./broker.ts";
 import { cut, type Page } from "./page.ts";
+import type { RevisedMessage, RevisedRange } from "./revisions.ts";
 
 /** A position in a room's log. */
 export interface LogPosition {
@@ -15,6 +16,9 @@ export interface LogPosition {
   readonly head: number;
   /** Identifies the newest batch, for example by its time; empty if unknown. */
   readonly tip: string;
+  readonly rev: number;
+  /** The run of the log's server in which `rev` was published, or was last compared with the log. */
+  readonly revRunId: string;
   /** The run of the log's server in which the position was last compared with the log. */
   readonly runId: string;
 }
@@ -29,6 +33,8 @@ export interface ReplicatedLog {
   position(room: string, known: LogPosition | undefined): Promise<LogPosition>;
   /** Reads a page; `undefined` where there is nothing. */
   read(room: string, range: Range): Promise<Page | undefined>;
+  /** Reads messages that were revised, in the order of `rev`. */
+  revisedSince(room: string, range: RevisedRange): Promise<readonly RevisedMessage[]>;
 }
 
 /** A page that arrived over the channel. */
@@ -37,19 +43,37 @@ export interface ReceivedPage extends Page {
   readonly tip: string;
 }
 
-/** Pages that are kept while the gap before them is filled. The log has the others too. */
+/** Messages that were revised together, in the order of `rev`, which arrived over the channel. */
+export interface ReceivedRevisions {
+  readonly epoch: string;
+  /** The room's `rev` before them. */
+  readonly before: number;
+  readonly runId: string;
+  readonly messages: readonly RevisedMessage[];
+}
+
+type Received = ReceivedPage | ReceivedRevisions;
+
+/** What a call of `waitFor` waits for. */
+interface Place {
+  readonly seq?: number;
+  readonly rev?: number;
+}
+
+/** Pages and revisions that are kept while the gap before them is filled. The log has the others too. */
 const MAX_AHEAD = 64;
 /** What is read at once to fill a gap. */
 const FILL = { limit: 4096, chars: 1_048_576 };
+const FILL_REVISIONS = 64;
 
 export class ReplicatedRoom {
   readonly name: string;
   readonly #log: ReplicatedLog;
   readonly #listener: BrokerListener;
   #known: LogPosition | undefined;
-  #ahead: ReceivedPage[] = [];
+  #ahead: Received[] = [];
   #filling: Promise<void> | undefined;
-  #waiting: { readonly seq: number; readonly resolve: () => void }[] = [];
+  #waiting: { readonly place: Place; readonly resolve: () => void }[] = [];
   protected isClosed = false;
 
   constructor(name: string, log: ReplicatedLog, listener: BrokerListener) {
@@ -72,31 +96,34 @@ export class ReplicatedRoom {
 
   close(): void {
     this.isClosed = true;
-    this.#release(Infinity);
+    this.#release();
   }
 
-  /** Takes a page from the channel. */
-  receive(page: ReceivedPage): void {
+  /** Takes a page or revisions from the channel. */
+  receive(received: Received): void {
     if (this.isClosed) return;
-    if (this.#follows(page)) return this.#deliver(page, page.tip);
-    if (this.#ahead.length < MAX_AHEAD) this.#ahead.push(page);
+    if (this.#follows(received)) return this.#take(received);
+    if (this.#ahead.length < MAX_AHEAD) this.#ahead.push(received);
     if (this.#known !== undefined) void this.catchUp();
   }
 
-  /** Waits until a message that this node has just stored has arrived. After a timeout it is read instead. */
-  async waitFor(epoch: string, seq: number, timeoutMs: number): Promise<void> {
-    if (this.isClosed || this.#known?.epoch !== epoch || this.#known.head >= seq) return;
+  /** Waits until what this node has just stored has arrived. After a timeout it is read instead. */
+  async waitFor(epoch: string, place: Place, timeoutMs: number): Promise<void> {
+    if (this.#known?.epoch !== epoch || this.#hasReached(place)) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push({ seq, resolve });
+    this.#waiting.push({ place, resolve });
     const timer = setTimeout(() => void this.catchUp().then(resolve), timeoutMs);
     await promise;
     clearTimeout(timer);
   }
 
-  /** Delivers the messages up to `seq`, as far as they exist. It rejects if the log cannot be read. */
-  async catchUpTo(seq: number): Promise<void> {
-    // Twice: a fill may be under way that has read the log's position before the message was stored.
-    for (let i = 0; i < 2 && (this.#known?.head ?? Infinity) < seq; i++) await this.#fill();
+  /**
+   * Delivers the messages up to `seq` and the revisions up to `rev`, as far as they exist. It rejects if the
+   * log cannot be read.
+   */
+  async catchUpTo(seq: number, rev: number): Promise<void> {
+    // Twice: a fill may be under way that has read the log's position before these were stored.
+    for (let i = 0; i < 2 && !this.#hasReached({ seq, rev }); i++) await this.#fill();
   }
 
   /** Delivers what is missing in the log. What cannot be read now is left to a later call. */
@@ -123,20 +150,50 @@ export class ReplicatedRoom {
       if (page?.first !== head + 1) this.#restart(position); // the next ones were pruned
       else this.#deliver(page, "");
     }
-    const known = this.#known ?? position;
-    this.#known = known.head === position.head ? position : { ...known, runId: position.runId };
+    // Again, if a message was stored and revised since the position was read.
+    if (!await this.#fillRevisions(position)) return await this.#fillOnce();
+    const known = this.#known;
+    if (this.isClosed || known?.epoch !== position.epoch) return;
+    const tip = known.head === position.head ? position.tip : known.tip;
+    this.#known = { ...position, head: known.head, tip, rev: known.rev };
     this.#takeAhead();
+  }
+
+  /** Returns false if it has come to a message that has not been received yet. */
+  async #fillRevisions(position: LogPosition): Promise<boolean> {
+    while (this.#known !== undefined && this.#known.rev < position.rev) {
+      const { rev } = this.#known;
+      const range = { after: rev, limit: FILL_REVISIONS };
+      const found = await this.#log.revisedSince(this.name, range);
+      if (this.isClosed || this.#known.epoch !== position.epoch) break;
+      if (this.#known.rev !== rev) continue; // revisions have arrived meanwhile
+      const early = found.findIndex(({ seq }) => seq > (this.#known?.head ?? 0));
+      const messages = early === -1 ? found : found.slice(0, early);
+      if (messages.length > 0) this.#revise(messages, position.runId);
+      else if (early === 0) return false;
+      else this.#known = { ...this.#known, rev: position.rev }; // the others' messages were pruned
+    }
+    return true;
   }
 
   #restart(position: LogPosition): void {
     this.#known = position;
     this.#listener.logReplaced?.(this.name, stateOf(position));
-    this.#release(Infinity);
+    this.#release(true);
   }
 
-  /** Whether a page leaves no gap. It may begin with messages that were delivered already. */
-  #follows({ epoch, first }: ReceivedPage): boolean {
-    return this.#known?.epoch === epoch && first <= this.#known.head + 1;
+  /** Whether what arrived leaves no gap. It may begin with what was delivered already. */
+  #follows(received: Received): boolean {
+    const known = this.#known;
+    if (known?.epoch !== received.epoch) return false;
+    if ("first" in received) return received.first <= known.head + 1;
+    const { before, messages } = received;
+    return before <= known.rev && messages.every(({ seq }) => seq <= known.head);
+  }
+
+  #take(received: Received): void {
+    if ("first" in received) this.#deliver(received, received.tip);
+    else this.#revise(received.messages, received.runId);
   }
 
   #deliver(page: Page, tip: string): void {
@@ -145,30 +202,48 @@ export class ReplicatedRoom {
     if (known === undefined || part === undefined) return;
     this.#known = { ...known, head: part.last, tip };
     this.#listener.committed(this.name, part);
-    this.#release(part.last);
+    this.#release();
   }
 
-  /** Delivers the pages that follow now, and keeps those of this epoch that are still ahead. */
+  #revise(messages: readonly RevisedMessage[], revRunId: string): void {
+    const known = this.#known;
+    const news = messages.filter(({ rev }) => rev > (known?.rev ?? Infinity));
+    const rev = news.at(-1)?.rev;
+    if (known === undefined || rev === undefined) return;
+    this.#known = { ...known, rev, revRunId };
+    this.#listener.revised?.(this.name, news);
+    this.#release();
+  }
+
+  /** Delivers what follows now, and keeps what is of this epoch and still ahead. */
   #takeAhead(): void {
     const ahead = this.#ahead;
     this.#ahead = [];
-    for (const page of ahead) {
-      if (this.#follows(page)) this.#deliver(page, page.tip);
-      else if (page.epoch === this.#known?.epoch) this.#ahead.push(page);
+    for (const received of ahead) {
+      if (this.#follows(received)) this.#take(received);
+      else if (received.epoch === this.#known?.epoch) this.#ahead.push(received);
     }
   }
 
-  /** Resolves the calls of `waitFor` that wait for a `seq` up to this one. */
-  #release(upTo: number): void {
+  #hasReached({ seq = 0, rev = 0 }: Place): boolean {
+    if (this.isClosed || this.#known === undefined) return true;
+    return this.#known.head >= seq && this.#known.rev >= rev;
+  }
+
+  /** Resolves the calls of `waitFor` whose place is reached, or all of them. */
+  #release(all = false): void {
     if (this.#waiting.length === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = waiting.filter(({ seq }) => seq > upTo);
-    for (const { seq, resolve } of waiting) if (seq <= upTo) resolve();
+    const isOver = ({ place }: { place: Place }) => all || this.#hasReached(place);
+    const over = this.#waiting.filter(isOver);
+    this.#waiting = this.#waiting.filter((one) => !isOver(one));
+    for (const { resolve } of over) resolve();
   }
 }
 
 /** Splits an epoch into the log's epoch and the mark. */
-export function stateOf({ epoch, head }: Pick<LogPosition, "epoch" | "head">): LogState {
+export function stateOf(
+  { epoch, head, rev }: Pick<LogPosition, "epoch" | "head" | "rev">,
+): LogState {
   const [name = "", mark] = epoch.split(".");
-  return { epoch: name, head, rev: 0, ...(mark !== undefined && { mark }) };
+  return { epoch: name, head, rev, ...(mark !== undefined && { mark }) };
 }

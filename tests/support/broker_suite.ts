@@ -22,8 +22,6 @@ export interface Factory {
   make(): Promise<Store>;
   /** What it needs is not installed here. */
   readonly ignore?: boolean;
-  /** It cannot revise messages yet. */
-  readonly revisesNothing?: boolean;
 }
 
 /** One store, on which brokers are opened one after the other. */
@@ -85,12 +83,12 @@ function numbers(first: number, last: number): number[] {
 
 /** Registers the tests. */
 export function testBroker(
-  { name, make, ignore = false, revisesNothing = false }: Factory,
+  { name, make, ignore = false }: Factory,
 ): void {
-  const test = (behaviour: string, act: (store: Store) => Promise<void>, isIgnored = ignore) =>
+  const test = (behaviour: string, act: (store: Store) => Promise<void>) =>
     Deno.test({
       name: `${name}: ${behaviour}`,
-      ignore: isIgnored,
+      ignore,
       fn: async () => {
         await using store = await make();
         await act(store);
@@ -377,5 +375,5 @@ export function testBroker(
 
   testState(test);
   testMarks(test);
-  testRevisions((behaviour, act) => test(behaviour, act, ignore || revisesNothing));
+  testRevisions(test);
 }

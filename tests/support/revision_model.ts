@@ -137,22 +137,32 @@ async function readAfresh(server: Server, room: string) {
 interface Plan {
   /** Opens a server on the same log, where everybody may manage. */
   readonly open: () => Promise<Server>;
+  /**
+   * How many servers there are on that log. Everybody is on any of them.
+   *
+   * @default {1}
+   */
+  readonly nodes?: number;
   readonly steps: number;
   /** Whether the server is stopped and started in between, and stopped at the end. */
   readonly restarts: boolean;
 }
 
 /** One conversation. It throws if anybody holds what others do not. */
-export async function converse(seed: number, { open, steps, restarts }: Plan): Promise<void> {
+export async function converse(
+  seed: number,
+  { open, nodes = 1, steps, restarts }: Plan,
+): Promise<void> {
   const dice = new Dice(seed);
   const room = `room ${seed}`;
-  let server = await open();
+  const openAll = () => Promise.all(Array.from({ length: nodes }, open));
+  let servers: readonly Server[] = await openAll();
   let writers: Client[] = [];
   const readers: Reader[] = [];
   let head = 0;
   const enter = async () => {
     writers = await Promise.all(
-      [1, 2].map(() => connect(server, { protocol: "parley.v1.batched" })),
+      [1, 2].map(() => connect(dice.pick(servers), { protocol: "parley.v1.batched" })),
     );
     for (const [n, writer] of writers.entries()) {
       writer.send({ type: "hello", token: `writer-${n}` }, { type: "join", room });
@@ -178,7 +188,7 @@ export async function converse(seed: number, { open, steps, restarts }: Plan): P
   };
   const comeBack = async (reader: Reader) => {
     await reader.cut();
-    await reader.comeBack(server, dice.below(reader.events.length + 1));
+    await reader.comeBack(dice.pick(servers), dice.below(reader.events.length + 1));
   };
   try {
     await enter();
@@ -186,16 +196,16 @@ export async function converse(seed: number, { open, steps, restarts }: Plan): P
       if (dice.chance(0.7)) {
         const commands = Array.from({ length: 1 + dice.below(4) }, command);
         dice.pick(writers).send(dice.chance(0.5) ? commands : commands[0]);
-        if (dice.chance(0.3)) await server.history(room, { limit: 1 });
+        if (dice.chance(0.3)) await dice.pick(servers).history(room, { limit: 1 });
       } else if (readers.length < 5 && dice.chance(0.5)) {
         const reader = new Reader(room, dice.pick(KINDS));
         readers.push(reader);
-        await reader.comeBack(server, 0);
+        await reader.comeBack(dice.pick(servers), 0);
       } else if (readers.length > 0) {
         await comeBack(dice.pick(readers));
       }
       if (restarts && dice.chance(0.03)) {
-        await server.stop();
+        await Promise.all(servers.map((server) => server.stop()));
         for (
           const client of [
             ...writers,
@@ -204,32 +214,33 @@ export async function converse(seed: number, { open, steps, restarts }: Plan): P
         ) {
           await client.close();
         }
-        server = await open();
+        servers = await openAll();
         await enter();
         for (const reader of readers) {
-          await reader.comeBack(server, dice.below(reader.events.length + 1));
+          await reader.comeBack(dice.pick(servers), dice.below(reader.events.length + 1));
         }
       }
     }
     // What was sent before the close is still carried out.
     for (const writer of writers) await writer.close();
-    await Promise.all(readers.map((reader) => mustHoldTheSame(server, room, reader)));
+    await Promise.all(readers.map((reader) => mustHoldTheSame(dice.pick(servers), room, reader)));
   } finally {
     await Promise.all(writers.map((writer) => writer.close()));
     await Promise.all(readers.map((reader) => reader.cut()));
-    if (restarts) await server.stop();
+    if (restarts) await Promise.all(servers.map((server) => server.stop()));
   }
 }
 
 async function mustHoldTheSame(server: Server, room: string, reader: Reader): Promise<void> {
-  // A commit may be in flight.
+  // Commits may be in flight.
+  let view: View | undefined;
   let afresh = await readAfresh(server, room);
   await until(async () => {
-    const view = viewOf(reader.events);
+    view = viewOf(reader.events);
     afresh = await readAfresh(server, room);
     return view?.seq === afresh.head && view.rev === afresh.rev;
   }, `a reader to hear up to the end of ${room}`);
-  const held = [...viewOf(reader.events)?.messages.values() ?? []].sort((a, b) => a.seq - b.seq);
+  const held = [...view?.messages.values() ?? []].sort((a, b) => a.seq - b.seq);
   const first = held[0]?.seq ?? Infinity;
   assertEquals(held, afresh.messages.filter(({ seq }) => seq >= first));
   assertEquals(held.length >= Math.min(RECENT, afresh.head), true);

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { LOG, script } from "./log_scripts.ts";
+import { script } from "./entries_script.ts";
+import { LOG } from "./log_scripts.ts";
 
 /**
  * Further arguments: the latest time to append (by Redis's clock), the batch's number, dedupeMessages,
@@ -14,25 +15,9 @@ import { LOG, script } from "./log_scripts.ts";
  * `doubt`
  */
 export const APPEND = script(`${LOG}
-local batch, dedupe, count, text = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14]), ARGV[15]
-local by = ARGV[16]
-local EVENT = '([^\\n]*}),?' -- one event in the text of a batch
-local REFS = 16 -- arguments before the refs
-local MAX = 4000 -- unpack() can take few more arguments
-
--- Returns the stored event of a seq and its at, if it is still kept.
-local events, ats = {}, {}
-local function event_of(seq)
-  if not events[seq] then
-    local first, _, stored, at = batch_of(seq)
-    if not first then return nil end
-    for event in string.gmatch(stored, EVENT) do
-      events[first], ats[first] = event, at
-      first = first + 1
-    end
-  end
-  return events[seq], ats[seq]
-end
+local batch, dedupe, count, text = ARGV[14], tonumber(ARGV[15]), tonumber(ARGV[16]), ARGV[17]
+local by = ARGV[18]
+local REFS = 18 -- arguments before the refs
 
 local function answer(epoch, first, last, at, repeats)
   local list = { 'ok', epoch, first, last, at }
@@ -57,7 +42,7 @@ if done then
   end
 end
 -- The sender has been told by now that it could not be stored.
-if now > tonumber(ARGV[11]) then return { 'late', now } end
+if now > tonumber(ARGV[13]) then return { 'late', now } end
 local epoch, head, _, refs = find()
 if not epoch then return { 'doubt' } end
 
@@ -115,11 +100,9 @@ end
 
 local first, at = head + 1, string.format('%.0f', now)
 if last >= first then
-  redis.call('XADD', batches, last .. '-0', 'n', last - head, 'a', at, 'e', text)
+  put(last, last - head, at, text)
   redis.call('HSET', log, 'head', last, 'at', at)
-  if retain_messages > 0 and last > retain_messages then
-    redis.call('XTRIM', batches, 'MINID', '~', last - retain_messages + 1)
-  end
+  if retain_messages > 0 and last > retain_messages then trim(last - retain_messages + 1) end
   if size > 0 then
     local held = redis.call('HLEN', young)
     if held >= dedupe then

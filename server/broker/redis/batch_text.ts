@@ -25,6 +25,18 @@ export function filled(text: string, first: number, at: string): string {
   return fill(text.split(PLACEHOLDER), first, at);
 }
 
+/**
+ * Takes `seq` and `at` out of an event, and the number of its `rev`, which must be the last field.
+ *
+ * @returns what comes before that number: the script writes it, and closes the event.
+ */
+export function unnumberedText(event: string, seq: number, at: number): string {
+  const middle = `${seq}${atText(at)}`;
+  const place = event.indexOf(`"seq":${middle}`) + '"seq":'.length;
+  const rest = event.slice(place + middle.length, event.lastIndexOf(":") + 1);
+  return event.slice(0, place) + PLACEHOLDER + rest;
+}
+
 /** Makes a batch; `undefined` if the text does not hold the events from `first` to `last`. */
 export function batchOf(text: string, first: number, last: number, at: string): Batch | undefined {
   const parts = text.split(PLACEHOLDER);

@@ -9,7 +9,7 @@ import { AgeClock } from "../age_clock.ts";
 import { BrokerError } from "../broker.ts";
 import { type Client, type ConnectionListener, RedisConnection } from "./connection.ts";
 import type { RedisNames } from "./names.ts";
-import type { Script } from "./log_scripts.ts";
+import type { Script } from "./entries_script.ts";
 import { assertSingleShard, readServerInfo, serverIdOf } from "./server_info.ts";
 
 /** Redis's clock is set again when an answer differs from it by more than this. */

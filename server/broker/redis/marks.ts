@@ -16,7 +16,7 @@ import {
 import { isGuestId } from "../../protocol/names.ts";
 import { isRecord } from "../../protocol/rules.ts";
 import type { RedisLink } from "./link.ts";
-import { script } from "./log_scripts.ts";
+import { script } from "./entries_script.ts";
 
 /**
  * Stores marks. The value of a field is `log seq changed`. The guests' set has all marks of guests, as key,

@@ -15,7 +15,7 @@
 import { isDefaultName } from "../../protocol/names.ts";
 import type { User } from "../../protocol/messages.ts";
 import type { MemberChange } from "../broker.ts";
-import { script } from "./log_scripts.ts";
+import { script } from "./entries_script.ts";
 
 /**
  * Applies changes and renews the node's lease. Keys: people, turn, nodes, at. Arguments: node, lease in

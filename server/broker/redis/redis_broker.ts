@@ -13,24 +13,28 @@ import { Buffer } from "node:buffer";
 import { type Log, silentLog } from "../../log.ts";
 import type { Draft } from "../../protocol/encode.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
-import { Refusal } from "../../protocol/refusal.ts";
 import type { Order, Sanction } from "../orders.ts";
 import type { Page } from "../page.ts";
 import type { RetainedEvent } from "../retained.ts";
 import { stateOf } from "../replicated_room.ts";
-import { isRevision, type RevisedMessage } from "../revisions.ts";
+import type { ReactionRange, RevisedMessage, RevisedRange } from "../revisions.ts";
 import { APPEND } from "./append_script.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { cannotUse, RedisLink } from "./link.ts";
-import { type LogPolicy, RedisLog } from "./log.ts";
-import { POSITION, READ } from "./log_scripts.ts";
+import { RedisLog } from "./log.ts";
+import { READ } from "./entries_script.ts";
+import { POSITION } from "./log_scripts.ts";
 import { RedisMarks, WRITE_MARKS } from "./marks.ts";
 import { databaseOf, RedisNames } from "./names.ts";
 import { RedisMembers } from "./members.ts";
 import { MEMBERS } from "./members_script.ts";
 import { RedisOrders } from "./orders.ts";
 import { RedisRetained } from "./retained.ts";
+import { Publisher } from "./publisher.ts";
+import { REVISE, REVISED, TARGETS } from "./revise_scripts.ts";
+import { RedisRevisions } from "./revisions.ts";
 import { RedisRoom, signalMessage } from "./room.ts";
+import { type LogPolicy, RoomScripts } from "./room_scripts.ts";
 import { CHANGE_FIELD } from "./shared_hash.ts";
 
 export interface RedisOptions extends LogPolicy {
@@ -62,8 +66,6 @@ export interface RedisOptions extends LogPolicy {
 const LEASE_MS = 18_000;
 /** Rooms that a heartbeat checks at once. */
 const ROOMS_AT_ONCE = 64;
-/** A stored message that has not arrived after this time is read from the log. */
-const ARRIVAL_MS = 200;
 
 export class RedisBroker implements Broker {
   readonly location: string;
@@ -72,8 +74,10 @@ export class RedisBroker implements Broker {
   readonly marks: RedisMarks;
   readonly #link: RedisLink;
   readonly #log: RedisLog;
+  readonly #revisions: RedisRevisions;
   readonly #retained: RedisRetained;
   readonly #orders: RedisOrders;
+  readonly #publisher: Publisher;
   readonly #heartbeat: Heartbeat;
   readonly #rooms = new Map<string, RedisRoom>();
   #listener: BrokerListener = { committed() {}, signalled() {} };
@@ -82,7 +86,10 @@ export class RedisBroker implements Broker {
   static async open(options: RedisOptions): Promise<RedisBroker> {
     const { url, prefix = "parley", log = silentLog, leaseMs = LEASE_MS } = options;
     const names = new RedisNames(prefix, databaseOf(url));
-    const scripts = [POSITION, APPEND, READ, MEMBERS, CHANGE_FIELD, WRITE_MARKS];
+    const scripts = [
+      ...[POSITION, APPEND, READ, TARGETS, REVISE, REVISED],
+      ...[MEMBERS, CHANGE_FIELD, WRITE_MARKS],
+    ];
     const link = await RedisLink.open({ url, scripts, names, log, settlingMs: leaseMs / 6 });
     try {
       await link.ask("SET", names.secret, randomBytes(32).toString("base64url"), "NX");
@@ -108,8 +115,11 @@ export class RedisBroker implements Broker {
     this.location = `Redis at ${host}${pathname === "/" ? "" : pathname}`;
     this.secret = secret;
     this.#link = link;
-    this.#log = new RedisLog(link, options);
-    this.members = new RedisMembers(link, this.#log.node, leaseMs);
+    const scripts = new RoomScripts(link, options);
+    this.#log = new RedisLog(scripts);
+    this.#revisions = new RedisRevisions(scripts);
+    this.#publisher = new Publisher(this.#log, this.#revisions, this.#rooms);
+    this.members = new RedisMembers(link, scripts.node, leaseMs);
     this.#retained = new RedisRetained(link);
     this.#orders = orders;
     this.marks = marks;
@@ -144,8 +154,8 @@ export class RedisBroker implements Broker {
     return stateOf(await this.#log.state(room));
   }
 
-  canResume(room: string, mark: string, seq: number): Promise<boolean> {
-    return this.#log.canResume(room, mark, seq);
+  canResume(room: string, mark: string, seq: number, rev = 0): Promise<boolean> {
+    return this.#log.canResume(room, mark, seq, rev);
   }
 
   /** Nothing to check: Redis may be away, and nothing that happens in this process harms it. */
@@ -158,50 +168,31 @@ export class RedisBroker implements Broker {
     void this.members.close(room);
   }
 
-  async publish<D extends Draft>(
+  publish<D extends Draft>(
     batch: readonly D[],
-    unstored?: (draft: D) => void,
+    unstored: (draft: D) => void = () => {},
   ): Promise<readonly Receipt<D>[]> {
-    const revisions = batch.filter(isRevision);
-    const byRoom = Map.groupBy(
-      revisions.length === 0 ? batch : batch.filter((draft) => !isRevision(draft)),
-      ({ room }) => room,
-    );
-    const outcomes = await Promise.allSettled(
-      [...byRoom].map(([room, drafts]) => this.#publish(room, drafts)),
-    );
-    if (outcomes.length > 0 && outcomes.every(({ status }) => status === "rejected")) {
-      for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
-    }
-    const refusal = new Refusal("unavailable", "Messages cannot be revised over Redis yet.");
-    const receipts: Receipt<D>[] = revisions.map((draft) => {
-      const { seq } = draft.revision;
-      return { draft, seq, event: "", repeated: true, refusal };
-    });
-    [...byRoom.values()].forEach((drafts, index) => {
-      const outcome = outcomes[index];
-      if (outcome?.status === "fulfilled") receipts.push(...outcome.value);
-      else for (const draft of drafts) unstored?.(draft);
-    });
-    return receipts;
+    return this.#publisher.publish(batch, unstored);
   }
 
-  async catchUpTo(room: string, seq: number): Promise<void> {
-    await this.#rooms.get(room)?.catchUpTo(seq);
+  async catchUpTo(room: string, seq: number, rev: number): Promise<void> {
+    await this.#rooms.get(room)?.catchUpTo(seq, rev);
   }
 
   read(room: string, range: Range): Promise<Page | undefined> {
     return this.#log.read(room, range);
   }
 
-  // deno-lint-ignore require-await
-  async revisedSince(): Promise<readonly RevisedMessage[]> {
-    return [];
+  revisedSince(room: string, range: RevisedRange): Promise<readonly RevisedMessage[]> {
+    return this.#log.revisedSince(room, range);
   }
 
-  // deno-lint-ignore require-await
-  async reactionsOf(): Promise<ReadonlyMap<number, readonly string[]>> {
-    return new Map();
+  reactionsOf(
+    room: string,
+    userId: string,
+    range: ReactionRange,
+  ): Promise<ReadonlyMap<number, readonly string[]>> {
+    return this.#revisions.reactionsOf(room, userId, range);
   }
 
   signal(room: string, signal: Signal): void {
@@ -228,16 +219,6 @@ export class RedisBroker implements Broker {
     await this.#heartbeat.settled();
   }
 
-  async #publish<D extends Draft>(
-    room: string,
-    drafts: readonly D[],
-  ): Promise<readonly Receipt<D>[]> {
-    const known = () => this.#rooms.get(room)?.known;
-    const { epoch, last, receipts } = await this.#log.append(room, drafts, known);
-    await this.#rooms.get(room)?.waitFor(epoch, last, ARRIVAL_MS);
-    return receipts;
-  }
-
   /**
    * Checks every room for missed messages, and renews the leases of its members. A room that fails,
    * because its key holds something else, must not keep the others from that.
@@ -259,7 +240,9 @@ export class RedisBroker implements Broker {
     await this.members.heartbeat(room.name);
     await this.#retained.heartbeat(room.name);
     if (room.known?.runId !== this.#link.runId) return await room.catchUp();
-    const { epoch, head } = await this.#log.state(room.name);
-    if (epoch !== room.known.epoch || head !== room.known.head) void room.catchUp();
+    const { epoch, head, rev } = await this.#log.state(room.name);
+    const { known } = room;
+    const isSame = epoch === known.epoch && head === known.head && rev === known.rev;
+    if (!isSame) void room.catchUp();
   }
 }

@@ -6,10 +6,15 @@
  * @module
  */
 import type { BrokerListener, LogState, Signal } from "../broker.ts";
-import { type ReceivedPage, ReplicatedRoom } from "../replicated_room.ts";
-import { batchOf } from "./batch_text.ts";
+import {
+  type ReceivedPage,
+  type ReceivedRevisions,
+  type ReplicatedLog,
+  ReplicatedRoom,
+} from "../replicated_room.ts";
+import { batchOf, filled } from "./batch_text.ts";
+import type { RevisedMessage } from "../revisions.ts";
 import type { RedisLink } from "./link.ts";
-import type { RedisLog } from "./log.ts";
 
 /** What takes the messages of a room's channel that are not about its log. */
 export interface RoomMessages {
@@ -27,7 +32,7 @@ export class RedisRoom extends ReplicatedRoom {
   constructor(
     name: string,
     link: RedisLink,
-    log: RedisLog,
+    log: ReplicatedLog,
     listener: BrokerListener,
     others: RoomMessages,
   ) {
@@ -56,6 +61,10 @@ export class RedisRoom extends ReplicatedRoom {
         const page = parsePage(message);
         return page && this.receive(page);
       }
+      case "v": {
+        const revisions = parseRevisions(message);
+        return revisions && this.receive(revisions);
+      }
       case "s": {
         const signal = parseSignal(message);
         return signal && this.#listener.signalled(this.name, signal);
@@ -78,6 +87,25 @@ function parsePage(message: string): ReceivedPage | undefined {
   const isSound = first >= 1 && [first, last, Number(tip)].every(Number.isSafeInteger);
   const batch = isSound ? batchOf(message.slice(end + 1), first, last, tip) : undefined;
   return batch && { epoch, first, last, tip, batch };
+}
+
+/**
+ * Reads revisions: `v`, epoch, the `rev` before them, the run of Redis; and a line for each message: `seq`,
+ * time, text. Each message has the next `rev`.
+ */
+function parseRevisions(message: string): ReceivedRevisions | undefined {
+  const [head = "", ...lines] = message.slice(1).split("\n");
+  const [epoch = "", from, runId = ""] = head.split(" ");
+  const before = Number(from);
+  if (from === undefined || !Number.isSafeInteger(before) || lines.length === 0) return undefined;
+  const messages: RevisedMessage[] = [];
+  for (const line of lines) {
+    const [, number, at = "", text = ""] = /^(\d{1,15}) (\d{1,15}) (\{.*\})$/.exec(line) ?? [];
+    if (number === undefined) return undefined;
+    const seq = Number(number);
+    messages.push({ seq, rev: before + messages.length + 1, message: filled(text, seq, at) });
+  }
+  return { epoch, before, runId, messages };
 }
 
 /** The message of a signal: `s`, the user who does not get it, line feed, event. */

@@ -8,7 +8,7 @@
 import { FullError } from "../broker_error.ts";
 import { isFull } from "./connection.ts";
 import type { RedisLink } from "./link.ts";
-import { script } from "./log_scripts.ts";
+import { script } from "./entries_script.ts";
 
 /** A change of one field. */
 export interface FieldChange {
