@@ -5,7 +5,7 @@
  * @module
  */
 import type { Event as WireEvent } from "../server/protocol/messages.ts";
-import { Client, connect, type KeyValue } from "../static/client/mod.ts";
+import { Client, connect, type KeyValue, webSocket } from "../static/client/mod.ts";
 import { withFallback } from "../static/client/fallback.ts";
 import { assert, assertEquals, assertNotEquals } from "./support/assert.ts";
 import { member, patiently, serve } from "./support/harness.ts";
@@ -242,5 +242,38 @@ Deno.test("emit() says of each event whether it was sent, and lost tells of the 
     assertEquals(arrived.map(({ payload }) => payload), sent.flatMap((was, n) => was ? [n] : []));
   } finally {
     ada.close();
+  }
+});
+
+Deno.test("nothing is sent on a connection that is closing: a browser would complain", () => {
+  const sent: unknown[] = [];
+  const original = globalThis.WebSocket;
+  const fake = class extends EventTarget {
+    readyState = 1;
+    send(text: unknown) {
+      sent.push(text);
+    }
+    close() {}
+  };
+  const sockets: InstanceType<typeof fake>[] = [];
+  const value = function () {
+    const socket = new fake();
+    sockets.push(socket);
+    return socket;
+  };
+  Object.defineProperty(globalThis, "WebSocket", { value, configurable: true, writable: true });
+  try {
+    const transport = webSocket("ws://test/ws", { opened() {}, received() {}, closed() {} });
+    transport.send([{ type: "pong" }]);
+    for (const socket of sockets) socket.readyState = 2;
+    transport.send([{ type: "pong" }]);
+    assertEquals(sent, ['[{"type":"pong"}]']);
+    transport.close();
+  } finally {
+    Object.defineProperty(globalThis, "WebSocket", {
+      value: original,
+      configurable: true,
+      writable: true,
+    });
   }
 });

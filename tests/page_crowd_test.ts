@@ -41,6 +41,7 @@ browserTest(
   async (chrome) => {
     await using server = await serve({ graceSeconds: 0 });
     const ada = await chrome.open(server.url);
+    await says(ada, "#count", "1 person here"); // or the filler would be gone before
     await fill(server.url, "lobby", 1);
     await shows(ada, ["message 1"]);
     const notices = ada.locator(".list:not([hidden]) .notice");

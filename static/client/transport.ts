@@ -47,7 +47,10 @@ export function webSocket(
   socket.onmessage = ({ data }) => received([JSON.parse(data)].flat());
   socket.onclose = ({ code, reason }) => closed(code, reason);
   return {
-    send: (commands) => socket.send(JSON.stringify(commands)),
+    send(commands) {
+      // While it closes, nothing arrives any more, and browsers complain of it.
+      if (socket.readyState === 1) socket.send(JSON.stringify(commands));
+    },
     close() {
       // The close event of a dead peer may come minutes later, so the client does not wait for it.
       socket.onopen = socket.onmessage = socket.onclose = null;
