@@ -169,8 +169,10 @@ Deno.test("the page that is served names all of its modules, and no other", asyn
   const named = [...html.matchAll(/rel="modulepreload" href="([^"]+)"/g)]
     .map(([, href]) => `static/${href}`);
   const reached = await modulesFrom("static/page/app.ts");
-  // The page asks for the tabs' shared connection at once, by an import() of it.
-  for (const path of await modulesFrom("static/client/shared_transport.ts")) reached.add(path);
+  // The page asks for these at once, by an import() of each.
+  for (const name of ["shared_transport", "http"]) {
+    for (const path of await modulesFrom(`static/client/${name}.ts`)) reached.add(path);
+  }
   assert(reached.size > 25);
   assertEquals(named.toSorted(), [...reached].toSorted());
 });

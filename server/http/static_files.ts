@@ -17,7 +17,7 @@ import { preloadLinks } from "./module_graph.ts";
 /** The page, which is served at `/` as well: its links are relative to that. */
 const INDEX = "page/index.html";
 /** The modules that the page asks for, and the place in the page where all that they need is named. */
-const ENTRIES = ["page/app.ts", "client/shared_transport.ts"];
+const ENTRIES = ["page/app.ts", "client/shared_transport.ts", "client/http.ts"];
 const MODULES = "<!-- modules -->";
 
 const HEADERS = {
