@@ -52,11 +52,14 @@ Deno.test("an address without allowance is refused at every door of HTTP, before
   for (const [path, methods] of Object.entries(paths)) {
     if (FREE.includes(path)) continue;
     for (
-      const method of Object.keys(methods).filter((name) => /^(get|post|put|delete)$/.test(name))
+      const method of Object.keys(methods).filter((name) =>
+        /^(get|post|put|patch|delete)$/.test(name)
+      )
     ) {
-      const answer = await ask(server, path.replace("{room}", "lobby"), {
+      const room = path.replace("{room}", "lobby").replace("{seq}", "1").replace("{emoji}", "x");
+      const answer = await ask(server, room, {
         method: method.toUpperCase(),
-        ...(method === "post" && { body: "{" }), // that it is not JSON is not even looked at
+        ...(/^p(ost|atch)$/.test(method) && { body: "{" }), // that it is not JSON is not even looked at
         headers: { ...STRANGER.headers, ...JSON_TYPE, authorization: "Bearer nobody" },
       });
       tried.push(`${method} ${path}`);

@@ -61,8 +61,8 @@ const REVISIONS = `
   CREATE INDEX reactions_by_user ON reactions (room, user, seq);
 `;
 
-const STATE = `
-  CREATE TABLE marks (                -- how far each user has seen each room
+const MARKS = `
+  CREATE TABLE IF NOT EXISTS marks ( -- how far each user has seen each room
     user TEXT NOT NULL,
     room TEXT NOT NULL,
     log TEXT NOT NULL,                -- the digest of the room's log
@@ -71,7 +71,10 @@ const STATE = `
     guest INTEGER NOT NULL,           -- 1 if the user is a guest
     PRIMARY KEY (user, room)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX guest_marks ON marks (changed) WHERE guest = 1;
+  CREATE INDEX IF NOT EXISTS guest_marks ON marks (changed) WHERE guest = 1;
+`;
+
+const STATE = `
   CREATE TABLE retained (
     id INTEGER PRIMARY KEY,           -- grows with each change
     room TEXT NOT NULL,
@@ -115,6 +118,7 @@ const SCHEMA = `
   ${STARTS}
   ${WEBHOOK}
   ${STATE}
+  ${MARKS}
   ${REVISIONS}
 `;
 
@@ -140,8 +144,8 @@ const FROM_VERSION_3 = `
   ${STATE}
 `;
 
-/** Version 4 had none of these. */
-const FROM_VERSION_4 = REVISIONS;
+/** Version 4 had no revisions, and at first no marks. */
+const FROM_VERSION_4 = MARKS + REVISIONS;
 
 /** Creates the tables, within the caller's transaction. */
 export function create(database: DatabaseSync): void {
