@@ -92,7 +92,7 @@ export class CommandReader {
     this.#session.connection.close(isUnauthorized ? CLOSE.unauthorized : CLOSE.tooSlow);
   }
 
-  /** Carries something out. What it throws is answered to the client. */
+  /** Calls `act`. If it throws or rejects, the client gets an `error`. */
   #guard(act: () => void | Promise<void>, ref?: string): void | Promise<void> {
     try {
       return act()?.catch((thrown) => this.#answerFailure(thrown, [ref]));

@@ -10,7 +10,7 @@ import type { Log } from "../log.ts";
 export class StoredMessages {
   readonly #onStored: OnStored;
   readonly #log: Log;
-  /** Once each: all who revise a message in one tick are answered with the same. */
+  /** Each message once: all who revise it in one tick get the same answer. */
   #events = new Set<string>();
 
   constructor(onStored: OnStored, log: Log) {
