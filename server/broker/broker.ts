@@ -7,6 +7,7 @@
  */
 import type { Draft } from "../protocol/encode.ts";
 import type { User } from "../protocol/messages.ts";
+import type { Eraser } from "./eraser.ts";
 import type { Journal } from "./journal.ts";
 import type { MarkStore, MovedMark } from "./marks.ts";
 import type { Order, Sanction } from "./orders.ts";
@@ -149,6 +150,8 @@ export interface Broker extends AsyncDisposable {
   readonly journal?: Journal;
   /** The read marks of users. */
   readonly marks: MarkStore;
+  /** Deletes for good. */
+  readonly eraser: Eraser;
   /** Sets the listener. Call it once, before anything else. Without it, nothing is called back. */
   listen(listener: BrokerListener): void;
   /**

@@ -16,6 +16,7 @@ import { getMyRooms } from "./routes/get_my_rooms.ts";
 import { getRooms } from "./routes/get_rooms.ts";
 import { deleteConnections, deleteMember } from "./routes/delete_member.ts";
 import { deleteSanction, putSanction } from "./routes/put_sanction.ts";
+import { deleteRoom, deleteUser } from "./routes/erase.ts";
 import { postHello } from "./routes/post_hello.ts";
 import { postMessage } from "./routes/post_message.ts";
 import { postPublish } from "./routes/post_publish.ts";
@@ -40,6 +41,9 @@ export function routesOf(
     route("/publish", { POST: (call) => postPublish(call, hub) }),
     route("/me/rooms", { GET: (call) => getMyRooms(call, hub) }),
     route("/rooms", { GET: (call) => getRooms(call, hub) }),
+    route("/rooms/:room", { DELETE: (call) => deleteRoom(call, hub) }),
+    route("/users/:id", { DELETE: (call) => deleteUser(call, hub, true) }),
+    route("/users/:id/messages", { DELETE: (call) => deleteUser(call, hub, false) }),
     route("/rooms/:room/messages", {
       GET: (call) => getMessages(call, hub),
       POST: (call) => postMessage(call, hub),

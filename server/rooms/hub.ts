@@ -52,8 +52,11 @@ export class Hub {
     this.guests = new GuestTokens(broker.secret, bringsUsers);
     this.authenticator = new Authenticator({ guests: this.guests, application, verifier, log });
     const shared = { ...context, users: this.users, rooms: this.#rooms };
-    this.moderator = new Moderator(shared);
     this.marks = new ReadMarks(shared);
+    this.moderator = new Moderator({
+      ...shared,
+      forgotten: (userId) => this.marks.forgetUser(userId),
+    });
     this.rights = new Rights({
       application,
       log,

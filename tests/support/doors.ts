@@ -79,6 +79,9 @@ export const ROUTE_ROWS: Readonly<Record<string, Row<Needs, object>>> = {
   "PUT /rooms/:room/mutes/:id": ["API key", {}],
   "DELETE /rooms/:room/mutes/:id": ["API key"],
   "DELETE /users/:id/connections": ["API key"],
+  "DELETE /rooms/:room": ["API key"],
+  "DELETE /users/:id": ["API key"],
+  "DELETE /users/:id/messages": ["API key"],
   "POST /publish": ["API key", { rooms: [USED, UNKNOWN], payload: "x" }],
 };
 

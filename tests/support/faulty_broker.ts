@@ -12,6 +12,7 @@ import type {
   Receipt,
   Signal,
 } from "../../server/broker/broker.ts";
+import type { Eraser } from "../../server/broker/eraser.ts";
 import type { Order, Sanction } from "../../server/broker/orders.ts";
 import type { MarkStore } from "../../server/broker/marks.ts";
 import type { Page } from "../../server/broker/page.ts";
@@ -136,6 +137,10 @@ export class FaultyBroker implements Broker {
       all: (...of) => unlessFailing(() => marks.all(...of)),
       write: (some) => unlessFailing(() => marks.write(some)),
     };
+  }
+
+  get eraser(): Eraser {
+    return this.#inner.eraser;
   }
 
   async order(order: Order): Promise<void> {

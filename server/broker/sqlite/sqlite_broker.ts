@@ -21,6 +21,7 @@ import type { RefWindow } from "./ref_window.ts";
 import { RefWindows } from "./ref_windows.ts";
 import type { NewRow } from "./rows.ts";
 import { StateWrites } from "./state_writes.ts";
+import { SqliteEraser } from "./sqlite_eraser.ts";
 import { SqliteStore, type StoreOptions } from "./store.ts";
 
 export interface SqliteOptions extends StoreOptions {
@@ -47,6 +48,7 @@ export class SqliteBroker implements Broker {
   readonly secret: Uint8Array;
   readonly journal: Journal;
   readonly marks: MarkStore;
+  readonly eraser: SqliteEraser;
   readonly #store: SqliteStore;
   readonly #now: () => number;
   readonly #ages: AgeClock;
@@ -77,6 +79,7 @@ export class SqliteBroker implements Broker {
     this.#refs = new RefWindows(this.#store, options.dedupeMessages, this.#open);
     this.#state = new StateWrites(this.#store, this.#open);
     this.marks = this.#state.marks;
+    this.eraser = new SqliteEraser(this.#store, this.#refs, this.#state, this.#open);
     this.#pruneTimer = setInterval(() => this.prune(), PRUNE_EVERY_MS);
     Deno.unrefTimer(Number(this.#pruneTimer));
   }
@@ -84,6 +87,7 @@ export class SqliteBroker implements Broker {
   listen(listener: BrokerListener): void {
     this.#listener = listener;
     this.#state.listen(listener);
+    this.eraser.listen(listener);
   }
 
   // deno-lint-ignore require-await -- as above, and so below

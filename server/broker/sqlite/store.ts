@@ -4,10 +4,12 @@
  *
  * @module
  */
-import type { LogState, Range } from "../broker.ts";
+import { BrokerError, type LogState, type Range } from "../broker.ts";
 import type { Page } from "../page.ts";
 import { DatabaseBound } from "./database_bound.ts";
+import { cutMark, startOfMark } from "./cut_mark.ts";
 import { type OpenDatabase, openDatabase } from "./database_file.ts";
+import { Erasing } from "./erasing.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import type { GatheredWrites } from "./gathered_writes.ts";
 import { MarkTable } from "./mark_table.ts";
@@ -48,6 +50,7 @@ export class SqliteStore {
   /** What is kept besides messages. Change it within {@linkcode SqliteStore.changeTables}. */
   readonly tables: StateTables;
   readonly revisions: RevisionTables;
+  readonly erasing: Erasing;
   readonly #database: OpenDatabase;
   readonly #sql: Statements;
   readonly #logs: LogCache;
@@ -74,6 +77,7 @@ export class SqliteStore {
       (log, seq) => readEvent(sql, log, seq),
     );
     this.#pruning = new Pruning(options, database, sql, this.#logs, this.revisions, open);
+    this.erasing = new Erasing(database.database, sql, this.#logs, this.#pruning);
     const maxBytes = (options.maxDatabaseMb ?? 0) * 1_048_576;
     this.#bound = new DatabaseBound(database, sql, this.#pruning, maxBytes);
     this.#lastRowId = database.lastRowId;
@@ -98,9 +102,9 @@ export class SqliteStore {
   }
 
   state(room: string): LogState {
-    const { head, rev, era } = this.#logs.get(room);
+    const { head, rev, era, cut } = this.#logs.get(room);
     const { epoch, mark } = this.#database;
-    return { epoch: era === 0 ? epoch : `${epoch} ${era}`, head, rev, mark };
+    return { epoch: era === 0 ? epoch : `${epoch} ${era}`, head, rev, mark: cutMark(mark, cut) };
   }
 
   /**
@@ -109,11 +113,11 @@ export class SqliteStore {
    * others in their place.
    */
   canResume(room: string, mark: string, seq: number, rev: number): boolean {
-    if (mark === this.#database.mark) return true;
-    const start = this.#sql.startOf.get(mark);
-    if (start === undefined) return false;
     const log = this.#logs.get(room);
-    const { id, floor } = log;
+    const { id, floor, cut } = log;
+    if (mark === cutMark(this.#database.mark, cut)) return true;
+    const start = this.#sql.startOf.get(startOfMark(mark, cut) ?? null);
+    if (start === undefined) return false;
     const next = this.#sql.startAfter.get(Number(start.id));
     if (!this.revisions.wasBefore(log, rev, Number(next?.id))) return false;
     if (seq === 0) return true;
@@ -235,9 +239,26 @@ export class SqliteStore {
   prune(now: number): void {
     this.#database.files?.assertNotReplaced();
     if (this.#hasLostText) this.#hasLostText = this.#database.files?.emptyLog() === false;
+    this.erasing.removeErased();
     this.#pruning.byAge(now);
     this.tables.prune(now);
     this.#bound.shrink();
+  }
+
+  /**
+   * Forgets what was erased: it is in no file when this returns.
+   *
+   * @throws {BrokerError} if the write-ahead log cannot be emptied now.
+   */
+  forget(): void {
+    this.#hasLostText = true;
+    const { files } = this.#database;
+    if (files === undefined) return;
+    files.assertNotReplaced();
+    if (!files.emptyLog()) {
+      throw new BrokerError("What was erased is still in the write-ahead log. Repeat it later.");
+    }
+    this.#hasLostText = false;
   }
 
   /** Lets a room lose messages sooner: it has no members any more. */

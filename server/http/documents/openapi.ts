@@ -156,6 +156,18 @@ export function openApi(basePath = ""): Schema {
           },
         },
       },
+      "/rooms/{room}": {
+        parameters: [room()],
+        delete: takeBack("deleteRoom", "Deletes a room for good; its members start afresh"),
+      },
+      "/users/{id}": {
+        parameters: [user()],
+        delete: takeBack("deleteUser", "Deletes a user for good, and all that the user has said"),
+      },
+      "/users/{id}/messages": {
+        parameters: [user()],
+        delete: takeBack("deleteUserMessages", "Deletes for good what a user has said"),
+      },
       "/users/{id}/connections": {
         parameters: [user()],
         delete: takeBack(
