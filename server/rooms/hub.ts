@@ -12,6 +12,7 @@ import { SlowMode } from "../access/slow_mode.ts";
 import type { Source } from "../access/source.ts";
 import { UserAllowances } from "../access/user_allowances.ts";
 import type { RoomSummary } from "../broker/broker.ts";
+import { digestOf, epochOf } from "../broker/epoch.ts";
 import { DEFAULT_ROOM } from "../protocol/tables.ts";
 import type { NodeContext } from "./context.ts";
 import { logThrown } from "./log_thrown.ts";
@@ -75,7 +76,9 @@ export class Hub {
       signalled: (name, { event, exceptUserId }) =>
         this.#pass(name, (room) => room.feed.relay(event, exceptUserId)),
       logReplaced: (name, state) => {
-        this.marks.logReplaced(name);
+        const before = this.#rooms.get(name)?.feed.position?.epoch ?? "";
+        // A log from which messages were erased is the same log, and its marks hold.
+        if (digestOf(before) !== digestOf(epochOf(state, name))) this.marks.logReplaced(name);
         this.#pass(name, (room) => room.feed.replaceLog(state));
       },
       retainedChanged: (name, change) => this.#pass(name, (room) => room.retainedChanged(change)),

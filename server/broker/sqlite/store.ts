@@ -238,8 +238,8 @@ export class SqliteStore {
   /** Removes some old messages and empty rooms, gives freed space back, and forgets what was deleted. */
   prune(now: number): void {
     this.#database.files?.assertNotReplaced();
+    if (this.erasing.removeErased()) this.#hasLostText = true;
     if (this.#hasLostText) this.#hasLostText = this.#database.files?.emptyLog() === false;
-    this.erasing.removeErased();
     this.#pruning.byAge(now);
     this.tables.prune(now);
     this.#bound.shrink();
