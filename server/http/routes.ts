@@ -9,6 +9,7 @@ import { asyncApi } from "./documents/asyncapi.ts";
 import { published } from "./documents/document.ts";
 import { openApi } from "./documents/openapi.ts";
 import { type Route, route } from "./router.ts";
+import { getBackup } from "./routes/get_backup.ts";
 import { getEvents } from "./routes/get_events.ts";
 import { getMember, getMembers } from "./routes/get_members.ts";
 import { getMessages } from "./routes/get_messages.ts";
@@ -39,6 +40,7 @@ export function routesOf(
     route("/openapi.json", { GET: published(openApi(basePath)) }),
     route("/hello", { POST: (call) => postHello(call, hub) }),
     route("/publish", { POST: (call) => postPublish(call, hub) }),
+    route("/backup", { GET: (call) => getBackup(call, hub) }),
     route("/me/rooms", { GET: (call) => getMyRooms(call, hub) }),
     route("/rooms", { GET: (call) => getRooms(call, hub) }),
     route("/rooms/:room", { DELETE: (call) => deleteRoom(call, hub) }),

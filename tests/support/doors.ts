@@ -60,6 +60,7 @@ export const ROUTE_ROWS: Readonly<Record<string, Row<Needs, object>>> = {
   "GET /openapi.json": ["no room"],
   "POST /hello": ["no room"],
   "GET /rooms": ["read"],
+  "GET /backup": ["API key"],
   "GET /me/rooms": ["no room"], // it has those where the user has read something: see marks_test.ts
   "POST /rooms/:room/read": ["read", { seq: 1 }],
   "GET /rooms/:room/messages": ["read"],

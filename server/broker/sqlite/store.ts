@@ -18,6 +18,7 @@ import type { RevisedRow } from "./additions.ts";
 import { RevisionTables } from "./revision_tables.ts";
 import { type NewRow, readEvent, readPage, rewrite } from "./rows.ts";
 import { SqliteJournal } from "./sqlite_journal.ts";
+import { SqliteBackups } from "./sqlite_backups.ts";
 import { StateTables } from "./state_tables.ts";
 import { isDiskFull, prepare, type Statements } from "./statements.ts";
 
@@ -51,6 +52,8 @@ export class SqliteStore {
   readonly tables: StateTables;
   readonly revisions: RevisionTables;
   readonly erasing: Erasing;
+  /** Undefined in memory. */
+  readonly backups: SqliteBackups | undefined;
   readonly #database: OpenDatabase;
   readonly #sql: Statements;
   readonly #logs: LogCache;
@@ -78,6 +81,8 @@ export class SqliteStore {
     );
     this.#pruning = new Pruning(options, database, sql, this.#logs, this.revisions, open);
     this.erasing = new Erasing(database.database, sql, this.#logs, this.#pruning);
+    const { files } = database;
+    this.backups = files && new SqliteBackups(database, files);
     const maxBytes = (options.maxDatabaseMb ?? 0) * 1_048_576;
     this.#bound = new DatabaseBound(database, sql, this.#pruning, maxBytes);
     this.#lastRowId = database.lastRowId;
@@ -239,7 +244,9 @@ export class SqliteStore {
   prune(now: number): void {
     this.#database.files?.assertNotReplaced();
     if (this.erasing.removeErased()) this.#hasLostText = true;
-    if (this.#hasLostText) this.#hasLostText = this.#database.files?.emptyLog() === false;
+    if (this.#hasLostText && !this.backups?.isCopying) {
+      this.#hasLostText = this.#database.files?.emptyLog() === false;
+    }
     this.#pruning.byAge(now);
     this.tables.prune(now);
     this.#bound.shrink();

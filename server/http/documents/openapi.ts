@@ -129,6 +129,20 @@ export function openApi(basePath = ""): Schema {
           },
         },
       },
+      "/backup": {
+        get: {
+          operationId: "backup",
+          security: [{ apiKey: [] }],
+          summary: "A copy of the database, complete and checked",
+          responses: {
+            200: {
+              description: "The copy: a SQLite file",
+              content: { "application/vnd.sqlite3": { schema: { type: "string" } } },
+            },
+            ...problems(401, 403, 409, 429, 501, 503, 507),
+          },
+        },
+      },
       "/rooms/{room}/members": {
         parameters: [room()],
         get: {

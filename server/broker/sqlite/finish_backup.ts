@@ -1,0 +1,33 @@
+/**
+ * The script of the worker thread that finishes a copy of the database: it takes the copy's write-ahead log
+ * into the file, and checks the file. That reads all of it, which the event loop should not wait for.
+ *
+ * @module
+ */
+/// <reference no-default-lib="true" />
+/// <reference lib="deno.worker" />
+import { DatabaseSync } from "node:sqlite";
+import { APPLICATION_ID } from "./schema.ts";
+import { pragma } from "./statements.ts";
+
+/** The answer to a path; `error` says why the copy is of no use. */
+export interface Finished {
+  readonly error?: string;
+}
+
+function finish(path: string): Finished {
+  try {
+    using database = new DatabaseSync(path);
+    // Without a write-ahead log, the copy is one file, which may be read where nothing can be written.
+    database.exec("PRAGMA journal_mode = DELETE");
+    if (pragma(database, "application_id") !== APPLICATION_ID) return { error: "it is foreign" };
+    const result = pragma(database, "quick_check(1)");
+    return result === "ok" ? {} : { error: `it is damaged (${result})` };
+  } catch (thrown) {
+    return { error: thrown instanceof Error ? thrown.message : String(thrown) };
+  }
+}
+
+self.onmessage = ({ data }: MessageEvent<string>) => {
+  self.postMessage(finish(data));
+};
