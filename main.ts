@@ -5,6 +5,7 @@
  * @module
  */
 import { descriptorLimit } from "./server/process/descriptor_limit.ts";
+import { isCommand, runCommand } from "./server/data/commands.ts";
 import { consoleLog, reason, writeAll } from "./server/log.ts";
 import { BrokerError, createServer, OptionError, type Server } from "./server/mod.ts";
 import type { Options } from "./server/options.ts";
@@ -32,6 +33,8 @@ const STOP_SIGNALS: readonly Deno.Signal[] = [
 ];
 
 async function main(): Promise<void> {
+  const [command, ...args] = Deno.args;
+  if (isCommand(command)) return await run(command, args);
   const options = readOptions(Deno.args, (variable) => Deno.env.get(variable));
   if (options === "help") return void await writeAll(Deno.stdout, helpText() + "\n");
   await checkDescriptorLimit(options);
@@ -48,6 +51,23 @@ async function main(): Promise<void> {
     });
   }
   listenTo("SIGXFSZ", () => consoleLog.warn("file too large", { signal: "SIGXFSZ" }));
+}
+
+/** Carries out a command that serves nobody, and ends. */
+async function run(command: string, args: readonly string[]): Promise<void> {
+  await runCommand(command, {
+    args,
+    readVariable: (name) => Deno.env.get(name),
+    terminal: {
+      write: (text) => writeAll(Deno.stderr, text),
+      isTerminal: Deno.stderr.isTerminal(),
+    },
+    input: Deno.stdin.readable,
+    async print(text) {
+      if (await writeAll(Deno.stdout, text)) return;
+      throw new OptionError("Standard output cannot be written to.");
+    },
+  });
 }
 
 async function start(options: Options): Promise<Server> {

@@ -10,6 +10,7 @@ import { type Log, silentLog } from "../../log.ts";
 import type { Draft } from "../../protocol/encode.ts";
 import { AgeClock } from "../age_clock.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
+import type { Archive } from "../archive.ts";
 import type { Backups } from "../backups.ts";
 import type { Journal } from "../journal.ts";
 import type { MarkStore } from "../marks.ts";
@@ -59,6 +60,8 @@ export class SqliteBroker implements Broker {
   readonly marks: MarkStore;
   readonly eraser: SqliteEraser;
   readonly backups: Backups | undefined;
+  /** Reads and writes all that the file holds, for programs that serve nobody. */
+  readonly archive: Archive;
   readonly #store: SqliteStore;
   readonly #now: () => number;
   readonly #ages: AgeClock;
@@ -92,6 +95,7 @@ export class SqliteBroker implements Broker {
     this.#state = new StateWrites(this.#store, this.#open);
     this.marks = this.#state.marks;
     this.backups = this.#store.backups;
+    this.archive = this.#store.archive;
     this.eraser = new SqliteEraser(this.#store, this.#refs, this.#state, this.#open);
     this.#pruneTimer = setInterval(() => this.prune(), PRUNE_EVERY_MS);
     Deno.unrefTimer(Number(this.#pruneTimer));

@@ -18,6 +18,7 @@ import type { RevisedRow } from "./additions.ts";
 import { RevisionTables } from "./revision_tables.ts";
 import { type NewRow, readEvent, readPage, rewrite } from "./rows.ts";
 import { SqliteJournal } from "./sqlite_journal.ts";
+import { SqliteArchive } from "./sqlite_archive.ts";
 import { SqliteBackups } from "./sqlite_backups.ts";
 import { StateTables } from "./state_tables.ts";
 import { isDiskFull, prepare, type Statements } from "./statements.ts";
@@ -52,6 +53,7 @@ export class SqliteStore {
   readonly tables: StateTables;
   readonly revisions: RevisionTables;
   readonly erasing: Erasing;
+  readonly archive: SqliteArchive;
   /** Undefined in memory. */
   readonly backups: SqliteBackups | undefined;
   readonly #database: OpenDatabase;
@@ -88,6 +90,7 @@ export class SqliteStore {
     this.#lastRowId = database.lastRowId;
     this.secret = database.secret;
     this.tables = new StateTables(database.database, open);
+    this.archive = new SqliteArchive(database.database, sql, this.#logs, this.tables);
     this.journal = new SqliteJournal(sql, database.files, this);
   }
 
