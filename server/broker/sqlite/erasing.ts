@@ -75,7 +75,7 @@ export class Erasing {
     const id = this.#sql.taken.get()?.id;
     if (id === undefined) return false;
     this.#pruning.transaction(() =>
-      void this.#pruning.oldestOf(Number(id), REMOVED_ROWS, REMOVED_BYTES)
+      void this.#pruning.oldestOf(Number(id), REMOVED_ROWS, REMOVED_BYTES, true)
     );
     return true;
   }

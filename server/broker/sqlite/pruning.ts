@@ -68,7 +68,7 @@ export class Pruning {
         if (oldest !== undefined) {
           // An open room keeps counting after its last message is gone, so its head is saved.
           this.#sql.saveHead.run(log.id, log.head);
-          this.#sql.pruneByAge.run(log.id, MAX_ROWS, before);
+          this.#database.prune(() => this.#sql.pruneByAge.run(log.id, MAX_ROWS, before));
         }
         this.#pruned(log);
       });
@@ -80,16 +80,22 @@ export class Pruning {
   byCount(log: Log): void {
     const max = this.#retention.retainMessages;
     if (max === 0 || log.head - log.floor < max * 1.1) return;
-    this.#sql.pruneByCount.run(log.id, log.head - max + 1, MAX_ROWS);
+    this.#database.prune(() => this.#sql.pruneByCount.run(log.id, log.head - max + 1, MAX_ROWS));
     this.#pruned(log);
   }
 
   /**
    * Removes a room's oldest rows, within the caller's transaction. An open room keeps its newest row.
    *
+   * @param isErased whether the texts have to be overwritten.
    * @returns how many rows and bytes were removed.
    */
-  oldestOf(id: number, maxRows: number, maxBytes: number): { rows: number; bytes: number } {
+  oldestOf(
+    id: number,
+    maxRows: number,
+    maxBytes: number,
+    isErased = false,
+  ): { rows: number; bytes: number } {
     const name = this.#sql.nameOf.get(id)?.name;
     if (name === undefined) return { rows: 0, bytes: 0 };
     const log = this.#logs.get(String(name));
@@ -102,7 +108,9 @@ export class Pruning {
       rows++;
       bytes += Number(row.size);
     }
-    if (rows > 0) this.#sql.pruneUpTo.run(id, upTo);
+    const remove = () => this.#sql.pruneUpTo.run(id, upTo);
+    if (rows > 0 && isErased) remove();
+    else if (rows > 0) this.#database.prune(remove);
     this.#pruned(log);
     return { rows, bytes };
   }

@@ -65,7 +65,7 @@ export class SqliteEraser implements Eraser {
     }
     while (erasing.removeErased()) await turn();
     for (const _ of erasing.removeMarks(room)) await turn();
-    this.#store.forget();
+    while (this.#store.forgetErased()) await turn();
   }
 
   async #eraseUser(erasure: Erasure): Promise<void> {
@@ -80,7 +80,7 @@ export class SqliteEraser implements Eraser {
       else await this.#state.retain(retained.room, removalOf(retained.name, retained.event));
     }
     if (erasure.isWhole) erasing.removeMarksOf(erasure.userId);
-    this.#store.forget();
+    while (this.#store.forgetErased()) await turn();
   }
 
   #replaced(room: string): void {

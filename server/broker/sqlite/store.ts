@@ -41,6 +41,8 @@ export interface StoredRefs {
   readonly hashes: Uint8Array | undefined;
 }
 
+/** A file up to this size is written anew while others wait: it takes about a tenth of a second. */
+const QUICK_BYTES = 8 << 20;
 /** Rows whose `ref`s are read in one step. It takes about a millisecond. */
 const REF_ROWS = 256;
 /** Stored in a row without `ref`s. NULL marks rows from before there were hashes. */
@@ -63,8 +65,15 @@ export class SqliteStore {
   readonly #bound: DatabaseBound;
   /** The highest id that a row ever had. Ids have no holes, and none is used twice. */
   #lastRowId: number;
-  /** Whether the write-ahead log may hold text that was edited or deleted, here or before a crash. */
+  /** Whether free pages or the write-ahead log may hold text that was edited or deleted, also before a crash. */
   #hasLostText = true;
+  /**
+   * Whether unused space within pages may hold such text. When SQLite moves rows from page to page, it
+   * leaves copies behind, which `secure_delete` does not overwrite.
+   */
+  #hasLostCopies = false;
+  /** The highest id of a row when `prune` was last called. */
+  #prunedAt = 0;
 
   /**
    * @param open the rooms that have members. They lose messages last.
@@ -144,7 +153,12 @@ export class SqliteStore {
    */
   append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[] = []): void {
     this.#commit(() => this.#append(rows, at, revised));
-    this.#hasLostText ||= revised.some(({ hasLostText }) => hasLostText);
+    if (revised.some(({ hasLostText }) => hasLostText)) this.loseText();
+  }
+
+  /** Has text that was removed or replaced overwritten wherever it may still be, by `prune` or `close`. */
+  loseText(): void {
+    this.#hasLostText = this.#hasLostCopies = true;
   }
 
   /** Runs a transaction. If the disk is full, space is freed and it is run once more. */
@@ -246,29 +260,48 @@ export class SqliteStore {
   /** Removes some old messages and empty rooms, gives freed space back, and forgets what was deleted. */
   prune(now: number): void {
     this.#database.files?.assertNotReplaced();
-    if (this.erasing.removeErased()) this.#hasLostText = true;
-    if (this.#hasLostText && !this.backups?.isCopying) {
-      this.#hasLostText = this.#database.files?.emptyLog() === false;
-    }
+    if (this.erasing.removeErased()) this.loseText();
     this.#pruning.byAge(now);
     this.tables.prune(now);
-    this.#bound.shrink();
+    // While a backup is made, the write-ahead log is emptied only if that cannot wait.
+    const isFree = this.backups?.isCopying !== true;
+    if (this.#hasLostText && isFree) this.#forget();
+    else this.#bound.shrink();
+    // Nobody has to wait for it when nothing has been said for a while.
+    if (this.#hasLostCopies && isFree && this.#prunedAt === this.#lastRowId) {
+      this.#compact(QUICK_BYTES);
+    }
+    this.#prunedAt = this.#lastRowId;
+  }
+
+  /** Empties the list of free pages, in steps, and then the write-ahead log. */
+  #forget(): void {
+    if (this.#bound.shrink(0)) this.#hasLostText = this.#database.files?.emptyLog() === false;
+  }
+
+  /** Writes the file anew, unless that would take too long. Then no unused space holds anything. */
+  #compact(maxBytes: number): void {
+    if (!this.#bound.compact(maxBytes)) return;
+    this.#hasLostCopies = false;
+    this.#hasLostText = this.#database.files?.emptyLog() === false;
   }
 
   /**
-   * Forgets what was erased: it is in no file when this returns.
+   * Overwrites some of what was erased wherever it may still be. Copies in the unused space of pages stay in
+   * a large file: writing that anew would take too long.
    *
+   * @returns whether there is more to do.
    * @throws {BrokerError} if the write-ahead log cannot be emptied now.
    */
-  forget(): void {
-    this.#hasLostText = true;
-    const { files } = this.#database;
-    if (files === undefined) return;
-    files.assertNotReplaced();
-    if (!files.emptyLog()) {
-      throw new BrokerError("What was erased is still in the write-ahead log. Repeat it later.");
-    }
-    this.#hasLostText = false;
+  forgetErased(): boolean {
+    this.loseText();
+    this.#database.files?.assertNotReplaced();
+    if (!this.#bound.shrink(0)) return true;
+    this.#compact(QUICK_BYTES);
+    if (this.#hasLostCopies) this.#forget();
+    if (!this.#hasLostText) return false;
+    if (this.#database.files === undefined) return false;
+    throw new BrokerError("What was erased is still in the write-ahead log. Repeat it later.");
   }
 
   /** Lets a room lose messages sooner: it has no members any more. */
@@ -282,7 +315,14 @@ export class SqliteStore {
     this.#sql.transact(() => {});
   }
 
+  /** Closes the file. SQLite empties the write-ahead log. */
   close(): void {
+    try {
+      if (this.#hasLostCopies) this.#compact(256 << 20);
+      while (this.#hasLostText && !this.#bound.shrink(0));
+    } catch {
+      // The disk is full or the file is gone. The next start tries again.
+    }
     this.#database.close();
   }
 }
