@@ -16,15 +16,18 @@ export interface Finished {
 }
 
 function finish(path: string): Finished {
+  const whole = `${path}.whole`;
   try {
-    using database = new DatabaseSync(path);
-    // Without a write-ahead log, the copy is one file, which may be read where nothing can be written.
-    database.exec("PRAGMA journal_mode = DELETE");
-    if (pragma(database, "application_id") !== APPLICATION_ID) return { error: "it is foreign" };
-    const result = pragma(database, "quick_check(1)");
-    if (result !== "ok") return { error: `it is damaged (${result})` };
-    // SQLite leaves copies of deleted texts in the unused space of pages. None goes into the backup.
-    database.exec("VACUUM");
+    {
+      using database = new DatabaseSync(path); // takes over the write-ahead log
+      if (pragma(database, "application_id") !== APPLICATION_ID) return { error: "it is foreign" };
+      const result = pragma(database, "quick_check(1)");
+      if (result !== "ok") return { error: `it is damaged (${result})` };
+      // SQLite leaves copies of deleted texts in the unused space of pages. None goes into the backup.
+      Deno.writeFileSync(whole, new Uint8Array(), { mode: 0o600 });
+      database.prepare("VACUUM INTO ?").run(whole);
+    }
+    Deno.renameSync(whole, path);
     return {};
   } catch (thrown) {
     return { error: thrown instanceof Error ? thrown.message : String(thrown) };

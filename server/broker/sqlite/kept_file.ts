@@ -61,7 +61,7 @@ function openLocked(path: string): DatabaseSync | undefined {
 async function copy(path: string, kept: string, log: Log): Promise<void> {
   // Closing it gives up the lock, so it is closed when the copy is complete.
   using file = await Deno.open(path, { read: true });
-  const { size } = await file.stat();
+  const { size } = await Deno.stat(path);
   let toldAt = performance.now();
   await copyBytes(file, `${kept}.new`, size, (copied) => {
     if (performance.now() - toldAt < PROGRESS_MS) return;

@@ -27,18 +27,22 @@ export class SqliteArchive implements Archive {
   readonly #statements: Statements;
   readonly #logs: LogCache;
   readonly #tables: StateTables;
+  readonly #written: (lastRowId: number) => void;
 
+  /** @param written is called when a room was written, with the highest id that a row has. */
   constructor(
     database: DatabaseSync,
     statements: Statements,
     logs: LogCache,
     tables: StateTables,
+    written: (lastRowId: number) => void,
   ) {
     this.#database = database;
     this.#sql = prepare(database);
     this.#statements = statements;
     this.#logs = logs;
     this.#tables = tables;
+    this.#written = written;
   }
 
   *rooms(): Generator<string> {
@@ -96,6 +100,7 @@ export class SqliteArchive implements Archive {
         this.#statements.saveLastRow.run();
         this.#database.exec("COMMIT");
         this.#logs.remove(room.name);
+        this.#written(Number(this.#sql.revision.get()?.last));
       },
       abort: () => {
         if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
@@ -129,7 +134,7 @@ function prepare(database: DatabaseSync) {
     addRow: sql(
       "INSERT INTO batches (place, count, at, events) VALUES ((?1 << 32) + ?2, ?3, ?4, ?5)",
     ),
-    revision: sql("SELECT revision FROM log"),
+    revision: sql("SELECT revision, last FROM log"),
     saveRevision: sql("UPDATE log SET revision = ?"),
     revise: sql(
       `INSERT INTO revisions (room, seq, rev, id, row)

@@ -1,6 +1,6 @@
 /**
- * `SqliteBackups` copies the database file while it is used, off the event loop. SQLite's own `backup()`
- * would block the loop until it is done.
+ * `SqliteBackups` copies the database file while it is used, in small pieces. SQLite's own `backup()` would
+ * block the event loop until it is done.
  *
  * First the write-ahead log is emptied into the file. From then on SQLite is kept from doing that again, so
  * the file does not change, and every commit is appended to the log. The file is copied, then the log as far
@@ -111,10 +111,10 @@ export class SqliteBackups implements Backups {
   }
 
   async #copyFiles(signal: AbortSignal): Promise<void> {
-    const { reader } = this.#files;
-    const { size } = await reader.stat();
-    await assertFree(this.#path, size);
-    await reader.seek(0, Deno.SeekMode.Start);
+    const { reader, path } = this.#files;
+    const { size } = await Deno.stat(path);
+    await assertFree(this.#path, 2 * size); // it is written twice
+    reader.seekSync(0, Deno.SeekMode.Start);
     const checkLog = async () => {
       signal.throwIfAborted();
       if (await sizeOf(this.#files.logPath) <= MAX_LOG_BYTES) return;
@@ -130,7 +130,7 @@ export class SqliteBackups implements Backups {
 
 /** Removes the files of a copy, as far as they are there. */
 async function removeBackup(path: string): Promise<void> {
-  for (const suffix of ["", "-wal", "-shm", "-journal"]) {
+  for (const suffix of ["", "-wal", "-shm", ".whole", ".whole-journal"]) {
     await Deno.remove(path + suffix).catch(() => {});
   }
 }

@@ -99,7 +99,11 @@ export class SqliteStore {
     this.#lastRowId = database.lastRowId;
     this.secret = database.secret;
     this.tables = new StateTables(database.database, open);
-    this.archive = new SqliteArchive(database.database, sql, this.#logs, this.tables);
+    const written = (lastRowId: number) => {
+      this.#lastRowId = Math.max(this.#lastRowId, lastRowId);
+      this.revisions.measure();
+    };
+    this.archive = new SqliteArchive(database.database, sql, this.#logs, this.tables, written);
     this.journal = new SqliteJournal(sql, database.files, this);
   }
 

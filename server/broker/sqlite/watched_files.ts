@@ -19,7 +19,7 @@ export class WatchedFiles {
   readonly logPath: string;
   /**
    * Reads the database file. It is open as long as the database is: closing any file that is the same gives
-   * up the locks that this process has on it.
+   * up the locks that this process has on it. So does any asynchronous operation of Deno on it.
    */
   readonly reader: Deno.FsFile;
   /** How often the write-ahead log was emptied because it had to be. */
