@@ -19,6 +19,7 @@ import { draft, textsOf } from "./support/broker_suite.ts";
 import { connect, serve } from "./support/harness.ts";
 import { mark } from "./support/marks_suite.ts";
 import { Dice, SEED } from "./support/random.ts";
+import { Paper } from "./support/paper.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 import { edit, react, remove } from "./support/revision_suite.ts";
 import { Directory } from "./support/sqlite_directory.ts";
@@ -243,6 +244,29 @@ for (const kind of ["sqlite", "redis"]) {
     },
   });
 }
+
+Deno.test("the queries of OPERATIONS.md answer what they promise", async () => {
+  await using at = new Directory();
+  {
+    await using server = await serve({ db: at.file });
+    for (let i = 1; i <= 3; i++) await server.publish("lobby", `text ${i}`);
+    const from = { id: "0123456789abcdef", name: "Eve" };
+    await server.publish("kitchen", "the longest text of all ".repeat(20), { from });
+    await server.emit("kitchen", "total", { open: 3 }, { from, durable: true });
+  }
+  const paper = await Paper.read("server/OPERATIONS.md");
+  using database = new DatabaseSync(at.file, { readOnly: true });
+  const ask = (part: string) => database.prepare(paper.snippet("sql", part)).all();
+  assertEquals(ask("WHERE room").map(({ name, text }) => [name, text]), [
+    ...[["Server", "text 3"], ["Server", "text 2"], ["Server", "text 1"]],
+  ]);
+  const [long, total] = ask("WHERE user");
+  assertEquals([long?.room, long?.seq, total?.text], ["kitchen", 1, '{"open":3}']);
+  assertMatch(String(long?.time), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
+  assertEquals(ask("ORDER BY characters").map(({ name, messages }) => [name, messages]), [
+    ...[["kitchen", 2], ["lobby", 3]],
+  ]);
+});
 
 /** Runs the program with a command. */
 async function run(args: readonly string[], env: Record<string, string> = {}) {
