@@ -5,11 +5,14 @@
  * @module
  */
 import type { Erasure } from "../broker/eraser.ts";
+import { settleWithin } from "../deadline.ts";
 import { reason } from "../log.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "./hub.ts";
 
 const RETRY_MS = 1000;
+/** How long to wait for a tick, which takes a few milliseconds; there is none any more after a stop. */
+const TICK_MS = 2000;
 
 /** Erases a room. Its members stay in it, and start afresh. @throws {Refusal} `unavailable` */
 export async function eraseRoom(hub: Hub, room: string): Promise<void> {
@@ -30,7 +33,7 @@ async function settle(
   { context: { broker, log }, tick }: Hub,
   act: (eraser: Hub["context"]["broker"]["eraser"]) => Promise<void>,
 ): Promise<void> {
-  await tick.next(); // what was said before is stored then
+  await settleWithin(TICK_MS, tick.next()); // what was said before is stored then
   try {
     await act(broker.eraser);
   } catch (thrown) {
