@@ -23,6 +23,7 @@ export { default as "client/identity.ts" } from "./client/identity.ts" with { ty
 export { default as "client/liveness.ts" } from "./client/liveness.ts" with { type: "text" };
 export { default as "client/membership.ts" } from "./client/membership.ts" with { type: "text" };
 export { default as "client/mod.ts" } from "./client/mod.ts" with { type: "text" };
+export { default as "client/moderate.ts" } from "./client/moderate.ts" with { type: "text" };
 export { default as "client/options.ts" } from "./client/options.ts" with { type: "text" };
 export { default as "client/outbox.ts" } from "./client/outbox.ts" with { type: "text" };
 export { default as "client/receiver.ts" } from "./client/receiver.ts" with { type: "text" };
