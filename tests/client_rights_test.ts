@@ -188,13 +188,13 @@ Deno.test("a manager mutes, bans and removes, and what is refused says why", asy
       token === "" ? undefined : { id: token, rooms: { lobby: "manage" } },
   });
   await using ada = await member(server);
-  const { user: { id } } = await ada.next("welcome");
+  const [{ id = "" } = {}] = (await server.members("lobby")).members;
   const mia = connect(server.url, { ...QUICK, token: "mia" });
-  await patiently(mia.join("lobby"), "the room");
   const told = async () => {
     const { right, payload, seconds } = await ada.next("right");
     return [right, payload, seconds];
   };
+  await patiently(mia.join("lobby"), "the room");
   await mia.moderate("lobby", "mute", id, { seconds: 60, payload: "Hush." });
   assertEquals(await told(), ["read", "Hush.", 60]);
   await mia.moderate("lobby", "unmute", id);
