@@ -33,6 +33,7 @@ export { default as "client/shared_transport.ts" } from "./client/shared_transpo
 export { default as "client/sse.ts" } from "./client/sse.ts" with { type: "text" };
 export { default as "client/storage.ts" } from "./client/storage.ts" with { type: "text" };
 export { default as "client/transport.ts" } from "./client/transport.ts" with { type: "text" };
+export { default as "page/action_bar.ts" } from "./page/action_bar.ts" with { type: "text" };
 export { default as "page/announcer.ts" } from "./page/announcer.ts" with { type: "text" };
 export { default as "page/app.ts" } from "./page/app.ts" with { type: "text" };
 export { default as "page/banner.ts" } from "./page/banner.ts" with { type: "text" };
@@ -44,6 +45,7 @@ export { default as "page/index.html" } from "./page/index.html" with { type: "t
 export { default as "page/lines.ts" } from "./page/lines.ts" with { type: "text" };
 export { default as "page/list_element.ts" } from "./page/list_element.ts" with { type: "text" };
 export { default as "page/list_status.ts" } from "./page/list_status.ts" with { type: "text" };
+export { default as "page/long_press.ts" } from "./page/long_press.ts" with { type: "text" };
 export { default as "page/member_list.ts" } from "./page/member_list.ts" with { type: "text" };
 export { default as "page/message_actions.ts" } from "./page/message_actions.ts" with { type: "text" };
 export { default as "page/message_line.ts" } from "./page/message_line.ts" with { type: "text" };
@@ -54,6 +56,7 @@ export { default as "page/notice_run.ts" } from "./page/notice_run.ts" with { ty
 export { default as "page/older_messages.ts" } from "./page/older_messages.ts" with { type: "text" };
 export { default as "page/own_name.ts" } from "./page/own_name.ts" with { type: "text" };
 export { default as "page/panels.ts" } from "./page/panels.ts" with { type: "text" };
+export { default as "page/person_actions.ts" } from "./page/person_actions.ts" with { type: "text" };
 export { default as "page/read_mark.ts" } from "./page/read_mark.ts" with { type: "text" };
 export { default as "page/refusals.ts" } from "./page/refusals.ts" with { type: "text" };
 export { default as "page/remembered.ts" } from "./page/remembered.ts" with { type: "text" };

@@ -146,7 +146,8 @@ export class Room {
   /** Shows what stands around the messages of the current room. */
   show(): void {
     const title = byId("title", HTMLElement);
-    this.#members.show(this.#client.user, title.textContent !== this.name);
+    const isManager = this.#client.right(this.name) === "manage";
+    this.#members.show(this.#client.user, title.textContent !== this.name, isManager);
     setText(title, this.name);
     const names = [...this.#typists.values()];
     const typing = byId("typing", HTMLElement);

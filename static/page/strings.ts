@@ -114,6 +114,17 @@ const english = {
   reactWith: (reaction: string) => `React with ${reaction}`,
   reactions: (reaction: string, count: number) => `${reaction} ${count}`,
   notRevised: (why: string) => `That could not be changed. ${why}`,
+  personActions: (name: string) => `What you can do about ${name}`,
+  mute: (name: string) => `Mute ${name}`,
+  unmute: (name: string) => `Let ${name} write again`,
+  expel: (name: string) => `Remove ${name} from the room`,
+  reallyExpel: (name: string) => `Remove ${name} now?`,
+  wasMuted: (name: string) => `${name} may not write here any more.`,
+  wasUnmuted: (name: string) => `${name} may write here again.`,
+  wasExpelled: (name: string) => `${name} was removed from the room.`,
+  mayNotModerate: (name: string) => `You may not do that to ${name}.`,
+  notModerated: "That could not be done. Try again later.",
+  undo: "Undo",
 };
 
 /** The same strings in every language. */
@@ -220,6 +231,17 @@ const chinese: Strings = {
   reactWith: (reaction) => `用 ${reaction} 回应`,
   reactions: (reaction, count) => `${reaction} ${count}`,
   notRevised: (why) => `无法更改。${why}`,
+  personActions: (name) => `对 ${name} 的操作`,
+  mute: (name) => `禁止 ${name} 发言`,
+  unmute: (name) => `允许 ${name} 发言`,
+  expel: (name) => `将 ${name} 移出房间`,
+  reallyExpel: (name) => `确定移出 ${name}？`,
+  wasMuted: (name) => `${name} 已不能在这里发言。`,
+  wasUnmuted: (name) => `${name} 可以重新发言了。`,
+  wasExpelled: (name) => `${name} 已被移出房间。`,
+  mayNotModerate: (name) => `你无权对 ${name} 这样做。`,
+  notModerated: "操作没有成功，请稍后重试。",
+  undo: "撤销",
 };
 
 /** The page's language, which follows the browser's. */
