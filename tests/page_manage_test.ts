@@ -152,7 +152,8 @@ browserTest(
     await mia.locator("#open-people").tap();
     await mia.locator("#people-panel.open").waitFor();
     await until(
-      () => mia.evaluate<boolean>(`!document.getAnimations().length`),
+      () =>
+        mia.evaluate<boolean>(`!document.querySelector("#people-panel").getAnimations().length`),
       "the panel to be there",
     );
     await longPress(mia, "#people-list li:not(.own) bdi");
