@@ -92,6 +92,8 @@ browserTest(
     await press(mia, `Remove ${isolated("bob")} now?`);
     await sees(bob, "#notice", "You are not in square any more.");
     await sees(mia, "#toast", "bob was removed from the room.");
+    await until(async () => await bob.locator("#people-list li").count() === 0, "nobody");
+    assertEquals(await bob.locator("#count").textContent(), ""); // he cannot know who is there
     await until(async () => await mia.locator("#people-list li").count() === 1, "only Mia");
     await bob.locator("#notice button").click();
     await bob.locator("#say").waitFor();

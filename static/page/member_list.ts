@@ -29,6 +29,13 @@ export class MemberList {
     this.#isStale = true;
   }
 
+  /** Notes that the user is not in the room any more, and so cannot know who is. */
+  left(): void {
+    this.#members.clear();
+    this.#count = 0;
+    this.#isStale = true;
+  }
+
   /**
    * Takes a change over.
    *

@@ -1,6 +1,6 @@
 /**
  * `MessageWriter` writes messages one under the other. It separates the days, and puts together what
- * one user sent within a few minutes. All that it writes is in blocks of some 25 lines, which the browser
+ * one user sent within a few minutes. All that it writes is in blocks of some 12 lines, which the browser
  * lays out or skips as a whole: with thousands of parts, looking which are in sight would itself take
  * longer than a frame.
  *
@@ -15,9 +15,10 @@ import { dayName } from "./strings.ts";
 
 /** The longest pause within a group, in milliseconds. */
 const MAX_PAUSE_MS = 5 * 60_000;
-/** How many lines a group may have, and from how many on a block is full. */
+/** How many lines a group may have. */
 const MAX_GROUP_LINES = 25;
-const FULL_BLOCK_LINES = 25;
+/** From how many lines on a block is full. The last block is drawn again with each message. */
+const FULL_BLOCK_LINES = 12;
 /** About how high the head of a group and a line are, in rem. */
 const HEAD_REM = 2.25;
 const LINE_REM = 1.625;

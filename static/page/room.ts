@@ -128,12 +128,14 @@ export class Room {
       ...(seconds !== undefined && { until: Date.now() + seconds * 1000 }),
       ...(payload !== undefined && { reason: payload }),
     };
+    if (right === "none") this.#members.left();
     this.#changed();
   }
 
   /** The user may not enter, or not come back after a reconnect. */
   refused(): void {
     this.standing = { right: "none", wasTaken: false };
+    this.#members.left();
     this.#changed();
   }
 
