@@ -100,7 +100,8 @@ export class ReadMarks {
    * @param log the digest of the room's log. The mark of another log is none.
    */
   async of(userId: string, room: string, log: string): Promise<number | undefined> {
-    return this.#newest(userId, room, log, await this.#context.broker.marks.get(userId, room));
+    const recent = this.#recent;
+    return newest(recent, userId, room, log, await this.#context.broker.marks.get(userId, room));
   }
 
   /** Returns the marks of a user in those rooms that `isListed` accepts. */
@@ -108,16 +109,17 @@ export class ReadMarks {
     userId: string,
     isListed: (room: string) => boolean | Promise<boolean>,
   ): Promise<readonly RoomMark[]> {
+    const recent = this.#recent;
     const stored = await this.#context.broker.marks.all(userId);
     const byRoom = new Map(stored.map((mark) => [mark.room, mark]));
     const rooms = new Set([
       ...byRoom.keys(),
-      ...this.#recent.flatMap((marks) => [...marks.roomsOf(userId)]),
+      ...recent.flatMap((marks) => [...marks.roomsOf(userId)]),
     ]);
     const marks = await Promise.all([...rooms].map(async (room) => {
       if (!await isListed(room)) return undefined;
       const { log, head } = await this.#logOf(room, Infinity);
-      const read = this.#newest(userId, room, log, byRoom.get(room));
+      const read = newest(recent, userId, room, log, byRoom.get(room));
       return read === undefined ? undefined : { room, head, read: Math.min(read, head) };
     }));
     return marks.filter((mark) => mark !== undefined);
@@ -148,15 +150,12 @@ export class ReadMarks {
     this.#heard.close();
   }
 
+  /**
+   * The marks that may not be in the store. Take them before the store is asked: while it answers, a mark may
+   * be written and be in neither.
+   */
   get #recent(): readonly RecentMarks[] {
     return [this.#unwritten, this.#writing, ...this.#heard.recent];
-  }
-
-  /** Returns the highest of a mark that was stored and those that may not be stored yet. */
-  #newest(userId: string, room: string, log: string, stored: Mark | undefined): number | undefined {
-    const seqs = this.#recent.map((marks) => marks.get(userId, room) ?? -1);
-    const seq = Math.max(stored?.log === log ? stored.seq : -1, ...seqs);
-    return seq < 0 ? undefined : seq;
   }
 
   #logOf(room: string, seq: number): Promise<LogPosition> {
@@ -241,4 +240,17 @@ export class ReadMarks {
 
 function readEvent(room: string, seq: number, ref: string | undefined): Batch {
   return Batch.of(encode({ type: "read", room, seq, ...(ref !== undefined && { ref }) }));
+}
+
+/** Returns the highest of a mark that was stored and those that may not have been stored then. */
+function newest(
+  recent: readonly RecentMarks[],
+  userId: string,
+  room: string,
+  log: string,
+  stored: Mark | undefined,
+): number | undefined {
+  const seqs = recent.map((marks) => marks.get(userId, room) ?? -1);
+  const seq = Math.max(stored?.log === log ? stored.seq : -1, ...seqs);
+  return seq < 0 ? undefined : seq;
 }
