@@ -6,7 +6,7 @@
  * @module
  */
 import { Batch } from "../broker/page.ts";
-import type { Mark, MovedMark, UserMark } from "../broker/marks.ts";
+import type { MovedMark, UserMark } from "../broker/marks.ts";
 import { reason } from "../log.ts";
 import { encode } from "../protocol/encode.ts";
 import type { ReadCommand, User } from "../protocol/messages.ts";
@@ -16,7 +16,7 @@ import { HeardMarks } from "./heard_marks.ts";
 import { type LogPosition, logPosition } from "./log_position.ts";
 import { logThrown } from "./log_thrown.ts";
 import type { Pending } from "./pending.ts";
-import { RecentMarks } from "./recent_marks.ts";
+import { newestMark, RecentMarks } from "./recent_marks.ts";
 import type { Position } from "./room_log.ts";
 import type { ConnectedUsers } from "./user.ts";
 
@@ -101,7 +101,13 @@ export class ReadMarks {
    */
   async of(userId: string, room: string, log: string): Promise<number | undefined> {
     const recent = this.#recent;
-    return newest(recent, userId, room, log, await this.#context.broker.marks.get(userId, room));
+    return newestMark(
+      recent,
+      userId,
+      room,
+      log,
+      await this.#context.broker.marks.get(userId, room),
+    );
   }
 
   /** Returns the marks of a user in those rooms that `isListed` accepts. */
@@ -119,7 +125,7 @@ export class ReadMarks {
     const marks = await Promise.all([...rooms].map(async (room) => {
       if (!await isListed(room)) return undefined;
       const { log, head } = await this.#logOf(room, Infinity);
-      const read = newest(recent, userId, room, log, byRoom.get(room));
+      const read = newestMark(recent, userId, room, log, byRoom.get(room));
       return read === undefined ? undefined : { room, head, read: Math.min(read, head) };
     }));
     return marks.filter((mark) => mark !== undefined);
@@ -240,17 +246,4 @@ export class ReadMarks {
 
 function readEvent(room: string, seq: number, ref: string | undefined): Batch {
   return Batch.of(encode({ type: "read", room, seq, ...(ref !== undefined && { ref }) }));
-}
-
-/** Returns the highest of a mark that was stored and those that may not have been stored then. */
-function newest(
-  recent: readonly RecentMarks[],
-  userId: string,
-  room: string,
-  log: string,
-  stored: Mark | undefined,
-): number | undefined {
-  const seqs = recent.map((marks) => marks.get(userId, room) ?? -1);
-  const seq = Math.max(stored?.log === log ? stored.seq : -1, ...seqs);
-  return seq < 0 ? undefined : seq;
 }
