@@ -76,11 +76,15 @@ export class RevisionTables {
     this.#lastId = Number(this.#sql.lastId.get()?.revision);
   }
 
-  /** Removes what is kept of messages below a `seq`, within the caller's transaction. */
-  prune(log: Log, below: number): void {
-    if (log.rev === 0) return;
+  /**
+   * Removes what is kept of messages below a `seq`, within the caller's transaction.
+   *
+   * @returns about how many characters the reactions had.
+   */
+  prune(log: Log, below: number): number {
+    if (log.rev === 0) return 0;
     this.#sql.pruneRevisions.run(log.id, below);
-    this.#sql.pruneReactions.run(log.id, below);
+    return REACTION_CHARS * Number(this.#sql.pruneReactions.run(log.id, below).changes);
   }
 
   /** Removes what is kept of a room, within the caller's transaction. */
@@ -161,7 +165,7 @@ const MAX_LIMIT = 100_000;
  * What a reaction counts for in the size of its room: a row and its entry in an index. Without it, the
  * database's bound would take other rooms for larger than one with a million reactions.
  */
-const REACTION_CHARS = 128;
+export const REACTION_CHARS = 128;
 
 function prepare(database: DatabaseSync) {
   const sql = (text: string): StatementSync => database.prepare(text);
