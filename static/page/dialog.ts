@@ -16,8 +16,10 @@ export function createDialog(
   ...children: readonly (Node | string)[]
 ): HTMLDialogElement {
   const dialog = create("dialog", { class: `dialog ${className}`, ...labels }, ...children);
-  dialog.addEventListener("click", ({ target }) => {
-    if (target === dialog) dialog.close(); // its padding is that of what is in it
+  dialog.addEventListener("pointerdown", ({ clientX, clientY }) => {
+    const { left, right, top, bottom } = dialog.getBoundingClientRect();
+    const isInside = clientX >= left && clientX <= right && clientY >= top && clientY <= bottom;
+    if (!isInside) dialog.close();
   });
   // A panel behind it, which Escape closes too, stays open.
   dialog.addEventListener("keydown", (event) => {
