@@ -83,7 +83,7 @@ export class SignOut {
     this.#client.signOut();
     forgetDrafts();
     for (const dialog of document.querySelectorAll("dialog")) dialog.close();
-    document.querySelector<HTMLElement>(".app")?.remove();
+    for (const element of document.querySelectorAll(".app, .skip")) element.remove();
     byId("toast", HTMLElement).hidden = true;
     document.title = "Parley";
     history.replaceState(null, "", location.pathname);
