@@ -100,7 +100,9 @@ function goTo(room: string): void {
 }
 
 function leave(room: string): void {
+  const wasIn = rooms.get(room)?.standing?.right !== "none";
   rooms.leave(room);
+  if (!wasIn) return; // it cannot be undone
   toast(strings.leftRoom(isolated(room)), {
     label: strings.undo,
     run() {
