@@ -70,7 +70,9 @@ export async function readPage(
 
 /** A room that has members. */
 export interface ListedRoom {
+  /** The room's name. */
   readonly name: string;
+  /** How many users are in it. */
   readonly memberCount: number;
 }
 
