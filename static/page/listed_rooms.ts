@@ -13,24 +13,34 @@ export class ListedRooms {
   /** The fullest first. While they are read anew, those from before. */
   rooms: readonly ListedRoom[] = [];
   readonly #client: Client;
+  readonly #watchers: (() => void)[] = [];
   #reads = 0;
 
   constructor(client: Client) {
     this.#client = client;
   }
 
-  /** Reads them anew. `changed` is called now, and when they are there or could not be read. */
-  async read(changed: () => void): Promise<void> {
+  /** Calls `changed` whenever there is something else to show. */
+  watch(changed: () => void): void {
+    this.#watchers.push(changed);
+  }
+
+  /** Reads them anew. */
+  async read(): Promise<void> {
     const read = ++this.#reads;
-    this.state = "loading";
-    changed();
+    this.#set("loading");
     try {
       const rooms = await this.#client.listRooms();
-      if (read === this.#reads) [this.rooms, this.state] = [rooms, "ready"];
+      if (read === this.#reads) this.#set("ready", rooms);
     } catch {
       // The server is away, or this address has asked for too much.
-      if (read === this.#reads) this.state = "failed";
+      if (read === this.#reads) this.#set("failed");
     }
-    changed();
+  }
+
+  #set(state: ListedRooms["state"], rooms = this.rooms): void {
+    this.state = state;
+    this.rooms = rooms;
+    for (const changed of this.#watchers) changed();
   }
 }

@@ -42,7 +42,8 @@ export class Palette {
     this.#options = options;
     const labels = { field: strings.palette, list: strings.palette };
     this.#choices = new Choices("palette", labels, () => this.#show());
-    this.#status = new ListedStatus(() => this.#read());
+    this.#status = new ListedStatus(() => options.listed.read());
+    options.listed.watch(() => this.#show());
     this.#dialog = createDialog(
       "palette",
       { "aria-label": strings.palette },
@@ -55,17 +56,14 @@ export class Palette {
   /** Opens it, or closes it if it is open. */
   toggle(): void {
     if (this.#dialog.open) return this.#dialog.close();
-    this.#choices.clear();
     this.#dialog.showModal();
+    this.#choices.clear();
     this.#choices.input.focus();
-    this.#read();
-  }
-
-  #read(): void {
-    this.#options.listed.read(() => this.#show());
+    this.#options.listed.read();
   }
 
   #show(): void {
+    if (!this.#dialog.open) return;
     const { listed, rooms, commands } = this.#options;
     const own = rooms();
     const names = new Set(own.map(({ name }) => name));

@@ -33,7 +33,8 @@ export class RoomFinder {
     this.#options = options;
     const labels = { field: strings.filterRooms, list: strings.otherRooms };
     this.#choices = new Choices("finder", labels, () => this.show());
-    this.#status = new ListedStatus(() => this.#read());
+    this.#status = new ListedStatus(() => options.listed.read());
+    options.listed.watch(() => this.show());
     this.#toggle = button(
       "quiet",
       () => this.#panel.hidden ? this.#open() : this.#close(),
@@ -74,7 +75,7 @@ export class RoomFinder {
     this.#panel.hidden = false;
     this.#toggle.setAttribute("aria-expanded", "true");
     this.#choices.clear();
-    this.#read();
+    this.#options.listed.read();
     // On a phone the keyboard would come up over the rooms.
     if (matchMedia("(hover: hover)").matches) this.#choices.input.focus();
   }
@@ -82,9 +83,5 @@ export class RoomFinder {
   #close(): void {
     this.#panel.hidden = true;
     this.#toggle.setAttribute("aria-expanded", "false");
-  }
-
-  #read(): void {
-    this.#options.listed.read(() => this.show());
   }
 }
