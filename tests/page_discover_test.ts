@@ -138,6 +138,9 @@ browserTest(
     assert(await ada.locator("#toast").isHidden());
     // The one that is shown comes back as it was, also from the palette, and in the right place.
     await ada.locator("#say").fill("a draft");
+    await ada.evaluate(`document.querySelector(".list:not([hidden]) .line").id = "kept"`);
+    bob.send({ type: "typing", room: "design", payload: true });
+    await says(ada, "#typing", "Bob is typing");
     await ada.locator(`[data-room="design"] .leave`).focus();
     await ada.keyboard.press("Enter");
     await says(ada, "#title", "garden");
@@ -147,6 +150,8 @@ browserTest(
     await says(ada, "#title", "design");
     await shows(ada, ["message 1", "message 2", "message 3", "before", "meanwhile"]);
     assertEquals(await ada.locator("#say").inputValue(), "a draft");
+    assertEquals(await ada.locator("#kept").count(), 1);
+    assertEquals(await text(ada, "#typing"), ""); // Bob may have stopped in the meantime
     await say(ada, "back");
     await until(async () => await lines(ada).last().textContent() === "back", "the answer");
     await ada.locator(".sending").waitFor({ state: "detached" });
