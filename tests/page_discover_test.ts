@@ -150,11 +150,11 @@ browserTest(
     await says(ada, "#title", "design");
     await shows(ada, ["message 1", "message 2", "message 3", "before", "meanwhile"]);
     assertEquals(await ada.locator("#say").inputValue(), "a draft");
-    assertEquals(await ada.locator("#kept").count(), 1);
-    assertEquals(await text(ada, "#typing"), ""); // Bob may have stopped in the meantime
     await say(ada, "back");
     await until(async () => await lines(ada).last().textContent() === "back", "the answer");
     await ada.locator(".sending").waitFor({ state: "detached" });
+    assertEquals(await ada.locator("#kept").count(), 1);
+    assertEquals(await text(ada, "#typing"), ""); // Bob may have stopped in the meantime
     for (const page of [ada, tab]) {
       await page.reload();
       await page.locator(`[data-room="garden"]`).waitFor();
