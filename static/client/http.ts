@@ -67,6 +67,23 @@ export async function readPage(
   return await answered(request(requester, path), async (page) => (await page.json()).messages);
 }
 
+/** A room that has members. */
+export interface ListedRoom {
+  /** The room's name. */
+  readonly name: string;
+  /** How many users are in it. */
+  readonly memberCount: number;
+}
+
+/**
+ * Reads which rooms have members and may be read, the fullest first.
+ *
+ * @throws {ClientError} as {@linkcode answered} does.
+ */
+export async function readRooms(requester: Requester): Promise<readonly ListedRoom[]> {
+  return await answered(request(requester, "rooms"), async (list) => (await list.json()).rooms);
+}
+
 /**
  * Returns what `read` makes of the answer to a request.
  *

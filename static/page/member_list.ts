@@ -6,7 +6,7 @@
  * @module
  */
 import type { JoinedEvent, SystemEvent, User } from "../client/mod.ts";
-import { avatar, byId, create, icon, setText } from "./dom.ts";
+import { avatar, byId, create, icon, placeChildren, setText } from "./dom.ts";
 import { isolated, language, strings } from "./strings.ts";
 
 const order = new Intl.Collator(language);
@@ -83,17 +83,11 @@ export class MemberList {
     byId("open-people", HTMLElement).setAttribute("aria-label", strings.openPeople(count));
   }
 
-  /** Puts the rows into the panel, and leaves those alone that are in their place. */
+  /** Puts the rows into the panel. */
   #place(rows: readonly HTMLElement[]): void {
     const list = byId("people-list", HTMLUListElement);
-    const wanted = new Set<Element>(rows);
     const hasFocus = list.contains(document.activeElement) && document.activeElement !== list;
-    for (const row of [...list.children]) if (!wanted.has(row)) row.remove();
-    let next = list.firstElementChild;
-    for (const row of rows) {
-      if (row === next) next = next.nextElementSibling;
-      else list.insertBefore(row, next);
-    }
+    placeChildren(list, rows);
     // Whoever had the focus is gone.
     if (hasFocus && !list.contains(document.activeElement)) list.focus();
   }
