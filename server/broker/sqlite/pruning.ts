@@ -68,7 +68,7 @@ export class Pruning {
         if (oldest !== undefined) {
           // An open room keeps counting after its last message is gone, so its head is saved.
           this.#sql.saveHead.run(log.id, log.head);
-          this.#sql.pruneByAge.run(log.id, MAX_ROWS, before);
+          this.#database.prune(() => this.#sql.pruneByAge.run(log.id, MAX_ROWS, before));
         }
         this.#pruned(log);
       });
@@ -80,7 +80,7 @@ export class Pruning {
   byCount(log: Log): void {
     const max = this.#retention.retainMessages;
     if (max === 0 || log.head - log.floor < max * 1.1) return;
-    this.#sql.pruneByCount.run(log.id, log.head - max + 1, MAX_ROWS);
+    this.#database.prune(() => this.#sql.pruneByCount.run(log.id, log.head - max + 1, MAX_ROWS));
     this.#pruned(log);
   }
 
@@ -102,7 +102,7 @@ export class Pruning {
       rows++;
       bytes += Number(row.size);
     }
-    if (rows > 0) this.#sql.pruneUpTo.run(id, upTo);
+    if (rows > 0) this.#database.prune(() => this.#sql.pruneUpTo.run(id, upTo));
     bytes += this.#pruned(log);
     return { rows, bytes };
   }

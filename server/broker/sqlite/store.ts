@@ -53,8 +53,15 @@ export class SqliteStore {
   readonly #pruning: Pruning;
   readonly #bound: DatabaseBound;
   readonly #commits: Commits;
-  /** Whether the write-ahead log may hold text that was edited or deleted, here or before a crash. */
+  /** Whether free pages or the write-ahead log may hold text that was edited or deleted, also before a crash. */
   #hasLostText = true;
+  /**
+   * Whether unused space within pages may hold such text. When SQLite moves rows from page to page, it
+   * leaves copies behind, which `secure_delete` does not overwrite.
+   */
+  #hasLostCopies = false;
+  /** The highest id of a row when `prune` was last called. */
+  #prunedAt = 0;
 
   /**
    * @param open the rooms that have members. They lose messages last.
@@ -132,7 +139,12 @@ export class SqliteStore {
    */
   append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[] = []): void {
     this.#commits.append(rows, at, revised);
-    this.#hasLostText ||= revised.some(({ hasLostText }) => hasLostText);
+    if (revised.some(({ hasLostText }) => hasLostText)) this.loseText();
+  }
+
+  /** Has text that was removed or replaced overwritten wherever it may still be, by `prune` or `close`. */
+  loseText(): void {
+    this.#hasLostText = this.#hasLostCopies = true;
   }
 
   /** Runs changes of `tables` in one transaction, durable when this returns. */
@@ -179,10 +191,25 @@ export class SqliteStore {
   /** Removes some old messages and empty rooms, gives freed space back, and forgets what was deleted. */
   prune(now: number): void {
     this.#database.files?.assertNotReplaced();
-    if (this.#hasLostText) this.#hasLostText = this.#database.files?.emptyLog() === false;
     this.#pruning.byAge(now);
     this.tables.prune(now);
-    this.#bound.shrink();
+    if (this.#hasLostText) this.#forget();
+    else this.#bound.shrink();
+    // Nobody has to wait for it when nothing has been said for a while.
+    if (this.#hasLostCopies && this.#prunedAt === this.lastRowId) this.#compact(8 << 20);
+    this.#prunedAt = this.lastRowId;
+  }
+
+  /** Empties the list of free pages, in steps, and then the write-ahead log. */
+  #forget(): void {
+    if (this.#bound.shrink(0)) this.#hasLostText = this.#database.files?.emptyLog() === false;
+  }
+
+  /** Writes the file anew, unless that would take too long. Then no unused space holds anything. */
+  #compact(maxBytes: number): void {
+    if (!this.#bound.compact(maxBytes)) return;
+    this.#hasLostCopies = false;
+    this.#hasLostText = this.#database.files?.emptyLog() === false;
   }
 
   /** Lets a room lose messages sooner: it has no members any more. */
@@ -196,7 +223,14 @@ export class SqliteStore {
     this.#sql.transact(() => {});
   }
 
+  /** Closes the file. SQLite empties the write-ahead log. */
   close(): void {
+    try {
+      if (this.#hasLostCopies) this.#compact(256 << 20);
+      while (this.#hasLostText && !this.#bound.shrink(0));
+    } catch {
+      // The disk is full or the file is gone. The next start tries again.
+    }
     this.#database.close();
   }
 }
