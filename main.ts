@@ -4,13 +4,15 @@
  *
  * @module
  */
-import { descriptorLimit } from "./server/process/descriptor_limit.ts";
-import { consoleLog, reason, writeAll } from "./server/log.ts";
-import { BrokerError, createServer, OptionError, type Server } from "./server/mod.ts";
-import type { Options } from "./server/options.ts";
-import { helpText, readOptions } from "./server/read_options.ts";
+import { BrokerError } from "./server/broker/broker_error.ts";
+import { type ConsoleLog, consoleLogOf, reason, writeAll } from "./server/log.ts";
+import type { Server } from "./server/mod.ts";
+import { OptionError, type Options } from "./server/options.ts";
 import { catchUnforeseen } from "./server/process/safety_net.ts";
+import { descriptorLimit } from "./server/process/descriptor_limit.ts";
 import { Workers } from "./server/process/workers.ts";
+import { helpText, readOptions, shownOptions } from "./server/read_options.ts";
+import { VERSION, whyTooOld } from "./server/runtime.ts";
 
 /** A stop that takes longer than this ends at once, with exit code 1. */
 const MAX_STOP_MS = 4500;
@@ -34,12 +36,23 @@ const STOP_SIGNALS: readonly Deno.Signal[] = [
 async function main(): Promise<void> {
   const options = readOptions(Deno.args, (variable) => Deno.env.get(variable));
   if (options === "help") return void await writeAll(Deno.stdout, helpText() + "\n");
-  await checkDescriptorLimit(options);
-  const server = await start(options);
-  const workers = new Workers({ ...options, port: server.port }, consoleLog);
-  const stop = exitOnce(() => Promise.all([server.stop(), workers.stop()]));
-  catchUnforeseen(consoleLog, server, () => void stop(1, "unsound"));
+  if (options === "version") {
+    return void await writeAll(Deno.stdout, `Parley ${VERSION}, Deno ${Deno.version.deno}\n`);
+  }
+  const log = consoleLogOf(options);
+  await checkDescriptorLimit(options, log);
+  const server = await start(options, log);
+  const workers = new Workers({ ...options, port: server.port }, log);
+  const stop = exitOnce(() => Promise.all([server.stop(), workers.stop()]), log);
+  catchUnforeseen(log, server, () => void stop(1, "unsound"));
   await workers.start();
+  log.info("started", {
+    version: VERSION,
+    deno: Deno.version.deno,
+    url: server.url,
+    store: server.location,
+    options: shownOptions(options),
+  });
   // Not awaited: the program serves even if nobody reads its output, as after `| head -1`.
   void writeAll(Deno.stdout, `Parley is at ${server.url}\nMessages are in ${server.location}\n`);
   for (const signal of STOP_SIGNALS) {
@@ -47,11 +60,13 @@ async function main(): Promise<void> {
       if (!stop(0, signal)) Deno.exit(1); // a second signal does not wait for the stop
     });
   }
-  listenTo("SIGXFSZ", () => consoleLog.warn("file too large", { signal: "SIGXFSZ" }));
+  listenTo("SIGXFSZ", () => log.warn("file too large", { signal: "SIGXFSZ" }));
 }
 
-async function start(options: Options): Promise<Server> {
-  const server = await createServer({ ...options, workers: 1 });
+async function start(options: Options, log: ConsoleLog): Promise<Server> {
+  // Loaded only now: a runtime that is too old cannot even link all of its modules.
+  const { createServer } = await import("./server/mod.ts");
+  const server = await createServer({ ...options, workers: 1 }, { log });
   try {
     server.listen({ reusePort: options.workers > 1 });
     return server;
@@ -72,18 +87,24 @@ function whyNotListening({ host, port, cert, key }: Options, thrown: unknown): s
   return `Cannot listen on ${host}:${port}. ${reason(thrown)}`;
 }
 
-async function checkDescriptorLimit({ maxConnections, workers }: Options): Promise<void> {
+async function checkDescriptorLimit(
+  { maxConnections, workers }: Options,
+  log: ConsoleLog,
+): Promise<void> {
   const limit = await descriptorLimit();
   const needed = maxConnections * workers + OWN_DESCRIPTORS;
   if (limit === undefined || limit >= needed) return;
-  consoleLog.warn("descriptor limit is below max-connections", { limit, needed });
+  log.warn("descriptor limit is below max-connections", { limit, needed });
 }
 
 /**
  * Returns a function that stops everything and exits with a code. It returns false if a stop had begun
  * before.
  */
-function exitOnce(stopAll: () => Promise<unknown>): (code: number, why: string) => boolean {
+function exitOnce(
+  stopAll: () => Promise<unknown>,
+  log: ConsoleLog,
+): (code: number, why: string) => boolean {
   let isStopping = false;
   const stop = async (code: number) => {
     setTimeout(() => Deno.exit(1), MAX_STOP_MS);
@@ -91,15 +112,15 @@ function exitOnce(stopAll: () => Promise<unknown>): (code: number, why: string) 
       await stopAll();
     } catch (thrown) {
       code = 1;
-      consoleLog.error("stop failed", { reason: reason(thrown) });
+      log.error("stop failed", { reason: reason(thrown) });
     }
-    await consoleLog.flush();
+    await log.flush();
     Deno.exit(code);
   };
   return (code, why) => {
     if (isStopping) return false;
     isStopping = true;
-    consoleLog.info("stopping", { why });
+    log.info("stopping", { why });
     void stop(code);
     return true;
   };
@@ -115,6 +136,8 @@ function listenTo(signal: Deno.Signal, act: () => void): void {
 }
 
 try {
+  const tooOld = whyTooOld(Deno.version.deno);
+  if (tooOld !== undefined) throw new OptionError(tooOld);
   await main();
 } catch (thrown) {
   if (!(thrown instanceof OptionError || thrown instanceof BrokerError)) throw thrown;

@@ -16,7 +16,7 @@ import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
 import { ApiKeys } from "./access/api_keys.ts";
 import { completeOptions, OptionError, type Options } from "./options.ts";
-import { consoleLog, type Log, withoutThrowing } from "./log.ts";
+import { consoleLogOf, type Log, withoutThrowing } from "./log.ts";
 import type { TokenVerifier } from "./access/authenticator.ts";
 import { type Application, applicationOf } from "./access/application.ts";
 import { type RoomRule, Rules } from "./access/rules.ts";
@@ -104,9 +104,8 @@ export type { EmitOptions, HistoryPage, PublishOptions, ReactOptions, Voice } fr
 /** `Hooks` are what an application may bring besides options. */
 export interface Hooks extends Application {
   /**
-   * Takes the lines of the log.
-   *
-   * @default {consoleLog}
+   * Takes the lines of the log. Without it they go to standard error, as the options `log` and
+   * `logLevel` say.
    */
   readonly log?: Log;
   /**
@@ -130,8 +129,8 @@ export async function createServer(
   hooks: Hooks = {},
 ): Promise<Server> {
   checkHooks(options, hooks);
-  const { log = consoleLog, rules: given } = hooks;
   const complete = completeOptions(options);
+  const { log = consoleLogOf(complete), rules: given } = hooks;
   if (given !== undefined && complete.rules !== "") {
     throw new OptionError("Rules come from --rules or from the hook `rules`, not from both.");
   }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log_line.ts";
 
 /** `Options` are what a server is made with; `createServer` fills in what is not given. */
 export interface Options {
@@ -430,6 +431,23 @@ export interface Options {
    * @default {10}
    */
   readonly returnSeconds: number;
+  /**
+   * Format of the log: text, json, or journald.
+   *
+   * `text` is for people, `json` for collectors, and `journald` for systemd, which keeps the time itself
+   * and reads the level from a prefix. An application that brings a log of its own formats it itself.
+   *
+   * @default {"text"}
+   */
+  readonly log: LogFormat;
+  /**
+   * Least serious level that is logged.
+   *
+   * `debug`, `info`, `warn` or `error`. With `debug` there is a line for each connection and each request.
+   *
+   * @default {"info"}
+   */
+  readonly logLevel: LogLevel;
 }
 
 interface OptionRow<T> {
@@ -564,6 +582,8 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
     "seconds in which one may edit and delete what one has said; 0 is always",
   ),
   returnSeconds: fraction(10, [0, 3600], "seconds over which clients come back after a shutdown"),
+  log: choice("text", LOG_FORMATS, "format of the log: text, json, or journald"),
+  logLevel: choice("info", LOG_LEVELS, "least serious level that is logged"),
 };
 
 /** The names of all options, in the order of the table. */

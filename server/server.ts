@@ -16,6 +16,7 @@ import { stripBasePath } from "./http/base_path.ts";
 import { clientAddress, type PeerInfo } from "./http/client_address.ts";
 import { drainBody } from "./http/drain_body.ts";
 import { Origins } from "./http/origins.ts";
+import { logRequest, requestIdOf } from "./http/request_id.ts";
 import { problem, problemOf } from "./http/responses.ts";
 import { answerOtherMethod, Router } from "./http/router.ts";
 import { routesOf } from "./http/routes.ts";
@@ -127,7 +128,7 @@ export class Server extends Moderation implements AsyncDisposable {
       reusePort,
       tls,
       handler: this.fetch,
-      onError: (thrown) => this.#errorResponse(thrown),
+      onError: (thrown) => this.#errorResponse(thrown, undefined),
     }, this.#log);
   }
 
@@ -145,9 +146,11 @@ export class Server extends Moderation implements AsyncDisposable {
    */
   fetch = (request: Request, info: PeerInfo = {}): Response | Promise<Response> => {
     try {
-      return drainBody(request, this.#answer(request, info));
+      const response = drainBody(request, this.#answer(request, info));
+      if (this.#log.debug !== undefined) void logRequest(this.#log, request, response);
+      return response;
     } catch (thrown) {
-      return this.#errorResponse(thrown);
+      return this.#errorResponse(thrown, request);
     }
   };
 
@@ -226,9 +229,10 @@ export class Server extends Moderation implements AsyncDisposable {
     return this.#sources.of(address, unbelieved);
   }
 
-  #errorResponse(thrown: unknown): Response {
+  #errorResponse(thrown: unknown, asked: Request | undefined): Response {
     if (thrown instanceof Refusal) return problemOf(thrown);
-    this.#log.error("request failed", { reason: reason(thrown) });
+    const request = asked && requestIdOf(asked);
+    this.#log.error("request failed", { request, reason: reason(thrown) });
     return problem(500, "The server failed to answer.");
   }
 

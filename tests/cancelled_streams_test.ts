@@ -105,7 +105,8 @@ async function withThree(
   const hub = new Hub({ broker, options, rules: new Rules(), log, now });
   const drainMonitor = new DrainMonitor(options, now);
   const ended = (connection: Connection) => void seen.ended.push(connection);
-  const make = () => new HostileConnection({ hub, drainMonitor, ended, released() {} });
+  const make = () =>
+    new HostileConnection({ hub, nextId: () => "1", drainMonitor, ended, released() {} });
   const three = [make(), make(), make()] as const;
   await until(() => three.every(({ written }) => written.length > 0), "all to have joined");
   try {

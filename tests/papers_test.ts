@@ -128,7 +128,7 @@ function masked(event: unknown): unknown {
 Deno.test("OPERATIONS.md has exactly the lines that the code logs, with their levels", async () => {
   const logged = new Set<string>();
   for (const code of await codeIn("server/", "main.ts")) {
-    const calls = code.matchAll(/\.(info|warn|error)\(\s*"([^"]+)"/g);
+    const calls = code.matchAll(/\.(debug|info|warn|error)(?:\?\.)?\(\s*"([^"]+)"/g);
     const thrown = code.matchAll(/\blogThrown\([^"]*"([^"]+)"/g);
     const literals = code.matchAll(/level: "(\w+)", event: "([^"]+)"/g);
     for (const [, level, event] of [...calls, ...literals]) logged.add(`${level} ${event}`);

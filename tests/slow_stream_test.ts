@@ -81,6 +81,7 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
     new Promise(() => {}),
     {
       hub,
+      nextId: () => "1",
       drainMonitor,
       ended() {},
       released() {},

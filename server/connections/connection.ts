@@ -21,6 +21,8 @@ import type { Drainable, DrainMonitor } from "./drain_monitor.ts";
 /** What all connections of a server share. */
 export interface ConnectionContext {
   readonly hub: Hub;
+  /** Returns what the log calls the next connection. */
+  nextId(): string;
   readonly drainMonitor: DrainMonitor;
   /** Called once, when the connection neither sends nor receives any more. */
   ended(connection: Connection): void;
@@ -37,6 +39,7 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
   /** The subclass sets it in its constructor. */
   protected abstract readonly session: Session;
   protected readonly context: ConnectionContext;
+  readonly id: string;
   /** What is to be written at the end of this turn: mostly one batch, shared by all of a room. */
   #batch: Batch | undefined;
   #moreBatches: Batch[] | undefined;
@@ -59,6 +62,7 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
 
   constructor(context: ConnectionContext) {
     this.context = context;
+    this.id = context.nextId();
   }
 
   /** Asks the runtime how many bytes the peer has not taken yet. */
@@ -173,7 +177,8 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
   #fail(thrown: unknown): void {
     if (this.#hasEnded) return;
     this.end();
-    this.context.hub.context.log.warn("connection failed", { reason: reasonOf(thrown) });
+    const facts = { connection: this.id, reason: reasonOf(thrown) };
+    this.context.hub.context.log.warn("connection failed", facts);
     try {
       this.shut(CLOSE.goingAway, "");
     } catch {

@@ -8,6 +8,7 @@ import { ConnectionLimits } from "../access/connection_limits.ts";
 import type { Source } from "../access/source.ts";
 import { Batch } from "../broker/page.ts";
 import { settleWithin } from "../deadline.ts";
+import type { Log } from "../log.ts";
 import type { Options } from "../options.ts";
 import { encode } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
@@ -28,23 +29,29 @@ export class OpenConnections {
   readonly #heartbeat: Heartbeat;
   readonly #drainMonitor: DrainMonitor;
   readonly #context: ConnectionContext;
+  readonly #log: Log;
   readonly #open = new Set<Connection>();
   /**
    * The source of each connection whose peer has not let go of its socket. A peer that ignores our close
    * goes on holding a socket, so the connection counts towards the limits until then.
    */
   readonly #held = new Map<Connection, Source>();
+  /** Begins the ids of connections: other threads and nodes may write to the same log. */
+  readonly #idPrefix = crypto.randomUUID().slice(0, 4);
+  #idCount = 0;
   #isClosed = false;
   /** Called when the last socket is released. */
   #onEmpty = () => {};
 
   constructor(hub: Hub, options: Options, now: Clock) {
+    this.#log = hub.context.log;
     this.#returnSeconds = options.returnSeconds;
     this.#limits = new ConnectionLimits(options.maxConnections, options.maxConnectionsPerAddress);
     this.#heartbeat = new Heartbeat(options.heartbeatSeconds);
     this.#drainMonitor = new DrainMonitor(options, now);
     this.#context = {
       hub,
+      nextId: () => `${this.#idPrefix}-${++this.#idCount}`,
       drainMonitor: this.#drainMonitor,
       ended: (connection) => this.#ended(connection),
       released: (connection) => this.#released(connection),
@@ -86,6 +93,8 @@ export class OpenConnections {
     this.#heartbeat.add(connection);
     this.#held.set(connection, source);
     this.#limits.enter(source);
+    const { id } = connection;
+    this.#log.debug?.("connection opened", { connection: id, address: source.address });
     return connection;
   }
 
@@ -125,6 +134,7 @@ export class OpenConnections {
     if (source === undefined) return;
     this.#held.delete(connection);
     this.#limits.leave(source);
+    this.#log.debug?.("connection closed", { connection: connection.id });
     if (this.#held.size === 0) this.#onEmpty();
   }
 }

@@ -13,6 +13,7 @@ import { Refusal } from "../protocol/refusal.ts";
 import { parseReaction, parseSeq, parseUserId } from "../protocol/requests.ts";
 import type { PeerInfo } from "./client_address.ts";
 import type { Origins } from "./origins.ts";
+import { requestIdOf } from "./request_id.ts";
 import { HttpError, problem, problemOf } from "./responses.ts";
 
 /** A request and what was read from it. */
@@ -137,18 +138,20 @@ export class Router {
     try {
       response = await handler(parse());
     } catch (thrown) {
-      response = this.#refusalOf(thrown);
+      response = this.#refusalOf(thrown, request);
     }
     if (method === "HEAD") response = await withoutBody(response);
     return origins.share(request, response);
   }
 
-  #refusalOf(thrown: unknown): Response {
+  #refusalOf(thrown: unknown, asked: Request): Response {
     if (thrown instanceof Refusal) return problemOf(thrown);
     if (thrown instanceof HttpError) return problem(thrown.status, thrown.message);
-    this.#parts.log.error("request failed", { reason: reason(thrown) });
+    const request = requestIdOf(asked);
+    this.#parts.log.error("request failed", { request, reason: reason(thrown) });
     const retryAfterMs = 1000;
-    return problemOf(new Refusal("unavailable", "The request failed.", { retryAfterMs }));
+    const sentence = `The request failed. The log says more under ${request}.`;
+    return problemOf(new Refusal("unavailable", sentence, { retryAfterMs }));
   }
 }
 

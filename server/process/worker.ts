@@ -6,7 +6,7 @@
  */
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
-import { consoleLog, reason } from "../log.ts";
+import { type ConsoleLog, consoleLogOf, reason } from "../log.ts";
 import { createServer, type Options, type Server } from "../mod.ts";
 import { catchUnforeseen } from "./safety_net.ts";
 
@@ -17,6 +17,7 @@ export type Order = { readonly start: Options } | "stop";
 export type Answer = { readonly error?: string };
 
 let server: Server | undefined;
+let log: ConsoleLog | undefined;
 
 async function obey(order: Order): Promise<Answer> {
   try {
@@ -29,10 +30,11 @@ async function obey(order: Order): Promise<Answer> {
 }
 
 async function start(options: Options): Promise<void> {
-  const started = await createServer({ ...options, workers: 1 });
+  log = consoleLogOf(options);
+  const started = await createServer({ ...options, workers: 1 }, { log });
   server = started;
   started.listen({ reusePort: true });
-  const endCatching = catchUnforeseen(consoleLog, started, async () => {
+  const endCatching = catchUnforeseen(log, started, async () => {
     try {
       await stop();
     } finally {
@@ -46,7 +48,7 @@ async function stop(): Promise<void> {
   try {
     await server?.stop();
   } finally {
-    await consoleLog.flush();
+    await log?.flush();
   }
 }
 

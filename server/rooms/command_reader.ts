@@ -180,13 +180,15 @@ export class CommandReader {
   #answerFailure(thrown: unknown, refs: Iterable<string | undefined>, count = 1): void {
     const { options, log, now } = this.#hub.context;
     const isRefusal = thrown instanceof Refusal;
-    if (!isRefusal) log.error("command failed", { reason: reason(thrown) });
+    const { connection } = this.#session;
+    if (!isRefusal) {
+      log.error("command failed", { connection: connection.id, reason: reason(thrown) });
+    }
     const refusal = isRefusal
       ? thrown
       : new Refusal("unavailable", "The server failed to carry out the command.");
     for (const ref of refs) this.#session.refuse(refusal, ref);
     this.#badCommands ??= new BadCommandAllowance(options.badCommands, now);
-    const { connection } = this.#session;
     if (this.#badCommands.charge(refusal, count)) return connection.close(CLOSE.policy);
     // Other users may share the address with the one who is to blame. They may come back.
     if (this.#source.isRefusedTooOften(count)) connection.close(CLOSE.tooSlow);

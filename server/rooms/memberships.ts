@@ -91,7 +91,8 @@ export class Memberships {
   end(): void {
     for (const [name, { room }] of this.#byRoom) {
       const leave = () => room.leave(this.#session, false);
-      logThrown(this.#hub.context.log, "leave failed", leave, { room: name });
+      const facts = { room: name, connection: this.#session.connection.id };
+      logThrown(this.#hub.context.log, "leave failed", leave, facts);
     }
     this.#byRoom.clear();
   }
