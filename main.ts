@@ -19,7 +19,7 @@ const MAX_STOP_MS = 4500;
 /** File descriptors that are used without a single connection: about 30, and those of the database. */
 const OWN_DESCRIPTORS = 50;
 /**
- * The signals that stop the program in order. Without a listener each would end it at once, with no word
+ * The signals that stop the program in order; with TLS, SIGHUP renews the certificate instead. Without a listener each would end it at once, with no word
  * to the clients. SIGUSR1 is not among them: the runtime opens its debugger at it.
  */
 const STOP_SIGNALS: readonly Deno.Signal[] = [
@@ -55,8 +55,14 @@ async function main(): Promise<void> {
   });
   // Not awaited: the program serves even if nobody reads its output, as after `| head -1`.
   void writeAll(Deno.stdout, `Parley is at ${server.url}\nMessages are in ${server.location}\n`);
+  let renewing = Promise.resolve();
   for (const signal of STOP_SIGNALS) {
     listenTo(signal, () => {
+      if (signal === "SIGHUP" && options.cert !== "") {
+        renewing = renewing.then(() => server.renewCertificate())
+          .then(() => workers.renewCertificate());
+        return;
+      }
       if (!stop(0, signal)) Deno.exit(1); // a second signal does not wait for the stop
     });
   }

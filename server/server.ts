@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { readCertificate } from "./certificate.ts";
 import { COSTS } from "./access/allowances.ts";
 import { ApiKeys } from "./access/api_keys.ts";
 import { Rules } from "./access/rules.ts";
@@ -16,8 +17,8 @@ import { stripBasePath } from "./http/base_path.ts";
 import { clientAddress, type PeerInfo } from "./http/client_address.ts";
 import { drainBody } from "./http/drain_body.ts";
 import { Origins } from "./http/origins.ts";
-import { logRequest, requestIdOf } from "./http/request_id.ts";
-import { problem, problemOf } from "./http/responses.ts";
+import { answerFailure, logRequest } from "./http/request_log.ts";
+import { problem } from "./http/responses.ts";
 import { answerOtherMethod, Router } from "./http/router.ts";
 import { routesOf } from "./http/routes.ts";
 import type { StaticFiles } from "./http/static_files.ts";
@@ -26,7 +27,7 @@ import { Listener } from "./listener.ts";
 import { type Log, reason, withoutThrowing } from "./log.ts";
 import { Moderation } from "./moderation.ts";
 import type { Options } from "./options.ts";
-import { Refusal } from "./protocol/refusal.ts";
+import { renewCertificate } from "./renew_certificate.ts";
 import { Hub } from "./rooms/hub.ts";
 import type { ServerParts } from "./server_parts.ts";
 import { startWebhook, type Webhook } from "./webhooks/webhook.ts";
@@ -119,17 +120,25 @@ export class Server extends Moderation implements AsyncDisposable {
    */
   listen({ reusePort = false }: { readonly reusePort?: boolean } = {}): void {
     const { host, port, cert, key } = this.#options;
-    const tls = cert === ""
-      ? undefined
-      : { cert: Deno.readTextFileSync(cert), key: Deno.readTextFileSync(key) };
+    const tls = cert === "" ? undefined : readCertificate({ cert, key });
     this.#listener = new Listener({
       hostname: host,
       port,
       reusePort,
       tls,
       handler: this.fetch,
-      onError: (thrown) => this.#errorResponse(thrown, undefined),
+      onError: (thrown) => answerFailure(this.#log, thrown),
     }, this.#log);
+  }
+
+  /**
+   * Serves with the certificate and key that the files hold now. Deno closes WebSockets with the listener
+   * that took them, so all clients are sent away with `bye` and come back as after a restart. If the files
+   * cannot be used, that is logged and nothing changes.
+   */
+  async renewCertificate(): Promise<void> {
+    if (this.#listener === undefined) return;
+    await renewCertificate(this.#listener, this.#connections, this.#options, this.#log);
   }
 
   /**
@@ -150,7 +159,7 @@ export class Server extends Moderation implements AsyncDisposable {
       if (this.#log.debug !== undefined) void logRequest(this.#log, request, response);
       return response;
     } catch (thrown) {
-      return this.#errorResponse(thrown, request);
+      return answerFailure(this.#log, thrown, request);
     }
   };
 
@@ -227,13 +236,6 @@ export class Server extends Moderation implements AsyncDisposable {
   #sourceOf(request: Request, info: PeerInfo): Source {
     const { address, unbelieved } = clientAddress(request, info, this.#options.trustProxies);
     return this.#sources.of(address, unbelieved);
-  }
-
-  #errorResponse(thrown: unknown, asked: Request | undefined): Response {
-    if (thrown instanceof Refusal) return problemOf(thrown);
-    const request = asked && requestIdOf(asked);
-    this.#log.error("request failed", { request, reason: reason(thrown) });
-    return problem(500, "The server failed to answer.");
   }
 
   async #stop(): Promise<void> {

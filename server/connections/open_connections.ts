@@ -21,7 +21,7 @@ import { Heartbeat } from "./heartbeat.ts";
 /** How long after a refusal because of a stop a client should try again. */
 const STOPPING_RETRY_MS = 5000;
 /** The shortest delay that `bye` asks for. */
-const MIN_RETURN_MS = 500;
+export const MIN_RETURN_MS = 500;
 
 export class OpenConnections {
   readonly #returnSeconds: number;
@@ -103,12 +103,19 @@ export class OpenConnections {
     this.#isClosed = true;
   }
 
+  /** Sends all clients away, for good. */
+  async sayGoodbye(maxMs: number): Promise<void> {
+    await this.sendAway(maxMs);
+    this.#heartbeat.stop();
+    this.#drainMonitor.stop();
+  }
+
   /**
    * Sends `bye` to every client, closes its connection, and waits for the peers to let go.
    *
-   * @param maxMs the longest wait: a peer that is stuck never lets go.
+   * @param maxMs the longest wait: a peer that is stuck never lets go. Nobody comes back within MIN_RETURN_MS.
    */
-  async sayGoodbye(maxMs: number): Promise<void> {
+  async sendAway(maxMs: number): Promise<void> {
     for (const connection of [...this.#open]) {
       // Each client is told its own delay, so that they do not all come back in the same moment.
       const delayMs = MIN_RETURN_MS + Math.random() * this.#returnSeconds * 1000;
@@ -120,8 +127,6 @@ export class OpenConnections {
     if (this.#held.size > 0) {
       await settleWithin(maxMs, new Promise<void>((resolve) => this.#onEmpty = resolve));
     }
-    this.#heartbeat.stop();
-    this.#drainMonitor.stop();
   }
 
   #ended(connection: Connection): void {

@@ -8,7 +8,7 @@
  */
 import type { Log } from "../log.ts";
 import type { Options } from "../options.ts";
-import { requestIdOf } from "./request_id.ts";
+import { requestIdOf } from "./request_log.ts";
 import { problem } from "./responses.ts";
 
 /** Host names that never lead to another machine (RFC 6761 §6.3), as `URL` writes them. */

@@ -13,7 +13,7 @@ import { Refusal } from "../protocol/refusal.ts";
 import { parseReaction, parseSeq, parseUserId } from "../protocol/requests.ts";
 import type { PeerInfo } from "./client_address.ts";
 import type { Origins } from "./origins.ts";
-import { requestIdOf } from "./request_id.ts";
+import { requestIdOf } from "./request_log.ts";
 import { HttpError, problem, problemOf } from "./responses.ts";
 
 /** A request and what was read from it. */

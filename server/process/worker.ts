@@ -1,6 +1,6 @@
 /**
  * The script of a worker thread. It is a whole node: it starts with the options of the first message, and
- * stops at the second.
+ * obeys those after it.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { createServer, type Options, type Server } from "../mod.ts";
 import { catchUnforeseen } from "./safety_net.ts";
 
 /** A message to the thread. */
-export type Order = { readonly start: Options } | "stop";
+export type Order = { readonly start: Options } | "stop" | "renew certificate";
 
 /** The answer to each message; `error` says why it failed. */
 export type Answer = { readonly error?: string };
@@ -22,6 +22,7 @@ let log: ConsoleLog | undefined;
 async function obey(order: Order): Promise<Answer> {
   try {
     if (order === "stop") await stop();
+    else if (order === "renew certificate") await server?.renewCertificate();
     else await start(order.start);
     return {};
   } catch (thrown) {

@@ -33,6 +33,11 @@ export class Workers {
     await Promise.all(started);
   }
 
+  /** Lets all threads read the certificate again, one after the other. */
+  async renewCertificate(): Promise<void> {
+    for (const thread of [...this.#threads]) await ask(thread, "renew certificate");
+  }
+
   /** Stops all threads in order. */
   async stop(): Promise<void> {
     this.#isStopping = true;

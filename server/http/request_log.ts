@@ -1,10 +1,12 @@
 /**
- * `requestIdOf` gives a request the name by which the log and the answer speak of it: the one that a proxy in
- * front gave it (`X-Request-Id`), or a new one.
+ * What the log says of single requests. Each has an id, by which the answer to it speaks of it too: the one
+ * that a proxy in front gave it (`X-Request-Id`), or a new one.
  *
  * @module
  */
-import type { Log } from "../log.ts";
+import { type Log, reason } from "../log.ts";
+import { Refusal } from "../protocol/refusal.ts";
+import { problem, problemOf } from "./responses.ts";
 
 /** What is taken over of a proxy. Anything else could forge lines, or fill them. */
 const ID = /^[\w.:-]{1,64}$/;
@@ -33,4 +35,12 @@ export async function logRequest(
   const request = requestIdOf(asked);
   const status = await Promise.resolve(answer).then((response) => response.status, () => 500);
   log.debug?.("request", { request, method, path, status });
+}
+
+/** Answers a request after what was thrown: as a refusal says, or with 500 and a line in the log. */
+export function answerFailure(log: Log, thrown: unknown, asked?: Request): Response {
+  if (thrown instanceof Refusal) return problemOf(thrown);
+  const request = asked && requestIdOf(asked);
+  log.error("request failed", { request, reason: reason(thrown) });
+  return problem(500, "The server failed to answer.");
 }
