@@ -10,7 +10,7 @@ import { BrokerError } from "../broker.ts";
 import { type Client, type ConnectionListener, RedisConnection } from "./connection.ts";
 import type { RedisNames } from "./names.ts";
 import type { Script } from "./entries_script.ts";
-import { assertSingleShard, readServerInfo, serverIdOf } from "./server_info.ts";
+import { assertSingleShard, readServerInfo, serverIdOf, warnOfLosses } from "./server_info.ts";
 
 /** Redis's clock is set again when an answer differs from it by more than this. */
 const MAX_CLOCK_ERROR_MS = 60_000;
@@ -218,6 +218,7 @@ export class RedisLink {
     const clocks = { wall: () => this.now, steady: () => performance.now() };
     this.#ageClock ??= new AgeClock(clocks, undefined);
     if (runId === this.#runId) return;
+    await warnOfLosses(client, this.#log);
     this.#settledAt = performance.now() + this.#settlingMs;
     this.#runId = runId;
   }
