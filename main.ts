@@ -7,10 +7,12 @@
 import { descriptorLimit } from "./server/process/descriptor_limit.ts";
 import { consoleLog, reason, writeAll } from "./server/log.ts";
 import { BrokerError, createServer, OptionError, type Server } from "./server/mod.ts";
+import { startOpenTelemetry } from "./server/monitoring/open_telemetry.ts";
 import type { Options } from "./server/options.ts";
 import { helpText, readOptions } from "./server/read_options.ts";
 import { catchUnforeseen } from "./server/process/safety_net.ts";
 import { Workers } from "./server/process/workers.ts";
+import { monitorOf } from "./server/server.ts";
 
 /** A stop that takes longer than this ends at once, with exit code 1. */
 const MAX_STOP_MS = 4500;
@@ -36,7 +38,15 @@ async function main(): Promise<void> {
   if (options === "help") return void await writeAll(Deno.stdout, helpText() + "\n");
   await checkDescriptorLimit(options);
   const server = await start(options);
-  const workers = new Workers({ ...options, port: server.port }, consoleLog);
+  const monitor = monitorOf(server);
+  const isExporting = exportsTelemetry();
+  if (isExporting) await startOpenTelemetry(monitor, 0);
+  const own = { ...options, port: server.port };
+  const workers = new Workers(own, consoleLog, undefined, monitor, isExporting);
+  const drain = drainOnce(options.drainSeconds, () => {
+    server.drain();
+    workers.drain();
+  });
   const stop = exitOnce(() => Promise.all([server.stop(), workers.stop()]));
   catchUnforeseen(consoleLog, server, () => void stop(1, "unsound"));
   await workers.start();
@@ -44,7 +54,8 @@ async function main(): Promise<void> {
   void writeAll(Deno.stdout, `Parley is at ${server.url}\nMessages are in ${server.location}\n`);
   for (const signal of STOP_SIGNALS) {
     listenTo(signal, () => {
-      if (!stop(0, signal)) Deno.exit(1); // a second signal does not wait for the stop
+      if (drain(signal, () => void stop(0, signal))) return;
+      if (!stop(0, signal)) Deno.exit(1); // one more signal does not wait for the stop
     });
   }
   listenTo("SIGXFSZ", () => consoleLog.warn("file too large", { signal: "SIGXFSZ" }));
@@ -56,12 +67,18 @@ async function start(options: Options): Promise<Server> {
     server.listen({ reusePort: options.workers > 1 });
     return server;
   } catch (thrown) {
+    const isListening = server.port > 0; // it is the other port that cannot be had
     await server.stop();
-    throw new OptionError(whyNotListening(options, thrown));
+    throw new OptionError(whyNotListening(options, isListening, thrown));
   }
 }
 
-function whyNotListening({ host, port, cert, key }: Options, thrown: unknown): string {
+function whyNotListening(
+  { host, port, metricsPort, cert, key }: Options,
+  isListening: boolean,
+  thrown: unknown,
+): string {
+  if (isListening) return `Cannot listen on 127.0.0.1:${metricsPort}. ${reason(thrown)}`;
   if (thrown instanceof Deno.errors.AddrInUse) return `Port ${port} on ${host} is in use.`;
   if (thrown instanceof Deno.errors.PermissionDenied) {
     return `The process may not listen on port ${port}.`;
@@ -77,6 +94,35 @@ async function checkDescriptorLimit({ maxConnections, workers }: Options): Promi
   const needed = maxConnections * workers + OWN_DESCRIPTORS;
   if (limit === undefined || limit >= needed) return;
   consoleLog.warn("descriptor limit is below max-connections", { limit, needed });
+}
+
+/** Tells whether the runtime exports metrics: then it reads this variable itself. */
+function exportsTelemetry(): boolean {
+  try {
+    return Deno.env.get("OTEL_DENO") === "true";
+  } catch {
+    return false; // the program may not read the variable
+  }
+}
+
+/**
+ * Returns a function that has balancers told that the program is about to stop, and calls `then` when they
+ * have had the time. It returns false if there is no such time, or if it was called before: then the stop
+ * waits no longer.
+ */
+function drainOnce(
+  seconds: number,
+  tell: () => void,
+): (why: string, then: () => void) => boolean {
+  let isDraining = seconds === 0;
+  return (why, then) => {
+    if (isDraining) return false;
+    isDraining = true;
+    consoleLog.info("draining", { why, seconds });
+    tell();
+    setTimeout(then, seconds * 1000);
+    return true;
+  };
 }
 
 /**

@@ -8,6 +8,7 @@
 import type { ApiKeys } from "../access/api_keys.ts";
 import type { Source } from "../access/source.ts";
 import { type Log, reason } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
 import { parseName } from "../protocol/names.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { parseReaction, parseSeq, parseUserId } from "../protocol/requests.ts";
@@ -72,6 +73,7 @@ export interface RouterParts {
   readonly origins: Origins;
   readonly apiKeys: ApiKeys;
   readonly log: Log;
+  readonly metrics: Metrics;
   sourceOf(request: Request, info: PeerInfo): Source;
 }
 
@@ -144,7 +146,10 @@ export class Router {
   }
 
   #refusalOf(thrown: unknown): Response {
-    if (thrown instanceof Refusal) return problemOf(thrown);
+    if (thrown instanceof Refusal) {
+      this.#parts.metrics.countRefusal(thrown);
+      return problemOf(thrown);
+    }
     if (thrown instanceof HttpError) return problem(thrown.status, thrown.message);
     this.#parts.log.error("request failed", { reason: reason(thrown) });
     const retryAfterMs = 1000;

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import type { LogState, Range } from "../broker.ts";
+import { BrokerError, FullError, type LogState, type Range } from "../broker.ts";
 import type { Page } from "../page.ts";
+import type { StoreTrouble } from "../store_health.ts";
 import { DatabaseBound } from "./database_bound.ts";
 import { type OpenDatabase, openDatabase } from "./database_file.ts";
 import { type Log, LogCache } from "./log_cache.ts";
@@ -39,6 +40,8 @@ export interface StoredRefs {
 
 /** Rows whose `ref`s are read in one step. It takes about a millisecond. */
 const REF_ROWS = 256;
+/** A probe needs as much free space as a message of so many characters. */
+const PROBE_CHARS = 1024;
 /** Stored in a row without `ref`s. NULL marks rows from before there were hashes. */
 const NO_REFS = new Uint8Array(1);
 
@@ -132,6 +135,7 @@ export class SqliteStore {
    */
   append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[] = []): void {
     this.#commit(() => this.#append(rows, at, revised));
+    this.journal.wake();
     this.#hasLostText ||= revised.some(({ hasLostText }) => hasLostText);
   }
 
@@ -144,7 +148,6 @@ export class SqliteStore {
       if (!isDiskFull(thrown) || !this.#database.files?.emptyLog()) throw thrown;
       transaction();
     }
-    this.journal.wake();
   }
 
   #append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[]): void {
@@ -249,6 +252,26 @@ export class SqliteStore {
   check(): void {
     this.#database.files?.assertNotReplaced();
     this.#sql.transact(() => {});
+  }
+
+  /** Writes something that changes nothing. Two changes that undo each other make SQLite write a page. */
+  probe(): StoreTrouble | undefined {
+    try {
+      this.#bound.makeRoom(PROBE_CHARS);
+      this.#commit(() =>
+        this.#sql.transact(() => [1, -1].forEach((by) => this.#sql.touch.run(by)))
+      );
+      return undefined;
+    } catch (thrown) {
+      if (thrown instanceof FullError) return "database_full";
+      if (thrown instanceof BrokerError) return "database_gone";
+      return isDiskFull(thrown) ? "disk_full" : "store_failed";
+    }
+  }
+
+  /** The bytes of the file that are in use. */
+  get usedBytes(): number {
+    return this.#bound.measure();
   }
 
   close(): void {
