@@ -22,12 +22,24 @@ import {
 export const KINDS = ["websocket", "stream"] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** How a connection ended: the peer left, the runtime failed, or the server closed it with a code. */
-const OUTCOMES = ["left", "failed", ...Object.keys(CLOSE) as (keyof typeof CLOSE)[]] as const;
-export type Outcome = (typeof OUTCOMES)[number];
+/** How the server closes connections, by the close codes. */
+const OUTCOME_OF = {
+  [CLOSE.done]: "done",
+  [CLOSE.goingAway]: "going_away",
+  [CLOSE.binaryFrame]: "binary_frame",
+  [CLOSE.policy]: "policy",
+  [CLOSE.tooLarge]: "too_large",
+  [CLOSE.restart]: "restart",
+  [CLOSE.tooSlow]: "too_slow",
+  [CLOSE.unauthorized]: "unauthorized",
+  [CLOSE.forbidden]: "forbidden",
+} as const satisfies Readonly<Record<CloseCode, string>>;
 
-/** The types of commands, and one for what is not a command at all. */
-const COMMAND_TYPES = [...Object.keys(COMMANDS) as Command["type"][], "invalid"] as const;
+/** How a connection ended: the server closed it, the peer left, or the runtime failed. */
+export type Outcome = (typeof OUTCOME_OF)[CloseCode] | "left" | "failed";
+const OUTCOMES: readonly Outcome[] = ["left", "failed", ...Object.values(OUTCOME_OF)];
+
+const COMMAND_TYPES = Object.keys(COMMANDS) as Command["type"][]; // the table has each type
 
 /** Why a subscriber is behind: it has just joined, reads slowly, or its log was replaced. */
 const CAUSES = ["join", "slow", "replaced"] as const;
@@ -89,8 +101,9 @@ export class Metrics {
   /** Batches that were handed to the runtime, in bytes of UTF-8. */
   readonly sentBytes: Counts<Kind> = zeros(KINDS);
   /** Commands that were carried out or queued. */
-  readonly accepted: Counts<(typeof COMMAND_TYPES)[number]> = zeros(COMMAND_TYPES);
-  readonly refused: Counts<(typeof COMMAND_TYPES)[number]> = zeros(COMMAND_TYPES);
+  readonly accepted: Counts<Command["type"]> = zeros(COMMAND_TYPES);
+  /** Those that were refused; "invalid" are those of no type. */
+  readonly refused: Counts<Command["type"] | "invalid"> = zeros([...COMMAND_TYPES, "invalid"]);
   readonly refusals: Counts<ErrorCode> = zeros(Object.keys(ERRORS) as ErrorCode[]);
   readonly limitRefusals: Counts<LimitName> = zeros(LIMITS);
   readonly responses: Counts<string> = zeros(["1xx", "2xx", "3xx", "4xx", "5xx"]);
@@ -150,11 +163,7 @@ export class Metrics {
   }
 }
 
-const OUTCOME_OF: ReadonlyMap<CloseCode, Outcome> = new Map(
-  (Object.keys(CLOSE) as (keyof typeof CLOSE)[]).map((name) => [CLOSE[name], name]),
-);
-
 /** Returns the outcome of a connection that the server closes. */
 export function outcomeOf(code: CloseCode): Outcome {
-  return OUTCOME_OF.get(code) ?? "done";
+  return OUTCOME_OF[code];
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Buckets, type Snapshot } from "./snapshot.ts";
+import type { Buckets, Snapshot } from "./snapshot.ts";
 import type { MetricName } from "./table.ts";
 
 /** A value of a line; null where there is nothing to draw. */

@@ -23,9 +23,16 @@ export interface Sample {
   readonly values: readonly Value[];
 }
 
+/** Is told of samples. Neither function may throw. */
+export interface Watcher {
+  taken(sample: Sample): void;
+  /** The server stops. */
+  closed(): void;
+}
+
 export class History {
   readonly #samples: Sample[] = [];
-  readonly #listeners = new Set<(sample: Sample) => void>();
+  readonly #watchers = new Set<Watcher>();
   #before: Snapshot | undefined;
 
   /** The samples, the oldest first. */
@@ -35,13 +42,18 @@ export class History {
 
   /** How many watch. */
   get watchers(): number {
-    return this.#listeners.size;
+    return this.#watchers.size;
   }
 
-  /** Calls back with each new sample, until the returned function is called. It must not throw. */
-  listen(listener: (sample: Sample) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  /** Tells a watcher of each new sample, until the returned function is called. */
+  watch(watcher: Watcher): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Tells all watchers that the server stops. */
+  close(): void {
+    for (const watcher of this.#watchers) watcher.closed();
   }
 
   /** Adds a sample of the numbers of now. */
@@ -54,7 +66,7 @@ export class History {
     this.#before = now;
     this.#samples.push(sample);
     if (this.#samples.length > MAX_SAMPLES) this.#samples.shift();
-    for (const listener of this.#listeners) listener(sample);
+    for (const watcher of this.#watchers) watcher.taken(sample);
   }
 }
 

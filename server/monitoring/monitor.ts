@@ -31,8 +31,6 @@ export class Monitor {
   #timer: ReturnType<typeof setInterval> | undefined;
   /** The numbers of all threads together, as they were last told. */
   #totals: Snapshot | undefined;
-  /** Called when the server stops. */
-  readonly #closing = Promise.withResolvers<void>();
 
   constructor(hub: Hub, connections: OpenConnections, measured: Measured) {
     const { broker, metrics, log, now } = hub.context;
@@ -43,16 +41,11 @@ export class Monitor {
     this.#measured = measured;
   }
 
-  /** Settles when the server stops. */
-  get closed(): Promise<void> {
-    return this.#closing.promise;
-  }
-
   /** Begins to measure the loop and to keep samples. Until then it costs nothing but the counting. */
   start(): void {
     const { now } = this.#hub.context;
     this.#loopDelay ??= new LoopDelay(this.metrics.loopDelay, now);
-    this.#timer ??= setInterval(() => void this.#sample(), SAMPLE_MS);
+    this.#timer ??= setInterval(() => void this.sample(), SAMPLE_MS);
     Deno.unrefTimer(Number(this.#timer));
   }
 
@@ -60,7 +53,7 @@ export class Monitor {
   close(): void {
     this.#loopDelay?.stop();
     clearInterval(this.#timer);
-    this.#closing.resolve();
+    this.history.close();
   }
 
   /** Copies the numbers of this server. */
@@ -82,7 +75,8 @@ export class Monitor {
     return prometheusText(this.#totals ?? this.snapshot());
   }
 
-  async #sample(): Promise<void> {
+  /** Keeps a sample of now. A timer calls this. While somebody watches, the store is looked at. */
+  async sample(): Promise<void> {
     if (this.history.watchers > 0) await this.readiness.trouble();
     this.history.add(this.snapshot(), Date.now());
   }

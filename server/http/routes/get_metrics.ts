@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { retryLine } from "../../connections/sse.ts";
 import { CHARTS } from "../../monitoring/charts.ts";
-import { SAMPLE_MS } from "../../monitoring/history.ts";
+import type { Sample } from "../../monitoring/history.ts";
 import type { Monitor } from "../../monitoring/monitor.ts";
 import { PROMETHEUS_TYPE } from "../../monitoring/prometheus.ts";
 import { Refusal } from "../../protocol/refusal.ts";
@@ -48,46 +47,50 @@ export async function metrics(monitor: Monitor): Promise<Response> {
  *
  * @throws {Refusal} `unavailable`
  */
-export function statusEvents({ method }: Request, { history, closed }: Monitor): Response {
+export function statusEvents({ method }: Request, { history }: Monitor): Response {
   if (method === "HEAD") return new Response(null, { headers: EVENT_STREAM });
   if (history.watchers >= MAX_WATCHERS) {
     throw new Refusal("unavailable", `${MAX_WATCHERS} already watch. Try again later.`, {
       retryAfterMs: RETRY_MS,
     });
   }
-  const encoder = new TextEncoder();
-  let end = () => {};
+  let stopWatching = () => {};
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
-      const send = (data: unknown) =>
-        controller.enqueue(encoder.encode(`data: ${JSON.stringify(data)}\n\n`));
-      const stopListening = history.listen((sample) => {
-        if ((controller.desiredSize ?? 0) > -MAX_QUEUED_BYTES) send(sample);
-        else end();
-      });
-      end = () => {
-        stopListening();
-        end = () => {};
-        controller.close();
+      const closed = () => {
+        stopWatching();
+        ifOpen(() => controller.close());
       };
-      controller.enqueue(encoder.encode(retryLine(SAMPLE_MS) + "\n"));
-      const charts = CHARTS.map(({ title, unit, lines }) => ({
-        title,
-        unit,
-        lines: Object.keys(lines),
-      }));
-      send({ charts, samples: history.samples });
-      void closed.then(() => end());
+      const taken = (sample: Sample) => {
+        if ((controller.desiredSize ?? 0) < -MAX_QUEUED_BYTES) return closed();
+        ifOpen(() => controller.enqueue(dataOf(sample)));
+      };
+      controller.enqueue(dataOf({ charts: CHART_HEADS, samples: history.samples }));
+      stopWatching = history.watch({ taken, closed });
     },
-    cancel() {
-      const stop = end;
-      end = () => {};
-      try {
-        stop();
-      } catch {
-        // A stream that was cancelled cannot be closed any more.
-      }
-    },
+    cancel: () => stopWatching(),
   }, new ByteLengthQueuingStrategy({ highWaterMark: 0 }));
   return new Response(body, { headers: EVENT_STREAM });
+}
+
+/** What the page has to know of the charts. */
+const CHART_HEADS = CHARTS.map(({ title, unit, lines }) => ({
+  title,
+  unit,
+  lines: Object.keys(lines),
+}));
+
+const ENCODER = new TextEncoder();
+
+function dataOf(value: unknown): Uint8Array {
+  return ENCODER.encode(`data: ${JSON.stringify(value)}\n\n`);
+}
+
+/** Does something with a stream. When the peer has just gone, that throws, before `cancel` is called. */
+function ifOpen(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // The stream is cancelled, or will be at once.
+  }
 }
