@@ -442,7 +442,7 @@ export interface Options {
    */
   readonly returnSeconds: number;
   /**
-   * Seconds that /readyz says so before the program stops.
+   * Seconds that /readyz says draining before a stop.
    *
    * Balancers that poll `/readyz` send no new clients meanwhile, and those that are here stay. For the
    * program alone: an embedding program calls `drain()` and waits before it calls `stop()`.
@@ -591,7 +591,7 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
     "seconds in which one may edit and delete what one has said; 0 is always",
   ),
   returnSeconds: fraction(10, [0, 3600], "seconds over which clients come back after a shutdown"),
-  drainSeconds: fraction(0, [0, 3600], "seconds that /readyz says so before the program stops"),
+  drainSeconds: fraction(0, [0, 3600], "seconds that /readyz says draining before a stop"),
 };
 
 /** The names of all options, in the order of the table. */
