@@ -55,7 +55,7 @@ const form = byId("sign-in");
 const input = byId("key") as HTMLInputElement; // by its tag in the page
 const problem = byId("problem");
 const forget = byId("forget");
-const main = byId("charts");
+const board = byId("charts");
 const footer = byId("footer");
 let key = sessionStorage.getItem(KEY) ?? "";
 let charts: Chart[] = [];
@@ -83,7 +83,7 @@ async function watch(): Promise<void> {
     } catch {
       // The server is away, or the network.
     }
-    main.classList.add("stale");
+    board.classList.add("stale");
     showState("No answer; trying again", "bad");
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
@@ -124,7 +124,7 @@ function askForKey(): void {
   problem.textContent = key === "" ? "" : "The server does not know this key.";
   sessionStorage.removeItem(KEY);
   key = "";
-  main.hidden = footer.hidden = forget.hidden = true;
+  board.hidden = footer.hidden = forget.hidden = true;
   form.hidden = false;
   input.value = "";
   input.focus();
@@ -152,9 +152,9 @@ function begin(beginning: Beginning): void {
     first += head.lines.length;
     return chart;
   });
-  main.replaceChildren(...charts.map(({ section }) => section));
-  main.classList.remove("stale");
-  main.hidden = footer.hidden = false;
+  board.replaceChildren(...charts.map(({ section }) => section));
+  board.classList.remove("stale");
+  board.hidden = footer.hidden = false;
 }
 
 function makeChart({ title, unit, lines }: ChartHead, first: number): Chart {
