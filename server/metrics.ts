@@ -15,7 +15,6 @@ import {
   type ErrorCode,
   ERRORS,
   type LimitName,
-  LIMITS,
 } from "./protocol/tables.ts";
 
 /** The ways to connect. */
@@ -105,7 +104,17 @@ export class Metrics {
   /** Those that were refused; "invalid" are those of no type. */
   readonly refused: Counts<Command["type"] | "invalid"> = zeros([...COMMAND_TYPES, "invalid"]);
   readonly refusals: Counts<ErrorCode> = zeros(Object.keys(ERRORS) as ErrorCode[]);
-  readonly limitRefusals: Counts<LimitName> = zeros(LIMITS);
+  readonly limitRefusals: Counts<LimitName> = {
+    rate: 0,
+    rule_rate: 0,
+    slow_seconds: 0,
+    address_rate: 0,
+    max_connections: 0,
+    max_connections_per_address: 0,
+    max_rooms: 0,
+    max_rooms_per_connection: 0,
+    max_members_per_room: 0,
+  };
   readonly responses: Counts<string> = zeros(["1xx", "2xx", "3xx", "4xx", "5xx"]);
   readonly catchUps: Counts<(typeof CAUSES)[number]> = zeros(CAUSES);
   messages = 0;

@@ -33,20 +33,16 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 
 /** The limits on how much and how fast, by the options and the keys of rules that set them. */
-export const LIMITS = [
-  "rate",
-  "rule_rate",
-  "slow_seconds",
-  "address_rate",
-  "max_connections",
-  "max_connections_per_address",
-  "max_rooms",
-  "max_rooms_per_connection",
-  "max_members_per_room",
-] as const;
-
-/** One of {@linkcode LIMITS}. */
-export type LimitName = (typeof LIMITS)[number];
+export type LimitName =
+  | "rate"
+  | "rule_rate"
+  | "slow_seconds"
+  | "address_rate"
+  | "max_connections"
+  | "max_connections_per_address"
+  | "max_rooms"
+  | "max_rooms_per_connection"
+  | "max_members_per_room";
 
 /** The close codes (RFC 6455 §7.4) by name: `close(CLOSE.tooSlow)`. */
 export const CLOSE = {
