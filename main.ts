@@ -7,12 +7,10 @@
 import { descriptorLimit } from "./server/process/descriptor_limit.ts";
 import { consoleLog, reason, writeAll } from "./server/log.ts";
 import { BrokerError, createServer, OptionError, type Server } from "./server/mod.ts";
-import { startOpenTelemetry } from "./server/monitoring/open_telemetry.ts";
 import type { Options } from "./server/options.ts";
 import { helpText, readOptions } from "./server/read_options.ts";
 import { catchUnforeseen } from "./server/process/safety_net.ts";
 import { Workers } from "./server/process/workers.ts";
-import { monitorOf } from "./server/server.ts";
 
 /** A stop that takes longer than this ends at once, with exit code 1. */
 const MAX_STOP_MS = 4500;
@@ -38,9 +36,13 @@ async function main(): Promise<void> {
   if (options === "help") return void await writeAll(Deno.stdout, helpText() + "\n");
   await checkDescriptorLimit(options);
   const server = await start(options);
+  const { monitorOf } = await import("./server/server.ts");
   const monitor = monitorOf(server);
   const isExporting = exportsTelemetry();
-  if (isExporting) await startOpenTelemetry(monitor, 0);
+  if (isExporting) {
+    const { startOpenTelemetry } = await import("./server/monitoring/open_telemetry.ts");
+    await startOpenTelemetry(monitor, 0);
+  }
   const own = { ...options, port: server.port };
   const workers = new Workers(own, consoleLog, undefined, monitor, isExporting);
   const drain = drainOnce(options.drainSeconds, () => {

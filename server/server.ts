@@ -4,13 +4,11 @@
  *
  * @module
  */
-import { COSTS } from "./access/allowances.ts";
 import { ApiKeys } from "./access/api_keys.ts";
 import { Rules } from "./access/rules.ts";
 import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import { OpenConnections } from "./connections/open_connections.ts";
-import { WebSocketConnection } from "./connections/web_socket.ts";
 import { settleWithin } from "./deadline.ts";
 import { stripBasePath } from "./http/base_path.ts";
 import { clientAddress, type PeerInfo } from "./http/client_address.ts";
@@ -21,7 +19,7 @@ import { problem, problemOf } from "./http/responses.ts";
 import { answerOtherMethod, Router } from "./http/router.ts";
 import { routesOf } from "./http/routes.ts";
 import type { StaticFiles } from "./http/static_files.ts";
-import { asksForUpgrade, checkHandshake } from "./http/upgrade.ts";
+import { asksForUpgrade } from "./http/upgrade.ts";
 import { Listener } from "./listener.ts";
 import { type Log, reason, withoutThrowing } from "./log.ts";
 import { Metrics } from "./metrics.ts";
@@ -31,6 +29,7 @@ import type { Options } from "./options.ts";
 import { Refusal } from "./protocol/refusal.ts";
 import { Hub } from "./rooms/hub.ts";
 import type { ServerParts } from "./server_parts.ts";
+import { Upgrader } from "./upgrader.ts";
 import { startWebhook, type Webhook } from "./webhooks/webhook.ts";
 
 /** Returns the monitor of a server. For the program alone, which has a server in each of its threads. */
@@ -58,6 +57,7 @@ export class Server extends Moderation implements AsyncDisposable {
   readonly #sources: Sources;
   readonly #connections: OpenConnections;
   readonly #origins: Origins;
+  readonly #upgrader: Upgrader;
   readonly #router: Router;
   readonly #monitor: Monitor;
   readonly #metricsDoor: MetricsDoor;
@@ -68,8 +68,7 @@ export class Server extends Moderation implements AsyncDisposable {
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
     const { options, broker, files, rules = new Rules(), application, verifier } = parts;
-    const { apiKeys = new ApiKeys() } = parts;
-    const { metrics = new Metrics() } = parts;
+    const { apiKeys = new ApiKeys(), metrics = new Metrics() } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
     const hub = new Hub({ options, rules, broker, log, metrics, now, application, verifier });
@@ -82,6 +81,7 @@ export class Server extends Moderation implements AsyncDisposable {
     this.#sources = new Sources(options, log, now);
     this.#connections = new OpenConnections(hub, options, now);
     this.#origins = new Origins(options, log);
+    this.#upgrader = new Upgrader(hub, this.#connections, this.#origins);
     const webhookLag = () => this.#webhook?.lagSeconds;
     this.#monitor = new Monitor(hub, this.#connections, { webhookLag });
     this.#metricsDoor = new MetricsDoor(this.#monitor, !apiKeys.isEmpty, log);
@@ -216,7 +216,7 @@ export class Server extends Moderation implements AsyncDisposable {
     if (path === undefined) return problem(404, `Everything here is under ${basePath}/.`);
     const isSocketPath = path === "/ws" && method !== "OPTIONS" ||
       path === "/" && asksForUpgrade(request);
-    if (isSocketPath) return this.#upgrade(request, info);
+    if (isSocketPath) return this.#upgrader.upgrade(request, this.#sourceOf(request, info));
     const answer = this.#router.answer(request, info, path, url.searchParams);
     if (answer !== undefined) return answer;
     if (!READ_METHODS.includes(method)) return answerOtherMethod(request, READ_METHODS);
@@ -228,26 +228,6 @@ export class Server extends Moderation implements AsyncDisposable {
     this.#monitor.metrics.countResponse(response.status);
     return response;
   };
-
-  #upgrade(request: Request, info: PeerInfo): Response {
-    const source = this.#sourceOf(request, info);
-    const admit = () => this.#connections.admit(source, COSTS.connection, "websocket");
-    const handshake = checkHandshake(request, this.#origins, admit);
-    if (handshake instanceof Response) return handshake;
-    const { protocol } = handshake;
-    const view = this.#hub.authenticator.viewOf(request, () => this.#origins.trusts(request));
-    const { socket, response } = Deno.upgradeWebSocket(request, {
-      idleTimeout: Math.ceil(this.#options.heartbeatSeconds * 2),
-    });
-    // The runtime's option `protocol` throws unless the offer is separated by exactly a comma and a space.
-    if (protocol !== undefined) response.headers.set("sec-websocket-protocol", protocol);
-    // A throw after the upgrade would close the whole listener: nothing from here on may throw.
-    this.#connections.open(
-      source,
-      (context) => new WebSocketConnection(socket, handshake, context, source, view),
-    );
-    return response;
-  }
 
   #sourceOf(request: Request, info: PeerInfo): Source {
     const { address, unbelieved } = clientAddress(request, info, this.#options.trustProxies);

@@ -15,7 +15,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/process/"],
   ["server/mod.ts"],
   ["server/server.ts"],
-  ["server/server_parts.ts", "server/moderation.ts", "server/voice.ts"],
+  ["server/server_parts.ts", "server/upgrader.ts", "server/moderation.ts", "server/voice.ts"],
   ["server/webhooks/"],
   ["server/http/"],
   ["server/monitoring/"],

@@ -31,6 +31,8 @@ export class Monitor {
   #timer: ReturnType<typeof setInterval> | undefined;
   /** The numbers of all threads together, as they were last told. */
   #totals: Snapshot | undefined;
+  /** Set when the server has stopped: there is nothing left to measure. */
+  #last: Snapshot | undefined;
 
   constructor(hub: Hub, connections: OpenConnections, measured: Measured) {
     const { broker, metrics, log, now } = hub.context;
@@ -49,8 +51,9 @@ export class Monitor {
     Deno.unrefTimer(Number(this.#timer));
   }
 
-  /** Stops the timers, and ends the streams of those who watch. */
+  /** Stops the timers, and ends the streams of those who watch. The last numbers can still be read. */
   close(): void {
+    this.#last = this.snapshot();
     this.#loopDelay?.stop();
     clearInterval(this.#timer);
     this.history.close();
@@ -58,7 +61,7 @@ export class Monitor {
 
   /** Copies the numbers of this server. */
   snapshot(): Snapshot {
-    return snapshotOf(this.metrics, this.#gauges());
+    return this.#last ?? snapshotOf(this.metrics, this.#gauges());
   }
 
   /** Shows these numbers from now on in place of its own: those of all threads together. */

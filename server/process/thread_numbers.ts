@@ -11,17 +11,16 @@ import { countedOf, merge, type Snapshot } from "../monitoring/snapshot.ts";
 /** How often a thread sends its numbers. */
 const SEND_MS = SAMPLE_MS / 2;
 
-/** The main thread's end of the way to another thread. */
-export interface NumbersOf {
-  /** The other end. It is transferred to the thread. */
+/** A thread, as the main thread hears of it. */
+interface Told {
   readonly port: MessagePort;
-  /** Ends it. What the thread has counted stays in the totals. */
-  close(): void;
+  /** What it sent last. */
+  latest: Snapshot;
 }
 
 export class ThreadNumbers {
   readonly #monitor: Monitor;
-  readonly #latest = new Map<MessagePort, Snapshot>();
+  readonly #threads = new Map<object, Told>();
   /** What threads had counted that are gone: a counter never falls. */
   #gone: Snapshot = {};
   readonly #timer: ReturnType<typeof setInterval>;
@@ -33,32 +32,37 @@ export class ThreadNumbers {
     this.#timer = setInterval(() => this.#add(), SAMPLE_MS);
   }
 
-  /** Opens a way to a thread that is about to start. */
-  open(): NumbersOf {
-    const { port1: own, port2: port } = new MessageChannel();
-    this.#latest.set(own, {});
-    own.onmessage = ({ data }: MessageEvent<Snapshot>) => {
-      if (this.#latest.has(own)) this.#latest.set(own, data);
-    };
-    const close = () => {
-      this.#gone = merge([this.#gone, countedOf(this.#latest.get(own) ?? {})]);
-      this.#latest.delete(own);
-      own.close();
-    };
-    return { port, close };
+  /** Begins to listen to a thread that is about to start. @returns the port to hand over to it. */
+  open(thread: object): MessagePort {
+    const { port1: port, port2 } = new MessageChannel();
+    const told: Told = { port, latest: {} };
+    this.#threads.set(thread, told);
+    port.onmessage = ({ data }: MessageEvent<Snapshot>) => told.latest = data;
+    return port2;
   }
 
-  /** Ends all ways. */
+  /** Forgets a thread that is gone, but not what it had counted. */
+  close(thread: object): void {
+    const told = this.#threads.get(thread);
+    if (told === undefined) return;
+    this.#threads.delete(thread);
+    this.#gone = merge([this.#gone, countedOf(told.latest)]);
+    told.port.close();
+  }
+
+  /** Listens to no thread any more. */
   stop(): void {
     clearInterval(this.#timer);
-    for (const port of this.#latest.keys()) port.close();
-    this.#latest.clear();
+    for (const { port } of this.#threads.values()) port.close();
+    this.#threads.clear();
   }
 
   #add(): void {
-    const totals = merge([this.#monitor.snapshot(), ...this.#latest.values(), this.#gone]);
+    const threads = [...this.#threads.values()];
+    const latest = threads.map(({ latest }) => latest);
+    const totals = merge([this.#monitor.snapshot(), ...latest, this.#gone]);
     this.#monitor.show(totals);
-    for (const port of this.#latest.keys()) port.postMessage(totals);
+    for (const { port } of threads) port.postMessage(totals);
   }
 }
 

@@ -20,8 +20,7 @@ export class Workers {
   readonly #script: URL;
   readonly #numbers: ThreadNumbers | undefined;
   readonly #isExporting: boolean;
-  /** The threads, each with a function that ends the adding up of its numbers. */
-  readonly #threads = new Map<Worker, () => void>();
+  readonly #threads = new Set<Worker>();
   #started = 0;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #isStopping = false;
@@ -57,7 +56,7 @@ export class Workers {
     this.#isStopping = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#numbers?.stop();
-    await Promise.all([...this.#threads.keys()].map(async (thread) => {
+    await Promise.all([...this.#threads].map(async (thread) => {
       await ask(thread, "stop");
       thread.terminate();
     }));
@@ -66,7 +65,7 @@ export class Workers {
 
   /** Has all threads say that they are about to stop. */
   drain(): void {
-    for (const thread of this.#threads.keys()) void ask(thread, "drain");
+    for (const thread of this.#threads) void ask(thread, "drain");
   }
 
   async #start(): Promise<void> {
@@ -76,8 +75,8 @@ export class Workers {
     } catch (thrown) {
       return this.#replace(reason(thrown)); // the system has no thread or file left
     }
-    const numbers = this.#numbers?.open();
-    this.#threads.set(thread, () => numbers?.close());
+    this.#threads.add(thread);
+    const numbers = this.#numbers?.open(thread);
     thread.onerror = (event) => {
       event.preventDefault(); // an error that is not handled here would end the whole process
       this.#failed(thread, event.message);
@@ -85,18 +84,16 @@ export class Workers {
     const order = {
       start: this.#options,
       thread: ++this.#started,
-      numbers: numbers?.port,
+      numbers,
       isExporting: this.#isExporting,
     };
-    const { error } = await ask(thread, order, numbers?.port);
+    const { error } = await ask(thread, order, numbers);
     if (error !== undefined) this.#failed(thread, error);
   }
 
   #failed(thread: Worker, why: string): void {
-    const endNumbers = this.#threads.get(thread);
-    if (endNumbers === undefined) return;
-    this.#threads.delete(thread);
-    endNumbers();
+    if (!this.#threads.delete(thread)) return;
+    this.#numbers?.close(thread);
     thread.terminate();
     this.#replace(why);
   }

@@ -11,6 +11,7 @@ import { revisedBatch, type RevisedMessage } from "../broker/revisions.ts";
 import { reason } from "../log.ts";
 import type { Cursor } from "../protocol/messages.ts";
 import type { FeedContext } from "./feed_context.ts";
+import { LiveSubscribers } from "./live_subscribers.ts";
 import { HeldMessages } from "./pending.ts";
 import { type Answer, answerBatch, Progress } from "./progress.ts";
 import { type Position, RoomLog } from "./room_log.ts";
@@ -23,7 +24,7 @@ const RETRY_MS = 1000;
 export class Feed {
   readonly #room: string;
   readonly #context: FeedContext;
-  readonly #live = new Set<Subscriber>();
+  readonly #live: LiveSubscribers;
   readonly #behind = new Map<Subscriber, Progress>();
   readonly #log: RoomLog;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -31,6 +32,7 @@ export class Feed {
   constructor(room: string, context: FeedContext) {
     this.#room = room;
     this.#context = context;
+    this.#live = new LiveSubscribers(context.metrics);
     this.#log = new RoomLog(room, context.broker, context.options.tailBytes);
   }
 
@@ -103,17 +105,7 @@ export class Feed {
 
   /** @param seq where a subscriber stops that does not take the events now, and `rev`. */
   #sendToLive(batch: Batch, events: number, seq: number, rev: number): void {
-    let readers = 0;
-    for (const subscriber of this.#live) {
-      const { connection } = subscriber;
-      if (connection.ready) {
-        connection.send(batch);
-        readers++;
-      } else {
-        this.#fallBehind(subscriber, seq, rev);
-      }
-    }
-    this.#context.metrics.deliveries += readers * events;
+    this.#live.deliver(batch, events, (late) => this.#fallBehind(late, seq, rev));
   }
 
   /** @returns false if the subscriber is not live any more: reading `ready` may have ended its session. */
@@ -139,16 +131,11 @@ export class Feed {
 
   /** Sends an event that is not stored to all who were sent `joined` and are ready, live or behind. */
   relay(event: string, exceptUserId?: string): void {
-    const batch = Batch.of(event);
-    let readers = 0;
-    const send = ({ user, connection }: Subscriber) => {
-      if (user.id === exceptUserId || !connection.ready) return;
-      connection.send(batch);
-      readers++;
-    };
-    this.#live.forEach(send);
-    for (const [subscriber, { held }] of this.#behind) if (held === undefined) send(subscriber);
-    this.#context.metrics.deliveries += readers;
+    this.#live.relay(Batch.of(event), exceptUserId, this.#behindAndLetIn());
+  }
+
+  *#behindAndLetIn(): Generator<Subscriber> {
+    for (const [subscriber, { held }] of this.#behind) if (held === undefined) yield subscriber;
   }
 
   /** Goes on with a subscriber whose connection takes more again. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { BrokerError, FullError, type LogState, type Range } from "../broker.ts";
+import type { LogState, Range } from "../broker.ts";
 import type { Page } from "../page.ts";
 import type { StoreTrouble } from "../store_health.ts";
 import { DatabaseBound } from "./database_bound.ts";
@@ -12,6 +12,7 @@ import { type OpenDatabase, openDatabase } from "./database_file.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import type { GatheredWrites } from "./gathered_writes.ts";
 import { MarkTable } from "./mark_table.ts";
+import { PROBE_CHARS, touch, troubleOf } from "./probe.ts";
 import { Pruning, type Retention } from "./pruning.ts";
 import type { RevisedRow } from "./additions.ts";
 import { RevisionTables } from "./revision_tables.ts";
@@ -40,8 +41,6 @@ export interface StoredRefs {
 
 /** Rows whose `ref`s are read in one step. It takes about a millisecond. */
 const REF_ROWS = 256;
-/** A probe needs as much free space as a message of so many characters. */
-const PROBE_CHARS = 1024;
 /** Stored in a row without `ref`s. NULL marks rows from before there were hashes. */
 const NO_REFS = new Uint8Array(1);
 
@@ -254,19 +253,12 @@ export class SqliteStore {
     this.#sql.transact(() => {});
   }
 
-  /** Writes something that changes nothing. Two changes that undo each other make SQLite write a page. */
+  /** Finds out whether messages could be stored now. */
   probe(): StoreTrouble | undefined {
-    try {
-      this.#bound.makeRoom(PROBE_CHARS);
-      this.#commit(() =>
-        this.#sql.transact(() => [1, -1].forEach((by) => this.#sql.touch.run(by)))
-      );
-      return undefined;
-    } catch (thrown) {
-      if (thrown instanceof FullError) return "database_full";
-      if (thrown instanceof BrokerError) return "database_gone";
-      return isDiskFull(thrown) ? "disk_full" : "store_failed";
-    }
+    return troubleOf(() => {
+      this.makeRoom(PROBE_CHARS);
+      this.#commit(() => touch(this.#sql));
+    });
   }
 
   /** The bytes of the file that are in use. */
