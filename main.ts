@@ -42,7 +42,19 @@ async function main(): Promise<void> {
   const log = consoleLogOf(options);
   await checkDescriptorLimit(options, log);
   const server = await start(options, log);
-  const workers = new Workers({ ...options, port: server.port }, log);
+  const { monitorOf } = await import("./server/server.ts");
+  const monitor = monitorOf(server);
+  const isExporting = exportsTelemetry();
+  if (isExporting) {
+    const { startOpenTelemetry } = await import("./server/monitoring/open_telemetry.ts");
+    await startOpenTelemetry(monitor, 0);
+  }
+  const own = { ...options, port: server.port };
+  const workers = new Workers(own, log, undefined, monitor, isExporting);
+  const drain = drainOnce(options.drainSeconds, log, () => {
+    server.drain();
+    workers.drain();
+  });
   const stop = exitOnce(() => Promise.all([server.stop(), workers.stop()]), log);
   catchUnforeseen(log, server, () => void stop(1, "unsound"));
   await workers.start();
@@ -63,7 +75,8 @@ async function main(): Promise<void> {
           .then(() => workers.renewCertificate());
         return;
       }
-      if (!stop(0, signal)) Deno.exit(1); // a second signal does not wait for the stop
+      if (drain(signal, () => void stop(0, signal))) return;
+      if (!stop(0, signal)) Deno.exit(1); // one more signal does not wait for the stop
     });
   }
   listenTo("SIGXFSZ", () => log.warn("file too large", { signal: "SIGXFSZ" }));
@@ -77,12 +90,18 @@ async function start(options: Options, log: ConsoleLog): Promise<Server> {
     server.listen({ reusePort: options.workers > 1 });
     return server;
   } catch (thrown) {
+    const isListening = server.port > 0; // it is the other port that cannot be had
     await server.stop();
-    throw new OptionError(whyNotListening(options, thrown));
+    throw new OptionError(whyNotListening(options, isListening, thrown));
   }
 }
 
-function whyNotListening({ host, port, cert, key }: Options, thrown: unknown): string {
+function whyNotListening(
+  { host, port, metricsPort, cert, key }: Options,
+  isListening: boolean,
+  thrown: unknown,
+): string {
+  if (isListening) return `Cannot listen on 127.0.0.1:${metricsPort}. ${reason(thrown)}`;
   if (thrown instanceof Deno.errors.AddrInUse) return `Port ${port} on ${host} is in use.`;
   if (thrown instanceof Deno.errors.PermissionDenied) {
     return `The process may not listen on port ${port}.`;
@@ -101,6 +120,36 @@ async function checkDescriptorLimit(
   const needed = maxConnections * workers + OWN_DESCRIPTORS;
   if (limit === undefined || limit >= needed) return;
   log.warn("descriptor limit is below max-connections", { limit, needed });
+}
+
+/** Tells whether the runtime exports metrics: then it reads this variable itself. */
+function exportsTelemetry(): boolean {
+  try {
+    return Deno.env.get("OTEL_DENO") === "true";
+  } catch {
+    return false; // the program may not read the variable
+  }
+}
+
+/**
+ * Returns a function that has balancers told that the program is about to stop, and calls `then` when they
+ * have had the time. It returns false if there is no such time, or if it was called before: then the stop
+ * waits no longer.
+ */
+function drainOnce(
+  seconds: number,
+  log: ConsoleLog,
+  tell: () => void,
+): (why: string, then: () => void) => boolean {
+  let isDraining = seconds === 0;
+  return (why, then) => {
+    if (isDraining) return false;
+    isDraining = true;
+    log.info("draining", { why, seconds });
+    tell();
+    setTimeout(then, seconds * 1000);
+    return true;
+  };
 }
 
 /**

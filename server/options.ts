@@ -21,6 +21,17 @@ export interface Options {
    */
   readonly port: number;
   /**
+   * TCP port on 127.0.0.1 for metrics without a key; 0 is none.
+   *
+   * `/metrics`, `/status`, `/healthz` and `/readyz` are there, for whoever may run programs on this
+   * machine. For `listen()` alone.
+   *
+   * From 0 to 65,535.
+   *
+   * @default {0}
+   */
+  readonly metricsPort: number;
+  /**
    * Address to listen on; 0.0.0.0 or :: for all.
    *
    * On a loopback address and without a trusted proxy, the server answers only to loopback names,
@@ -432,6 +443,17 @@ export interface Options {
    */
   readonly returnSeconds: number;
   /**
+   * Seconds that /readyz says draining before a stop.
+   *
+   * Balancers that poll `/readyz` send no new clients meanwhile, and those that are here stay. For the
+   * program alone: an embedding program calls `drain()` and waits before it calls `stop()`.
+   *
+   * From 0 to 3,600; may have a fraction.
+   *
+   * @default {0}
+   */
+  readonly drainSeconds: number;
+  /**
    * Format of the log: text, json, or journald.
    *
    * `text` is for people, `json` for collectors, and `journald` for systemd, which keeps the time itself
@@ -498,6 +520,11 @@ function choice<T extends string>(value: T, choices: readonly T[], help: string)
 /** The table of options, in the order of `--help`. */
 export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } = {
   port: whole(8080, [0, 65_535], "TCP port to listen on; 0 picks a free one"),
+  metricsPort: whole(
+    0,
+    [0, 65_535],
+    "TCP port on 127.0.0.1 for metrics without a key; 0 is none",
+  ),
   host: { default: "127.0.0.1", help: "address to listen on; 0.0.0.0 or :: for all" },
   db: {
     default: "parley.db",
@@ -582,6 +609,7 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
     "seconds in which one may edit and delete what one has said; 0 is always",
   ),
   returnSeconds: fraction(10, [0, 3600], "seconds over which clients come back after a shutdown"),
+  drainSeconds: fraction(0, [0, 3600], "seconds that /readyz says draining before a stop"),
   log: choice("text", LOG_FORMATS, "format of the log: text, json, or journald"),
   logLevel: choice("info", LOG_LEVELS, "least serious level that is logged"),
 };

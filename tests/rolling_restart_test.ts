@@ -12,5 +12,6 @@ Deno.test({
   name:
     `OPERATIONS.md: nodes behind nginx are restarted in turn, twice: nothing is lost, seed ${SEED}`,
   ignore: WITHOUT_NGINX || WITHOUT_REDIS,
-  fn: async () => void await rollingRestart({ clients: 100, thinkMs: 600, returnSeconds: 0.5 }),
+  fn: async () =>
+    void await rollingRestart({ clients: 100, thinkMs: 600, returnSeconds: 0.5, between: 100 }),
 });

@@ -11,6 +11,7 @@
  */
 import { Batch } from "../broker/page.ts";
 import { reason as reasonOf } from "../log.ts";
+import { type Kind, type Outcome, outcomeOf } from "../metrics.ts";
 import { CLOSE, type CloseCode } from "../protocol/tables.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { Session } from "../rooms/session.ts";
@@ -40,6 +41,9 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
   protected abstract readonly session: Session;
   protected readonly context: ConnectionContext;
   readonly id: string;
+  /** How it is counted. */
+  abstract readonly kind: Kind;
+  #outcome: Outcome = "left";
   /** What is to be written at the end of this turn: mostly one batch, shared by all of a room. */
   #batch: Batch | undefined;
   #moreBatches: Batch[] | undefined;
@@ -84,6 +88,11 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
       this.#fail(thrown);
       return 0;
     }
+  }
+
+  /** How it ended, if it has: the peer left, unless something else came first. */
+  get outcome(): Outcome {
+    return this.#outcome;
   }
 
   protected get hasEnded(): boolean {
@@ -152,6 +161,7 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
     if (this.#hasEnded) return;
     while (this.flush());
     if (this.#hasEnded) return; // the write has ended it
+    this.#outcome = outcomeOf(code);
     try {
       this.shut(code, reason);
     } catch (thrown) {
@@ -176,6 +186,7 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
   /** Ends the connection because the runtime threw. */
   #fail(thrown: unknown): void {
     if (this.#hasEnded) return;
+    this.#outcome = "failed";
     this.end();
     const facts = { connection: this.id, reason: reasonOf(thrown) };
     this.context.hub.context.log.warn("connection failed", facts);

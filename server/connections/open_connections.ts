@@ -10,6 +10,7 @@ import { Batch } from "../broker/page.ts";
 import { settleWithin } from "../deadline.ts";
 import type { Log } from "../log.ts";
 import type { Options } from "../options.ts";
+import type { Kind, Metrics } from "../metrics.ts";
 import { encode } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { CLOSE } from "../protocol/tables.ts";
@@ -25,6 +26,7 @@ export const MIN_RETURN_MS = 500;
 
 export class OpenConnections {
   readonly #returnSeconds: number;
+  readonly #metrics: Metrics;
   readonly #limits: ConnectionLimits;
   readonly #heartbeat: Heartbeat;
   readonly #drainMonitor: DrainMonitor;
@@ -46,6 +48,7 @@ export class OpenConnections {
   constructor(hub: Hub, options: Options, now: Clock) {
     this.#log = hub.context.log;
     this.#returnSeconds = options.returnSeconds;
+    this.#metrics = hub.context.metrics;
     this.#limits = new ConnectionLimits(options.maxConnections, options.maxConnectionsPerAddress);
     this.#heartbeat = new Heartbeat(options.heartbeatSeconds);
     this.#drainMonitor = new DrainMonitor(options, now);
@@ -63,14 +66,19 @@ export class OpenConnections {
     return this.#open.size;
   }
 
+  /** Bytes that wait for slow peers, as far as they are watched: the others have almost none. */
+  get queuedBytes(): number {
+    return this.#drainMonitor.queuedBytes;
+  }
+
   /**
    * Takes what a new connection costs its source. Call it before the connection is made.
    *
    * @throws {Refusal} `unavailable`, `rate_limited`
    */
-  admit(source: Source, cost: number): void {
-    this.check(source);
-    source.spend(cost);
+  admit(source: Source, cost: number, kind: Kind): void {
+    this.check(source, kind);
+    this.#countRefusal(kind, () => source.spend(cost));
   }
 
   /**
@@ -78,18 +86,30 @@ export class OpenConnections {
    *
    * @throws {Refusal} `unavailable`, `rate_limited`
    */
-  check(source: Source): void {
-    if (this.#isClosed) {
-      const retryAfterMs = STOPPING_RETRY_MS;
-      throw new Refusal("unavailable", "The server is going down.", { retryAfterMs });
+  check(source: Source, kind: Kind): void {
+    this.#countRefusal(kind, () => {
+      if (this.#isClosed) {
+        const retryAfterMs = STOPPING_RETRY_MS;
+        throw new Refusal("unavailable", "The server is going down.", { retryAfterMs });
+      }
+      this.#limits.check(source);
+    });
+  }
+
+  #countRefusal(kind: Kind, admit: () => void): void {
+    try {
+      admit();
+    } catch (thrown) {
+      this.#metrics.refusedConnections[kind]++;
+      throw thrown;
     }
-    this.#limits.check(source);
   }
 
   /** Makes a connection, and keeps it until it ends. */
   open<C extends Connection>(source: Source, connect: (context: ConnectionContext) => C): C {
     const connection = connect(this.#context);
     this.#open.add(connection);
+    this.#metrics.opened[connection.kind]++;
     this.#heartbeat.add(connection);
     this.#held.set(connection, source);
     this.#limits.enter(source);
@@ -130,7 +150,7 @@ export class OpenConnections {
   }
 
   #ended(connection: Connection): void {
-    this.#open.delete(connection);
+    if (this.#open.delete(connection)) this.#metrics.ended[connection.kind][connection.outcome]++;
     this.#heartbeat.delete(connection);
   }
 

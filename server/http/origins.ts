@@ -114,6 +114,12 @@ export class Origins {
   }
 }
 
+/** Tells whether a request names this machine, by a name that leads to no other. */
+export function isLoopbackHost(request: Request): boolean {
+  const name = urlOf("http:", hostOf(request))?.hostname;
+  return name !== undefined && LOOPBACK_NAME.test(name);
+}
+
 /** Returns the host and port that a request names. HTTP/2 has them in the URL only (RFC 9113 §8.3.1). */
 function hostOf({ headers, url }: Request): string {
   return headers.get("host") || (URL.parse(url)?.host ?? "");

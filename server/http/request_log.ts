@@ -5,6 +5,7 @@
  * @module
  */
 import { type Log, reason } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { problem, problemOf } from "./responses.ts";
 
@@ -38,8 +39,16 @@ export async function logRequest(
 }
 
 /** Answers a request after what was thrown: as a refusal says, or with 500 and a line in the log. */
-export function answerFailure(log: Log, thrown: unknown, asked?: Request): Response {
-  if (thrown instanceof Refusal) return problemOf(thrown);
+export function answerFailure(
+  log: Log,
+  metrics: Metrics,
+  thrown: unknown,
+  asked?: Request,
+): Response {
+  if (thrown instanceof Refusal) {
+    metrics.countRefusal(thrown);
+    return problemOf(thrown);
+  }
   const request = asked && requestIdOf(asked);
   log.error("request failed", { request, reason: reason(thrown) });
   return problem(500, "The server failed to answer.");

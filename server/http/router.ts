@@ -8,6 +8,7 @@
 import type { ApiKeys } from "../access/api_keys.ts";
 import type { Source } from "../access/source.ts";
 import { type Log, reason } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
 import { parseName } from "../protocol/names.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { parseReaction, parseSeq, parseUserId } from "../protocol/requests.ts";
@@ -73,6 +74,7 @@ export interface RouterParts {
   readonly origins: Origins;
   readonly apiKeys: ApiKeys;
   readonly log: Log;
+  readonly metrics: Metrics;
   sourceOf(request: Request, info: PeerInfo): Source;
 }
 
@@ -145,7 +147,10 @@ export class Router {
   }
 
   #refusalOf(thrown: unknown, asked: Request): Response {
-    if (thrown instanceof Refusal) return problemOf(thrown);
+    if (thrown instanceof Refusal) {
+      this.#parts.metrics.countRefusal(thrown);
+      return problemOf(thrown);
+    }
     if (thrown instanceof HttpError) return problem(thrown.status, thrown.message);
     const request = requestIdOf(asked);
     this.#parts.log.error("request failed", { request, reason: reason(thrown) });

@@ -117,6 +117,7 @@ export class CommandReader {
       }
       if (this.#pay(value, cost)) return this.#takeAll(value, 0);
     } catch (thrown) {
+      this.#hub.context.metrics.countRefused(undefined);
       this.#answerFailure(thrown, [undefined]);
     }
   }
@@ -145,6 +146,7 @@ export class CommandReader {
       this.#source.spend(cost);
       return true;
     } catch (thrown) {
+      for (const command of commands) this.#hub.context.metrics.countRefused(command);
       this.#answerFailure(thrown, new Set(commands.map(refOf)), commands.length);
       return false;
     }
@@ -164,15 +166,22 @@ export class CommandReader {
    */
   #take(value: unknown, cost: number): void | Promise<void> {
     if (this.#session.hasEnded) return;
+    const { metrics } = this.#hub.context;
     let ref: string | undefined;
+    const fail = (thrown: unknown) => {
+      metrics.countRefused(value);
+      this.#answerFailure(thrown, [ref ?? refOf(value)]);
+    };
     try {
       if (cost > 0) this.#source.spend(cost);
       const command = parseCommand(value);
       ref = command.ref;
       this.#hub.allowances.spend(this.#session.user.id, command);
-      return this.#session.carryOut(command)?.catch((thrown) => this.#answerFailure(thrown, [ref]));
+      const waiting = this.#session.carryOut(command);
+      if (waiting === undefined) metrics.accepted[command.type]++;
+      else return waiting.then(() => void metrics.accepted[command.type]++, fail);
     } catch (thrown) {
-      this.#answerFailure(thrown, [ref ?? refOf(value)]);
+      fail(thrown);
     }
   }
 

@@ -11,6 +11,7 @@ import { revisedBatch, type RevisedMessage } from "../broker/revisions.ts";
 import { reason } from "../log.ts";
 import type { Cursor } from "../protocol/messages.ts";
 import type { FeedContext } from "./feed_context.ts";
+import { LiveSubscribers } from "./live_subscribers.ts";
 import { HeldMessages } from "./pending.ts";
 import { type Answer, answerBatch, Progress } from "./progress.ts";
 import { type Position, RoomLog } from "./room_log.ts";
@@ -23,7 +24,7 @@ const RETRY_MS = 1000;
 export class Feed {
   readonly #room: string;
   readonly #context: FeedContext;
-  readonly #live = new Set<Subscriber>();
+  readonly #live: LiveSubscribers;
   readonly #behind = new Map<Subscriber, Progress>();
   readonly #log: RoomLog;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -31,12 +32,18 @@ export class Feed {
   constructor(room: string, context: FeedContext) {
     this.#room = room;
     this.#context = context;
+    this.#live = new LiveSubscribers(context.metrics);
     this.#log = new RoomLog(room, context.broker, context.options.tailBytes);
   }
 
   /** The number of subscribers. */
   get size(): number {
     return this.#live.size + this.#behind.size;
+  }
+
+  /** The number of subscribers that are behind. */
+  get behind(): number {
+    return this.#behind.size;
   }
 
   /** The epoch and the head of the log; `undefined` before it is open. */
@@ -58,6 +65,7 @@ export class Feed {
     progress.isBusy = true;
     this.#live.delete(subscriber);
     this.#behind.set(subscriber, progress);
+    this.#context.metrics.catchUps.join++;
     void this.#admit(subscriber, progress, since, ref);
   }
 
@@ -83,7 +91,7 @@ export class Feed {
     const { head } = this.#log;
     if (page.last <= head) return;
     this.#log.push(page);
-    this.#sendToLive(page.batch, head, this.#log.rev);
+    this.#sendToLive(page.batch, page.last - page.first + 1, head, this.#log.rev);
   }
 
   /** Sends what became of messages to all who are live. Those who are behind read it in their turn. */
@@ -92,19 +100,20 @@ export class Feed {
     const news = messages.filter(({ rev }) => rev > known);
     if (news.length === 0) return;
     this.#log.revise(news);
-    this.#sendToLive(revisedBatch(this.#room, news), head, known);
+    this.#sendToLive(revisedBatch(this.#room, news), news.length, head, known);
   }
 
-  /** @param seq where a subscriber stops that does not take it now, and `rev`. */
-  #sendToLive(batch: Batch, seq: number, rev: number): void {
-    for (const subscriber of this.#live) {
-      const { connection } = subscriber;
-      if (connection.ready) {
-        connection.send(batch);
-      } else if (this.#live.delete(subscriber)) { // unless reading `ready` has ended its session
-        this.#behind.set(subscriber, Progress.after(seq, rev));
-      }
-    }
+  /** @param seq where a subscriber stops that does not take the events now, and `rev`. */
+  #sendToLive(batch: Batch, events: number, seq: number, rev: number): void {
+    this.#live.deliver(batch, events, (late) => this.#fallBehind(late, seq, rev));
+  }
+
+  /** @returns false if the subscriber is not live any more: reading `ready` may have ended its session. */
+  #fallBehind(subscriber: Subscriber, seq: number, rev: number): boolean {
+    if (!this.#live.delete(subscriber)) return false;
+    this.#behind.set(subscriber, Progress.after(seq, rev));
+    this.#context.metrics.catchUps.slow++;
+    return true;
   }
 
   /** Starts all subscribers afresh: the log was lost, or goes on elsewhere. */
@@ -112,6 +121,7 @@ export class Feed {
     this.#log.replace(state);
     for (const subscriber of [...this.#live, ...this.#behind.keys()]) {
       this.#live.delete(subscriber);
+      this.#context.metrics.catchUps.replaced++;
       const progress = Progress.atStart(this.#behind.get(subscriber));
       progress.isStartDue = true;
       this.#behind.set(subscriber, progress);
@@ -121,12 +131,11 @@ export class Feed {
 
   /** Sends an event that is not stored to all who were sent `joined` and are ready, live or behind. */
   relay(event: string, exceptUserId?: string): void {
-    const batch = Batch.of(event);
-    const send = ({ user, connection }: Subscriber) => {
-      if (user.id !== exceptUserId && connection.ready) connection.send(batch);
-    };
-    this.#live.forEach(send);
-    for (const [subscriber, { held }] of this.#behind) if (held === undefined) send(subscriber);
+    this.#live.relay(Batch.of(event), exceptUserId, this.#behindAndLetIn());
+  }
+
+  *#behindAndLetIn(): Generator<Subscriber> {
+    for (const [subscriber, { held }] of this.#behind) if (held === undefined) yield subscriber;
   }
 
   /** Goes on with a subscriber whose connection takes more again. */
@@ -154,8 +163,7 @@ export class Feed {
     const { connection } = subscriber;
     if (this.#live.has(subscriber)) {
       if (connection.ready) return connection.send(answerBatch(answer));
-      if (!this.#live.delete(subscriber)) return; // reading `ready` has ended its session
-      this.#behind.set(subscriber, Progress.after(this.#log.head, this.#log.rev));
+      if (!this.#fallBehind(subscriber, this.#log.head, this.#log.rev)) return;
     }
     this.#behind.get(subscriber)?.keepAnswer(answer, connection);
   }
@@ -231,7 +239,7 @@ export class Feed {
         }
         const send = await progress.readNext(this.#log);
         if (this.#behind.get(subscriber) !== progress) return;
-        send(subscriber.connection);
+        this.#context.metrics.deliveries += send(subscriber.connection);
       }
     } catch (thrown) {
       this.#context.log.warn("history unreadable", { room: this.#room, reason: reason(thrown) });

@@ -16,6 +16,8 @@ export interface RestartPlan {
   readonly thinkMs: number;
   /** Seconds over which clients come back. */
   readonly returnSeconds: number;
+  /** Messages that are said before, between and after the restarts. */
+  readonly between: number;
 }
 
 const OPTIONS = {
@@ -32,7 +34,7 @@ const SHARE = 0.2;
 
 /** @returns how many messages were said, and how many handshakes were refused while a node was away. */
 export async function rollingRestart(
-  { clients, thinkMs, returnSeconds }: RestartPlan,
+  { clients, thinkMs, returnSeconds, between }: RestartPlan,
 ): Promise<{ messages: number; refused: number }> {
   await using redis = await RedisProcess.start("file");
   const start = (port: number) => serve({ ...OPTIONS, port, redis: redis.url, returnSeconds });
@@ -50,17 +52,17 @@ export async function rollingRestart(
     };
     const share = (node: number) => (nodes[node]?.connectionCount ?? 0) / clients;
     await using crowd = new Crowd(clients, journey);
-    await crowd.echoes(clients);
+    await crowd.echoes(between);
     for (const node of [0, 1, 0, 1]) {
       await nodes[node]?.stop();
-      await crowd.echoes(clients); // by whoever is with the other node
+      await crowd.echoes(between); // by whoever is with the other node
       nodes[node] = await start(ports[node] ?? 0);
       const inWindow = refused;
       const before = crowd.checker.echoes;
       await crowd.meanwhile(until(() => share(node) >= SHARE, "the node to have its share back"));
       // A proxy that starves the node gives it its share too, but only after a long time.
       assertLess(crowd.checker.echoes - before, clients * 6);
-      await crowd.echoes(clients);
+      await crowd.echoes(between);
       assertEquals(refused, inWindow, "a handshake was refused when the node was back");
     }
     assert(share(0) >= SHARE && share(1) >= SHARE, `the shares are ${share(0)} and ${share(1)}`);
@@ -76,8 +78,9 @@ export async function rollingRestart(
 if (import.meta.main) {
   const { messages, refused } = await rollingRestart({
     clients: 1000,
-    thinkMs: 30_000,
+    thinkMs: 120_000,
     returnSeconds: 10,
+    between: 500,
   });
   // deno-lint-ignore no-console
   console.log(`1,000 clients, 4 restarts: ${messages} messages, ${refused} handshakes refused`);

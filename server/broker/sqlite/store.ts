@@ -6,11 +6,13 @@
  */
 import type { LogState, Range } from "../broker.ts";
 import type { Page } from "../page.ts";
+import type { StoreTrouble } from "../store_health.ts";
 import { DatabaseBound } from "./database_bound.ts";
 import { type OpenDatabase, openDatabase } from "./database_file.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import type { GatheredWrites } from "./gathered_writes.ts";
 import { MarkTable } from "./mark_table.ts";
+import { PROBE_CHARS, touch, troubleOf } from "./probe.ts";
 import { Pruning, type Retention } from "./pruning.ts";
 import type { RevisedRow } from "./additions.ts";
 import { RevisionTables } from "./revision_tables.ts";
@@ -132,6 +134,7 @@ export class SqliteStore {
    */
   append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[] = []): void {
     this.#commit(() => this.#append(rows, at, revised));
+    this.journal.wake();
     this.#hasLostText ||= revised.some(({ hasLostText }) => hasLostText);
   }
 
@@ -144,7 +147,6 @@ export class SqliteStore {
       if (!isDiskFull(thrown) || !this.#database.files?.emptyLog()) throw thrown;
       transaction();
     }
-    this.journal.wake();
   }
 
   #append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[]): void {
@@ -249,6 +251,19 @@ export class SqliteStore {
   check(): void {
     this.#database.files?.assertNotReplaced();
     this.#sql.transact(() => {});
+  }
+
+  /** Finds out whether messages could be stored now. */
+  probe(): StoreTrouble | undefined {
+    return troubleOf(() => {
+      this.makeRoom(PROBE_CHARS);
+      this.#commit(() => touch(this.#sql));
+    });
+  }
+
+  /** The bytes of the file that are in use. */
+  get usedBytes(): number {
+    return this.#bound.measure();
   }
 
   close(): void {
