@@ -14,6 +14,7 @@ import type { MarkStore, MovedMark } from "./marks.ts";
 import type { Order, Sanction } from "./orders.ts";
 import type { Page } from "./page.ts";
 import type { Receipt } from "./receipt.ts";
+import type { StoreHealth } from "./store_health.ts";
 import type { RetainedChange, RetainedEvent } from "./retained.ts";
 import type { ReactionRange, RevisedMessage, RevisedRange } from "./revisions.ts";
 
@@ -140,7 +141,7 @@ export interface Signal {
  * Every asynchronous method may reject when the storage is away. Nothing was shown to anyone then,
  * and the call may be repeated later.
  */
-export interface Broker extends AsyncDisposable {
+export interface Broker extends AsyncDisposable, StoreHealth {
   /** Says where the data is, for an operator to read. */
   readonly location: string;
   /** The secret that tokens are signed with: at least 32 random bytes, which are kept with the log. */
@@ -204,7 +205,7 @@ export interface Broker extends AsyncDisposable {
   read(room: string, range: Range): Promise<Page | undefined>;
   /**
    * Reads messages that were revised, each once and as it is now, in the order of `rev`. It may answer
-   * fewer than `limit` only if there are no more.
+   * fewer than `limit` only if there are no more, or if they have as many characters as it may answer.
    */
   revisedSince(room: string, range: RevisedRange): Promise<readonly RevisedMessage[]>;
   /** Reads a user's own reactions, by the `seq` of the message. */

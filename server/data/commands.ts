@@ -52,11 +52,6 @@ const COMMANDS: ReadonlyMap<string, readonly [run: Command, flags: readonly stri
   ["import", [importFrom, ["in", "skip-existing"]]],
 ]);
 
-/** Whether the first argument of the program names one of the commands. */
-export function isCommand(name: string | undefined): name is string {
-  return name !== undefined && COMMANDS.has(name);
-}
-
 /** Carries out a command. @throws {OptionError} {BrokerError} in one line. */
 export async function runCommand(name: string, process: Process): Promise<void> {
   const [run, known] = COMMANDS.get(name) ?? [];
@@ -71,7 +66,7 @@ export async function runCommand(name: string, process: Process): Promise<void> 
   const wrong = Object.keys(flags).find((flag) => !known.includes(flag));
   if (wrong !== undefined) throw new OptionError(`There is no --${wrong} for ${name}.`);
   const options = readOptions(others, process.readVariable);
-  if (options === "help") {
+  if (typeof options === "string") {
     const shown = known.map((flag) => `--${flag}`).join(", ");
     return void await process.print(`deno task ${name}: ${shown}, and the server's options.\n`);
   }

@@ -32,6 +32,18 @@ export const ERRORS = {
 /** The name of an error. */
 export type ErrorCode = keyof typeof ERRORS;
 
+/** The limits on how much and how fast, by the options and the keys of rules that set them. */
+export type LimitName =
+  | "rate"
+  | "rule_rate"
+  | "slow_seconds"
+  | "address_rate"
+  | "max_connections"
+  | "max_connections_per_address"
+  | "max_rooms"
+  | "max_rooms_per_connection"
+  | "max_members_per_room";
+
 /** The close codes (RFC 6455 §7.4) by name: `close(CLOSE.tooSlow)`. */
 export const CLOSE = {
   done: 1000,
@@ -102,6 +114,9 @@ export const MAX_PUBLISH_ROOMS = 1000;
 
 /** How many different reactions a message may have. */
 export const MAX_REACTIONS = 50;
+
+/** How many reactions a message may have in all: each is kept, with the user's id. */
+export const MAX_REACTIONS_IN_ALL = 20_000;
 
 /** How many of the user's own reactions `joined` lists at most: the newest messages' ones. */
 export const MAX_MINE = 1000;

@@ -15,6 +15,7 @@ import type {
 import type { Eraser } from "../../server/broker/eraser.ts";
 import type { Order, Sanction } from "../../server/broker/orders.ts";
 import type { MarkStore } from "../../server/broker/marks.ts";
+import type { StoreGauges, StoreTrouble } from "../../server/broker/store_health.ts";
 import type { Page } from "../../server/broker/page.ts";
 import type { RetainedEvent } from "../../server/broker/retained.ts";
 import type { ReactionRange, RevisedMessage, RevisedRange } from "../../server/broker/revisions.ts";
@@ -50,6 +51,7 @@ export class FaultyBroker implements Broker {
   #before: Promise<void> = Promise.resolve();
   #after: Promise<void> = Promise.resolve();
   #pause: (() => Promise<void>) | undefined;
+  #afterMarks: Promise<void> = Promise.resolve();
 
   private constructor(inner: Broker) {
     this.#inner = inner;
@@ -127,14 +129,19 @@ export class FaultyBroker implements Broker {
     await this.#call("retain", () => this.#inner.retain(room, event));
   }
 
-  /** Marks may fail, but they are never kept back: tests keep messages back. */
+  /** Marks may fail, but only `holdMarks` keeps them back: tests keep messages back. */
   get marks(): MarkStore {
     const { marks } = this.#inner;
     const unlessFailing = <T>(act: () => Promise<T>) =>
       this.failing.has("marks") ? Promise.reject(new Error("as it was told to")) : act();
+    const read = async <T>(act: () => Promise<T>) => {
+      const found = await unlessFailing(act);
+      await this.#afterMarks;
+      return found;
+    };
     return {
-      get: (...of) => unlessFailing(() => marks.get(...of)),
-      all: (...of) => unlessFailing(() => marks.all(...of)),
+      get: (...of) => read(() => marks.get(...of)),
+      all: (...of) => read(() => marks.all(...of)),
       write: (some) => unlessFailing(() => marks.write(some)),
     };
   }
@@ -153,6 +160,14 @@ export class FaultyBroker implements Broker {
 
   async check(): Promise<void> {
     await this.#call("check", () => this.#inner.check());
+  }
+
+  async probe(): Promise<StoreTrouble | undefined> {
+    return this.failing.has("publish") ? "store_failed" : await this.#inner.probe();
+  }
+
+  measure(): StoreGauges {
+    return this.#inner.measure();
   }
 
   /** Where a log stands, past all faults. */
@@ -183,6 +198,13 @@ export class FaultyBroker implements Broker {
   holdAnswers(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#after = promise;
+    return resolve;
+  }
+
+  /** From now on marks are read, but not answered, until the returned function is called. */
+  holdMarks(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#afterMarks = promise;
     return resolve;
   }
 

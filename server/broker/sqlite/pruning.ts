@@ -111,7 +111,7 @@ export class Pruning {
     const remove = () => this.#sql.pruneUpTo.run(id, upTo);
     if (rows > 0 && isErased) remove();
     else if (rows > 0) this.#database.prune(remove);
-    this.#pruned(log);
+    bytes += this.#pruned(log);
     return { rows, bytes };
   }
 
@@ -159,18 +159,21 @@ export class Pruning {
   /**
    * Updates a log after rows were removed. The row of an empty room without members goes too. A room
    * of that name then starts again at 1, in a new era: no cursor from before fits it.
+   *
+   * @returns about how many characters the reactions to the messages had.
    */
-  #pruned(log: Log): void {
+  #pruned(log: Log): number {
     const before = log.head - log.floor + 1;
     log.floor = this.#logs.floorOf(log.id, log.head);
     if (before > 0) log.size *= (log.head - log.floor + 1) / before;
-    this.#revisions.prune(log, log.floor);
-    if (log.floor <= log.head || this.#open.has(log.room)) return;
+    const chars = this.#revisions.prune(log, log.floor);
+    if (log.floor <= log.head || this.#open.has(log.room)) return chars;
     this.#revisions.removeRoom(log);
     this.#sql.removeRoom.run(log.id);
     this.#sql.newEra.run();
     this.#logs.era++;
     this.#logs.remove(log.room);
+    return chars;
   }
 
   /** Saves the sizes of rooms that have changed much, for the next start. */

@@ -18,12 +18,14 @@ import type { Order, Sanction } from "../orders.ts";
 import type { Page } from "../page.ts";
 import type { RetainedEvent } from "../retained.ts";
 import type { ReactionRange, RevisedMessage, RevisedRange } from "../revisions.ts";
+import type { StoreGauges, StoreTrouble } from "../store_health.ts";
 import type { RevisedRow } from "./additions.ts";
 import { keepOldFile } from "./kept_file.ts";
 import { Numbering } from "./numbering.ts";
 import type { RefWindow } from "./ref_window.ts";
 import { RefWindows } from "./ref_windows.ts";
 import type { NewRow } from "./rows.ts";
+import { REACTION_CHARS } from "./revision_tables.ts";
 import { StateWrites } from "./state_writes.ts";
 import { SqliteEraser } from "./sqlite_eraser.ts";
 import { SqliteStore, type StoreOptions } from "./store.ts";
@@ -139,7 +141,7 @@ export class SqliteBroker implements Broker {
     let chars = 0;
     let last: string | undefined;
     for (const { room, ref, head, rest, revision } of batch) {
-      chars += head.length + rest.length;
+      chars += head.length + rest.length + (revision?.kind === "react" ? REACTION_CHARS : 0);
       if (ref === undefined || room === last || revision !== undefined) continue;
       last = room;
       windows.set(room, this.#refs.get(room));
@@ -194,6 +196,15 @@ export class SqliteBroker implements Broker {
   // deno-lint-ignore require-await
   async check(): Promise<void> {
     this.#store.check();
+  }
+
+  // deno-lint-ignore require-await
+  async probe(): Promise<StoreTrouble | undefined> {
+    return this.#store.probe();
+  }
+
+  measure(): StoreGauges {
+    return { bytes: this.#store.usedBytes };
   }
 
   /** Removes some of the messages that are older than is kept. A timer calls this. */

@@ -1,27 +1,30 @@
 /**
- * The store keeps the log as rows of a SQLite file: it appends, reads and prunes them. It knows nothing
+ * The store keeps the log as rows of a SQLite file: it reads and prunes them, and has them committed. It knows nothing
  * of numbering, `ref`s or members.
  *
  * @module
  */
 import { BrokerError, type LogState, type Range } from "../broker.ts";
 import type { Page } from "../page.ts";
+import type { StoreTrouble } from "../store_health.ts";
 import { DatabaseBound } from "./database_bound.ts";
 import { cutMark, startOfMark } from "./cut_mark.ts";
 import { type OpenDatabase, openDatabase } from "./database_file.ts";
 import { Erasing } from "./erasing.ts";
+import { Commits } from "./commits.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import type { GatheredWrites } from "./gathered_writes.ts";
 import { MarkTable } from "./mark_table.ts";
+import { PROBE_CHARS, troubleOf } from "./probe.ts";
 import { Pruning, type Retention } from "./pruning.ts";
 import type { RevisedRow } from "./additions.ts";
 import { RevisionTables } from "./revision_tables.ts";
-import { type NewRow, readEvent, readPage, rewrite } from "./rows.ts";
+import { type NewRow, readEvent, readPage } from "./rows.ts";
 import { SqliteJournal } from "./sqlite_journal.ts";
 import { SqliteArchive } from "./sqlite_archive.ts";
 import { SqliteBackups } from "./sqlite_backups.ts";
 import { StateTables } from "./state_tables.ts";
-import { isDiskFull, prepare, type Statements } from "./statements.ts";
+import { prepare, type Statements } from "./statements.ts";
 
 export interface StoreOptions extends Retention {
   /** Path of the file, or `:memory:`. */
@@ -45,8 +48,6 @@ export interface StoredRefs {
 const QUICK_BYTES = 8 << 20;
 /** Rows whose `ref`s are read in one step. It takes about a millisecond. */
 const REF_ROWS = 256;
-/** Stored in a row without `ref`s. NULL marks rows from before there were hashes. */
-const NO_REFS = new Uint8Array(1);
 
 export class SqliteStore {
   readonly secret: Uint8Array;
@@ -63,8 +64,7 @@ export class SqliteStore {
   readonly #logs: LogCache;
   readonly #pruning: Pruning;
   readonly #bound: DatabaseBound;
-  /** The highest id that a row ever had. Ids have no holes, and none is used twice. */
-  #lastRowId: number;
+  readonly #commits: Commits;
   /** Whether free pages or the write-ahead log may hold text that was edited or deleted, also before a crash. */
   #hasLostText = true;
   /**
@@ -96,19 +96,21 @@ export class SqliteStore {
     this.backups = files && new SqliteBackups(database, files);
     const maxBytes = (options.maxDatabaseMb ?? 0) * 1_048_576;
     this.#bound = new DatabaseBound(database, sql, this.#pruning, maxBytes);
-    this.#lastRowId = database.lastRowId;
     this.secret = database.secret;
     this.tables = new StateTables(database.database, open);
+    const parts = { pruning: this.#pruning, revisions: this.revisions, tables: this.tables };
+    this.#commits = new Commits(database, sql, { ...parts, committed: () => this.journal.wake() });
     const written = (lastRowId: number) => {
-      this.#lastRowId = Math.max(this.#lastRowId, lastRowId);
+      this.#commits.imported(lastRowId);
       this.revisions.measure();
     };
     this.archive = new SqliteArchive(database.database, sql, this.#logs, this.tables, written);
     this.journal = new SqliteJournal(sql, database.files, this);
   }
 
+  /** The highest id that a row ever had. */
   get lastRowId(): number {
-    return this.#lastRowId;
+    return this.#commits.lastRowId;
   }
 
   /** When the newest message was stored, if there is one. */
@@ -156,7 +158,7 @@ export class SqliteStore {
    * @param at milliseconds since 1970.
    */
   append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[] = []): void {
-    this.#commit(() => this.#append(rows, at, revised));
+    this.#commits.append(rows, at, revised);
     if (revised.some(({ hasLostText }) => hasLostText)) this.loseText();
   }
 
@@ -165,64 +167,9 @@ export class SqliteStore {
     this.#hasLostText = this.#hasLostCopies = true;
   }
 
-  /** Runs a transaction. If the disk is full, space is freed and it is run once more. */
-  #commit(transaction: () => void): void {
-    this.#database.files?.assertNotReplaced();
-    try {
-      transaction();
-    } catch (thrown) {
-      if (!isDiskFull(thrown) || !this.#database.files?.emptyLog()) throw thrown;
-      transaction();
-    }
-    this.journal.wake();
-  }
-
-  #append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[]): void {
-    const before = new Map<Log, Log>();
-    for (const { log } of revised) before.set(log, { ...log });
-    const lastRowId = this.#lastRowId;
-    try {
-      this.#sql.transact(() => {
-        for (const { log, page, refs } of rows) {
-          if (!before.has(log)) before.set(log, { ...log });
-          if (log.id === 0) {
-            log.id = Number(this.#sql.addRoom.run(log.room, log.era).lastInsertRowid);
-          }
-          const { first, last, batch: { array } } = page;
-          const id = ++this.#lastRowId;
-          this.#sql.addRow.run(log.id, first, id, last - first + 1, at, refs ?? NO_REFS, array);
-          log.head = last;
-          log.size += array.length;
-        }
-        if (revised.length > 0) this.#revise(revised);
-        for (const log of before.keys()) this.#pruning.byCount(log);
-      });
-    } catch (thrown) {
-      for (const [log, old] of before) Object.assign(log, old);
-      this.#lastRowId = lastRowId;
-      if (revised.length > 0) this.revisions.measure();
-      throw thrown;
-    }
-  }
-
-  #revise(revised: readonly RevisedRow[]): void {
-    const stored = revised.filter(({ isNew }) => !isNew);
-    for (const [log, messages] of Map.groupBy(stored, ({ log }) => log)) {
-      log.size += rewrite(this.#sql, log, messages);
-    }
-    this.revisions.add(revised, this.#lastRowId);
-  }
-
   /** Runs changes of `tables` in one transaction, durable when this returns. */
   changeTables(change: () => void): void {
-    this.#commit(() => {
-      try {
-        this.#sql.transact(change);
-      } catch (thrown) {
-        this.tables.measure();
-        throw thrown;
-      }
-    });
+    this.#commits.changeTables(change);
   }
 
   /** Returns the read marks. @param writes how they are changed: by `changeTables`. */
@@ -272,10 +219,10 @@ export class SqliteStore {
     if (this.#hasLostText && isFree) this.#forget();
     else this.#bound.shrink();
     // Nobody has to wait for it when nothing has been said for a while.
-    if (this.#hasLostCopies && isFree && this.#prunedAt === this.#lastRowId) {
+    if (this.#hasLostCopies && isFree && this.#prunedAt === this.lastRowId) {
       this.#compact(QUICK_BYTES);
     }
-    this.#prunedAt = this.#lastRowId;
+    this.#prunedAt = this.lastRowId;
   }
 
   /** Empties the list of free pages, in steps, and then the write-ahead log. */
@@ -317,6 +264,19 @@ export class SqliteStore {
   check(): void {
     this.#database.files?.assertNotReplaced();
     this.#sql.transact(() => {});
+  }
+
+  /** Finds out whether messages could be stored now. */
+  probe(): StoreTrouble | undefined {
+    return troubleOf(() => {
+      this.makeRoom(PROBE_CHARS);
+      this.#commits.probe();
+    });
+  }
+
+  /** The bytes of the file that are in use. */
+  get usedBytes(): number {
+    return this.#bound.measure();
   }
 
   /** Closes the file. SQLite empties the write-ahead log. */
