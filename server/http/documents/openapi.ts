@@ -172,15 +172,21 @@ export function openApi(basePath = ""): Schema {
       },
       "/rooms/{room}": {
         parameters: [room()],
-        delete: takeBack("deleteRoom", "Deletes a room for good; its members start afresh"),
+        delete: takeBack("deleteRoom", "Deletes a room for good; its members start afresh", [{
+          apiKey: [],
+        }]),
       },
       "/users/{id}": {
         parameters: [user()],
-        delete: takeBack("deleteUser", "Deletes a user for good, and all that the user has said"),
+        delete: takeBack("deleteUser", "Deletes a user for good, and all that the user has said", [{
+          apiKey: [],
+        }]),
       },
       "/users/{id}/messages": {
         parameters: [user()],
-        delete: takeBack("deleteUserMessages", "Deletes for good what a user has said"),
+        delete: takeBack("deleteUserMessages", "Deletes for good what a user has said", [{
+          apiKey: [],
+        }]),
       },
       "/users/{id}/connections": {
         parameters: [user()],
