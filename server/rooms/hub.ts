@@ -142,6 +142,11 @@ export class Hub {
     return room;
   }
 
+  /** Tells members at once what became of messages, and answers those who asked for it. */
+  tellGathered(): void {
+    for (const { feed } of this.#rooms.values()) feed.tellGathered();
+  }
+
   /** Removes all rooms and stops all timers. */
   close(): void {
     this.tick.close();
