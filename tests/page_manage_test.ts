@@ -77,6 +77,7 @@ browserTest(
     const mia = await as("mia", chrome, server);
     await shows(mia, ["buy pills"]);
     await lines(mia).first().hover();
+    await press(mia, `What you can do about ${isolated("bob")}`);
     await press(mia, `Mute ${isolated("bob")}`);
     await sees(bob, "#notice", "You may not write here any more.");
     await sees(mia, "#toast", "bob may not write here any more.");
@@ -118,6 +119,7 @@ browserTest("another manager cannot be muted, and the page says so", async (chro
   await shows(mia, ["hello"]);
   await lines(mia).first().hover();
   await assertAccessible(mia, "the bar of a manager, in the dark");
+  await press(mia, `对 ${isolated("max")} 的操作`);
   await press(mia, `禁止 ${isolated("max")} 发言`);
   await sees(mia, "#toast", "你无权对 max 这样做。");
   assert(await max.locator("#say").isVisible());
@@ -187,7 +189,7 @@ browserTest(
     // Messages that come meanwhile take nothing away.
     await say(bob, "three");
     await shows(mia, ["one", "two", "three"]);
-    await key("ArrowLeft", "ArrowLeft", "ArrowLeft");
+    await key("ArrowLeft", "ArrowLeft");
     assertEquals(await focused(), "Delete");
     await key("Enter", "Enter");
     await shows(mia, ["This message was deleted.", "two", "three"]);

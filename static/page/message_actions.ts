@@ -30,8 +30,8 @@ export interface MessageDeeds {
   readonly remove: (seq: number) => void;
   readonly copy: (message: ChatEvent) => void;
   readonly link: (seq: number) => void;
-  /** What can be done to the one who has said it. */
-  readonly toSender: (message: ChatEvent) => readonly Action[];
+  /** What can be done to the one who has said it; in a bar, one action that brings up the others. */
+  readonly toSender: (message: ChatEvent, line: HTMLElement, style: BarStyle) => readonly Action[];
 }
 
 /** The actions on the messages of all rooms. */
@@ -64,7 +64,9 @@ export class MessageActions {
   #show(line: HTMLElement, style: BarStyle): void {
     if (line === this.#bar.anchor) return;
     const message = this.#deeds.messageOf(line);
-    const actions = !message || message.deleted ? [] : this.#actions(message);
+    const actions = !message || message.deleted
+      ? []
+      : [...this.#actions(message), ...this.#deeds.toSender(message, line, style)];
     this.#bar.show(line, strings.messageActions, actions, style);
   }
 
@@ -99,7 +101,7 @@ export class MessageActions {
         run: () => deeds.remove(seq),
       });
     }
-    return [...actions, ...deeds.toSender(message)];
+    return actions;
   }
 
   #listKey(event: KeyboardEvent): void {

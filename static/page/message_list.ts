@@ -2,9 +2,8 @@
  * `MessageList` shows the messages of one room. It owns their order on the screen, and what the user has
  * not seen yet. It knows nothing of connections.
  *
- * All that arrives before a frame is drawn is shown together, and the layout is looked at when the browser
- * has made it: a thousand missed messages cost as much as a screenful. Blocks out of sight are not laid out
- * (message_writer.ts), and the oldest are removed while the user is at the latest.
+ * All that arrives before a frame is shown together, and the layout is looked at when the browser has made it.
+ * Blocks out of sight are not laid out (message_writer.ts), and the oldest are removed.
  *
  * @module
  */
@@ -14,15 +13,16 @@ import { Lines } from "./lines.ts";
 import { listElement, type MessageListOptions } from "./list_element.ts";
 import { ListStatus } from "./list_status.ts";
 import { MessageSeeker } from "./message_seeker.ts";
-import { isoDay, MessageWriter, renewDays } from "./message_writer.ts";
+import { isoDay, MessageWriter, removeOldest, renewDays } from "./message_writer.ts";
 import type { Notice } from "./notice_run.ts";
 import { OlderMessages } from "./older_messages.ts";
 import { ReadMark } from "./read_mark.ts";
 import { ScrollPosition } from "./scroll_position.ts";
 import { UnsentLines } from "./unsent_lines.ts";
 
-/** How many lines are kept while the user is at the latest message. */
+/** How many lines are kept while the user is at the latest message, and how many more before some go. */
 const KEPT_LINES = 2_000;
+const TRIMMED_LINES = 100;
 /** How many lines are kept while the user reads older ones. */
 const MAX_LINES = 12_000;
 /** How far from the top older messages are asked for, in pixels. */
@@ -166,7 +166,9 @@ export class MessageList {
       this.#writer.write(message, isOwn);
       this.#lines++;
     }
-    if (this.#lines > (this.isAtLatest ? KEPT_LINES * 1.5 : MAX_LINES)) this.#removeOldest();
+    if (this.#lines > (this.isAtLatest ? KEPT_LINES + TRIMMED_LINES : MAX_LINES)) {
+      this.#removeOldest();
+    }
     this.#older.showStatus(false);
     this.#showUnsent();
     this.#seek();
@@ -177,10 +179,7 @@ export class MessageList {
   #removeOldest(): void {
     const kept = this.isAtLatest ? KEPT_LINES : MAX_LINES - KEPT_LINES;
     this.#position.keepDuring(() => {
-      while (this.#lines > kept && this.#messages.firstElementChild) {
-        this.#lines -= this.#messages.firstElementChild.querySelectorAll(".line").length;
-        this.#messages.firstElementChild.remove();
-      }
+      this.#lines -= removeOldest(this.#messages, this.#lines - kept);
     }, "last");
     this.mark.trimmed();
     const first = this.#messages.querySelector<HTMLElement>(".line");

@@ -126,6 +126,16 @@ export function groupHead(from: User, at?: number): HTMLElement[] {
   return [avatar(from), head];
 }
 
+/** Removes the oldest blocks until so many lines are gone, and returns how many are. */
+export function removeOldest(container: HTMLElement, lines: number): number {
+  let removed = 0;
+  while (removed < lines && container.firstElementChild) {
+    removed += container.firstElementChild.querySelectorAll(".line").length;
+    container.firstElementChild.remove();
+  }
+  return removed;
+}
+
 /** Writes the labels of all days again: a day that was "today" yesterday needs another one. */
 export function renewDays(container: HTMLElement): void {
   for (const separator of container.querySelectorAll<HTMLElement>(".day")) {
