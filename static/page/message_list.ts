@@ -20,9 +20,8 @@ import { ReadMark } from "./read_mark.ts";
 import { ScrollPosition } from "./scroll_position.ts";
 import { UnsentLines } from "./unsent_lines.ts";
 
-/** How many lines are kept while the user is at the latest message, and how many more before some go. */
+/** How many lines are kept while the user is at the latest message. */
 const KEPT_LINES = 2_000;
-const TRIMMED_LINES = 100;
 /** How many lines are kept while the user reads older ones. */
 const MAX_LINES = 12_000;
 /** How far from the top older messages are asked for, in pixels. */
@@ -61,8 +60,7 @@ export class MessageList {
       prepend: (page) => this.#prepend(page),
       loaded: () => this.#scrolled(),
     });
-    const parts = [status.element, this.#messages, this.unsent.element];
-    this.element = listElement(options.room, parts);
+    this.element = listElement(options.room, [status.element, this.#messages, this.unsent.element]);
     this.element.hidden = true;
     this.#position = new ScrollPosition(this.element, this.#messages);
     this.#seeker = new MessageSeeker(this.lines, this.#older, this.#position);
@@ -133,7 +131,9 @@ export class MessageList {
       this.#position.restore();
       renewDays(this.#messages);
     }
-    this.#refresh();
+    this.#resized();
+    this.#seek();
+    this.#markRead();
   }
 
   /** Goes to the latest message, and stays there. */
@@ -166,7 +166,7 @@ export class MessageList {
       this.#writer.write(message, isOwn);
       this.#lines++;
     }
-    if (this.#lines > (this.isAtLatest ? KEPT_LINES + TRIMMED_LINES : MAX_LINES)) {
+    if (this.#lines > (this.isAtLatest ? KEPT_LINES * 1.05 : MAX_LINES)) {
       this.#removeOldest();
     }
     this.#older.showStatus(false);
@@ -197,14 +197,13 @@ export class MessageList {
     const userId = this.#options.user()?.id;
     const container = create("div");
     const writer = new MessageWriter(container, this.lines);
-    const next = this.#older.first ?? 0;
     let last = page[0] ? page[0].seq - 1 : 0;
     for (const message of page) {
       writer.interrupt(this.mark.lineBetween(last, message.seq));
       last = message.seq;
       if (message.type === "chat") writer.write(message, message.from.id === userId);
     }
-    writer.interrupt(this.mark.lineBetween(last, next));
+    writer.interrupt(this.mark.lineBetween(last, this.#older.first ?? 0));
     this.#last ||= last;
     this.#lines += page.length;
     this.#position.keepDuring(() => {
@@ -221,12 +220,6 @@ export class MessageList {
     this.#seek();
     if (this.#position.update()) this.#markRead();
     if (this.element.scrollTop < LOAD_AHEAD_PX) this.#older.loadMore();
-  }
-
-  #refresh(): void {
-    this.#resized();
-    this.#seek();
-    this.#markRead();
   }
 
   /** Is called when the browser has laid out what arrived. To ask for sizes sooner would do it twice. */
