@@ -33,8 +33,6 @@ export class MessageWriter {
   #blockLines = 0;
   #blockRem = 0;
   #group: HTMLElement | undefined;
-  /** The user's own group that was written last: only there it is shown that a message was sent. */
-  #newestOwn: HTMLElement | undefined;
   #notices = new NoticeRun();
 
   constructor(container: HTMLElement, lines: Lines) {
@@ -67,8 +65,7 @@ export class MessageWriter {
       this.#append(this.#group);
       this.#blockRem += HEAD_REM;
       if (isOwn) {
-        this.#newestOwn?.classList.remove("newest");
-        this.#newestOwn = this.#group;
+        this.forgetNewest();
         this.#group.classList.add("newest");
       }
     }
@@ -96,9 +93,9 @@ export class MessageWriter {
     this.#group = undefined;
   }
 
-  /** Notes that the user's own newest message is not among these. */
+  /** Notes that the user's own newest group, where it is shown that a message was sent, is another one. */
   forgetNewest(): void {
-    this.#newestOwn?.classList.remove("newest");
+    this.#container.querySelector(".newest")?.classList.remove("newest");
   }
 
   #append(element: HTMLElement): void {
