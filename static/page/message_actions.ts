@@ -46,7 +46,7 @@ export class MessageActions {
     list.addEventListener("pointerover", (event) => {
       if (event.pointerType === "touch" || bar.isHeld) return;
       const line = lineOf(event.target);
-      if (line) this.#show(line, "bar");
+      if (line) this.#show(line, "beside");
     });
     list.addEventListener("pointerleave", ({ relatedTarget }) => {
       const isNear = relatedTarget instanceof Node && bar.element.contains(relatedTarget);
@@ -113,7 +113,7 @@ export class MessageActions {
     const lines = [...list.querySelectorAll<HTMLElement>(".line[data-seq]")];
     const index = line ? lines.indexOf(line) : -1;
     if (line && isShortcut(event, "actOnMessage")) {
-      this.#show(line, "bar");
+      this.#show(line, "beside");
       this.#bar.focus();
     } else if (isShortcut(event, "newestMessage")) lines.at(-1)?.focus();
     else if (line && isShortcut(event, "olderMessage")) lines[index - 1]?.focus();

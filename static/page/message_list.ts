@@ -67,7 +67,9 @@ export class MessageList {
     status.show("loading");
     this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     const resizes = new ResizeObserver(() => this.#resized());
-    for (const part of [this.element, ...this.element.children]) resizes.observe(part);
+    for (const part of [this.element, ...this.element.children, this.#messages]) {
+      resizes.observe(part);
+    }
   }
 
   /** Whether the latest message is in sight, and stays so. */

@@ -49,7 +49,7 @@ export class PersonActions {
   /** Returns what can be done to the sender of a message; in a bar, one action that brings up the others. */
   toSender(user: User, line: HTMLElement, style: BarStyle): readonly Action[] {
     const actions = this.#to(user);
-    if (style !== "bar" || actions.length === 0) return actions;
+    if (style !== "beside" || actions.length === 0) return actions;
     const label = strings.personActions(isolated(user.name));
     return [{ label, symbol: "more", run: () => this.#open(line, user, "menu") }];
   }
