@@ -67,9 +67,7 @@ export class MessageList {
     status.show("loading");
     this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     const resizes = new ResizeObserver(() => this.#resized());
-    for (const part of [this.element, ...this.element.children, this.#messages]) {
-      resizes.observe(part);
-    }
+    for (const it of [this.element, ...this.element.children, this.#messages]) resizes.observe(it);
   }
 
   /** Whether the latest message is in sight, and stays so. */
