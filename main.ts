@@ -4,20 +4,22 @@
  *
  * @module
  */
-import { descriptorLimit } from "./server/process/descriptor_limit.ts";
-import { consoleLog, reason, writeAll } from "./server/log.ts";
-import { BrokerError, createServer, OptionError, type Server } from "./server/mod.ts";
-import type { Options } from "./server/options.ts";
-import { helpText, readOptions } from "./server/read_options.ts";
+import { BrokerError } from "./server/broker/broker_error.ts";
+import { type ConsoleLog, consoleLogOf, reason, writeAll } from "./server/log.ts";
+import type { Server } from "./server/mod.ts";
+import { OptionError, type Options } from "./server/options.ts";
 import { catchUnforeseen } from "./server/process/safety_net.ts";
+import { descriptorLimit } from "./server/process/descriptor_limit.ts";
 import { Workers } from "./server/process/workers.ts";
+import { helpText, readOptions, shownOptions } from "./server/read_options.ts";
+import { VERSION, whyTooOld } from "./server/runtime.ts";
 
 /** A stop that takes longer than this ends at once, with exit code 1. */
 const MAX_STOP_MS = 4500;
 /** File descriptors that are used without a single connection: about 30, and those of the database. */
 const OWN_DESCRIPTORS = 50;
 /**
- * The signals that stop the program in order. Without a listener each would end it at once, with no word
+ * The signals that stop the program in order; with TLS, SIGHUP renews the certificate instead. Without a listener each would end it at once, with no word
  * to the clients. SIGUSR1 is not among them: the runtime opens its debugger at it.
  */
 const STOP_SIGNALS: readonly Deno.Signal[] = [
@@ -34,34 +36,72 @@ const STOP_SIGNALS: readonly Deno.Signal[] = [
 async function main(): Promise<void> {
   const options = readOptions(Deno.args, (variable) => Deno.env.get(variable));
   if (options === "help") return void await writeAll(Deno.stdout, helpText() + "\n");
-  await checkDescriptorLimit(options);
-  const server = await start(options);
-  const workers = new Workers({ ...options, port: server.port }, consoleLog);
-  const stop = exitOnce(() => Promise.all([server.stop(), workers.stop()]));
-  catchUnforeseen(consoleLog, server, () => void stop(1, "unsound"));
+  if (options === "version") {
+    return void await writeAll(Deno.stdout, `Parley ${VERSION}, Deno ${Deno.version.deno}\n`);
+  }
+  const log = consoleLogOf(options);
+  await checkDescriptorLimit(options, log);
+  const server = await start(options, log);
+  const { monitorOf } = await import("./server/server.ts");
+  const monitor = monitorOf(server);
+  const isExporting = exportsTelemetry();
+  if (isExporting) {
+    const { startOpenTelemetry } = await import("./server/monitoring/open_telemetry.ts");
+    await startOpenTelemetry(monitor, 0);
+  }
+  const own = { ...options, port: server.port };
+  const workers = new Workers(own, log, undefined, monitor, isExporting);
+  const drain = drainOnce(options.drainSeconds, log, () => {
+    server.drain();
+    workers.drain();
+  });
+  const stop = exitOnce(() => Promise.all([server.stop(), workers.stop()]), log);
+  catchUnforeseen(log, server, () => void stop(1, "unsound"));
   await workers.start();
+  log.info("started", {
+    version: VERSION,
+    deno: Deno.version.deno,
+    url: server.url,
+    store: server.location,
+    options: shownOptions(options),
+  });
   // Not awaited: the program serves even if nobody reads its output, as after `| head -1`.
   void writeAll(Deno.stdout, `Parley is at ${server.url}\nMessages are in ${server.location}\n`);
+  let renewing = Promise.resolve();
   for (const signal of STOP_SIGNALS) {
     listenTo(signal, () => {
-      if (!stop(0, signal)) Deno.exit(1); // a second signal does not wait for the stop
+      if (signal === "SIGHUP" && options.cert !== "") {
+        renewing = renewing.then(() => server.renewCertificate())
+          .then(() => workers.renewCertificate());
+        return;
+      }
+      if (drain(signal, () => void stop(0, signal))) return;
+      if (!stop(0, signal)) Deno.exit(1); // one more signal does not wait for the stop
     });
   }
-  listenTo("SIGXFSZ", () => consoleLog.warn("file too large", { signal: "SIGXFSZ" }));
+  listenTo("SIGXFSZ", () => log.warn("file too large", { signal: "SIGXFSZ" }));
 }
 
-async function start(options: Options): Promise<Server> {
-  const server = await createServer({ ...options, workers: 1 });
+async function start(options: Options, log: ConsoleLog): Promise<Server> {
+  // Loaded only now: a runtime that is too old cannot even link all of its modules.
+  const { createServer } = await import("./server/mod.ts");
+  const server = await createServer({ ...options, workers: 1 }, { log });
   try {
     server.listen({ reusePort: options.workers > 1 });
     return server;
   } catch (thrown) {
+    const isListening = server.port > 0; // it is the other port that cannot be had
     await server.stop();
-    throw new OptionError(whyNotListening(options, thrown));
+    throw new OptionError(whyNotListening(options, isListening, thrown));
   }
 }
 
-function whyNotListening({ host, port, cert, key }: Options, thrown: unknown): string {
+function whyNotListening(
+  { host, port, metricsPort, cert, key }: Options,
+  isListening: boolean,
+  thrown: unknown,
+): string {
+  if (isListening) return `Cannot listen on 127.0.0.1:${metricsPort}. ${reason(thrown)}`;
   if (thrown instanceof Deno.errors.AddrInUse) return `Port ${port} on ${host} is in use.`;
   if (thrown instanceof Deno.errors.PermissionDenied) {
     return `The process may not listen on port ${port}.`;
@@ -72,18 +112,54 @@ function whyNotListening({ host, port, cert, key }: Options, thrown: unknown): s
   return `Cannot listen on ${host}:${port}. ${reason(thrown)}`;
 }
 
-async function checkDescriptorLimit({ maxConnections, workers }: Options): Promise<void> {
+async function checkDescriptorLimit(
+  { maxConnections, workers }: Options,
+  log: ConsoleLog,
+): Promise<void> {
   const limit = await descriptorLimit();
   const needed = maxConnections * workers + OWN_DESCRIPTORS;
   if (limit === undefined || limit >= needed) return;
-  consoleLog.warn("descriptor limit is below max-connections", { limit, needed });
+  log.warn("descriptor limit is below max-connections", { limit, needed });
+}
+
+/** Tells whether the runtime exports metrics: then it reads this variable itself. */
+function exportsTelemetry(): boolean {
+  try {
+    return Deno.env.get("OTEL_DENO") === "true";
+  } catch {
+    return false; // the program may not read the variable
+  }
+}
+
+/**
+ * Returns a function that has balancers told that the program is about to stop, and calls `then` when they
+ * have had the time. It returns false if there is no such time, or if it was called before: then the stop
+ * waits no longer.
+ */
+function drainOnce(
+  seconds: number,
+  log: ConsoleLog,
+  tell: () => void,
+): (why: string, then: () => void) => boolean {
+  let isDraining = seconds === 0;
+  return (why, then) => {
+    if (isDraining) return false;
+    isDraining = true;
+    log.info("draining", { why, seconds });
+    tell();
+    setTimeout(then, seconds * 1000);
+    return true;
+  };
 }
 
 /**
  * Returns a function that stops everything and exits with a code. It returns false if a stop had begun
  * before.
  */
-function exitOnce(stopAll: () => Promise<unknown>): (code: number, why: string) => boolean {
+function exitOnce(
+  stopAll: () => Promise<unknown>,
+  log: ConsoleLog,
+): (code: number, why: string) => boolean {
   let isStopping = false;
   const stop = async (code: number) => {
     setTimeout(() => Deno.exit(1), MAX_STOP_MS);
@@ -91,15 +167,15 @@ function exitOnce(stopAll: () => Promise<unknown>): (code: number, why: string) 
       await stopAll();
     } catch (thrown) {
       code = 1;
-      consoleLog.error("stop failed", { reason: reason(thrown) });
+      log.error("stop failed", { reason: reason(thrown) });
     }
-    await consoleLog.flush();
+    await log.flush();
     Deno.exit(code);
   };
   return (code, why) => {
     if (isStopping) return false;
     isStopping = true;
-    consoleLog.info("stopping", { why });
+    log.info("stopping", { why });
     void stop(code);
     return true;
   };
@@ -115,6 +191,8 @@ function listenTo(signal: Deno.Signal, act: () => void): void {
 }
 
 try {
+  const tooOld = whyTooOld(Deno.version.deno);
+  if (tooOld !== undefined) throw new OptionError(tooOld);
   await main();
 } catch (thrown) {
   if (!(thrown instanceof OptionError || thrown instanceof BrokerError)) throw thrown;

@@ -1,10 +1,12 @@
 /**
- * `Listener` is the listening socket, which is opened again when it is lost. Deno gives up listening when one
+ * `Listener` is the listening socket, which is opened again when it is lost, and with another certificate
+ * when that is renewed. Deno gives up listening when one
  * `accept` fails, for example because the process has no file descriptor left; open connections stay.
  * So we listen again on the same port, and try that until it works or the listener is shut down.
  *
  * @module
  */
+import type { Certificate } from "./certificate.ts";
 import { type Log, reason } from "./log.ts";
 
 /** Where to listen, and who answers. */
@@ -14,8 +16,8 @@ export interface ListenOptions {
   readonly port: number;
   /** Whether other threads listen on the same port. */
   readonly reusePort: boolean;
-  /** The certificate chain and its private key in PEM, for TLS. */
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** For TLS. */
+  readonly tls: Certificate | undefined;
   readonly handler: Deno.ServeHandler<Deno.NetAddr>;
   readonly onError: (thrown: unknown) => Response;
 }
@@ -24,6 +26,9 @@ export interface ListenOptions {
 const RETRY_MS = 200;
 /** How long a listener must last before it counts as back. */
 const STABLE_MS = 1000;
+/** How long to wait before the port is tried again that the listener before has just given up. */
+const REBIND_MS = 1;
+const MAX_REBINDS = 100;
 /** How many lost listeners are kept: a shutdown ends the connections that they still have. */
 const MAX_LOST = 100;
 
@@ -33,6 +38,9 @@ export class Listener {
   /** The port that it listens on. */
   readonly port: number;
   readonly #lost: Deno.HttpServer<Deno.NetAddr>[] = [];
+  /** Those with an older certificate, until their last connection has ended. */
+  readonly #retired = new Set<Deno.HttpServer<Deno.NetAddr>>();
+  #tls: Certificate | undefined;
   #server: Deno.HttpServer<Deno.NetAddr>;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** When the listener was lost; `undefined` while it works. */
@@ -46,6 +54,7 @@ export class Listener {
    */
   constructor(options: ListenOptions, log: Log) {
     this.#options = options;
+    this.#tls = options.tls;
     this.#log = log;
     this.#server = this.#listen(options.port);
     this.port = this.#server.addr.port;
@@ -63,17 +72,48 @@ export class Listener {
     return `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
   }
 
+  /**
+   * Listens with another certificate. Deno cannot exchange it, so the port is closed and opened again, which
+   * takes a few milliseconds. Without `reusePort` it cannot be open twice: if it could, a second program
+   * would share it unnoticed.
+   *
+   * All WebSockets are closed with 1001, also those that have come since their clients were sent away.
+   * Other requests go on to their end.
+   *
+   * @param tls a certificate and a key that belong together.
+   */
+  async renew(tls: Certificate): Promise<void> {
+    if (this.#isStopping) return;
+    this.#tls = tls;
+    clearTimeout(this.#timer);
+    this.#lostAt = undefined;
+    const old = this.#server;
+    this.#retired.add(old);
+    void old.shutdown().finally(() => this.#retired.delete(old));
+    for (let attempt = 1;; attempt++) {
+      try {
+        this.#server = this.#listen(this.port);
+        return;
+      } catch (thrown) {
+        if (attempt === MAX_REBINDS) return this.#listenLater(thrown);
+      }
+      await new Promise((resolve) => setTimeout(resolve, REBIND_MS));
+      if (this.#isStopping) return;
+    }
+  }
+
   /** Stops listening and closes what is still open. */
   async shutdown(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#timer);
-    await Promise.all([this.#server, ...this.#lost].map((server) => server.shutdown()));
+    const servers = [this.#server, ...this.#lost, ...this.#retired];
+    await Promise.all(servers.map((server) => server.shutdown()));
   }
 
   #listen(port: number): Deno.HttpServer<Deno.NetAddr> {
-    const { hostname, reusePort, tls, handler, onError } = this.#options;
+    const { hostname, reusePort, handler, onError } = this.#options;
     const server = Deno.serve(
-      { hostname, port, reusePort, ...tls, onListen: () => {}, onError },
+      { hostname, port, reusePort, ...this.#tls, onListen: () => {}, onError },
       handler,
     );
     server.finished.catch((thrown) => {

@@ -1,198 +1,30 @@
 /**
- * The log for the operator: one line per event, `time level event key=value …`, on standard error. No
- * caller may pass the text of a message or a token.
- *
- * Writing a line never harms the caller. On a full disk a write fails, and with a reader that is stuck
- * it never ends. So lines are written one after the other, without anybody waiting, and those that cannot
- * be written are counted. Clients cannot fill the disk with lines either: each kind of event is written
- * at most once a second, with the number of events, and the number of kinds is limited. What managers do
- * to others is not gathered: their allowances bound it.
+ * The log that writes to standard error, and what all logs have in common. Only this file and `main.ts` use
+ * the console.
  *
  * @module
  */
+import { LineLog, type Log } from "./line_log.ts";
+import type { Facts, LogFormat, LogLevel } from "./log_line.ts";
 
-import { settleWithin } from "./deadline.ts";
+export { type Log, writeAll } from "./line_log.ts";
+export type { Facts } from "./log_line.ts";
 
-/** A `Log` writes lines for the operator. An application may bring its own. */
-export interface Log {
-  /** Logs what is normal, such as a start. */
-  info(event: string, facts?: Facts): void;
-  /** Logs what the operator may want to change, such as a limit that was reached. */
-  warn(event: string, facts?: Facts): void;
-  /** Logs what failed. */
-  error(event: string, facts?: Facts): void;
-  /**
-   * Logs what one user has done to another, such as a mute. Each of these is worth a line of its own.
-   * Without it, `info` is called.
-   */
-  audit?(event: string, facts?: Facts): void;
+/** A log that can be written to its end, before the program ends. */
+export interface ConsoleLog extends Log {
+  /** Writes everything, and returns when that is done or when the reader takes too long. */
+  flush(): Promise<void>;
 }
 
-/** `Facts` are what a line says besides its event, as `key=value`. Those that are undefined are left out. */
-export type Facts = Readonly<Record<string, string | number | boolean | undefined>>;
+/** `consoleLog` writes text to standard error. Standard output is left to what the program prints. */
+export const consoleLog: ConsoleLog = new LineLog(Deno.stderr);
 
-/** A `Sink` takes the bytes of lines: usually standard error. */
-export interface Sink {
-  write(bytes: Uint8Array): Promise<number>;
+/** Returns a log that writes to standard error, in a format and from a level on. */
+export function consoleLogOf(
+  { log: format, logLevel: level }: { readonly log: LogFormat; readonly logLevel: LogLevel },
+): ConsoleLog {
+  return new LineLog(Deno.stderr, { format, level });
 }
-
-/** A kind of event is written once in this time. */
-const GATHER_MS = 1000;
-/** How many kinds of events are written in that time. */
-const MAX_KINDS = 50;
-/** How many characters wait to be written, at most. */
-const MAX_QUEUED = 65_536;
-/** How many characters of one fact are written. */
-const MAX_FACT = 2000;
-/** How long a flush waits for a reader that may be stuck. */
-const MAX_FLUSH_MS = 300;
-
-/** Events with the same level and name, which are counted until they are written as one line. */
-interface Kind {
-  readonly level: string;
-  readonly event: string;
-  /** When a line of this kind was written last. */
-  writtenAt: number;
-  /** The number of events since then, and the facts of the last one. */
-  count: number;
-  facts: Facts;
-}
-
-/** A line that waits to be written, and the number of events in it. */
-interface Line {
-  readonly text: string;
-  readonly count: number;
-}
-
-/** `LineLog` writes lines to a sink. No method throws, and only `flush` waits for the sink. */
-export class LineLog implements Log {
-  readonly #sink: Sink;
-  readonly #now: () => number;
-  /** The kinds by level and event; the one written longest ago comes first. */
-  readonly #kinds = new Map<string, Kind>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #queue: Line[] = [];
-  #queuedChars = 0;
-  #writing: Promise<void> | undefined;
-  /** The number of events that were not written, since the last line that said so. */
-  #leftOut = 0;
-
-  /** @param now in milliseconds; it never goes back. */
-  constructor(sink: Sink, now: () => number = () => performance.now()) {
-    this.#sink = sink;
-    this.#now = now;
-  }
-
-  info(event: string, facts: Facts = {}): void {
-    this.#count("info", event, facts);
-  }
-
-  warn(event: string, facts: Facts = {}): void {
-    this.#count("warn", event, facts);
-  }
-
-  error(event: string, facts: Facts = {}): void {
-    this.#count("error", event, facts);
-  }
-
-  audit(event: string, facts: Facts = {}): void {
-    this.#write({ level: "info", event, writtenAt: this.#now(), count: 1, facts });
-  }
-
-  /** Writes everything, and returns when that is done or when the sink takes too long. */
-  async flush(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    for (const kind of this.#kinds.values()) if (kind.count > 0) this.#write(kind);
-    this.#kinds.clear();
-    this.#writeLeftOut();
-    await settleWithin(MAX_FLUSH_MS, this.#writing);
-  }
-
-  #count(level: string, event: string, facts: Facts): void {
-    const key = `${level} ${event}`;
-    let kind = this.#kinds.get(key);
-    if (kind !== undefined) {
-      kind.count++;
-      kind.facts = facts;
-      return;
-    }
-    if (this.#kinds.size >= MAX_KINDS) {
-      this.#leftOut++;
-      return;
-    }
-    kind = { level, event, writtenAt: this.#now(), count: 1, facts };
-    this.#kinds.set(key, kind);
-    this.#write(kind);
-    this.#writeLater(GATHER_MS);
-  }
-
-  /** Writes gathered events later. The timer does not keep the process alive. */
-  #writeLater(milliseconds: number): void {
-    if (this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => this.#writeGathered(), milliseconds);
-    Deno.unrefTimer(Number(this.#timer));
-  }
-
-  /** Writes the kinds whose time has come, and forgets those with no new event. */
-  #writeGathered(): void {
-    this.#timer = undefined;
-    const now = this.#now();
-    for (const [key, kind] of this.#kinds) {
-      const left = kind.writtenAt + GATHER_MS - now;
-      if (left > 0) {
-        this.#writeLater(left);
-        break;
-      }
-      this.#kinds.delete(key);
-      if (kind.count === 0) continue;
-      kind.writtenAt = now;
-      this.#kinds.set(key, kind); // at the end, so that this loop does not meet it again
-      this.#write(kind);
-      this.#writeLater(GATHER_MS);
-    }
-    this.#writeLeftOut();
-  }
-
-  #writeLeftOut(): void {
-    if (this.#leftOut === 0) return;
-    const count = this.#leftOut;
-    this.#leftOut = 0;
-    const facts = {};
-    const writtenAt = this.#now();
-    this.#write({ level: "warn", event: "log lines left out", writtenAt, count, facts });
-  }
-
-  #write(kind: Kind): void {
-    const { level, event, count, facts } = kind;
-    kind.count = 0;
-    kind.facts = {};
-    const text = lineOf(level, event, count > 1 ? { ...facts, count } : facts);
-    if (this.#queuedChars + text.length > MAX_QUEUED) {
-      this.#leftOut += count;
-      return;
-    }
-    this.#queue.push({ text, count });
-    this.#queuedChars += text.length;
-    this.#writing ??= this.#drain();
-  }
-
-  /** Writes the queue, one line after the other. A line that cannot be written is counted. */
-  async #drain(): Promise<void> {
-    let isWritten = true;
-    for (let line = this.#queue.shift(); line !== undefined; line = this.#queue.shift()) {
-      this.#queuedChars -= line.text.length;
-      isWritten = await writeAll(this.#sink, line.text);
-      if (!isWritten) this.#leftOut += line.count;
-    }
-    this.#writing = undefined;
-    // The sink works again after a failure.
-    if (isWritten && this.#leftOut > 0) this.#writeLater(GATHER_MS);
-  }
-}
-
-/** `consoleLog` writes to standard error. Standard output is left to what the program prints. */
-export const consoleLog: Log & { flush(): Promise<void> } = new LineLog(Deno.stderr);
 
 /** `silentLog` writes nothing. */
 export const silentLog: Log = { info() {}, warn() {}, error() {} };
@@ -207,6 +39,7 @@ export function withoutThrowing(log: Log): Log {
     }
   };
   return {
+    debug: log.debug && safely(log.debug),
     info: safely(log.info),
     warn: safely(log.warn),
     error: safely(log.error),
@@ -224,32 +57,3 @@ export function audit(log: Log, facts: Facts): void {
 export function reason(thrown: unknown): string {
   return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
 }
-
-/**
- * Writes a whole text, which may take several writes.
- *
- * @returns false if that failed. It never throws.
- */
-export async function writeAll(sink: Sink, text: string): Promise<boolean> {
-  try {
-    let rest: Uint8Array = ENCODER.encode(text);
-    while (rest.length > 0) rest = rest.subarray(await sink.write(rest));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function lineOf(level: string, event: string, facts: Facts): string {
-  const pairs = Object.entries(facts)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => ` ${key}=${quoted(String(value).slice(0, MAX_FACT))}`);
-  return `${new Date().toISOString()} ${level} ${event}${pairs.join("")}\n`;
-}
-
-/** Quotes what is not a plain word, so that a line stays one line. */
-function quoted(value: string): string {
-  return /^[\w./:@%+-]+$/.test(value) ? value : JSON.stringify(value);
-}
-
-const ENCODER = new TextEncoder();

@@ -16,7 +16,8 @@ import { SqliteBroker } from "./broker/sqlite/sqlite_broker.ts";
 import { StaticFiles } from "./http/static_files.ts";
 import { ApiKeys } from "./access/api_keys.ts";
 import { completeOptions, OptionError, type Options } from "./options.ts";
-import { consoleLog, type Log, withoutThrowing } from "./log.ts";
+import { consoleLogOf, type Log, withoutThrowing } from "./log.ts";
+import { Metrics } from "./metrics.ts";
 import type { TokenVerifier } from "./access/authenticator.ts";
 import { type Application, applicationOf } from "./access/application.ts";
 import { type RoomRule, Rules } from "./access/rules.ts";
@@ -35,6 +36,7 @@ export {
   DEFAULT_ROOM,
   type ErrorCode,
   ERRORS,
+  type LimitName,
   type Right,
   RIGHTS,
   SUBPROTOCOLS,
@@ -104,9 +106,8 @@ export type { EmitOptions, HistoryPage, PublishOptions, ReactOptions, Voice } fr
 /** `Hooks` are what an application may bring besides options. */
 export interface Hooks extends Application {
   /**
-   * Takes the lines of the log.
-   *
-   * @default {consoleLog}
+   * Takes the lines of the log. Without it they go to standard error, as the options `log` and
+   * `logLevel` say.
    */
   readonly log?: Log;
   /**
@@ -130,8 +131,8 @@ export async function createServer(
   hooks: Hooks = {},
 ): Promise<Server> {
   checkHooks(options, hooks);
-  const { log = consoleLog, rules: given } = hooks;
   const complete = completeOptions(options);
+  const { log = consoleLogOf(complete), rules: given } = hooks;
   if (given !== undefined && complete.rules !== "") {
     throw new OptionError("Rules come from --rules or from the hook `rules`, not from both.");
   }
@@ -145,6 +146,7 @@ export async function createServer(
   const apiKeys = await ApiKeys.read(complete);
   const webhookKeys = await readWebhookKeys(complete);
   const verifier = await openVerifier(complete, safeLog);
+  const metrics = new Metrics();
   return new Server({
     options: complete,
     rules,
@@ -154,7 +156,8 @@ export async function createServer(
     verifier,
     apiKeys,
     webhookKeys,
-    broker: await openBroker(complete, rules, safeLog),
+    metrics,
+    broker: await openBroker(complete, rules, safeLog, metrics),
   });
 }
 
@@ -166,7 +169,12 @@ async function openVerifier(options: Options, log: Log): Promise<TokenVerifier |
   return await JwtVerifier.open(options, { log });
 }
 
-async function openBroker(options: Options, rules: Rules, log: Log): Promise<Broker> {
+async function openBroker(
+  options: Options,
+  rules: Rules,
+  log: Log,
+  metrics: Metrics,
+): Promise<Broker> {
   const retainDaysOf = (room: string) => rules.of(room)?.retainDays;
   if (options.redis === "") {
     return await SqliteBroker.open({ ...options, path: options.db, retainDaysOf });
@@ -174,7 +182,7 @@ async function openBroker(options: Options, rules: Rules, log: Log): Promise<Bro
   // Imported only here, so that a server without Redis does not load the client of Redis.
   const { RedisBroker } = await import("./broker/redis/redis_broker.ts");
   const { redis: url, redisPrefix: prefix } = options;
-  return await RedisBroker.open({ ...options, url, prefix, log, retainDaysOf });
+  return await RedisBroker.open({ ...options, url, prefix, log, metrics, retainDaysOf });
 }
 
 /** Checks the names and types of hooks: JavaScript would find out at the first request, or never. */

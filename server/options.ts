@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log_line.ts";
 
 /** `Options` are what a server is made with; `createServer` fills in what is not given. */
 export interface Options {
@@ -19,6 +20,17 @@ export interface Options {
    * @default {8080}
    */
   readonly port: number;
+  /**
+   * TCP port on 127.0.0.1 for metrics without a key; 0 is none.
+   *
+   * `/metrics`, `/status`, `/healthz` and `/readyz` are there, for whoever may run programs on this
+   * machine. For `listen()` alone.
+   *
+   * From 0 to 65,535.
+   *
+   * @default {0}
+   */
+  readonly metricsPort: number;
   /**
    * Address to listen on; 0.0.0.0 or :: for all.
    *
@@ -430,6 +442,34 @@ export interface Options {
    * @default {10}
    */
   readonly returnSeconds: number;
+  /**
+   * Seconds that /readyz says draining before a stop.
+   *
+   * Balancers that poll `/readyz` send no new clients meanwhile, and those that are here stay. For the
+   * program alone: an embedding program calls `drain()` and waits before it calls `stop()`.
+   *
+   * From 0 to 3,600; may have a fraction.
+   *
+   * @default {0}
+   */
+  readonly drainSeconds: number;
+  /**
+   * Format of the log: text, json, or journald.
+   *
+   * `text` is for people, `json` for collectors, and `journald` for systemd, which keeps the time itself
+   * and reads the level from a prefix. An application that brings a log of its own formats it itself.
+   *
+   * @default {"text"}
+   */
+  readonly log: LogFormat;
+  /**
+   * Least serious level that is logged.
+   *
+   * `debug`, `info`, `warn` or `error`. With `debug` there is a line for each connection and each request.
+   *
+   * @default {"info"}
+   */
+  readonly logLevel: LogLevel;
 }
 
 interface OptionRow<T> {
@@ -480,6 +520,11 @@ function choice<T extends string>(value: T, choices: readonly T[], help: string)
 /** The table of options, in the order of `--help`. */
 export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } = {
   port: whole(8080, [0, 65_535], "TCP port to listen on; 0 picks a free one"),
+  metricsPort: whole(
+    0,
+    [0, 65_535],
+    "TCP port on 127.0.0.1 for metrics without a key; 0 is none",
+  ),
   host: { default: "127.0.0.1", help: "address to listen on; 0.0.0.0 or :: for all" },
   db: {
     default: "parley.db",
@@ -564,6 +609,9 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
     "seconds in which one may edit and delete what one has said; 0 is always",
   ),
   returnSeconds: fraction(10, [0, 3600], "seconds over which clients come back after a shutdown"),
+  drainSeconds: fraction(0, [0, 3600], "seconds that /readyz says draining before a stop"),
+  log: choice("text", LOG_FORMATS, "format of the log: text, json, or journald"),
+  logLevel: choice("info", LOG_LEVELS, "least serious level that is logged"),
 };
 
 /** The names of all options, in the order of the table. */

@@ -15,22 +15,28 @@ import {
   variableOf,
 } from "./options.ts";
 
+const QUESTIONS: readonly string[] = ["help", "version"] satisfies Question[];
+
 /** The options that have a flag: all but the secrets. */
 const FLAG_NAMES = OPTION_NAMES.filter((name) => !isSecret(name));
+
+/** What the program is asked for in place of a start. */
+export type Question = "help" | "version";
 
 /**
  * `readOptions` takes each option from its flag, else from its variable, else its default. A list is a
  * repeated flag, or one variable with commas. An empty variable counts as not set. Secrets have no flag.
  *
- * @returns `"help"` if `--help` or `-h` is among the flags.
+ * @returns `"help"` if `--help` or `-h` is among the flags, and `"version"` for `--version`.
  * @throws {OptionError} in one line, for the first thing that is wrong.
  */
 export function readOptions(
   args: readonly string[],
   readVariable: (variable: string) => string | undefined,
-): Options | "help" {
+): Options | Question {
   const flags = parseFlags(args);
   if (flags.help) return "help";
+  if (flags.version) return "version";
   const given: Record<string, unknown> = {};
   for (const name of OPTION_NAMES) {
     const flag = `--${flagOf(name)}`;
@@ -57,10 +63,29 @@ export function helpText(): string {
     "",
     ...rows,
     `  --${"help".padEnd(29)}this text`,
+    `  --${"version".padEnd(29)}the version of Parley and of Deno`,
     "",
     "Each flag has an environment variable: --max-rooms is PARLEY_MAX_ROOMS. Flags win.",
     "--port and --host are PORT and HOST. Secrets have no flag, only their variable.",
   ].join("\n");
+}
+
+/**
+ * Returns the options that differ from their defaults as flags, for the log. Of a secret it says only that
+ * there is one; of a URL it leaves out the user, the password and the query, which may hold one.
+ */
+export function shownOptions(options: Options): string {
+  return OPTION_NAMES.filter((name) => String(options[name]) !== shownDefault(name))
+    .map((name) => `--${flagOf(name)} ${isSecret(name) ? "(set)" : withoutSecrets(options[name])}`)
+    .join(" ");
+}
+
+function withoutSecrets(value: Options[keyof Options]): string {
+  const text = String(value);
+  if (!/^[a-z][a-z+.-]*:\/\//i.test(text)) return text;
+  const url = URL.parse(text);
+  if (url === null) return "(set)";
+  return `${url.protocol}//${url.host}${url.pathname}`;
 }
 
 /** Returns the rows of the table of options in the papers, in Markdown. */
@@ -95,7 +120,7 @@ function parseFlags(args: readonly string[]): Record<string, FlagValue | undefin
   const rest = args[0] === "--" ? args.slice(1) : [...args];
   const { values, tokens } = parseArgs({
     args: rest,
-    options: { ...options, help: { type: "boolean", short: "h" } },
+    options: { ...options, help: { type: "boolean", short: "h" }, version: { type: "boolean" } },
     strict: false,
     tokens: true,
   });
@@ -103,7 +128,7 @@ function parseFlags(args: readonly string[]): Record<string, FlagValue | undefin
     if (token.kind === "positional") {
       throw new OptionError(`"${token.value}" is not a flag. See --help.`);
     }
-    if (token.kind !== "option" || token.name === "help") continue;
+    if (token.kind !== "option" || QUESTIONS.includes(token.name)) continue;
     const { name, rawName, value, inlineValue } = token;
     if (!Object.hasOwn(options, name)) {
       throw new OptionError(`There is no flag ${rawName}. ${insteadOf(name)}`);

@@ -4,31 +4,38 @@
  *
  * @module
  */
-import { COSTS } from "./access/allowances.ts";
+import { readCertificate } from "./certificate.ts";
 import { ApiKeys } from "./access/api_keys.ts";
 import { Rules } from "./access/rules.ts";
 import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import { OpenConnections } from "./connections/open_connections.ts";
-import { WebSocketConnection } from "./connections/web_socket.ts";
 import { settleWithin } from "./deadline.ts";
 import { stripBasePath } from "./http/base_path.ts";
 import { clientAddress, type PeerInfo } from "./http/client_address.ts";
 import { drainBody } from "./http/drain_body.ts";
+import { MetricsDoor } from "./http/metrics_door.ts";
 import { Origins } from "./http/origins.ts";
-import { problem, problemOf } from "./http/responses.ts";
+import { answerFailure, logRequest } from "./http/request_log.ts";
+import { problem } from "./http/responses.ts";
 import { answerOtherMethod, Router } from "./http/router.ts";
 import { routesOf } from "./http/routes.ts";
 import type { StaticFiles } from "./http/static_files.ts";
-import { asksForUpgrade, checkHandshake } from "./http/upgrade.ts";
+import { asksForUpgrade } from "./http/upgrade.ts";
 import { Listener } from "./listener.ts";
 import { type Log, reason, withoutThrowing } from "./log.ts";
+import { Metrics } from "./metrics.ts";
 import { Moderation } from "./moderation.ts";
+import { Monitor } from "./monitoring/monitor.ts";
 import type { Options } from "./options.ts";
-import { Refusal } from "./protocol/refusal.ts";
+import { renewCertificate } from "./renew_certificate.ts";
 import { Hub } from "./rooms/hub.ts";
 import type { ServerParts } from "./server_parts.ts";
+import { Upgrader } from "./upgrader.ts";
 import { startWebhook, type Webhook } from "./webhooks/webhook.ts";
+
+/** Returns the monitor of a server. For the program alone, which has a server in each of its threads. */
+export let monitorOf: (server: Server) => Monitor;
 
 /** How long a stop waits for the last commits. */
 const COMMIT_MS = 2000;
@@ -52,7 +59,10 @@ export class Server extends Moderation implements AsyncDisposable {
   readonly #sources: Sources;
   readonly #connections: OpenConnections;
   readonly #origins: Origins;
+  readonly #upgrader: Upgrader;
   readonly #router: Router;
+  readonly #monitor: Monitor;
+  readonly #metricsDoor: MetricsDoor;
   readonly #webhook: Webhook | undefined;
   #listener: Listener | undefined;
   #stopping: Promise<void> | undefined;
@@ -60,10 +70,10 @@ export class Server extends Moderation implements AsyncDisposable {
   /** Makes a server of its parts. Programs call `createServer`. */
   constructor(parts: ServerParts) {
     const { options, broker, files, rules = new Rules(), application, verifier } = parts;
-    const { apiKeys = new ApiKeys() } = parts;
+    const { apiKeys = new ApiKeys(), metrics = new Metrics() } = parts;
     const log = withoutThrowing(parts.log);
     const now = () => performance.now();
-    const hub = new Hub({ options, rules, broker, log, now, application, verifier });
+    const hub = new Hub({ options, rules, broker, log, metrics, now, application, verifier });
     super(hub);
     this.#hub = hub;
     this.#options = options;
@@ -73,10 +83,15 @@ export class Server extends Moderation implements AsyncDisposable {
     this.#sources = new Sources(options, log, now);
     this.#connections = new OpenConnections(hub, options, now);
     this.#origins = new Origins(options, log);
-    const routes = routesOf(hub, this.#connections, options.basePath);
+    this.#upgrader = new Upgrader(hub, this.#connections, this.#origins);
+    const webhookLag = () => this.#webhook?.lagSeconds;
+    this.#monitor = new Monitor(hub, this.#connections, { webhookLag });
+    this.#metricsDoor = new MetricsDoor(this.#monitor, !apiKeys.isEmpty, log);
+    if (!apiKeys.isEmpty) this.#monitor.start();
+    const routes = routesOf(hub, this.#connections, options.basePath, this.#monitor);
     const sourceOf = this.#sourceOf.bind(this);
-    this.#router = new Router({ routes, origins: this.#origins, apiKeys, log, sourceOf });
-    this.#webhook = startWebhook(options.webhook, broker.journal, parts.webhookKeys, log);
+    this.#router = new Router({ routes, origins: this.#origins, apiKeys, log, metrics, sourceOf });
+    this.#webhook = startWebhook(options.webhook, broker.journal, parts.webhookKeys, log, metrics);
   }
 
   /** The URL that it is at, with its base path, such as `http://127.0.0.1:8080`; `""` before `listen()`. */
@@ -117,18 +132,27 @@ export class Server extends Moderation implements AsyncDisposable {
    * @throws {Deno.errors.InvalidData} if the certificate and the key cannot be used.
    */
   listen({ reusePort = false }: { readonly reusePort?: boolean } = {}): void {
-    const { host, port, cert, key } = this.#options;
-    const tls = cert === ""
-      ? undefined
-      : { cert: Deno.readTextFileSync(cert), key: Deno.readTextFileSync(key) };
+    const { host, port, metricsPort, cert, key } = this.#options;
+    const tls = cert === "" ? undefined : readCertificate({ cert, key });
     this.#listener = new Listener({
       hostname: host,
       port,
       reusePort,
       tls,
       handler: this.fetch,
-      onError: (thrown) => this.#errorResponse(thrown),
+      onError: (thrown) => answerFailure(this.#log, this.#monitor.metrics, thrown),
     }, this.#log);
+    if (metricsPort > 0) this.#metricsDoor.listen(metricsPort);
+  }
+
+  /**
+   * Serves with the certificate and key that the files hold now. Deno closes WebSockets with the listener
+   * that took them, so all clients are sent away with `bye` and come back as after a restart. If the files
+   * cannot be used, that is logged and nothing changes.
+   */
+  async renewCertificate(): Promise<void> {
+    if (this.#listener === undefined) return;
+    await renewCertificate(this.#listener, this.#connections, this.#options, this.#log);
   }
 
   /**
@@ -145,9 +169,11 @@ export class Server extends Moderation implements AsyncDisposable {
    */
   fetch = (request: Request, info: PeerInfo = {}): Response | Promise<Response> => {
     try {
-      return drainBody(request, this.#answer(request, info));
+      const answer = drainBody(request, this.#answer(request, info));
+      if (this.#log.debug !== undefined) void logRequest(this.#log, request, answer);
+      return answer instanceof Promise ? answer.then(this.#count) : this.#count(answer);
     } catch (thrown) {
-      return this.#errorResponse(thrown);
+      return this.#count(answerFailure(this.#log, this.#monitor.metrics, thrown, request));
     }
   };
 
@@ -162,6 +188,19 @@ export class Server extends Moderation implements AsyncDisposable {
     await settleWithin(TICK_MS, this.#hub.tick.next().then(() => hasTicked = true));
     if (!hasTicked) throw new Error(`No tick came within ${TICK_MS} ms.`);
     await this.#broker.check();
+  }
+
+  /**
+   * Says at `/readyz` from now on that the server is about to stop. Nothing else changes: balancers that
+   * ask there send new clients elsewhere, and {@linkcode Server.stop} follows when they have had the time.
+   */
+  drain(): void {
+    this.#monitor.readiness.end("draining");
+  }
+
+  /** Returns the metrics as text for Prometheus, as `GET /metrics` does. */
+  metrics(): Promise<string> {
+    return this.#monitor.prometheus();
   }
 
   /**
@@ -188,53 +227,32 @@ export class Server extends Moderation implements AsyncDisposable {
     if (path === undefined) return problem(404, `Everything here is under ${basePath}/.`);
     const isSocketPath = path === "/ws" && method !== "OPTIONS" ||
       path === "/" && asksForUpgrade(request);
-    if (isSocketPath) return this.#upgrade(request, info);
+    if (isSocketPath) return this.#upgrader.upgrade(request, this.#sourceOf(request, info));
     const answer = this.#router.answer(request, info, path, url.searchParams);
     if (answer !== undefined) return answer;
     if (!READ_METHODS.includes(method)) return answerOtherMethod(request, READ_METHODS);
-    if (path === "/healthz") return this.#health();
-    return this.#files?.answer(request, path, url) ?? problem(404, "There is nothing here.");
+    return this.#metricsDoor.answer(request, path, url) ??
+      this.#files?.answer(request, path, url) ?? problem(404, "There is nothing here.");
   }
 
-  #health(): Response {
-    if (this.#stopping !== undefined) return problem(503, "The server is going down.");
-    return new Response("ok\n", { headers: { "cache-control": "no-store" } });
-  }
-
-  #upgrade(request: Request, info: PeerInfo): Response {
-    const source = this.#sourceOf(request, info);
-    const admit = () => this.#connections.admit(source, COSTS.connection);
-    const handshake = checkHandshake(request, this.#origins, admit);
-    if (handshake instanceof Response) return handshake;
-    const { protocol } = handshake;
-    const view = this.#hub.authenticator.viewOf(request, () => this.#origins.trusts(request));
-    const { socket, response } = Deno.upgradeWebSocket(request, {
-      idleTimeout: Math.ceil(this.#options.heartbeatSeconds * 2),
-    });
-    // The runtime's option `protocol` throws unless the offer is separated by exactly a comma and a space.
-    if (protocol !== undefined) response.headers.set("sec-websocket-protocol", protocol);
-    // A throw after the upgrade would close the whole listener: nothing from here on may throw.
-    this.#connections.open(
-      source,
-      (context) => new WebSocketConnection(socket, handshake, context, source, view),
-    );
+  #count = (response: Response): Response => {
+    this.#monitor.metrics.countResponse(response.status);
     return response;
-  }
+  };
 
   #sourceOf(request: Request, info: PeerInfo): Source {
     const { address, unbelieved } = clientAddress(request, info, this.#options.trustProxies);
     return this.#sources.of(address, unbelieved);
   }
 
-  #errorResponse(thrown: unknown): Response {
-    if (thrown instanceof Refusal) return problemOf(thrown);
-    this.#log.error("request failed", { reason: reason(thrown) });
-    return problem(500, "The server failed to answer.");
+  static {
+    monitorOf = (server) => server.#monitor;
   }
 
   async #stop(): Promise<void> {
     const logFailure = (thrown: unknown) =>
       this.#log.error("stop failed", { reason: reason(thrown) });
+    this.#monitor.readiness.end("stopping");
     this.#connections.close();
     const committed = this.#hub.tick.drain().then(() => {
       this.#hub.tellGathered();
@@ -243,7 +261,9 @@ export class Server extends Moderation implements AsyncDisposable {
     await settleWithin(COMMIT_MS, committed).catch(logFailure);
     await Promise.all([this.#connections.sayGoodbye(GOODBYE_MS), this.#webhook?.stop()]);
     this.#hub.close();
-    await settleWithin(GOODBYE_MS, this.#listener?.shutdown()).catch(logFailure);
+    this.#monitor.close();
+    const listeners = [this.#listener?.shutdown(), this.#metricsDoor.shutdown()];
+    await settleWithin(GOODBYE_MS, Promise.all(listeners)).catch(logFailure);
     await this.#broker[Symbol.asyncDispose]();
   }
 }

@@ -10,6 +10,7 @@ import type { Rules } from "./access/rules.ts";
 import type { Broker } from "./broker/broker.ts";
 import type { StaticFiles } from "./http/static_files.ts";
 import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
 import type { Options } from "./options.ts";
 
 /** The parts of a server. `createServer` makes them from options. */
@@ -25,6 +26,8 @@ export interface ServerParts {
   readonly verifier?: TokenVerifier | undefined;
   /** The keys of the application. Without them, no request is the application's. */
   readonly apiKeys?: ApiKeys | undefined;
+  /** @default {new Metrics()} */
+  readonly metrics?: Metrics;
   /** What requests to the webhook are signed with. Without keys there is no webhook. */
   readonly webhookKeys?: readonly Uint8Array[] | undefined;
 }

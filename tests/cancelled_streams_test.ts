@@ -12,6 +12,7 @@ import { Connection, type ConnectionContext } from "../server/connections/connec
 import { Heartbeat } from "../server/connections/heartbeat.ts";
 import { DrainMonitor } from "../server/connections/drain_monitor.ts";
 import { type Log, silentLog } from "../server/log.ts";
+import { Metrics } from "../server/metrics.ts";
 import { completeOptions } from "../server/options.ts";
 import { parsePublication } from "../server/protocol/publications.ts";
 import { Hub } from "../server/rooms/hub.ts";
@@ -54,6 +55,7 @@ for (const [count, length] of [[10, 16_000], [50, 1_500]] as const) {
 type Door = "write" | "shut" | "queued";
 
 class HostileConnection extends Connection {
+  override readonly kind = "websocket";
   protected override readonly session: Session;
   readonly throwing = new Set<Door>();
   readonly written: string[] = [];
@@ -102,10 +104,11 @@ async function withThree(
   const seen = { logged: [] as string[], ended: [] as Connection[] };
   const note = (event: string) => void seen.logged.push(event);
   const log: Log = { ...silentLog, warn: note, error: note };
-  const hub = new Hub({ broker, options, rules: new Rules(), log, now });
+  const hub = new Hub({ broker, options, metrics: new Metrics(), rules: new Rules(), log, now });
   const drainMonitor = new DrainMonitor(options, now);
   const ended = (connection: Connection) => void seen.ended.push(connection);
-  const make = () => new HostileConnection({ hub, drainMonitor, ended, released() {} });
+  const make = () =>
+    new HostileConnection({ hub, nextId: () => "1", drainMonitor, ended, released() {} });
   const three = [make(), make(), make()] as const;
   await until(() => three.every(({ written }) => written.length > 0), "all to have joined");
   try {

@@ -240,7 +240,7 @@ Deno.test("a peer that ignores a close keeps its place until its socket is gone"
   await until(async () => (await ask(server, {})).status === 101, "their places to be free");
 });
 
-Deno.test("a server that is going answers 503 to a handshake and to /healthz", async () => {
+Deno.test("a server that is going answers 503 to a handshake and to /readyz, and still lives", async () => {
   await using server = await serve();
   using stuck = await RawSocket.open(server); // does not answer the close: the server waits for it
   await stuck.events();
@@ -252,7 +252,12 @@ Deno.test("a server that is going answers 503 to a handshake and to /healthz", a
   const answer = await early.request(server);
   assertEquals(answer.status, 503);
   assertStringIncludes(answer.body, "going down");
-  assertEquals((await late.request(server, { path: "/healthz" })).status, 503);
+  const { status, body } = await late.request(server, {
+    path: "/readyz",
+    headers: { connection: "keep-alive" },
+  });
+  assertEquals([status, JSON.parse(body).reason], [503, "stopping"]);
+  assertEquals((await late.request(server, { path: "/healthz" })).status, 200);
   stuck[Symbol.dispose]();
   await stopping;
 });

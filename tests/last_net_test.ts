@@ -47,7 +47,7 @@ for (const what of ["rejection", "throw", "timer"] as const) {
       await until(() => program.err.includes("unforeseen"), "the trouble to be logged");
       assertMatch(
         program.err,
-        /^\S+ error unforeseen reason="[^\n]*as it was told to" stack=[^\n]+\n/,
+        /^\S+ error unforeseen reason="[^\n]*as it was told to" stack=[^\n]+\n/m,
       );
       assertStringIncludes(program.err, "troubled_program.ts");
       await assertSound(program, client);

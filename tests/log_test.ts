@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { LineLog, type Sink, withoutThrowing } from "../server/log.ts";
+import { LineLog, type Sink } from "../server/line_log.ts";
+import { withoutThrowing } from "../server/log.ts";
 import { assert, assertEquals, assertLess, assertMatch } from "./support/assert.ts";
 import { until } from "./support/harness.ts";
 
@@ -42,7 +43,7 @@ Deno.test("LineLog writes a line an event, with its facts", async () => {
 Deno.test("LineLog writes a kind of event at once, and gathers what comes within the second", async () => {
   let now = 0;
   const sink = new TestSink();
-  const log = new LineLog(sink, () => now);
+  const log = new LineLog(sink, { now: () => now });
   for (let n = 1; n <= 1000; n++) log.warn("origin refused", { n });
   log.error("origin refused");
   await until(() => sink.lines.length === 2, "the first of each kind");
@@ -82,7 +83,7 @@ Deno.test("LineLog waits for a stuck sink with little, and flush() does not wait
   const sink = new TestSink();
   const stuck = sink.stuck = Promise.withResolvers<void>();
   let now = 0;
-  const log = new LineLog(sink, () => now);
+  const log = new LineLog(sink, { now: () => now });
   for (let n = 0; n < 200; n++) {
     for (let kind = 0; kind < 40; kind++) log.warn(`kind ${kind}`, { fact: "x".repeat(5000) });
     if (n % 50 === 0) await log.flush();
@@ -99,6 +100,50 @@ Deno.test("LineLog waits for a stuck sink with little, and flush() does not wait
   const told = sink.lines.filter((line) => line.includes("left out")).length;
   assert(told > 0);
   assertEquals(counts.reduce((sum, count) => sum + count, 0), 200 * 40);
+});
+
+Deno.test("LineLog writes JSON, in which the fields of the line win over facts", async () => {
+  const sink = new TestSink();
+  const log = new LineLog(sink, { format: "json" });
+  log.warn("origin refused", { origin: 'a"b\nc', level: "forged", gone: undefined });
+  log.error("commit failed", { messages: 3 });
+  await log.flush();
+  const [warning, failure] = sink.text.trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals(new Date(warning.time).toISOString(), warning.time);
+  assertEquals({ ...warning, time: "" }, {
+    time: "",
+    level: "warn",
+    severity: "WARNING",
+    message: "origin refused",
+    origin: 'a"b\nc',
+  });
+  assertEquals([failure.severity, failure.messages], ["ERROR", 3]);
+});
+
+Deno.test("LineLog writes for journald without a time, with syslog's number of the level", async () => {
+  const sink = new TestSink();
+  const log = new LineLog(sink, { format: "journald", level: "debug" });
+  log.debug?.("one");
+  log.info("two");
+  log.warn("three", { n: 1 });
+  log.error("four");
+  await log.flush();
+  assertEquals(sink.text, "<7>debug one\n<6>info two\n<4>warn three n=1\n<3>error four\n");
+});
+
+Deno.test("LineLog leaves out the levels below its own, and gathers all but debug", async () => {
+  const quiet = new TestSink();
+  const log = new LineLog(quiet, { level: "warn" });
+  assertEquals(log.debug, undefined);
+  log.info("one");
+  log.warn("two");
+  await log.flush();
+  assertEquals(quiet.lines, ["warn two"]);
+  const loud = new TestSink();
+  const talkative = withoutThrowing(new LineLog(loud, { level: "debug" }));
+  for (let n = 0; n < 3; n++) talkative.debug?.("request", { n });
+  await until(() => loud.lines.length === 3, "a line for each");
+  assertEquals(loud.lines, [0, 1, 2].map((n) => `debug request n=${n}`));
 });
 
 Deno.test("withoutThrowing() catches what an embedding program's log throws", () => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Metrics } from "../server/metrics.ts";
 import { DatabaseSync } from "node:sqlite";
 import type { MarkStore, MovedMark } from "../server/broker/marks.ts";
 import { RedisLink } from "../server/broker/redis/link.ts";
@@ -63,7 +64,14 @@ function redisTest(behaviour: string, act: (redis: RedisProcess) => Promise<void
 
 function linkTo({ url }: RedisProcess): Promise<RedisLink> {
   const names = new RedisNames("parley", 0);
-  return RedisLink.open({ url, scripts: [], names, log: silentLog, settlingMs: 0 });
+  return RedisLink.open({
+    url,
+    scripts: [],
+    names,
+    log: silentLog,
+    metrics: new Metrics(),
+    settlingMs: 0,
+  });
 }
 
 redisTest("those of all guests together are bounded", async (redis) => {

@@ -12,13 +12,13 @@ import {
   type Options,
   variableOf,
 } from "../server/options.ts";
-import { helpText, readOptions, tableRows } from "../server/read_options.ts";
+import { helpText, readOptions, shownOptions, tableRows } from "../server/read_options.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "./support/assert.ts";
 import { codeIn, Paper, ROOT, unpadded } from "./support/paper.ts";
 
 function read(args: string, env: Record<string, string> = {}): Options {
   const options = readOptions(args.split(" ").filter(Boolean), (variable) => env[variable]);
-  assert(options !== "help");
+  assert(typeof options === "object");
   return options;
 }
 
@@ -37,6 +37,8 @@ Deno.test("readOptions() reads every option from its flag and from its variable"
     page: "false",
     basePath: "/x",
     guests: "read",
+    log: "json",
+    logLevel: "debug",
   };
   const pairs = { lowWaterBytes: "1", cert: "c", key: "k", redis: "redis://r" };
   // Only one key may be given, and only with a key may these be.
@@ -111,6 +113,9 @@ const WRONG: readonly (readonly [args: string, names: string, env?: Record<strin
   ["--port", "--port"],
   ["--port=", "--port"],
   ["--port --host x", "--port"],
+  ["--log xml", "--log"],
+  ["--log-level loud", "--log-level"],
+  ["", "--log-level", { PARLEY_LOG_LEVEL: "7" }],
   ["--db --port 1", "--db"],
   ["--port x", "--port"],
   ["--port 0x10", "--port"],
@@ -196,6 +201,27 @@ Deno.test("a secret that is wrong is not repeated", () => {
   assert(!message.includes("hush"), message);
 });
 
+Deno.test("readOptions() answers version to --version, and help before it", () => {
+  assertEquals(readOptions(["--version", "--port", "x"], () => undefined), "version");
+  assertEquals(readOptions(["--version", "--help"], () => undefined), "help");
+});
+
+Deno.test("shownOptions() names what differs from the default, and holds no secret", () => {
+  assertEquals(shownOptions(read("")), "");
+  const env = { PARLEY_API_KEYS: "hush".repeat(8), PARLEY_WEBHOOK_SECRET: "hush-hush" };
+  const shown = shownOptions(read(
+    "--guests read --webhook https://h.example/in?key=hush --redis-prefix a --jwks j.json",
+    env,
+  ));
+  assertEquals(
+    shown,
+    "--redis-prefix a --jwks j.json --api-keys (set) --webhook https://h.example/in " +
+      "--webhook-secret (set) --guests read",
+  );
+  const redis = shownOptions(read("--redis rediss://user:hush@r.example:7000/1 --allow-origin *"));
+  assertEquals(redis, "--redis rediss://r.example:7000/1 --allow-origin *");
+});
+
 Deno.test("completeOptions() checks what an embedding program gives", () => {
   assertEquals(completeOptions({ port: 0 }).port, 0);
   assertThrows(() => completeOptions({ port: -1 }), OptionError, "--port");
@@ -247,7 +273,7 @@ Deno.test("whatever runs the program may read the variable of every option, by o
   for (const task of ["start", "dev", "compile"]) {
     const permissions = tasks[task]?.match(/--allow-\S+/g);
     const wanted = ["--allow-net", "--allow-read", "--allow-write"];
-    assertEquals(permissions, [...wanted, "--allow-env=PORT,HOST,PARLEY_*"], task);
+    assertEquals(permissions, [...wanted, "--allow-env=PORT,HOST,PARLEY_*,OTEL_DENO"], task);
   }
   // What is loaded only when it is asked for is imported by a name that the compiler does not see.
   for (const code of await codeIn("server/")) {

@@ -9,6 +9,9 @@ import { RULE_FIELDS } from "../server/access/rules.ts";
 import { openApi } from "../server/http/documents/openapi.ts";
 import { SCHEMAS } from "../server/http/documents/schemas.ts";
 import { CLOSE_CODES, ERRORS } from "../server/mod.ts";
+import { prometheusName } from "../server/monitoring/prometheus.ts";
+import { TROUBLES } from "../server/monitoring/readiness.ts";
+import { METRIC_NAMES, METRIC_ROWS } from "../server/monitoring/table.ts";
 import { Client } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { type Client as TestClient, connect, serve } from "./support/harness.ts";
@@ -128,7 +131,7 @@ function masked(event: unknown): unknown {
 Deno.test("OPERATIONS.md has exactly the lines that the code logs, with their levels", async () => {
   const logged = new Set<string>();
   for (const code of await codeIn("server/", "main.ts")) {
-    const calls = code.matchAll(/\.(info|warn|error)\(\s*"([^"]+)"/g);
+    const calls = code.matchAll(/\.(debug|info|warn|error)(?:\?\.)?\(\s*"([^"]+)"/g);
     const thrown = code.matchAll(/\blogThrown\([^"]*"([^"]+)"/g);
     const literals = code.matchAll(/level: "(\w+)", event: "([^"]+)"/g);
     for (const [, level, event] of [...calls, ...literals]) logged.add(`${level} ${event}`);
@@ -136,6 +139,40 @@ Deno.test("OPERATIONS.md has exactly the lines that the code logs, with their le
   }
   const rows = OPERATIONS.table("The log").map(([level, event]) => `${level} ${event}`);
   assertEquals(rows.sort(), [...logged].sort());
+});
+
+Deno.test("OPERATIONS.md has exactly the metrics that there are, with their labels", () => {
+  assertEquals(
+    OPERATIONS.table("Metrics").map(([name, labels]) => [name, labels]),
+    METRIC_NAMES.map((name) => [
+      prometheusName(name),
+      (METRIC_ROWS[name].labels ?? []).join(", "),
+    ]),
+  );
+});
+
+Deno.test("OPERATIONS.md has exactly the reasons why a server is not ready", () => {
+  const [, start = ""] = OPERATIONS.text.split("However many ask");
+  const rows = [...start.split("**Draining.**")[0]?.matchAll(/^\| `(\w+)`/gm) ?? []];
+  assertEquals(rows.map(([, reason]) => reason), Object.keys(TROUBLES));
+});
+
+Deno.test("OPERATIONS.md's alerts ask for series that there are", async () => {
+  await using server = await serve();
+  const text = await server.metrics();
+  const alerts = OPERATIONS.tableLines("Alerts").map((line) => line.split("` |")[0] ?? "");
+  assert(alerts.length > 8);
+  for (const alert of alerts) {
+    for (
+      const [, name = "", labels = ""] of alert.matchAll(/\b(parley_\w+|process_\w+)(\{[^}]*\})?/g)
+    ) {
+      const isConditional = name === "parley_redis_up" || name === "parley_webhook_lag_seconds";
+      assert(isConditional || text.includes(`\n${name}`), name);
+      for (const [, label] of labels.matchAll(/(\w+)[!=]/g)) {
+        assert(text.includes(`${label}=`), alert);
+      }
+    }
+  }
 });
 
 Deno.test("tests/README.md has a place for every test file", async () => {

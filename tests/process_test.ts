@@ -19,13 +19,13 @@ async function withFolder(act: (folder: string) => Promise<void>): Promise<void>
   }
 }
 
-Deno.test("the program prints its URL and its database, and nothing else", async () => {
+Deno.test("the program prints its URL and its database, and logs its start", async () => {
   await withFolder(async (folder) => {
     const db = `${folder}/my messages.db`;
     await using program = await Program.start(["--db", db]);
     await until(() => program.out.split("\n").length > 2, "two lines");
     assertMatch(program.out, /^.*http:\/\/127\.0\.0\.1:\d+\n.*my messages\.db\n$/);
-    assertEquals(program.err, "");
+    await program.prints(/^\S+Z info started version=.*\n$/m);
     await using client = await connect(program);
     client.send({ type: "chat", payload: "hi" });
     await client.next("chat");

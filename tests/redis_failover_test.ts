@@ -18,7 +18,7 @@ class Lines implements Log {
     [];
 
   info(event: string, facts = {}): void {
-    if (event.startsWith("redis ")) this.lines.push({ event, facts });
+    if (/^redis (away|back)$/.test(event)) this.lines.push({ event, facts });
   }
   warn(event: string, facts = {}): void {
     this.info(event, facts);

@@ -10,6 +10,7 @@ import { RedisBroker } from "../server/broker/redis/redis_broker.ts";
 import { RedisRetained } from "../server/broker/redis/retained.ts";
 import { FullError } from "../server/broker/broker.ts";
 import { silentLog } from "../server/log.ts";
+import { Metrics } from "../server/metrics.ts";
 import { assertEquals, assertRejects } from "./support/assert.ts";
 import { until } from "./support/harness.ts";
 import { type FaultProxy, faultProxy } from "./support/proxy.ts";
@@ -167,7 +168,14 @@ test("what strangers publish on the channels is passed over", async ({ redis, a,
 
 test("rooms without members lose their events first when too many rooms retain some", async ({ redis }) => {
   const names = new RedisNames("parley", 0);
-  const options = { url: redis.url, scripts: [], names, log: silentLog, settlingMs: 0 };
+  const options = {
+    url: redis.url,
+    metrics: new Metrics(),
+    scripts: [],
+    names,
+    log: silentLog,
+    settlingMs: 0,
+  };
   const link = await RedisLink.open(options);
   const kept = new RedisRetained(link, 2);
   const event = { name: "a", event: "{}", isRemoval: false };

@@ -10,7 +10,12 @@ import { draft, linesOf, type Store, testBroker, textsOf } from "./support/broke
 import { until } from "./support/harness.ts";
 import { faultProxy } from "./support/proxy.ts";
 import { react } from "./support/revision_suite.ts";
+import { Paper } from "./support/paper.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+
+/** The user that OPERATIONS.md gives Parley: the suite shows that it may do all that is needed. */
+const USER = (await Paper.read("server/OPERATIONS.md")).snippet("text", "user parley on")
+  .trim().split(/\s+/).slice(1);
 
 /** A Redis of its own, empty. */
 class RedisStore implements Store {
@@ -22,7 +27,7 @@ class RedisStore implements Store {
 
   open(options: Partial<RedisOptions> = {}): Promise<RedisBroker> {
     return RedisBroker.open({
-      url: this.redis.url,
+      url: this.redis.url.replace("//", "//parley:change-me@"),
       retainMessages: 0,
       retainDays: 0,
       dedupeMessages: 1000,
@@ -35,7 +40,7 @@ class RedisStore implements Store {
   }
 }
 
-const make = async () => new RedisStore(await RedisProcess.start());
+const make = async () => new RedisStore(await RedisProcess.start("nothing", "--user", ...USER));
 
 testBroker({ name: "redis", make, ignore: WITHOUT_REDIS });
 

@@ -32,7 +32,7 @@ const SAID = 3;
 
 Deno.test("rights: every route and every command has a row", () => {
   const nothing = undefined as never; // a cast: the routes are listed, and none is called
-  const routes = routesOf(nothing, nothing, "").flatMap(({ pattern, handlers }) =>
+  const routes = routesOf(nothing, nothing, "", nothing).flatMap(({ pattern, handlers }) =>
     [...handlers.keys()].filter((method) => method !== "HEAD")
       .map((method) => `${method} ${pattern.pathname}`)
   );

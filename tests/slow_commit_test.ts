@@ -5,6 +5,7 @@
  */
 import { Rules } from "../server/access/rules.ts";
 import { type Facts, silentLog } from "../server/log.ts";
+import { Metrics } from "../server/metrics.ts";
 import { completeOptions } from "../server/options.ts";
 import { parsePublication } from "../server/protocol/publications.ts";
 import { Hub } from "../server/rooms/hub.ts";
@@ -20,6 +21,7 @@ for (const [tookMs, logged] of [[1500, 1], [900, 0]] as const) {
     const hub = new Hub({
       broker,
       options: completeOptions({ db: ":memory:" }),
+      metrics: new Metrics(),
       rules: new Rules(),
       log: { ...silentLog, warn: (event, facts) => void lines.push([event, facts]) },
       now: () => now,

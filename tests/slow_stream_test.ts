@@ -11,6 +11,7 @@ import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
 import { EventStreamConnection } from "../server/connections/event_stream.ts";
 import { DrainMonitor } from "../server/connections/drain_monitor.ts";
 import { silentLog } from "../server/log.ts";
+import { Metrics } from "../server/metrics.ts";
 import { completeOptions } from "../server/options.ts";
 import { Refusal } from "../server/protocol/refusal.ts";
 import { parsePublication } from "../server/protocol/publications.ts";
@@ -74,13 +75,21 @@ Deno.test("a stream that is not read holds no more than the high-water mark and 
   const options = completeOptions({ db: ":memory:" });
   await using broker = await SqliteBroker.open({ ...options, path: ":memory:" });
   const now = () => performance.now();
-  const hub = new Hub({ broker, options, rules: new Rules(), log: silentLog, now });
+  const hub = new Hub({
+    broker,
+    options,
+    metrics: new Metrics(),
+    rules: new Rules(),
+    log: silentLog,
+    now,
+  });
   const drainMonitor = new DrainMonitor(options, now);
   const connection = new EventStreamConnection(
     [{ room: "lobby", since: undefined }],
     new Promise(() => {}),
     {
       hub,
+      nextId: () => "1",
       drainMonitor,
       ended() {},
       released() {},

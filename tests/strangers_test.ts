@@ -40,7 +40,7 @@ Deno.test("an address without allowance is refused every command, and others are
 });
 
 /** What anybody may always have: a refusal would cost as much. */
-const FREE = ["/asyncapi.json", "/openapi.json", "/healthz"];
+const FREE = ["/asyncapi.json", "/openapi.json", "/healthz", "/readyz"];
 
 Deno.test("an address without allowance is refused at every door of HTTP, before work is done", async () => {
   await using server = await serve({ ...EMPTY, addressBurst: 5 });

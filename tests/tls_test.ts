@@ -4,9 +4,18 @@
  *
  * @module
  */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";
-import { makeCertificate } from "./support/certificate.ts";
-import { connect, patiently, serve } from "./support/harness.ts";
+import { type Cursor, type Log, silentLog } from "../server/mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "./support/assert.ts";
+import { type Certificate, makeCertificate } from "./support/certificate.ts";
+import { connect, patiently, serve, until } from "./support/harness.ts";
+import { Program } from "./support/program.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 Deno.test("with --cert and --key a room is joined over wss", async () => {
   await using identity = await makeCertificate();
@@ -43,4 +52,110 @@ Deno.test("a client that does not trust the certificate is not connected", async
   const closed = new Promise((resolve) => socket.onclose = resolve);
   await patiently(Promise.all([failed.promise, closed]), "the connection to fail");
   assert(server.connectionCount === 0);
+});
+
+/** What is at a server for a client that trusts one authority alone, or `undefined` if it is not trusted. */
+async function seenBy(url: string, authority: string): Promise<string | undefined> {
+  using client = Deno.createHttpClient({ caCerts: [authority] });
+  try {
+    return await (await fetch(`${url}/healthz`, { client })).text();
+  } catch {
+    return undefined;
+  }
+}
+
+async function replace(one: Certificate, other: Certificate): Promise<void> {
+  await Deno.copyFile(other.cert, one.cert);
+  await Deno.copyFile(other.key, one.key);
+}
+
+Deno.test("a renewed certificate costs no message: clients are sent away and resume", async () => {
+  await using identity = await makeCertificate();
+  await using next = await makeCertificate();
+  const { cert, key, authority } = identity;
+  await using server = await serve({ cert, key });
+  using client = Deno.createHttpClient({ caCerts: [authority, next.authority] });
+  const options = { client, protocol: "parley.v1" } as const;
+  const seqs: number[] = [];
+  let since: Cursor;
+  {
+    await using alice = await connect(server, options);
+    alice.send({ type: "join" });
+    const { epoch } = await alice.next("joined");
+    for (let n = 1; n <= 3; n++) alice.send({ type: "chat", payload: `${n}` });
+    for (let n = 1; n <= 3; n++) seqs.push((await alice.next("chat")).seq);
+    since = { epoch, seq: seqs.at(-1) ?? 0 };
+    await replace(identity, next);
+    assertEquals(await seenBy(server.url, next.authority), undefined);
+    const renewed = server.renewCertificate();
+    const { retryAfterMs } = await alice.next("bye");
+    assert(retryAfterMs >= 500);
+    assertEquals((await alice.closed).code, 1012);
+    await renewed;
+  }
+  assertEquals(await seenBy(server.url, authority), undefined);
+  assertEquals(await seenBy(server.url, next.authority), "ok\n");
+  await server.publish("lobby", "while she was away");
+  await using alice = await connect(server, options);
+  alice.send({ type: "join", since });
+  assert((await alice.next("joined")).recovered);
+  alice.send({ type: "chat", payload: "back" });
+  for (let n = 0; n < 2; n++) seqs.push((await alice.next("chat")).seq);
+  assertEquals(seqs, [1, 2, 3, 4, 5]);
+});
+
+Deno.test("a certificate that cannot be used is not taken, and nobody is disturbed", async () => {
+  await using identity = await makeCertificate();
+  await using next = await makeCertificate();
+  const { cert, key, authority } = identity;
+  const lines: string[] = [];
+  const log: Log = { ...silentLog, error: (event) => void lines.push(event) };
+  await using server = await serve({ cert, key }, { log });
+  using client = Deno.createHttpClient({ caCerts: [authority] });
+  await using alice = await connect(server, { client });
+  await Deno.copyFile(next.cert, cert); // its key has not come yet
+  await server.renewCertificate();
+  await Deno.writeTextFile(cert, "half a fi");
+  await server.renewCertificate();
+  await Deno.remove(cert);
+  await server.renewCertificate();
+  assertEquals(lines, [
+    "certificate not renewed",
+    "certificate not renewed",
+    "certificate not renewed",
+  ]);
+  alice.send({ type: "chat", payload: "still here" });
+  await alice.next("chat");
+  assertEquals(await seenBy(server.url, authority), "ok\n");
+});
+
+Deno.test({
+  name: "SIGHUP renews the certificate of every thread, and the program goes on",
+  ignore: WITHOUT_REDIS,
+  fn: renewInThreads,
+});
+
+async function renewInThreads(): Promise<void> {
+  await using redis = await RedisProcess.start();
+  await using identity = await makeCertificate();
+  await using next = await makeCertificate();
+  const { cert, key } = identity;
+  const args = ["--cert", cert, "--key", key, "--redis", redis.url, "--workers", "2"];
+  await using program = await Program.start(args);
+  await replace(identity, next);
+  program.signal("SIGHUP");
+  const renewed = () => program.err.match(/certificate renewed/g)?.length === 2;
+  await until(renewed, "both threads to say so");
+  for (let n = 0; n < 10; n++) assertEquals(await seenBy(program.url, next.authority), "ok\n");
+  program.signal("SIGTERM");
+  assertEquals((await program.ended()).code, 0);
+}
+
+Deno.test("plain http on the TLS port gets no answer, and the server goes on", async () => {
+  await using identity = await makeCertificate();
+  const { cert, key, authority } = identity;
+  await using server = await serve({ cert, key });
+  // Deno ends the connection before a request can be seen: OPERATIONS.md says what to put in front.
+  await assertRejects(() => fetch(server.url.replace("https:", "http:")), TypeError);
+  assertEquals(await seenBy(server.url, authority), "ok\n");
 });

@@ -354,6 +354,7 @@ Deno.test("a receiver that is away costs no reads: the journal is read once for 
   await using receiver = new Receiver();
   const counts = { reads: 0, wakes: 0 };
   const counted = (journal: Journal): Journal => ({
+    waitingSince: () => journal.waitingSince(),
     listen: (committed) =>
       journal.listen(() => {
         counts.wakes++;

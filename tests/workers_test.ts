@@ -7,9 +7,11 @@ import { createServer, type Log, silentLog } from "../server/mod.ts";
 import { completeOptions } from "../server/options.ts";
 import { Workers } from "../server/process/workers.ts";
 import { assert, assertEquals } from "./support/assert.ts";
+import { freePort } from "./support/child.ts";
 import { type Client, connect, patiently, until } from "./support/harness.ts";
 import { Program } from "./support/program.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+import { KEY, Scrape } from "./support/scrape.ts";
 
 const TROUBLED = new URL("./support/troubled_worker.ts", import.meta.url);
 
@@ -59,6 +61,40 @@ test("clients of one port are spread over all workers, share one room, and all g
   const { code, err } = await program.ended();
   assertEquals([code, err.includes("failed")], [0, false], err);
   assertEquals(await nodes(redis), 0);
+});
+
+test("any worker shows the metrics of all, and says that they drain", async (redis) => {
+  const port = freePort();
+  const args = ["--redis", redis.url, "--workers", "3", "--metrics-port", String(port)];
+  const program = await Program.start([...args, "--drain-seconds", "600"], {
+    PARLEY_API_KEYS: KEY,
+  });
+  await using _end = program;
+  const clients = await everywhere(redis, program.url, 3);
+  for (const [index, client] of clients.entries()) {
+    client.send({ type: "chat", payload: `${index}` });
+    await client.next("chat", ({ payload }) => payload === `${index}`);
+  }
+  const own = `http://127.0.0.1:${port}/metrics`;
+  const commands = 'parley_commands_total{verdict="accepted",type="chat"}';
+  await until(async () => (await Scrape.of(own)).get(commands) === clients.length, "the totals");
+  assertEquals((await Scrape.of(own)).get("parley_messages_total"), clients.length);
+  // Each request comes over a connection of its own, which the kernel gives to any of the threads.
+  const apart = { authorization: `Bearer ${KEY}`, connection: "close" };
+  const threads = await Promise.all(Array.from({ length: 12 }, async () => {
+    const response = await fetch(`${program.url}/metrics`, { headers: apart });
+    return new Scrape(await response.text()).get('parley_connections_open{kind="websocket"}');
+  }));
+  assertEquals(new Set(threads), new Set([clients.length]));
+  program.signal("SIGTERM");
+  await until(async () => {
+    const answers = await Promise.all(Array.from({ length: 12 }, async () => {
+      const response = await fetch(`${program.url}/readyz`, { headers: { connection: "close" } });
+      return (await response.json()).reason;
+    }));
+    return answers.every((reason) => reason === "draining");
+  }, "all threads to say that they drain");
+  for (const client of clients) await client.close();
 });
 
 /** A first node in this process, and the log of what happens to the others. */

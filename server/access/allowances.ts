@@ -17,7 +17,7 @@ export type Clock = () => number;
  * restarts they all come back within 10 s, or within 3 s if it crashed: 200 × (connection 5 + hello 5
  * + 3 × join 3) = 3,800 units, of 3,000 at once and 300 a second.
  *
- * Not charged: static files, `/healthz`, the published schemas, preflights and paths that do not
+ * Not charged: static files, `/healthz`, `/readyz`, the published schemas, preflights and paths that do not
  * exist. They are answered from memory, so a refusal would cost as much as the answer, and a page that
  * was refused one of its 28 files would stay broken.
  */

@@ -34,6 +34,11 @@ export class ApiKeys {
     this.#hashes = keys.map(hash);
   }
 
+  /** Whether there is no key. */
+  get isEmpty(): boolean {
+    return this.#hashes.length === 0;
+  }
+
   /** Says whether a request has one of the keys, in `Authorization` and nowhere else (RFC 6750 §2.1). */
   accepts({ headers }: Request): boolean {
     if (this.#hashes.length === 0) return false;

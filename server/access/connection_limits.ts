@@ -29,6 +29,7 @@ export class ConnectionLimits {
     if (this.#max > 0 && this.#count >= this.#max) {
       throw new Refusal("unavailable", "The server is full (--max-connections).", {
         field: "server", // tells a client that the server has not failed
+        limit: "max_connections",
         retryAfterMs: RETRY_MS,
       });
     }

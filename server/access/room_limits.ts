@@ -38,6 +38,7 @@ export class RoomLimits {
         "Cannot open another room: the server has as many as it may have (--max-rooms).",
         {
           field: "room",
+          limit: "max_rooms",
           retryAfterMs: RETRY_MS,
         },
       );

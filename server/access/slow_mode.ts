@@ -52,7 +52,8 @@ export class SlowMode {
       if (ref !== undefined && ref === last.ref) return;
       if (retryAfterMs > 0) {
         const sentence = `You may send one message in ${seconds} seconds here.`;
-        throw new Refusal("rate_limited", sentence, { field: "room", retryAfterMs });
+        const details = { field: "room", limit: "slow_seconds", retryAfterMs } as const;
+        throw new Refusal("rate_limited", sentence, details);
       }
     }
     this.#last.delete(key);

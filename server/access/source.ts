@@ -8,6 +8,7 @@
 import type { Log } from "../log.ts";
 import type { Options } from "../options.ts";
 import { Refusal } from "../protocol/refusal.ts";
+import type { LimitName } from "../protocol/tables.ts";
 import { type Address, LOCAL } from "./address.ts";
 import { type Clock, COSTS, TokenBucket } from "./allowances.ts";
 
@@ -44,11 +45,13 @@ type SourceOptions = Pick<Options, "addressRate" | "addressBurst" | "trustProxie
 /** The limits that an address can reach, by the options that set them. */
 export type AddressLimit = "--address-rate" | "--max-connections-per-address" | "--max-rooms";
 
-/** The `field` of a refusal by each limit, so that a client can tell the limits apart. */
-const FIELDS: { readonly [L in AddressLimit]: { readonly field?: string } } = {
-  "--address-rate": {},
-  "--max-connections-per-address": { field: "address" },
-  "--max-rooms": { field: "room" },
+/** The details of a refusal by each limit. By its `field` a client can tell the limits apart. */
+const DETAILS: {
+  readonly [L in AddressLimit]: { readonly field?: string; readonly limit: LimitName };
+} = {
+  "--address-rate": { limit: "address_rate" },
+  "--max-connections-per-address": { field: "address", limit: "max_connections_per_address" },
+  "--max-rooms": { field: "room", limit: "max_rooms" },
 };
 
 /** All sources of one node. Each node has limits of its own. */
@@ -195,7 +198,7 @@ export class Source {
   ): Refusal {
     this.#log.warn("address refused", { address: key, limit });
     return new Refusal(code, `The address ${key} ${what} (${limit}).${this.#hint}`, {
-      ...FIELDS[limit],
+      ...DETAILS[limit],
       retryAfterMs: Math.ceil(
         waitMs + MIN_SPREAD_MS + Math.random() * (MAX_SPREAD_MS - MIN_SPREAD_MS),
       ),

@@ -61,9 +61,13 @@ export class UserAllowances {
       : this.#ofRules.take(limit.prefix + userId, 1, limit);
     if (retryAfterMs === 0) return;
     throw limit === undefined
-      ? new Refusal("rate_limited", "Too many commands. Slow down.", { retryAfterMs })
+      ? new Refusal("rate_limited", "Too many commands. Slow down.", {
+        limit: "rate",
+        retryAfterMs,
+      })
       : new Refusal("rate_limited", "Too many commands to this room. Slow down.", {
         field: "room",
+        limit: "rule_rate",
         retryAfterMs,
       });
   }

@@ -12,6 +12,7 @@ import type { MarkStore, MovedMark } from "./marks.ts";
 import type { Order, Sanction } from "./orders.ts";
 import type { Page } from "./page.ts";
 import type { Receipt } from "./receipt.ts";
+import type { StoreHealth } from "./store_health.ts";
 import type { RetainedChange, RetainedEvent } from "./retained.ts";
 import type { ReactionRange, RevisedMessage, RevisedRange } from "./revisions.ts";
 
@@ -138,7 +139,7 @@ export interface Signal {
  * Every asynchronous method may reject when the storage is away. Nothing was shown to anyone then,
  * and the call may be repeated later.
  */
-export interface Broker extends AsyncDisposable {
+export interface Broker extends AsyncDisposable, StoreHealth {
   /** Says where the data is, for an operator to read. */
   readonly location: string;
   /** The secret that tokens are signed with: at least 32 random bytes, which are kept with the log. */

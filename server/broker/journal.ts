@@ -24,6 +24,8 @@ export interface Journal {
    * @returns `undefined` if there is no message.
    */
   read(upTo?: Place): Promise<Excerpt | undefined>;
+  /** When the oldest message was stored that the reader has not taken; `undefined` if there is none. */
+  waitingSince(): number | undefined;
   /**
    * Moves the reader's place. It is durable when this resolves. If this rejects, the place has moved
    * all the same, but a restart may put it back.

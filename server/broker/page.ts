@@ -4,6 +4,8 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
+
 /** A page holds consecutive events of a log: `first`, `first + 1`, … `last`. */
 export interface Page {
   readonly first: number;
@@ -20,6 +22,7 @@ export interface Page {
 export class Batch {
   #array: string | undefined;
   #events: readonly string[] | undefined;
+  #bytes: number | undefined;
 
   private constructor(array: string | undefined, events: readonly string[] | undefined) {
     this.#array = array;
@@ -63,6 +66,11 @@ export class Batch {
   /** The length in characters. In bytes it is the same for ASCII, and at most three times as much. */
   get size(): number {
     return this.array.length;
+  }
+
+  /** The length of the array in bytes of UTF-8. It is counted once for all readers. */
+  get bytes(): number {
+    return this.#bytes ??= Buffer.byteLength(this.array);
   }
 }
 

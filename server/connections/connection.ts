@@ -11,6 +11,7 @@
  */
 import { Batch } from "../broker/page.ts";
 import { reason as reasonOf } from "../log.ts";
+import { type Kind, type Outcome, outcomeOf } from "../metrics.ts";
 import { CLOSE, type CloseCode } from "../protocol/tables.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { Session } from "../rooms/session.ts";
@@ -21,6 +22,8 @@ import type { Drainable, DrainMonitor } from "./drain_monitor.ts";
 /** What all connections of a server share. */
 export interface ConnectionContext {
   readonly hub: Hub;
+  /** Returns what the log calls the next connection. */
+  nextId(): string;
   readonly drainMonitor: DrainMonitor;
   /** Called once, when the connection neither sends nor receives any more. */
   ended(connection: Connection): void;
@@ -37,6 +40,10 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
   /** The subclass sets it in its constructor. */
   protected abstract readonly session: Session;
   protected readonly context: ConnectionContext;
+  readonly id: string;
+  /** How it is counted. */
+  abstract readonly kind: Kind;
+  #outcome: Outcome = "left";
   /** What is to be written at the end of this turn: mostly one batch, shared by all of a room. */
   #batch: Batch | undefined;
   #moreBatches: Batch[] | undefined;
@@ -59,6 +66,7 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
 
   constructor(context: ConnectionContext) {
     this.context = context;
+    this.id = context.nextId();
   }
 
   /** Asks the runtime how many bytes the peer has not taken yet. */
@@ -80,6 +88,11 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
       this.#fail(thrown);
       return 0;
     }
+  }
+
+  /** How it ended, if it has: the peer left, unless something else came first. */
+  get outcome(): Outcome {
+    return this.#outcome;
   }
 
   protected get hasEnded(): boolean {
@@ -148,6 +161,7 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
     if (this.#hasEnded) return;
     while (this.flush());
     if (this.#hasEnded) return; // the write has ended it
+    this.#outcome = outcomeOf(code);
     try {
       this.shut(code, reason);
     } catch (thrown) {
@@ -172,8 +186,10 @@ export abstract class Connection implements ClientConnection, Outbox, Drainable 
   /** Ends the connection because the runtime threw. */
   #fail(thrown: unknown): void {
     if (this.#hasEnded) return;
+    this.#outcome = "failed";
     this.end();
-    this.context.hub.context.log.warn("connection failed", { reason: reasonOf(thrown) });
+    const facts = { connection: this.id, reason: reasonOf(thrown) };
+    this.context.hub.context.log.warn("connection failed", facts);
     try {
       this.shut(CLOSE.goingAway, "");
     } catch {

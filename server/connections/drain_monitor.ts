@@ -45,6 +45,11 @@ export class DrainMonitor {
     return this.#watched.size;
   }
 
+  /** The bytes that were queued for them at the last check. */
+  get queuedBytes(): number {
+    return [...this.#watched.values()].reduce((sum, { queued }) => sum + queued, 0);
+  }
+
   add(connection: Drainable): void {
     if (this.#watched.has(connection)) return;
     this.#watched.set(connection, { queued: connection.queuedBytes, stalledMs: 0 });

@@ -23,6 +23,7 @@ export interface StreamRequest {
 }
 
 export class EventStreamConnection extends Connection {
+  override readonly kind = "stream";
   protected override readonly session: Session;
   /** The body of the response. */
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -106,7 +107,9 @@ export class EventStreamConnection extends Connection {
   protected override write(batch: Batch): boolean {
     // `enqueue` and `close` throw after the peer has gone: the stream is then cancelled from inside
     // `enqueue`, and `desiredSize` is 0, not null. So `cancel` forgets the controller.
-    this.#controller?.enqueue(this.#writer.encode(batch));
+    const bytes = this.#writer.encode(batch);
+    this.context.hub.context.metrics.sentBytes.stream += bytes.byteLength;
+    this.#controller?.enqueue(bytes);
     // All rooms were refused in the end. The client cannot ask again here, so it has to come back.
     if (this.#writer.isOver) this.close(CLOSE.goingAway);
     return false;

@@ -29,6 +29,7 @@ const MAX_IGNORED_CHARS = 262_144;
 const FRAME_CHARS = 256;
 
 export class WebSocketConnection extends Connection {
+  override readonly kind = "websocket";
   protected override readonly session: Session;
   readonly #reader: CommandReader;
   readonly #socket: WebSocket;
@@ -95,6 +96,7 @@ export class WebSocketConnection extends Connection {
 
   protected override write(batch: Batch, piece: number): boolean {
     if (this.#socket.readyState !== WebSocket.OPEN) return false;
+    if (piece === 0) this.context.hub.context.metrics.sentBytes.websocket += batch.bytes;
     if (this.#isBatched) {
       this.#socket.send(batch.array);
       return false;

@@ -8,6 +8,7 @@
  */
 import type { Log } from "../log.ts";
 import type { Options } from "../options.ts";
+import { requestIdOf } from "./request_log.ts";
 import { problem } from "./responses.ts";
 
 /** Host names that never lead to another machine (RFC 6761 §6.3), as `URL` writes them. */
@@ -47,7 +48,7 @@ export class Origins {
     const isPrivate = listensOn !== undefined && LOOPBACK_ADDRESS.test(listensOn) &&
       !this.#trustsProxies;
     if (!isPrivate || LOOPBACK_NAME.test(name) || this.#hosts.has(name)) return undefined;
-    this.#log.warn("host refused", { host });
+    this.#log.warn("host refused", { request: requestIdOf(request), host });
     return problem(
       421,
       `The server listens on ${listensOn} and does not answer to ${JSON.stringify(host)}. Set ` +
@@ -66,7 +67,8 @@ export class Origins {
     if (origin === null || this.#allowed.includes("*") || this.#isNamed(request, origin)) return;
     const host = hostOf(request);
     const shown = origin.slice(0, MAX_CHARS);
-    this.#log.warn("origin refused", { origin: shown, host });
+    const facts = { request: requestIdOf(request), origin: shown, host };
+    this.#log.warn("origin refused", facts);
     return problem(
       403,
       `Pages of the origin ${JSON.stringify(shown)} are not allowed: it is not the origin of the ` +
@@ -110,6 +112,12 @@ export class Origins {
     // page's scheme is used for the host of the request.
     return page.host === urlOf(page.protocol, hostOf(request))?.host;
   }
+}
+
+/** Tells whether a request names this machine, by a name that leads to no other. */
+export function isLoopbackHost(request: Request): boolean {
+  const name = urlOf("http:", hostOf(request))?.hostname;
+  return name !== undefined && LOOPBACK_NAME.test(name);
 }
 
 /** Returns the host and port that a request names. HTTP/2 has them in the URL only (RFC 9113 §8.3.1). */

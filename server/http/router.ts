@@ -8,11 +8,13 @@
 import type { ApiKeys } from "../access/api_keys.ts";
 import type { Source } from "../access/source.ts";
 import { type Log, reason } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
 import { parseName } from "../protocol/names.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { parseReaction, parseSeq, parseUserId } from "../protocol/requests.ts";
 import type { PeerInfo } from "./client_address.ts";
 import type { Origins } from "./origins.ts";
+import { requestIdOf } from "./request_log.ts";
 import { HttpError, problem, problemOf } from "./responses.ts";
 
 /** A request and what was read from it. */
@@ -72,6 +74,7 @@ export interface RouterParts {
   readonly origins: Origins;
   readonly apiKeys: ApiKeys;
   readonly log: Log;
+  readonly metrics: Metrics;
   sourceOf(request: Request, info: PeerInfo): Source;
 }
 
@@ -137,18 +140,23 @@ export class Router {
     try {
       response = await handler(parse());
     } catch (thrown) {
-      response = this.#refusalOf(thrown);
+      response = this.#refusalOf(thrown, request);
     }
     if (method === "HEAD") response = await withoutBody(response);
     return origins.share(request, response);
   }
 
-  #refusalOf(thrown: unknown): Response {
-    if (thrown instanceof Refusal) return problemOf(thrown);
+  #refusalOf(thrown: unknown, asked: Request): Response {
+    if (thrown instanceof Refusal) {
+      this.#parts.metrics.countRefusal(thrown);
+      return problemOf(thrown);
+    }
     if (thrown instanceof HttpError) return problem(thrown.status, thrown.message);
-    this.#parts.log.error("request failed", { reason: reason(thrown) });
+    const request = requestIdOf(asked);
+    this.#parts.log.error("request failed", { request, reason: reason(thrown) });
     const retryAfterMs = 1000;
-    return problemOf(new Refusal("unavailable", "The request failed.", { retryAfterMs }));
+    const sentence = `The request failed. The log says more under ${request}.`;
+    return problemOf(new Refusal("unavailable", sentence, { retryAfterMs }));
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { OpenConnections } from "../connections/open_connections.ts";
+import type { Monitor } from "../monitoring/monitor.ts";
 import type { Hub } from "../rooms/hub.ts";
 import { asyncApi } from "./documents/asyncapi.ts";
 import { published } from "./documents/document.ts";
@@ -11,6 +12,7 @@ import { openApi } from "./documents/openapi.ts";
 import { type Route, route } from "./router.ts";
 import { getEvents } from "./routes/get_events.ts";
 import { getMember, getMembers } from "./routes/get_members.ts";
+import { getMetrics, getStatusEvents } from "./routes/get_metrics.ts";
 import { getMessages } from "./routes/get_messages.ts";
 import { getMyRooms } from "./routes/get_my_rooms.ts";
 import { getRooms } from "./routes/get_rooms.ts";
@@ -27,11 +29,13 @@ import { deleteMessage, patchMessage, setReaction } from "./routes/revise_messag
  * Returns the routes of a server. Their paths are relative to its base path, which the documents name.
  *
  * @param connections where event streams are opened.
+ * @param monitor where the metrics are.
  */
 export function routesOf(
   hub: Hub,
   connections: OpenConnections,
   basePath: string,
+  monitor: Monitor,
 ): readonly Route[] {
   return [
     route("/asyncapi.json", { GET: published(asyncApi(basePath)) }),
@@ -68,6 +72,8 @@ export function routesOf(
     }),
     route("/rooms/:room/events", { GET: (call) => getEvents(call, hub, connections) }),
     route("/events", { GET: (call) => getEvents(call, hub, connections) }),
+    route("/metrics", { GET: (call) => getMetrics(call, monitor) }),
+    route("/status/events", { GET: (call) => getStatusEvents(call, monitor) }),
     route("/rooms/:room/typing", { POST: (call) => postTyping(call, hub) }),
     route("/rooms/:room/read", { POST: (call) => postRead(call, hub) }),
   ];

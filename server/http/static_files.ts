@@ -16,6 +16,10 @@ import { preloadLinks } from "./module_graph.ts";
 
 /** The page, which is served at `/` as well: its links are relative to that. */
 const INDEX = "page/index.html";
+/** The page of the metrics, likewise. */
+const STATUS = "status/index.html";
+/** Where else they are served. */
+const ALIASES: Readonly<Record<string, string>> = { [INDEX]: "/", [STATUS]: "/status" };
 /** The modules that the page asks for, and the place in the page where all that they need is named. */
 const ENTRIES = ["page/app.ts", "client/shared_transport.ts", "client/http.ts"];
 const MODULES = "<!-- modules -->";
@@ -48,7 +52,15 @@ export class StaticFiles {
 
   /** Imports all files. A server without the page does not call it, and so does not load them. */
   static async load(): Promise<StaticFiles> {
-    const sources: Readonly<Record<string, string>> = await import("../../static/files.ts");
+    return await StaticFiles.#of(await import("../../static/files.ts"));
+  }
+
+  /** Imports the files of the page of the metrics. */
+  static async loadStatus(): Promise<StaticFiles> {
+    return await StaticFiles.#of(await import("../../static/status_files.ts"));
+  }
+
+  static async #of(sources: Readonly<Record<string, string>>): Promise<StaticFiles> {
     const texts = new Map<string, string>();
     for (const [path, source] of Object.entries(sources)) {
       texts.set(path, extname(path) === ".ts" ? stripTypeScriptTypes(source) : source);
@@ -59,7 +71,8 @@ export class StaticFiles {
       const served = isIndex ? text.replace(MODULES, preloadLinks(texts, ENTRIES)) : text;
       const file = await fileOf(path, served);
       files.set(`/${path}`, file);
-      if (isIndex) files.set("/", file);
+      const alias = ALIASES[path];
+      if (alias !== undefined) files.set(alias, file);
     }
     return new StaticFiles(files);
   }

@@ -7,6 +7,8 @@
  */
 import { type Log, reason } from "../log.ts";
 import type { Options } from "../options.ts";
+import type { Monitor } from "../monitoring/monitor.ts";
+import { ThreadNumbers } from "./thread_numbers.ts";
 import type { Answer, Order } from "./worker.ts";
 
 /** How long to wait before a thread that failed is replaced. */
@@ -16,15 +18,31 @@ export class Workers {
   readonly #options: Options;
   readonly #log: Log;
   readonly #script: URL;
+  readonly #numbers: ThreadNumbers | undefined;
+  readonly #isExporting: boolean;
   readonly #threads = new Set<Worker>();
+  #started = 0;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #isStopping = false;
 
-  /** @param options those of the first node, with the port that it listens on. */
-  constructor(options: Options, log: Log, script = new URL("./worker.ts", import.meta.url)) {
-    this.#options = options;
+  /**
+   * @param options those of the first node, with the port that it listens on.
+   * @param monitor of the first node, if it shows the metrics of all.
+   * @param isExporting whether the runtime exports metrics with OpenTelemetry.
+   */
+  constructor(
+    options: Options,
+    log: Log,
+    script: URL = new URL("./worker.ts", import.meta.url),
+    monitor?: Monitor,
+    isExporting: boolean = false,
+  ) {
+    // `--metrics-port` is the first node's: it answers for all.
+    this.#options = { ...options, metricsPort: 0 };
     this.#log = log;
     this.#script = script;
+    this.#numbers = monitor && options.workers > 1 ? new ThreadNumbers(monitor) : undefined;
+    this.#isExporting = isExporting;
   }
 
   /** Starts the threads: one less than the option says, because the caller is a node itself. */
@@ -33,15 +51,26 @@ export class Workers {
     await Promise.all(started);
   }
 
+  /** Lets all threads read the certificate again, one after the other. */
+  async renewCertificate(): Promise<void> {
+    for (const thread of [...this.#threads]) await ask(thread, "renew certificate");
+  }
+
   /** Stops all threads in order. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     for (const timer of this.#timers) clearTimeout(timer);
+    this.#numbers?.stop();
     await Promise.all([...this.#threads].map(async (thread) => {
       await ask(thread, "stop");
       thread.terminate();
     }));
     this.#threads.clear();
+  }
+
+  /** Has all threads say that they are about to stop. */
+  drain(): void {
+    for (const thread of this.#threads) void ask(thread, "drain");
   }
 
   async #start(): Promise<void> {
@@ -52,16 +81,24 @@ export class Workers {
       return this.#replace(reason(thrown)); // the system has no thread or file left
     }
     this.#threads.add(thread);
+    const numbers = this.#numbers?.open(thread);
     thread.onerror = (event) => {
       event.preventDefault(); // an error that is not handled here would end the whole process
       this.#failed(thread, event.message);
     };
-    const { error } = await ask(thread, { start: this.#options });
+    const order = {
+      start: this.#options,
+      thread: ++this.#started,
+      numbers,
+      isExporting: this.#isExporting,
+    };
+    const { error } = await ask(thread, order, numbers);
     if (error !== undefined) this.#failed(thread, error);
   }
 
   #failed(thread: Worker, why: string): void {
     if (!this.#threads.delete(thread)) return;
+    this.#numbers?.close(thread);
     thread.terminate();
     this.#replace(why);
   }
@@ -78,10 +115,10 @@ export class Workers {
 }
 
 /** Sends an order to a thread and waits for its answer, which is empty if the thread dies. */
-function ask(thread: Worker, order: Order): Promise<Answer> {
+function ask(thread: Worker, order: Order, port?: MessagePort): Promise<Answer> {
   const { promise, resolve } = Promise.withResolvers<Answer>();
   thread.onmessage = ({ data }: MessageEvent<Answer>) => resolve(data);
   thread.addEventListener("error", () => resolve({}), { once: true });
-  thread.postMessage(order);
+  thread.postMessage(order, port === undefined ? [] : [port]);
   return promise;
 }

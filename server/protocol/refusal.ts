@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ErrorCode } from "./tables.ts";
+import type { ErrorCode, LimitName } from "./tables.ts";
 import type { ErrorEvent } from "./messages.ts";
 
 /** A refused command or request: a code of {@linkcode ERRORS} and a sentence for people. */
@@ -15,6 +15,8 @@ export class Refusal extends Error {
   readonly field: string | undefined;
   /** Milliseconds after which the same may succeed, as a whole number. */
   readonly retryAfterMs: number | undefined;
+  /** The limit that was reached, for the metrics. Clients are told it in the sentence. */
+  readonly limit: LimitName | undefined;
 
   /**
    * Makes a refusal, to be thrown.
@@ -24,13 +26,14 @@ export class Refusal extends Error {
   constructor(
     code: ErrorCode,
     sentence: string,
-    details: { field?: string; retryAfterMs?: number } = {},
+    details: { field?: string; retryAfterMs?: number; limit?: LimitName } = {},
   ) {
     super(sentence);
     this.name = "Refusal";
     this.code = code;
     this.field = details.field;
     this.retryAfterMs = details.retryAfterMs && Math.ceil(details.retryAfterMs);
+    this.limit = details.limit;
   }
 
   /**

@@ -32,6 +32,18 @@ export const ERRORS = {
 /** The name of an error. */
 export type ErrorCode = keyof typeof ERRORS;
 
+/** The limits on how much and how fast, by the options and the keys of rules that set them. */
+export type LimitName =
+  | "rate"
+  | "rule_rate"
+  | "slow_seconds"
+  | "address_rate"
+  | "max_connections"
+  | "max_connections_per_address"
+  | "max_rooms"
+  | "max_rooms_per_connection"
+  | "max_members_per_room";
+
 /** The close codes (RFC 6455 §7.4) by name: `close(CLOSE.tooSlow)`. */
 export const CLOSE = {
   done: 1000,

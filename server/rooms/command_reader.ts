@@ -118,6 +118,7 @@ export class CommandReader {
       }
       if (this.#pay(value, cost)) return this.#takeAll(value, 0);
     } catch (thrown) {
+      this.#hub.context.metrics.countRefused(undefined);
       this.#answerFailure(thrown, [undefined]);
     }
   }
@@ -146,6 +147,7 @@ export class CommandReader {
       this.#source.spend(cost);
       return true;
     } catch (thrown) {
+      for (const command of commands) this.#hub.context.metrics.countRefused(command);
       this.#answerFailure(thrown, new Set(commands.map(refOf)), commands.length);
       return false;
     }
@@ -165,16 +167,22 @@ export class CommandReader {
    */
   #take(value: unknown, cost: number): void | Promise<void> {
     if (this.#session.hasEnded) return;
+    const { metrics } = this.#hub.context;
     let ref: string | undefined;
+    const fail = (thrown: unknown) => {
+      metrics.countRefused(value);
+      this.#answerFailure(thrown, [ref ?? refOf(value)]);
+    };
     try {
       if (cost > 0) this.#source.spend(cost);
       const command = parseCommand(value);
       ref = command.ref;
       this.#hub.allowances.spend(this.#session.user.id, command);
-      return carryOut(this.#hub, this.#session, command)
-        ?.catch((thrown) => this.#answerFailure(thrown, [ref]));
+      const waiting = carryOut(this.#hub, this.#session, command);
+      if (waiting === undefined) metrics.accepted[command.type]++;
+      else return waiting.then(() => void metrics.accepted[command.type]++, fail);
     } catch (thrown) {
-      this.#answerFailure(thrown, [ref ?? refOf(value)]);
+      fail(thrown);
     }
   }
 
@@ -182,13 +190,15 @@ export class CommandReader {
   #answerFailure(thrown: unknown, refs: Iterable<string | undefined>, count = 1): void {
     const { options, log, now } = this.#hub.context;
     const isRefusal = thrown instanceof Refusal;
-    if (!isRefusal) log.error("command failed", { reason: reason(thrown) });
+    const { connection } = this.#session;
+    if (!isRefusal) {
+      log.error("command failed", { connection: connection.id, reason: reason(thrown) });
+    }
     const refusal = isRefusal
       ? thrown
       : new Refusal("unavailable", "The server failed to carry out the command.");
     for (const ref of refs) this.#session.refuse(refusal, ref);
     this.#badCommands ??= new BadCommandAllowance(options.badCommands, now);
-    const { connection } = this.#session;
     if (this.#badCommands.charge(refusal, count)) return connection.close(CLOSE.policy);
     // Other users may share the address with the one who is to blame. They may come back.
     if (this.#source.isRefusedTooOften(count)) connection.close(CLOSE.tooSlow);

@@ -8,6 +8,7 @@ import type { Application } from "../access/application.ts";
 import type { Rules } from "../access/rules.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
 import type { Options } from "../options.ts";
 
 export interface NodeContext {
@@ -17,5 +18,6 @@ export interface NodeContext {
   /** What the embedding program decides, and is told. */
   readonly application?: Application | undefined;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly now: Clock;
 }

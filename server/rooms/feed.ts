@@ -35,7 +35,11 @@ export class Feed {
     this.#log = new RoomLog(room, context.broker, context.options.tailBytes);
     this.#live = new Live({
       log: this.#log,
-      fellBehind: (subscriber, seq, rev) => this.#behind.set(subscriber, Progress.after(seq, rev)),
+      metrics: context.metrics,
+      fellBehind: (subscriber, seq, rev) => {
+        this.#behind.set(subscriber, Progress.after(seq, rev));
+        context.metrics.catchUps.slow++;
+      },
       answer: (subscriber, answer) => this.answer(subscriber, answer),
     });
   }
@@ -43,6 +47,11 @@ export class Feed {
   /** The number of subscribers. */
   get size(): number {
     return this.#live.size + this.#behind.size;
+  }
+
+  /** The number of subscribers that are behind. */
+  get behind(): number {
+    return this.#behind.size;
   }
 
   /** The epoch and the head of the log; `undefined` before it is open. */
@@ -64,6 +73,7 @@ export class Feed {
     progress.isBusy = true;
     this.#live.delete(subscriber);
     this.#behind.set(subscriber, progress);
+    this.#context.metrics.catchUps.join++;
     void this.#admit(subscriber, progress, since, ref);
   }
 
@@ -89,7 +99,7 @@ export class Feed {
     const { head } = this.#log;
     if (page.last <= head) return;
     this.#log.push(page);
-    this.#live.send(page.batch, head);
+    this.#live.send(page.batch, page.last - page.first + 1, head);
   }
 
   /** Tells those who are live what became of messages. Those who are behind read it in their turn. */
@@ -106,6 +116,7 @@ export class Feed {
     this.#live.tell();
     this.#log.replace(state);
     for (const subscriber of [...this.#live.clear(), ...this.#behind.keys()]) {
+      this.#context.metrics.catchUps.replaced++;
       const progress = Progress.atStart(this.#behind.get(subscriber));
       progress.isStartDue = true;
       this.#behind.set(subscriber, progress);
@@ -115,12 +126,11 @@ export class Feed {
 
   /** Sends an event that is not stored to all who were sent `joined` and are ready, live or behind. */
   relay(event: string, exceptUserId?: string): void {
-    const batch = Batch.of(event);
-    const send = ({ user, connection }: Subscriber) => {
-      if (user.id !== exceptUserId && connection.ready) connection.send(batch);
-    };
-    this.#live.forEach(send);
-    for (const [subscriber, { held }] of this.#behind) if (held === undefined) send(subscriber);
+    this.#live.relay(Batch.of(event), exceptUserId, this.#behindAndLetIn());
+  }
+
+  *#behindAndLetIn(): Generator<Subscriber> {
+    for (const [subscriber, { held }] of this.#behind) if (held === undefined) yield subscriber;
   }
 
   /** Goes on with a subscriber whose connection takes more again. */
@@ -226,7 +236,7 @@ export class Feed {
         }
         const send = await progress.readNext(this.#log);
         if (this.#behind.get(subscriber) !== progress) return;
-        send(subscriber.connection);
+        this.#context.metrics.deliveries += send(subscriber.connection);
       }
     } catch (thrown) {
       this.#context.log.warn("history unreadable", { room: this.#room, reason: reason(thrown) });

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Batch } from "../broker/page.ts";
+import type { Metrics } from "../metrics.ts";
 import { revisedBatch, type RevisedMessage } from "../broker/revisions.ts";
 import { type Answer, answerBatch } from "./progress.ts";
 import type { RoomLog } from "./room_log.ts";
@@ -15,6 +16,7 @@ import type { Subscriber } from "./subscriber.ts";
 /** What live subscribers need of their feed. */
 export interface LiveContext {
   readonly log: RoomLog;
+  readonly metrics: Metrics;
   /** Takes a subscriber that takes no more now: it was sent the log up to that `seq` and `rev`. */
   fellBehind(subscriber: Subscriber, seq: number, rev: number): void;
   /** Answers a subscriber, which may be behind or gone by now. */
@@ -71,13 +73,27 @@ export class Live {
     return subscribers;
   }
 
-  forEach(act: (subscriber: Subscriber) => void): void {
-    this.#subscribers.forEach(act);
+  /**
+   * Sends new messages.
+   *
+   * @param events how many there are.
+   * @param seq where a subscriber stops that does not take them now.
+   */
+  send(batch: Batch, events: number, seq: number): void {
+    this.#send(batch, events, seq, this.#untold.size > 0 ? this.#toldRev : this.#context.log.rev);
   }
 
-  /** Sends new messages. @param seq where a subscriber stops that does not take them now. */
-  send(batch: Batch, seq: number): void {
-    this.#send(batch, seq, this.#untold.size > 0 ? this.#toldRev : this.#context.log.rev);
+  /** Sends an event that is not stored to all who are ready, and to others as well. */
+  relay(batch: Batch, exceptUserId: string | undefined, others: Iterable<Subscriber>): void {
+    let readers = 0;
+    const send = ({ user, connection }: Subscriber) => {
+      if (user.id === exceptUserId || !connection.ready) return;
+      connection.send(batch);
+      readers++;
+    };
+    this.#subscribers.forEach(send);
+    for (const other of others) send(other);
+    this.#context.metrics.deliveries += readers;
   }
 
   /**
@@ -141,21 +157,25 @@ export class Live {
         chars += messages[to]?.message.length ?? 0;
       }
       const some = messages.slice(from, to);
-      this.#send(revisedBatch(this.#context.log.room, some), this.#context.log.head, rev);
+      const { room, head } = this.#context.log;
+      this.#send(revisedBatch(room, some), some.length, head, rev);
       rev = some.at(-1)?.rev ?? rev;
       from = to;
     }
     for (const { subscriber, answer } of answers) this.#context.answer(subscriber, answer);
   }
 
-  #send(batch: Batch, seq: number, rev: number): void {
+  #send(batch: Batch, events: number, seq: number, rev: number): void {
+    let readers = 0;
     for (const subscriber of this.#subscribers) {
       const { connection } = subscriber;
       if (connection.ready) {
         connection.send(batch);
+        readers++;
       } else if (this.#subscribers.delete(subscriber)) { // unless reading `ready` has ended its session
         this.#context.fellBehind(subscriber, seq, rev);
       }
     }
+    this.#context.metrics.deliveries += readers * events;
   }
 }

@@ -91,7 +91,8 @@ export class Memberships {
   end(): void {
     for (const [name, { room }] of this.#byRoom) {
       const leave = () => room.leave(this.#session, false);
-      logThrown(this.#hub.context.log, "leave failed", leave, { room: name });
+      const facts = { room: name, connection: this.#session.connection.id };
+      logThrown(this.#hub.context.log, "leave failed", leave, facts);
     }
     this.#byRoom.clear();
   }
@@ -163,7 +164,8 @@ export class Memberships {
     const max = this.#hub.context.options.maxRoomsPerConnection;
     if (max > 0 && this.#byRoom.size >= max && before === undefined) {
       const sentence = `Cannot join ${JSON.stringify(name)}: a connection may be in ${max} rooms.`;
-      throw new Refusal("too_many_rooms", sentence, { field: "room" });
+      const details = { field: "room", limit: "max_rooms_per_connection" } as const;
+      throw new Refusal("too_many_rooms", sentence, details);
     }
     const room = this.#hub.room(name, this.#session.source);
     room.join(this.#session, since, ref);

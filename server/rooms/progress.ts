@@ -87,27 +87,30 @@ export class Progress {
   /**
    * Reads the next of what is due: a page of messages, or at the head what became of them.
    *
-   * @returns sends it, and goes on to there. Do not call it if the subscriber is not behind any more.
+   * @returns sends it, goes on to there, and returns the number of messages. Do not call it if the
+   * subscriber is not behind any more.
    */
-  async readNext(log: RoomLog): Promise<(connection: ClientConnection) => void> {
+  async readNext(log: RoomLog): Promise<(connection: ClientConnection) => number> {
     const { head } = log;
     if (this.seq >= head) {
       const { batch, rev } = await log.readRevisions(this.rev);
       return (connection) => {
         if (batch !== undefined) connection.send(batch);
         this.rev = rev;
+        return 0; // of revisions only those that are new are counted
       };
     }
     const page = await log.read(this.seq);
     return (connection) => {
       if (!this.isFresh && page?.first !== this.seq + 1) {
         this.isStartDue = true; // the log was pruned past its cursor
-        return;
+        return 0;
       }
       if (page !== undefined) connection.send(page.batch);
       // Without a page there is nothing up to `head`. The log may have grown since `head` was read.
       this.seq = page?.last ?? head;
       this.isFresh = false;
+      return page === undefined ? 0 : page.last - page.first + 1;
     };
   }
 

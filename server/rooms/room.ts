@@ -150,7 +150,9 @@ export class Room {
 
   #refusal(code: "room_full" | "unavailable", why: string, retryAfterMs: number): Refusal {
     const sentence = `Cannot join ${JSON.stringify(this.name)}: ${why}.`;
-    return new Refusal(code, sentence, { field: "room", retryAfterMs });
+    const details = { field: "room", retryAfterMs };
+    if (code === "unavailable") return new Refusal(code, sentence, details);
+    return new Refusal(code, sentence, { ...details, limit: "max_members_per_room" });
   }
 
   #closeIfEmpty(): void {

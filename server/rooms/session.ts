@@ -142,6 +142,7 @@ export class Session implements Speaker, UserSession {
   /** @param room the room that was refused, where no `ref` says it. */
   refuse(refusal: Refusal, ref?: string, room?: string): void {
     if (this.#hasEnded) return;
+    this.#hub.context.metrics.countRefusal(refusal);
     this.#answer({ ...refusal.event(ref), ...(room !== undefined && { room }) });
   }
 

@@ -11,6 +11,8 @@ import type { ConnectedUser } from "./user.ts";
 
 /** The part of a connection that rooms and sessions use. */
 export interface ClientConnection {
+  /** What the log calls it. */
+  readonly id: string;
   /** Whether it takes more now. If not, it tells its session when it does again. */
   readonly ready: boolean;
   /** Queues a batch, to be written at the end of this turn. */

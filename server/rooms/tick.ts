@@ -168,7 +168,7 @@ export class Tick {
   }
 
   async #commit(): Promise<void> {
-    const { broker, log, now } = this.#context;
+    const { broker, log, now, metrics } = this.#context;
     let batch = this.#takeBatch();
     const begunAt = now();
     try {
@@ -177,8 +177,10 @@ export class Tick {
       // The broker has called `committed` for the whole batch when this settles.
       const receipts = await broker.publish(batch, (draft) => this.#answers.refuse(draft));
       this.#marks.committed(batch);
+      metrics.countCommit(batch, receipts, begunAt, now());
       for (const receipt of receipts) this.#answers.take(receipt);
     } catch (thrown) {
+      metrics.failedCommits++;
       log.error("commit failed", { messages: batch.length, reason: reason(thrown) });
       const sentence = thrown instanceof FullError ? thrown.message : undefined;
       for (const pending of batch) this.#answers.refuse(pending, sentence);

@@ -9,6 +9,7 @@ import { createHash } from "node:crypto";
 import type { Excerpt, Journal, Place } from "../broker/journal.ts";
 import { settleWithin } from "../deadline.ts";
 import { type Facts, type Log, reason } from "../log.ts";
+import { Metrics } from "../metrics.ts";
 import { webhookBody } from "../protocol/encode.ts";
 import { systemClock, type WebhookClock } from "./clock.ts";
 import { askedDelay, retryDelay } from "./retry_delay.ts";
@@ -20,6 +21,8 @@ export interface WebhookOptions {
   readonly keys: readonly Uint8Array[];
   readonly journal: Journal;
   readonly log: Log;
+  /** @default {new Metrics()} */
+  readonly metrics?: Metrics;
   /** @default {systemClock} */
   readonly clock?: WebhookClock;
   /** @default {Math.random} */
@@ -50,8 +53,9 @@ export function startWebhook(
   journal: Journal | undefined,
   keys: readonly Uint8Array[] | undefined,
   log: Log,
+  metrics: Metrics,
 ): Webhook | undefined {
-  return keys && journal && new Webhook({ url, keys, journal, log });
+  return keys && journal && new Webhook({ url, keys, journal, log, metrics });
 }
 
 export class Webhook {
@@ -59,6 +63,7 @@ export class Webhook {
   readonly #keys: readonly Uint8Array[];
   readonly #journal: Journal;
   readonly #log: Log;
+  readonly #metrics: Metrics;
   readonly #clock: WebhookClock;
   readonly #random: () => number;
   readonly #stopping = new AbortController();
@@ -77,12 +82,14 @@ export class Webhook {
 
   /** Begins to post what the receiver has not taken yet. */
   constructor(
-    { url, keys, journal, log, clock = systemClock, random = Math.random }: WebhookOptions,
+    { url, keys, journal, log, metrics = new Metrics(), ...rest }: WebhookOptions,
   ) {
+    const { clock = systemClock, random = Math.random } = rest;
     this.#url = url;
     this.#keys = keys;
     this.#journal = journal;
     this.#log = log;
+    this.#metrics = metrics;
     this.#clock = clock;
     this.#random = random;
     journal.listen(() => {
@@ -90,6 +97,12 @@ export class Webhook {
       this.#wake?.();
     });
     this.#running = this.#run();
+  }
+
+  /** The age of the oldest message that the receiver has not taken, in seconds; 0 if it has all. */
+  get lagSeconds(): number {
+    const since = this.#journal.waitingSince();
+    return since === undefined ? 0 : Math.max(0, this.#clock.now() - since) / 1000;
   }
 
   /** Begins no more requests, and waits shortly for the one in flight. Call it before the store is closed. */
@@ -124,6 +137,7 @@ export class Webhook {
     const excerpt = again ?? await this.#journal.read(); // what was to be repeated may be pruned
     if (excerpt === undefined) return this.#succeed();
     const outcome = await this.#post(excerpt);
+    this.#metrics.webhookRequests[outcome.isTaken ? "taken" : "failed"]++;
     if (!outcome.isTaken) {
       this.#retried = excerpt.upTo;
       return await this.#fail(outcome.why, outcome.asked);

@@ -16,7 +16,7 @@ import { Server } from "../../server/server.ts";
 
 const [moment = "", nth = ""] = Deno.args;
 const options = readOptions([], (variable) => Deno.env.get(variable));
-if (options === "help") throw new Error("It takes no options.");
+if (typeof options === "string") throw new Error("It takes no options.");
 
 let commits = 0;
 function dieAt(now: string): void {

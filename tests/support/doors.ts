@@ -82,6 +82,8 @@ export const ROUTE_ROWS: Readonly<Record<string, Row<Needs, object>>> = {
   "PUT /rooms/:room/mutes/:id": ["manage", {}],
   "DELETE /rooms/:room/mutes/:id": ["manage"],
   "DELETE /users/:id/connections": ["API key"],
+  "GET /metrics": ["API key"],
+  "GET /status/events": ["API key"],
   "POST /publish": ["API key", { rooms: [USED, UNKNOWN], payload: "x" }],
 };
 

@@ -14,6 +14,7 @@ import type {
 } from "../../server/broker/broker.ts";
 import type { Order, Sanction } from "../../server/broker/orders.ts";
 import type { MarkStore } from "../../server/broker/marks.ts";
+import type { StoreGauges, StoreTrouble } from "../../server/broker/store_health.ts";
 import type { Page } from "../../server/broker/page.ts";
 import type { RetainedEvent } from "../../server/broker/retained.ts";
 import type { ReactionRange, RevisedMessage, RevisedRange } from "../../server/broker/revisions.ts";
@@ -154,6 +155,14 @@ export class FaultyBroker implements Broker {
 
   async check(): Promise<void> {
     await this.#call("check", () => this.#inner.check());
+  }
+
+  async probe(): Promise<StoreTrouble | undefined> {
+    return this.failing.has("publish") ? "store_failed" : await this.#inner.probe();
+  }
+
+  measure(): StoreGauges {
+    return this.#inner.measure();
   }
 
   /** Where a log stands, past all faults. */

@@ -16,7 +16,7 @@ export async function serveHasty(redis: string, port = 0): Promise<Server> {
   const options = completeOptions({ redis, port, graceSeconds: 0, rate: 0 });
   const server = new Server({
     options,
-    broker: await RedisBroker.open({ ...options, url: redis, leaseMs: LEASE_MS }),
+    broker: await RedisBroker.open({ ...options, url: redis, log: silentLog, leaseMs: LEASE_MS }),
     files: await StaticFiles.load(),
     log: silentLog,
   });

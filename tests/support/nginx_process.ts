@@ -8,7 +8,7 @@ import { Child, isMissing } from "./child.ts";
 import { Paper } from "./paper.ts";
 
 export class NginxProcess extends Child {
-  /** @param ports the ports of the servers behind it. */
+  /** @param ports the ports of the servers behind it. All clients of a test have one address. */
   static async start(...ports: readonly number[]): Promise<NginxProcess> {
     const started = new NginxProcess();
     const paper = await Paper.read("server/OPERATIONS.md");
@@ -44,14 +44,15 @@ export class NginxProcess extends Child {
   #complete(snippet: string, ports: readonly number[]): string {
     const server = /^ *server 127\.0\.0\.1:8081(.*)\n *server 127\.0\.0\.1:8082.*$/m;
     const servers = ports.map((port) => `server 127.0.0.1:${port}$1`).join("\n");
+    const own = snippet.replace("limit_conn parley 200;", "limit_conn parley 5000;");
     return `
       daemon off; master_process off; pid nginx.pid;
-      events {}
+      events { worker_connections 16384; }
       http {
         access_log off;
         client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
         uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-        ${snippet.replace(server, servers).replace("listen 8000", `listen 127.0.0.1:${this.port}`)}
+        ${own.replace(server, servers).replace("listen 8000", `listen 127.0.0.1:${this.port}`)}
       }`;
   }
 }

@@ -18,6 +18,10 @@ export interface Journey {
   readonly messages?: number;
   /** Between an echo and the next message, about so long. */
   readonly thinkMs: number;
+  /** Whether one who is sent away with `bye` stays away as long as it says. @default at once elsewhere */
+  readonly waitsAfterBye?: boolean;
+  /** Is called when a handshake was refused, or nobody was there. */
+  readonly refused?: () => void;
 }
 
 /** One who hears nothing for so long goes elsewhere: the node may be stopped. */
@@ -40,6 +44,8 @@ export class Wanderer {
   /** Set when it only listens any more: until it was shown this. */
   #goal: number | undefined;
   #isGone = false;
+  /** How long it was told to stay away. */
+  #awayMs = 0;
   /** Pings heard so far. */
   pings = 0;
 
@@ -110,7 +116,11 @@ export class Wanderer {
     this.#socket = undefined;
     if (socket.readyState <= WebSocket.OPEN) socket.close();
     if (this.#failure !== undefined) throw this.#failure;
+    if (!cameIn && !this.#isGone) this.#journey.refused?.();
     if (!cameIn) await new Promise<void>((resolve) => this.#later(100, resolve));
+    const awayMs = this.#awayMs;
+    this.#awayMs = 0;
+    if (awayMs > 0) await new Promise<void>((resolve) => setTimeout(resolve, awayMs));
   }
 
   #expectSomething(): void {
@@ -161,7 +171,10 @@ export class Wanderer {
     else if (event.type === "chat") this.#chat(text);
     else if (event.type === "error") this.#error(event);
     else if (event.type === "ping") this.pings++;
-    else if (event.type === "bye") this.#over?.();
+    else if (event.type === "bye") {
+      if (this.#journey.waitsAfterBye) this.#awayMs = event.retryAfterMs;
+      this.#over?.();
+    }
     if (this.#goal !== undefined && this.#view.cursor >= this.#goal) this.#over?.();
   }
 

@@ -133,8 +133,9 @@ export class RedisConnection {
     this.#isClosed = true;
     this.#closing.resolve();
     clearTimeout(this.#timer);
-    if (this.#client !== undefined) destroy(this.#client);
-    this.#client = undefined;
+    const client = this.#client;
+    this.#client = undefined; // or its end would be logged as a loss
+    if (client !== undefined) destroy(client);
     await this.#connecting;
   }
 

@@ -5,12 +5,13 @@
  * @module
  */
 import type { Log } from "../../log.ts";
+import type { Metrics } from "../../metrics.ts";
 import { AgeClock } from "../age_clock.ts";
 import { BrokerError } from "../broker.ts";
 import { type Client, type ConnectionListener, RedisConnection } from "./connection.ts";
 import type { RedisNames } from "./names.ts";
 import type { Script } from "./entries_script.ts";
-import { assertSingleShard, readServerInfo, serverIdOf } from "./server_info.ts";
+import { assertSingleShard, readServerInfo, serverIdOf, warnOfLosses } from "./server_info.ts";
 
 /** Redis's clock is set again when an answer differs from it by more than this. */
 const MAX_CLOCK_ERROR_MS = 60_000;
@@ -20,6 +21,7 @@ export interface LinkOptions {
   readonly scripts: readonly Script[];
   readonly names: RedisNames;
   readonly log: Log;
+  readonly metrics: Metrics;
   /** After a restart of Redis, nodes that know the log from before get this time to report it first. */
   readonly settlingMs: number;
 }
@@ -27,6 +29,7 @@ export interface LinkOptions {
 export class RedisLink {
   readonly names: RedisNames;
   readonly #log: Log;
+  readonly #metrics: Metrics;
   readonly #settlingMs: number;
   readonly #commands: RedisConnection;
   readonly #pubSub: RedisConnection;
@@ -71,11 +74,12 @@ export class RedisLink {
 
   private constructor(
     newClient: () => Client,
-    { scripts, names, log, settlingMs }: LinkOptions,
+    { scripts, names, log, metrics, settlingMs }: LinkOptions,
   ) {
     this.names = names;
     this.#settlingMs = settlingMs;
     this.#log = log;
+    this.#metrics = metrics;
     this.#commands = new RedisConnection(newClient, async (client) => {
       await assertSingleShard(client);
       await this.#readServerInfo(client);
@@ -100,6 +104,11 @@ export class RedisLink {
   /** Whether the nodes that know the log from before this run have had time to report it. */
   get isSettled(): boolean {
     return performance.now() >= this.#settledAt;
+  }
+
+  /** Whether both connections are there. */
+  get isConnected(): boolean {
+    return this.#commands.isReady && this.#pubSub.isReady;
   }
 
   get isReady(): boolean {
@@ -136,8 +145,11 @@ export class RedisLink {
     return this.#commands.pause(milliseconds);
   }
 
-  ask(...command: string[]): Promise<unknown> {
-    return this.#commands.ask((client) => client.sendCommand(command));
+  async ask(...command: string[]): Promise<unknown> {
+    const begunAt = performance.now();
+    const answer = await this.#commands.ask((client) => client.sendCommand(command));
+    this.#metrics.redisSeconds.observe((performance.now() - begunAt) / 1000);
+    return answer;
   }
 
   /** Runs a script. */
@@ -218,6 +230,7 @@ export class RedisLink {
     const clocks = { wall: () => this.now, steady: () => performance.now() };
     this.#ageClock ??= new AgeClock(clocks, undefined);
     if (runId === this.#runId) return;
+    await warnOfLosses(client, this.#log);
     this.#settledAt = performance.now() + this.#settlingMs;
     this.#runId = runId;
   }

@@ -11,14 +11,17 @@
 import { randomBytes } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { type Log, silentLog } from "../../log.ts";
+import { Metrics } from "../../metrics.ts";
 import type { Draft } from "../../protocol/encode.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
 import type { Order, Sanction } from "../orders.ts";
 import type { Page } from "../page.ts";
 import type { RetainedEvent } from "../retained.ts";
+import type { StoreGauges, StoreTrouble } from "../store_health.ts";
 import { stateOf } from "../replicated_room.ts";
 import type { ReactionRange, RevisedMessage, RevisedRange } from "../revisions.ts";
 import { APPEND } from "./append_script.ts";
+import { isFinal, isFull } from "./connection.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { cannotUse, RedisLink } from "./link.ts";
 import { RedisLog } from "./log.ts";
@@ -53,6 +56,8 @@ export interface RedisOptions extends LogPolicy {
    * @default {silentLog}
    */
   readonly log?: Log;
+  /** @default {new Metrics()} */
+  readonly metrics?: Metrics;
   /**
    * Milliseconds that users stay in a room when their node no longer renews its lease. A node renews
    * it three times in this time.
@@ -90,7 +95,9 @@ export class RedisBroker implements Broker {
       ...[POSITION, APPEND, READ, TARGETS, REVISE, REVISED],
       ...[MEMBERS, CHANGE_FIELD, WRITE_MARKS],
     ];
-    const link = await RedisLink.open({ url, scripts, names, log, settlingMs: leaseMs / 6 });
+    const { metrics = new Metrics() } = options;
+    const settlingMs = leaseMs / 6;
+    const link = await RedisLink.open({ url, scripts, names, log, metrics, settlingMs });
     try {
       await link.ask("SET", names.secret, randomBytes(32).toString("base64url"), "NX");
       const secret = Buffer.from(String(await link.ask("GET", names.secret)), "base64url");
@@ -156,6 +163,21 @@ export class RedisBroker implements Broker {
 
   canResume(room: string, mark: string, seq: number, rev = 0): Promise<boolean> {
     return this.#log.canResume(room, mark, seq, rev);
+  }
+
+  async probe(): Promise<StoreTrouble | undefined> {
+    if (!this.#link.isConnected) return "redis_away";
+    try {
+      await this.#keepSecret();
+      return undefined;
+    } catch (thrown) {
+      if (isFull(thrown)) return "redis_full";
+      return isFinal(thrown) ? "store_failed" : "redis_away";
+    }
+  }
+
+  measure(): StoreGauges {
+    return { isConnected: this.#link.isConnected };
   }
 
   /** Nothing to check: Redis may be away, and nothing that happens in this process harms it. */
@@ -225,15 +247,19 @@ export class RedisBroker implements Broker {
    */
   async #checkAll(): Promise<void> {
     await this.#link.check();
-    // A Redis that has lost everything gets the secret again, before a new node makes another.
-    const secret = Buffer.from(this.secret).toString("base64url");
-    await this.#link.ask("SET", this.#link.names.secret, secret, "NX");
+    await this.#keepSecret();
     await this.#orders.heartbeat();
     const rooms = [...this.#rooms.values()];
     for (let index = 0; index < rooms.length && this.#link.isReady; index += ROOMS_AT_ONCE) {
       const some = rooms.slice(index, index + ROOMS_AT_ONCE);
       await Promise.allSettled(some.map((room) => this.#checkRoom(room)));
     }
+  }
+
+  /** Gives the secret again to a Redis that has lost everything, before a new node makes another. */
+  async #keepSecret(): Promise<void> {
+    const secret = Buffer.from(this.secret).toString("base64url");
+    await this.#link.ask("SET", this.#link.names.secret, secret, "NX");
   }
 
   async #checkRoom(room: RedisRoom): Promise<void> {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Log } from "../../log.ts";
 import { BrokerError } from "../broker.ts";
 import type { Client } from "./connection.ts";
 
@@ -39,6 +40,20 @@ export async function assertSingleShard(client: Client): Promise<void> {
   const info = String(await client.sendCommand(["CLUSTER", "INFO"]));
   const shards = Number(/^cluster_size:(\d+)/m.exec(info)?.[1] ?? 1);
   if (shards > 1) throw new Error(`It is one of ${shards} shards, and there may be one only.`);
+}
+
+/** Warns the operator if a Redis is set up so that it may lose what it has acknowledged. */
+export async function warnOfLosses(client: Client, log: Log): Promise<void> {
+  const [, policy = "noeviction"] =
+    /^maxmemory_policy:([\w-]+)/m.exec(await readInfo(client, "memory")) ?? [];
+  if (policy !== "noeviction") {
+    const risk = "at its maxmemory it removes messages that were acknowledged";
+    log.warn("redis evicts", { policy, risk });
+  }
+  if (/^aof_enabled:0/m.test(await readInfo(client, "persistence"))) {
+    const risk = "when it ends, what was acknowledged since its last dump is lost";
+    log.warn("redis keeps no append-only file", { risk });
+  }
 }
 
 async function readInfo(client: Client, section: string): Promise<string> {

@@ -11,6 +11,7 @@ import type { Pruning } from "./pruning.ts";
 import type { RevisionTables } from "./revision_tables.ts";
 import { type NewRow, rewrite } from "./rows.ts";
 import type { StateTables } from "./state_tables.ts";
+import { touch } from "./probe.ts";
 import { isDiskFull, type Statements } from "./statements.ts";
 
 /** What commits need of the store. */
@@ -60,8 +61,19 @@ export class Commits {
     });
   }
 
-  /** Runs a transaction. If the disk is full, space is freed and it is run once more. */
+  /** Writes and changes nothing. @throws what a commit would throw now. */
+  probe(): void {
+    this.#transact(() => touch(this.#sql));
+  }
+
+  /** Runs a transaction, and tells of it. */
   #commit(transaction: () => void): void {
+    this.#transact(transaction);
+    this.#context.committed();
+  }
+
+  /** Runs a transaction. If the disk is full, space is freed and it is run once more. */
+  #transact(transaction: () => void): void {
     this.#database.files?.assertNotReplaced();
     try {
       transaction();
@@ -69,7 +81,6 @@ export class Commits {
       if (!isDiskFull(thrown) || !this.#database.files?.emptyLog()) throw thrown;
       transaction();
     }
-    this.#context.committed();
   }
 
   #append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[]): void {

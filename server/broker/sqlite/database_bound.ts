@@ -44,7 +44,7 @@ export class DatabaseBound {
     this.#pruning = pruning;
     this.#maxBytes = maxBytes;
     this.#pageSize = Number(pragma(database.database, "page_size"));
-    this.#used = this.#measure();
+    this.#used = this.measure();
   }
 
   /**
@@ -58,9 +58,9 @@ export class DatabaseBound {
     this.#database.files?.assertNotReplaced();
     const until = performance.now() + MAX_PRUNING_MS;
     for (;;) {
-      const isOver = this.#measure() + chars > this.#maxBytes;
+      const isOver = this.measure() + chars > this.#maxBytes;
       const canGoOn = this.#step(isOver);
-      if (this.#measure() + chars <= this.#maxBytes) return;
+      if (this.measure() + chars <= this.#maxBytes) return;
       if (canGoOn && performance.now() < until) continue;
       throw new FullError(
         `The database has reached its bound of ${this.#maxBytes / 1_048_576} MB ` +
@@ -104,11 +104,11 @@ export class DatabaseBound {
     if (this.#maxBytes === 0) return false;
     this.#used += 2 * chars + 512; // UTF-8, and the index
     const near = this.#maxBytes * (1 - MARGIN);
-    return this.#used > near && this.#measure() > near;
+    return this.#used > near && this.measure() > near;
   }
 
-  /** Measures the bytes in use. */
-  #measure(): number {
+  /** Measures the bytes in use: it reads two numbers that SQLite keeps in memory. */
+  measure(): number {
     return this.#used = (this.#pageCount() - this.#freePages()) * this.#pageSize;
   }
 

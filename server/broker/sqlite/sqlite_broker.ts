@@ -15,6 +15,7 @@ import type { Order, Sanction } from "../orders.ts";
 import type { Page } from "../page.ts";
 import type { RetainedEvent } from "../retained.ts";
 import type { ReactionRange, RevisedMessage, RevisedRange } from "../revisions.ts";
+import type { StoreGauges, StoreTrouble } from "../store_health.ts";
 import type { RevisedRow } from "./additions.ts";
 import { Numbering } from "./numbering.ts";
 import type { RefWindow } from "./ref_window.ts";
@@ -174,6 +175,15 @@ export class SqliteBroker implements Broker {
   // deno-lint-ignore require-await
   async check(): Promise<void> {
     this.#store.check();
+  }
+
+  // deno-lint-ignore require-await
+  async probe(): Promise<StoreTrouble | undefined> {
+    return this.#store.probe();
+  }
+
+  measure(): StoreGauges {
+    return { bytes: this.#store.usedBytes };
   }
 
   /** Removes some of the messages that are older than is kept. A timer calls this. */

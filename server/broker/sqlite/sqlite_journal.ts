@@ -75,6 +75,11 @@ export class SqliteJournal implements Journal {
     return { upTo: place, records, gaps, hasMore };
   }
 
+  waitingSince(): number | undefined {
+    const row = this.#place && this.#sql.oldestAfter.get(this.#place.row);
+    return row && Number(row.at);
+  }
+
   // deno-lint-ignore require-await
   async take(upTo: Place): Promise<void> {
     this.#place = upTo;

@@ -35,6 +35,8 @@ export function prepare(database: DatabaseSync) {
       }
     },
     era: sql("SELECT era FROM log"),
+    /** Adds to a number that only start reads. */
+    touch: sql("UPDATE log SET last = last + ?"),
     newEra: sql("UPDATE log SET era = era + 1"),
     startOf: sql("SELECT id FROM starts WHERE mark = ? ORDER BY id DESC LIMIT 1"),
     startAfter: sql("SELECT id, batches FROM starts WHERE id > ? ORDER BY id LIMIT 1"),
@@ -80,6 +82,7 @@ export function prepare(database: DatabaseSync) {
     taken: sql("SELECT id, at, revision FROM webhook"),
     addTaken: sql("INSERT INTO webhook (id, at, revision) VALUES (?, ?, ?)"),
     saveTaken: sql("UPDATE webhook SET id = ?, at = ?, revision = ?"),
+    oldestAfter: sql("SELECT at FROM batches WHERE id > ? ORDER BY id LIMIT 1"),
     rowsAfter: sql("SELECT id, at, events FROM batches WHERE id > ? AND id <= ? ORDER BY id"),
     pageCount: sql("PRAGMA page_count"),
     freePages: sql("PRAGMA freelist_count"),

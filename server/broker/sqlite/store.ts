@@ -6,12 +6,14 @@
  */
 import type { LogState, Range } from "../broker.ts";
 import type { Page } from "../page.ts";
+import type { StoreTrouble } from "../store_health.ts";
 import { DatabaseBound } from "./database_bound.ts";
 import { type OpenDatabase, openDatabase } from "./database_file.ts";
 import { Commits } from "./commits.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import type { GatheredWrites } from "./gathered_writes.ts";
 import { MarkTable } from "./mark_table.ts";
+import { PROBE_CHARS, troubleOf } from "./probe.ts";
 import { Pruning, type Retention } from "./pruning.ts";
 import type { RevisedRow } from "./additions.ts";
 import { RevisionTables } from "./revision_tables.ts";
@@ -221,6 +223,19 @@ export class SqliteStore {
   check(): void {
     this.#database.files?.assertNotReplaced();
     this.#sql.transact(() => {});
+  }
+
+  /** Finds out whether messages could be stored now. */
+  probe(): StoreTrouble | undefined {
+    return troubleOf(() => {
+      this.makeRoom(PROBE_CHARS);
+      this.#commits.probe();
+    });
+  }
+
+  /** The bytes of the file that are in use. */
+  get usedBytes(): number {
+    return this.#bound.measure();
   }
 
   /** Closes the file. SQLite empties the write-ahead log. */

@@ -194,8 +194,49 @@ export function openApi(basePath = ""): Schema {
       "/healthz": {
         get: {
           operationId: "health",
-          summary: "Whether the server takes requests",
-          responses: { 200: { description: "It does" }, ...problems(503) },
+          security: [{}],
+          summary: "Whether the process lives",
+          responses: { 200: { description: "It does" }, ...problems() },
+        },
+      },
+      "/readyz": {
+        get: {
+          operationId: "readiness",
+          security: [{}],
+          summary: "Whether the server can store messages and is not about to stop",
+          responses: {
+            200: answer("It is ready for new clients", "Readiness"),
+            503: answer("It is not, and why", "Readiness"),
+            ...problems(),
+          },
+        },
+      },
+      "/metrics": {
+        get: {
+          operationId: "metrics",
+          security: [{ apiKey: [] }],
+          summary: "The metrics, as Prometheus reads them",
+          responses: {
+            200: {
+              description: "The metrics, in the text format 0.0.4",
+              content: { "text/plain": { schema: { type: "string" } } },
+            },
+            ...problems(401, 403, 429),
+          },
+        },
+      },
+      "/status/events": {
+        get: {
+          operationId: "statusEvents",
+          security: [{ apiKey: [] }],
+          summary: "What the page at /status draws: the last ten minutes, then a sample every 2 s",
+          responses: {
+            200: {
+              description: "The stream",
+              content: { "text/event-stream": { schema: { type: "string" } } },
+            },
+            ...problems(401, 403, 429, 503),
+          },
         },
       },
     },

@@ -29,6 +29,7 @@ import type {
   User,
 } from "../../protocol/messages.ts";
 import { NAME } from "../../protocol/names.ts";
+import { TROUBLES } from "../../monitoring/readiness.ts";
 import { CUSTOM_FIELDS } from "../../protocol/publications.ts";
 import { REQUESTS } from "../../protocol/requests.ts";
 import {
@@ -166,6 +167,11 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
         }),
       },
     }),
+  }),
+  Readiness: object({
+    ready: required({ schema: { type: "boolean" } }),
+    reason: optional({ schema: { enum: Object.keys(TROUBLES) } }),
+    detail: optional(SENTENCE),
   }),
   MemberList: object({
     room: required(ROOM),

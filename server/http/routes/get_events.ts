@@ -43,10 +43,12 @@ export async function getEvents(
     return await open(call, hub, connections);
   } catch (thrown) {
     const { request } = call;
+    const { options, metrics } = hub.context;
     const isBrowser = request.method === "GET" &&
       request.headers.get("accept")?.includes("text/event-stream");
     if (!isBrowser || !(thrown instanceof Refusal) || !ERRORS[thrown.code].retry) throw thrown;
-    return comeBack(thrown, hub.context.options.returnSeconds);
+    metrics.countRefusal(thrown);
+    return comeBack(thrown, options.returnSeconds);
   }
 }
 
@@ -62,7 +64,7 @@ function comeBack(refusal: Refusal, returnSeconds: number): Response {
 async function open(call: Call, hub: Hub, connections: OpenConnections): Promise<Response> {
   const { request, info, query, source } = call;
   const rooms = followedRooms(call);
-  connections.admit(source, COSTS.stream + COSTS.join * (rooms.length - 1));
+  connections.admit(source, COSTS.stream + COSTS.join * (rooms.length - 1), "stream");
   const name = query.get("name") || undefined;
   if (name !== undefined) parseName("name", name);
   const seconds = wholeNumber(query, "seconds", 1, MAX_SECONDS);
@@ -74,7 +76,7 @@ async function open(call: Call, hub: Hub, connections: OpenConnections): Promise
     }
     return new Response(null, { headers: HEADERS });
   }
-  connections.check(source); // others may have come while the application was asked
+  connections.check(source, "stream"); // others may have come while the application was asked
   const stream = connections.open(
     source,
     (context) => new EventStreamConnection(rooms, info.completed, context, source),

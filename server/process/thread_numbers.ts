@@ -1,0 +1,82 @@
+/**
+ * `ThreadNumbers` adds up the metrics of all threads, so that whoever asks any of them gets the numbers of
+ * the whole program. Each thread sends its own to the main thread, which sends back the totals.
+ *
+ * @module
+ */
+import { SAMPLE_MS } from "../monitoring/history.ts";
+import type { Monitor } from "../monitoring/monitor.ts";
+import { countedOf, merge, type Snapshot } from "../monitoring/snapshot.ts";
+
+/** How often a thread sends its numbers. */
+const SEND_MS = SAMPLE_MS / 2;
+
+/** A thread, as the main thread hears of it. */
+interface Told {
+  readonly port: MessagePort;
+  /** What it sent last. */
+  latest: Snapshot;
+}
+
+export class ThreadNumbers {
+  readonly #monitor: Monitor;
+  readonly #threads = new Map<object, Told>();
+  /** What threads had counted that are gone: a counter never falls. */
+  #gone: Snapshot = {};
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  /** @param monitor the main thread's own. */
+  constructor(monitor: Monitor) {
+    this.#monitor = monitor;
+    monitor.start();
+    this.#timer = setInterval(() => this.#add(), SAMPLE_MS);
+  }
+
+  /** Begins to listen to a thread that is about to start. @returns the port to hand over to it. */
+  open(thread: object): MessagePort {
+    const { port1: port, port2 } = new MessageChannel();
+    const told: Told = { port, latest: {} };
+    this.#threads.set(thread, told);
+    port.onmessage = ({ data }: MessageEvent<Snapshot>) => told.latest = data;
+    return port2;
+  }
+
+  /** Forgets a thread that is gone, but not what it had counted. */
+  close(thread: object): void {
+    const told = this.#threads.get(thread);
+    if (told === undefined) return;
+    this.#threads.delete(thread);
+    this.#gone = merge([this.#gone, countedOf(told.latest)]);
+    told.port.close();
+  }
+
+  /** Listens to no thread any more. */
+  stop(): void {
+    clearInterval(this.#timer);
+    for (const { port } of this.#threads.values()) port.close();
+    this.#threads.clear();
+  }
+
+  #add(): void {
+    const threads = [...this.#threads.values()];
+    const latest = threads.map(({ latest }) => latest);
+    const totals = merge([this.#monitor.snapshot(), ...latest, this.#gone]);
+    this.#monitor.show(totals);
+    for (const { port } of threads) port.postMessage(totals);
+  }
+}
+
+/**
+ * Sends a thread's numbers to the main thread, and shows the totals that come back.
+ *
+ * @returns a function that ends it.
+ */
+export function shareNumbers(monitor: Monitor, port: MessagePort): () => void {
+  monitor.start();
+  const timer = setInterval(() => port.postMessage(monitor.snapshot()), SEND_MS);
+  port.onmessage = ({ data }: MessageEvent<Snapshot>) => monitor.show(data);
+  return () => {
+    clearInterval(timer);
+    port.close();
+  };
+}

@@ -1,0 +1,9 @@
+/**
+ * The files of the page at `/status`, as text, each under its path: as in `files.ts`, but loaded only when
+ * somebody opens that page.
+ *
+ * @module
+ */
+export { default as "status/index.html" } from "./status/index.html" with { type: "text" };
+export { default as "status/status.ts" } from "./status/status.ts" with { type: "text" };
+export { default as "status/style.css" } from "./status/style.css" with { type: "text" };
