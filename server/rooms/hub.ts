@@ -59,7 +59,7 @@ export class Hub {
       log,
       guests: options.guests,
       ruleOf: (room) => rules.of(room),
-      capOf: (identity, source, room) => this.moderator.sanctions.capOf(identity, source, room),
+      capOf: (...asked) => this.moderator.sanctions.capOf(...asked),
     });
     this.allowances = new UserAllowances(options, rules, now);
     this.slowMode = new SlowMode(rules, now);

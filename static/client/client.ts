@@ -14,6 +14,7 @@ import type { Dispatch } from "./events.ts";
 import type { ListedRoom, Requester } from "./http.ts";
 import { createIdentity, type Identity, type SavedGuest } from "./identity.ts";
 import { createMembership, type Membership } from "./membership.ts";
+import type { Moderation, ModerationTerms } from "./moderate.ts";
 import type { ClientOptions } from "./options.ts";
 import type { Acknowledgement, Outbox, ReviseCommand, SavedMessages, Unsent } from "./outbox.ts";
 import { createOutbox, newRef } from "./outbox.ts";
@@ -274,6 +275,22 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
   async listRooms(): Promise<readonly ListedRoom[]> {
     const { readRooms } = await import("./http.ts");
     return await readRooms(this.#requester);
+  }
+
+  /**
+   * Mutes, bans or removes another user in a room, or lifts that. It needs the right `manage` there, and
+   * is answered when it holds.
+   *
+   * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
+   */
+  async moderate(
+    room: string,
+    what: Moderation,
+    userId: string,
+    terms: ModerationTerms = {},
+  ): Promise<void> {
+    const { moderate } = await import("./moderate.ts");
+    await moderate({ url: this.#url, token: this.#identity.token }, room, what, userId, terms);
   }
 
   /** Connects now if the client is waiting to. Probes the connection if it is open. */
