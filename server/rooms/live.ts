@@ -57,7 +57,7 @@ export class Live {
 
   /** Adds a subscriber that has everything. The others are told what it knows already. */
   add(subscriber: Subscriber): void {
-    this.tell();
+    if (this.#untold.size > 0) return this.tell(subscriber);
     this.#subscribers.add(subscriber);
   }
 
@@ -142,8 +142,12 @@ export class Live {
     this.#timer = setTimeout(() => this.#gathered(), GATHER_MS);
   }
 
-  /** Tells what was gathered, and then gives the answers. */
-  tell(): void {
+  /**
+   * Tells what was gathered, and then gives the answers.
+   *
+   * @param newcomer is added in between: it has everything, but may wait for an answer.
+   */
+  tell(newcomer?: Subscriber): void {
     if (this.#untold.size === 0) return;
     const messages = [...this.#untold.values()];
     const answers = this.#answers;
@@ -162,6 +166,7 @@ export class Live {
       rev = some.at(-1)?.rev ?? rev;
       from = to;
     }
+    if (newcomer !== undefined) this.#subscribers.add(newcomer);
     for (const { subscriber, answer } of answers) this.#context.answer(subscriber, answer);
   }
 
