@@ -16,6 +16,7 @@ import type { Command } from "../protocol/messages.ts";
 import { parseCommand, parseJson, refOf } from "../protocol/parse.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { CLOSE } from "../protocol/tables.ts";
+import { carryOut } from "./carry_out.ts";
 import type { Hub } from "./hub.ts";
 import type { Session } from "./session.ts";
 
@@ -173,7 +174,7 @@ export class CommandReader {
       const command = parseCommand(value);
       ref = command.ref;
       this.#hub.allowances.spend(this.#session.user.id, command);
-      const waiting = this.#session.carryOut(command);
+      const waiting = carryOut(this.#hub, this.#session, command);
       if (waiting !== undefined) return this.#countLater(command, waiting);
       this.#hub.context.metrics.accepted[command.type]++;
     } catch (thrown) {
