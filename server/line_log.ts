@@ -5,7 +5,8 @@
  * Writing a line never harms the caller. On a full disk a write fails, and with a reader that is stuck
  * it never ends. So lines are written one after the other, without anybody waiting, and those that cannot
  * be written are counted. Clients cannot fill the disk with lines either: each kind of event is written
- * at most once a second, with the number of events, and the number of kinds is limited.
+ * at most once a second, with the number of events, and the number of kinds is limited. What managers do
+ * to others is not gathered: their allowances bound it.
  *
  * @module
  */
@@ -26,6 +27,11 @@ export interface Log {
   warn(event: string, facts?: Facts): void;
   /** Logs what failed. */
   error(event: string, facts?: Facts): void;
+  /**
+   * Logs what one user has done to another, such as a mute. Each of these is worth a line of its own.
+   * Without it, `info` is called.
+   */
+  audit?(event: string, facts?: Facts): void;
 }
 
 /** A `Sink` takes the bytes of lines: usually standard error. */
@@ -117,6 +123,11 @@ export class LineLog implements Log {
 
   error(event: string, facts: Facts = {}): void {
     this.#count("error", event, facts);
+  }
+
+  audit(event: string, facts: Facts = {}): void {
+    if (LOG_LEVELS.indexOf("info") < this.#minLevel) return;
+    this.#write({ level: "info", event, writtenAt: this.#now(), count: 1, facts });
   }
 
   /** Writes everything, and returns when that is done or when the sink takes too long. */

@@ -43,7 +43,14 @@ export function withoutThrowing(log: Log): Log {
     info: safely(log.info),
     warn: safely(log.warn),
     error: safely(log.error),
+    audit: safely(log.audit ?? log.info),
   };
+}
+
+/** Logs what a manager has done to another user, or to another user's message. */
+export function audit(log: Log, facts: Facts): void {
+  if (log.audit) log.audit("moderated", facts);
+  else log.info("moderated", facts);
 }
 
 /** Returns what was thrown as one line. */

@@ -7,13 +7,13 @@
  */
 import type { LogState } from "../broker/broker.ts";
 import { Batch, type Page } from "../broker/page.ts";
-import { revisedBatch, type RevisedMessage } from "../broker/revisions.ts";
+import type { RevisedMessage } from "../broker/revisions.ts";
 import { reason } from "../log.ts";
 import type { Cursor } from "../protocol/messages.ts";
 import type { FeedContext } from "./feed_context.ts";
-import { LiveSubscribers } from "./live_subscribers.ts";
+import { Live } from "./live.ts";
 import { HeldMessages } from "./pending.ts";
-import { type Answer, answerBatch, Progress } from "./progress.ts";
+import { type Answer, Progress } from "./progress.ts";
 import { type Position, RoomLog } from "./room_log.ts";
 import { type Start, startBatch, startOf } from "./start.ts";
 import type { Subscriber } from "./subscriber.ts";
@@ -24,7 +24,7 @@ const RETRY_MS = 1000;
 export class Feed {
   readonly #room: string;
   readonly #context: FeedContext;
-  readonly #live: LiveSubscribers;
+  readonly #live: Live;
   readonly #behind = new Map<Subscriber, Progress>();
   readonly #log: RoomLog;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -32,8 +32,16 @@ export class Feed {
   constructor(room: string, context: FeedContext) {
     this.#room = room;
     this.#context = context;
-    this.#live = new LiveSubscribers(context.metrics);
     this.#log = new RoomLog(room, context.broker, context.options.tailBytes);
+    this.#live = new Live({
+      log: this.#log,
+      metrics: context.metrics,
+      fellBehind: (subscriber, seq, rev) => {
+        this.#behind.set(subscriber, Progress.after(seq, rev));
+        context.metrics.catchUps.slow++;
+      },
+      answer: (subscriber, answer) => this.answer(subscriber, answer),
+    });
   }
 
   /** The number of subscribers. */
@@ -91,51 +99,43 @@ export class Feed {
     const { head } = this.#log;
     if (page.last <= head) return;
     this.#log.push(page);
-    this.#sendToLive(page.batch, page.last - page.first + 1, head, this.#log.rev);
+    this.#live.send(page, head);
   }
 
-  /** Sends what became of messages to all who are live. Those who are behind read it in their turn. */
+  /** Tells those who are live what became of messages. Those who are behind read it in their turn. */
   revise(messages: readonly RevisedMessage[]): void {
-    const { head, rev: known } = this.#log;
+    const { rev: known } = this.#log;
     const news = messages.filter(({ rev }) => rev > known);
     if (news.length === 0) return;
     this.#log.revise(news);
-    this.#sendToLive(revisedBatch(this.#room, news), news.length, head, known);
-  }
-
-  /** @param seq where a subscriber stops that does not take the events now, and `rev`. */
-  #sendToLive(batch: Batch, events: number, seq: number, rev: number): void {
-    this.#live.deliver(batch, events, (late) => this.#fallBehind(late, seq, rev));
-  }
-
-  /** @returns false if the subscriber is not live any more: reading `ready` may have ended its session. */
-  #fallBehind(subscriber: Subscriber, seq: number, rev: number): boolean {
-    if (!this.#live.delete(subscriber)) return false;
-    this.#behind.set(subscriber, Progress.after(seq, rev));
-    this.#context.metrics.catchUps.slow++;
-    return true;
+    this.#live.revise(news, known);
   }
 
   /** Starts all subscribers afresh: the log was lost, or goes on elsewhere. */
   replaceLog(state: LogState): void {
+    this.#live.tell();
     this.#log.replace(state);
-    for (const subscriber of [...this.#live, ...this.#behind.keys()]) {
-      this.#live.delete(subscriber);
-      this.#context.metrics.catchUps.replaced++;
+    for (const subscriber of [...this.#live.clear(), ...this.#behind.keys()]) {
       const progress = Progress.atStart(this.#behind.get(subscriber));
       progress.isStartDue = true;
       this.#behind.set(subscriber, progress);
+      this.#context.metrics.catchUps.replaced++;
       void this.#catchUp(subscriber, progress);
     }
   }
 
   /** Sends an event that is not stored to all who were sent `joined` and are ready, live or behind. */
   relay(event: string, exceptUserId?: string): void {
-    this.#live.relay(Batch.of(event), exceptUserId, this.#behindAndLetIn());
-  }
-
-  *#behindAndLetIn(): Generator<Subscriber> {
-    for (const [subscriber, { held }] of this.#behind) if (held === undefined) yield subscriber;
+    const batch = Batch.of(event);
+    let readers = 0;
+    const send = ({ user, connection }: Subscriber) => {
+      if (user.id === exceptUserId || !connection.ready) return;
+      connection.send(batch);
+      readers++;
+    };
+    this.#live.forEach(send);
+    for (const [subscriber, { held }] of this.#behind) if (held === undefined) send(subscriber);
+    this.#context.metrics.deliveries += readers;
   }
 
   /** Goes on with a subscriber whose connection takes more again. */
@@ -160,16 +160,18 @@ export class Feed {
    * answer is as long as its message, and many may be asked for at once.
    */
   answer(subscriber: Subscriber, answer: Answer): void {
-    const { connection } = subscriber;
-    if (this.#live.has(subscriber)) {
-      if (connection.ready) return connection.send(answerBatch(answer));
-      if (!this.#fallBehind(subscriber, this.#log.head, this.#log.rev)) return;
-    }
-    this.#behind.get(subscriber)?.keepAnswer(answer, connection);
+    if (this.#live.has(subscriber)) return this.#live.answer(subscriber, answer);
+    this.#behind.get(subscriber)?.keepAnswer(answer, subscriber.connection);
+  }
+
+  /** Tells at once what is told a little later otherwise. */
+  tellGathered(): void {
+    this.#live.tell();
   }
 
   close(): void {
     clearTimeout(this.#retryTimer);
+    this.#live.close();
   }
 
   async #admit(

@@ -55,7 +55,7 @@ export async function refusalOf(response: Response, ref?: string): Promise<Error
 /**
  * Reads a page of a room's messages before the `seq` in `before`, oldest first.
  *
- * @throws {ClientError} if the server refuses; `unavailable` if it does not answer.
+ * @throws {ClientError} as {@linkcode answered} does.
  */
 export async function readPage(
   requester: Requester,
@@ -63,15 +63,44 @@ export async function readPage(
   before: number,
   limit: number,
 ): Promise<readonly Message[]> {
+  const path = `${roomPath(room, "messages")}?before=${before}&limit=${limit}`;
+  return await answered(request(requester, path), async (page) => (await page.json()).messages);
+}
+
+/** A room that has members. */
+export interface ListedRoom {
+  /** The room's name. */
+  readonly name: string;
+  /** How many users are in it. */
+  readonly memberCount: number;
+}
+
+/**
+ * Reads which rooms have members and may be read, the fullest first.
+ *
+ * @throws {ClientError} as {@linkcode answered} does.
+ */
+export async function readRooms(requester: Requester): Promise<readonly ListedRoom[]> {
+  return await answered(request(requester, "rooms"), async (list) => (await list.json()).rooms);
+}
+
+/**
+ * Returns what `read` makes of the answer to a request.
+ *
+ * @throws {ClientError} if the server refuses; `unavailable` if it does not answer.
+ */
+export async function answered<T>(
+  request: Promise<Response>,
+  read: (response: Response) => T | Promise<T>,
+): Promise<T> {
   let refusal: ErrorEvent | undefined;
   try {
-    const path = `${roomPath(room, "messages")}?before=${before}&limit=${limit}`;
-    const response = await request(requester, path);
-    if (response.ok) return (await response.json()).messages;
+    const response = await request;
+    if (response.ok) return await read(response);
     refusal = await refusalOf(response);
   } catch {
     // The server was not reached, or another one answered.
   }
-  const { code = "unavailable", payload = `Cannot read "${room}".` } = refusal ?? {};
+  const { code = "unavailable", payload = "The server does not answer." } = refusal ?? {};
   throw new ClientError(code, payload);
 }
