@@ -164,6 +164,7 @@ Deno.test({
       "127.0.0.1:6400": `127.0.0.1:${port}`,
       "127.0.0.1:6379": `127.0.0.1:${first.port}`,
       "127.0.0.1:6380": `127.0.0.1:${second.port}`,
+      "inter 500ms": "inter 50ms",
     }));
     let server: Server | undefined;
     await until(async () => {
