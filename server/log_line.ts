@@ -5,13 +5,17 @@
  * @module
  */
 
+/** How serious a line of the log is. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
 /** The levels, from the most talkative to the most serious. */
-export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /** `text` is for people, `json` for collectors, `journald` for systemd, which keeps the time itself. */
-export const LOG_FORMATS = ["text", "json", "journald"] as const;
-export type LogFormat = (typeof LOG_FORMATS)[number];
+export type LogFormat = "text" | "json" | "journald";
+
+/** The formats. */
+export const LOG_FORMATS: readonly LogFormat[] = ["text", "json", "journald"];
 
 /** `Facts` are what a line says besides its event, as `key=value`. Those that are undefined are left out. */
 export type Facts = Readonly<Record<string, string | number | boolean | undefined>>;

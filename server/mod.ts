@@ -26,7 +26,8 @@ import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
 
 export { BrokerError } from "./broker/broker.ts";
 export type { PeerInfo } from "./http/client_address.ts";
-export { consoleLog, type Facts, type Log, silentLog } from "./log.ts";
+export type { LogFormat, LogLevel } from "./log_line.ts";
+export { type ConsoleLog, consoleLog, type Facts, type Log, silentLog } from "./log.ts";
 export { OptionError, type Options } from "./options.ts";
 export {
   CLOSE,

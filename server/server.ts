@@ -132,13 +132,12 @@ export class Server extends Moderation implements AsyncDisposable {
    * @throws {Deno.errors.InvalidData} if the certificate and the key cannot be used.
    */
   listen({ reusePort = false }: { readonly reusePort?: boolean } = {}): void {
-    const { host, port, metricsPort, cert, key } = this.#options;
-    const tls = cert === "" ? undefined : readCertificate({ cert, key });
+    const { host, port, metricsPort, cert } = this.#options;
     this.#listener = new Listener({
       hostname: host,
       port,
       reusePort,
-      tls,
+      tls: cert === "" ? undefined : readCertificate(this.#options),
       handler: this.fetch,
       onError: (thrown) => answerFailure(this.#log, this.#monitor.metrics, thrown),
     }, this.#log);

@@ -12,7 +12,7 @@ import { monitorOf } from "../server/server.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { freePort } from "./support/child.ts";
 import { FaultyBroker, serveOn } from "./support/faulty_broker.ts";
-import { connect, serve, until } from "./support/harness.ts";
+import { connect, member, serve, until } from "./support/harness.ts";
 import { ask, bearer, say } from "./support/http.ts";
 import { Program } from "./support/program.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
@@ -84,13 +84,18 @@ redisTest("a Redis that is killed is told of, and that it is back", async (redis
   const of = async (series: string) => new Scrape(await server.metrics()).get(series);
   assertEquals(await of("parley_redis_up"), 1);
   const asked = await of("parley_redis_duration_seconds_count");
+  await using client = await member(server);
   await say(server, "one");
+  await client.next("chat");
   assert(await of("parley_redis_duration_seconds_count") > asked);
   await redis.kill();
   await told(server, lines, "redis_away");
   assertEquals(await of("parley_redis_up"), 0);
   await redis.restart();
   await told(server, lines, "");
+  // It has lost its log: whoever is there starts afresh.
+  const replaced = async () => await of('parley_catch_ups_total{cause="replaced"}') === 1;
+  await until(replaced, "the log to be replaced");
 });
 
 redisTest("a Redis that takes no more is told of", async (redis) => {

@@ -150,7 +150,7 @@ interface OpenStore extends AsyncDisposable {
 /** Opens the store of the options. Nothing is pruned from a file: the server does that. */
 async function openStore(options: Options): Promise<OpenStore> {
   if (options.redis === "") {
-    const keepsAll = { retainMessages: 0, retainDays: 0, maxDatabaseMb: 0 };
+    const keepsAll = { retainMessages: 0, retainDays: 0, maxDatabaseMb: 0, log: silentLog };
     const broker = await SqliteBroker.open({ ...options, path: options.db, ...keepsAll });
     const close = () => broker[Symbol.asyncDispose]();
     return { broker, archive: broker.archive, [Symbol.asyncDispose]: close };

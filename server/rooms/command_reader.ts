@@ -12,6 +12,7 @@ import { costOf, COSTS } from "../access/allowances.ts";
 import { BadCommandAllowance } from "../access/bad_command_allowance.ts";
 import type { Source } from "../access/source.ts";
 import { reason } from "../log.ts";
+import type { Command } from "../protocol/messages.ts";
 import { parseCommand, parseJson, refOf } from "../protocol/parse.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { CLOSE } from "../protocol/tables.ts";
@@ -167,23 +168,30 @@ export class CommandReader {
    */
   #take(value: unknown, cost: number): void | Promise<void> {
     if (this.#session.hasEnded) return;
-    const { metrics } = this.#hub.context;
     let ref: string | undefined;
-    const fail = (thrown: unknown) => {
-      metrics.countRefused(value);
-      this.#answerFailure(thrown, [ref ?? refOf(value)]);
-    };
     try {
       if (cost > 0) this.#source.spend(cost);
       const command = parseCommand(value);
       ref = command.ref;
       this.#hub.allowances.spend(this.#session.user.id, command);
       const waiting = carryOut(this.#hub, this.#session, command);
-      if (waiting === undefined) metrics.accepted[command.type]++;
-      else return waiting.then(() => void metrics.accepted[command.type]++, fail);
+      if (waiting !== undefined) return this.#countLater(command, waiting);
+      this.#hub.context.metrics.accepted[command.type]++;
     } catch (thrown) {
-      fail(thrown);
+      this.#refuse(value, ref ?? refOf(value), thrown);
     }
+  }
+
+  #countLater(command: Command, waiting: Promise<void>): Promise<void> {
+    return waiting.then(
+      () => void this.#hub.context.metrics.accepted[command.type]++,
+      (thrown) => this.#refuse(command, command.ref, thrown),
+    );
+  }
+
+  #refuse(value: unknown, ref: string | undefined, thrown: unknown): void {
+    this.#hub.context.metrics.countRefused(value);
+    this.#answerFailure(thrown, [ref]);
   }
 
   /** Tells the client why its commands failed, and closes it when too many have. */

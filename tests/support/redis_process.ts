@@ -9,6 +9,9 @@ import { Child, isMissing } from "./child.ts";
 /** How Redis keeps what it has: not at all, or in its append-only file. */
 export type Keeping = "nothing" | "file";
 
+/** The program: another that speaks the same, such as `valkey-server`, may be named. */
+const PROGRAM = Deno.env.get("REDIS_SERVER") ?? "redis-server";
+
 /** A running Redis. */
 export class RedisProcess extends Child {
   readonly #keeping: Keeping;
@@ -41,7 +44,7 @@ export class RedisProcess extends Child {
 
   protected override command(): Deno.Command {
     const keep = this.#keeping === "file" ? "yes" : "no";
-    return new Deno.Command("redis-server", {
+    return new Deno.Command(PROGRAM, {
       args: ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder]
         .concat("--save", "", "--appendonly", keep, "--appendfsync", "always", ...this.#more),
       stdin: "null",
@@ -56,4 +59,4 @@ export class RedisProcess extends Child {
 }
 
 /** Whether tests that need Redis are skipped. */
-export const WITHOUT_REDIS = isMissing("redis-server", "--version");
+export const WITHOUT_REDIS = isMissing(PROGRAM, "--version");
