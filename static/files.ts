@@ -9,7 +9,9 @@
 export { default as "client/allowance.ts" } from "./client/allowance.ts" with { type: "text" };
 export { default as "client/choose_transport.ts" } from "./client/choose_transport.ts" with { type: "text" };
 export { default as "client/client.ts" } from "./client/client.ts" with { type: "text" };
+export { default as "client/client_parts.ts" } from "./client/client_parts.ts" with { type: "text" };
 export { default as "client/clock.ts" } from "./client/clock.ts" with { type: "text" };
+export { default as "client/connect.ts" } from "./client/connect.ts" with { type: "text" };
 export { default as "client/connection.ts" } from "./client/connection.ts" with { type: "text" };
 export { default as "client/connection_holder.ts" } from "./client/connection_holder.ts" with { type: "text" };
 export { default as "client/deferred.ts" } from "./client/deferred.ts" with { type: "text" };

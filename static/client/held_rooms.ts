@@ -5,7 +5,8 @@
  * A room is joined once for all tabs. When another tab joins it, it is joined again, from the earlier of
  * two cursors: that of the tab, and that of the connection. The server then sends again what some tabs
  * have already, and their clients pass over it. So at any time each tab in a room has everything up to
- * the connection's cursor, and gets all that follows.
+ * the connection's cursor, and gets all that follows. A tab that passes over a message would also pass over
+ * what became of it: if there was a revision meanwhile that the tab does not know, it resumes for itself.
  *
  * @module
  */
@@ -116,10 +117,32 @@ export function heldRooms(
     return isEmpty && rooms.delete(name);
   }
 
+  /**
+   * Has those begin anew who will not hear of a revision: the server tells what became of the messages up to
+   * the `seq` that it was asked for, and those after it come as they are now.
+   */
+  function reopenMissing(
+    { recovered, epoch, rev }: JoinedEvent,
+    { tabs, cursor }: HeldRoom,
+    { since, joins }: NonNullable<HeldRoom["joining"]>,
+  ): void {
+    const misses = (at: Cursor) =>
+      at.rev !== undefined && at.rev < rev && (!recovered || at.seq !== since?.seq);
+    const missing = joins.filter(({ command }) =>
+      recovered && command.since && misses(command.since)
+    )
+      .map(({ tab }) => tab);
+    if (cursor?.epoch === epoch && misses(cursor)) {
+      missing.push(...[...tabs].filter((tab) => !joins.some((join) => join.tab === tab)));
+    }
+    if (missing.length) disconnect(missing);
+  }
+
   function joined(event: JoinedEvent, room: HeldRoom): Routed[] {
     const { joining, cursor } = room;
     // Without a `join` the server begins anew for all, or an event stream was opened again.
     const isAnswer = joining && !(event.recovered && !joining.since);
+    if (isAnswer) reopenMissing(event, room, joining);
     const before = [...room.tabs];
     const newcomers = isAnswer ? joining.joins.map(({ tab }) => tab) : before;
     const others = before.filter((tab) => !newcomers.includes(tab));

@@ -52,6 +52,14 @@ export async function refusalOf(response: Response, ref?: string): Promise<Error
   return { ...problem, type: "error", payload: String(detail), ...(ref && { ref }) };
 }
 
+/** A page of a room's history. */
+export interface HistoryPage {
+  /** The messages as they are now, oldest first. */
+  readonly messages: readonly Message[];
+  /** The user's own reactions to them, by `seq`; missing where there are none. */
+  readonly mine: Readonly<Record<string, readonly string[]>>;
+}
+
 /**
  * Reads a page of a room's messages before the `seq` in `before`, oldest first.
  *
@@ -62,13 +70,16 @@ export async function readPage(
   room: string,
   before: number,
   limit: number,
-): Promise<readonly Message[]> {
+): Promise<HistoryPage> {
   let refusal: ErrorEvent | undefined;
   try {
     const path = `${roomPath(room, "messages")}?before=${before}&limit=${limit}`;
     const response = await request(requester, path);
-    if (response.ok) return (await response.json()).messages;
-    refusal = await refusalOf(response);
+    if (!response.ok) refusal = await refusalOf(response);
+    else {
+      const { messages, mine = {} } = await response.json();
+      if (messages) return { messages, mine }; // or else another server answered
+    }
   } catch {
     // The server was not reached, or another one answered.
   }

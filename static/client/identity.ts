@@ -14,7 +14,7 @@ export const HELLO_REF = "hello";
 /** What is saved of a guest. */
 export interface SavedGuest {
   readonly token: string | undefined;
-  readonly name: string;
+  readonly name: string | undefined;
 }
 
 /** The client's user. */
@@ -49,9 +49,15 @@ export interface Identity {
 export function createIdentity(stored: Stored<SavedGuest>, name: string | undefined): Identity {
   let refusedToken: string | undefined;
   let refusedName: string | undefined;
+
+  function load(): SavedGuest {
+    const { token, name } = stored.load();
+    return { token: textOf(token), name: textOf(name) };
+  }
+
   const self: Identity = {
     hello() {
-      const saved = self.givenToken ? { token: self.givenToken } : stored.load();
+      const saved = self.givenToken ? { token: self.givenToken, name: undefined } : load();
       const wanted = self.rename?.name ?? saved.name ?? name;
       const token = self.token = saved.token === refusedToken ? undefined : saved.token;
       return {
@@ -64,7 +70,7 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
     refused({ code, field }, { token, name }) {
       if (token && token !== self.givenToken && (code === "unauthorized" || field === "token")) {
         refusedToken = token;
-        const saved = stored.load();
+        const saved = load();
         if (saved.token === token) stored.save({ ...saved, token: undefined });
         return true;
       }
@@ -86,4 +92,8 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
     },
   };
   return self;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }

@@ -17,6 +17,7 @@ import type {
 import { refusalOf, request, REQUEST_TIMEOUT_MS, type Requester } from "./http.ts";
 import { readBlocks } from "./sse.ts";
 import { CLOSE_FORBIDDEN, CLOSE_LOST, CLOSE_RESTART, CLOSE_UNAUTHORIZED } from "./transport.ts";
+import type { TransportHandlers } from "./transport.ts";
 
 /** How many rooms one stream may carry. */
 const MAX_ROOMS = 20;
@@ -30,7 +31,7 @@ export interface HttpSession extends Requester {
   token: string | undefined;
   /** The last answer to `hello`. */
   welcome?: WelcomeEvent;
-  received(events: readonly Event[]): void;
+  received: TransportHandlers["received"];
   closed(code: number, reason?: string): void;
 }
 

@@ -45,7 +45,7 @@ export function openShared(
   if (!locks || !globalThis.BroadcastChannel) return openAlone(url, handlers);
 
   // Tabs whose code is of another version speak another language: the number is that of this one.
-  const name = `parley 1 ${group} ${url}`;
+  const name = `parley 2 ${group} ${url}`;
   /** Names the lock that this tab has while it is there. */
   const life = newRef();
   /** Names the tab. It is another name after each beginning: what was for the one before comes too late. */
@@ -68,6 +68,7 @@ export function openShared(
 
   /** While this lock is held, the holder knows that the tab is there. */
   locks.request(`${name} ${life}`, listeners, () => {
+    if (isClosed) return;
     void hold(listeners);
     watch();
     return ended.promise;
@@ -109,7 +110,7 @@ export function openShared(
       holder = data.holder;
       begin(isFirst);
     } else if (!data.to || data.to.includes(tab)) {
-      if (data.events) handlers.received(data.events.flatMap(mine));
+      if (data.events) handlers.received(data.events.flatMap(mine), data.isAnswer);
       if (data.opened) handlers.opened();
       if (data.reopens) begin();
       if (data.closed) handlers.closed(...data.closed);
@@ -149,7 +150,7 @@ export function openShared(
         if (command.type === "join") rooms.add(command.room);
         if (command.type === "leave") rooms.delete(command.room);
       }
-      post({ commands });
+      post({ frame: JSON.stringify(commands) });
     },
     close() {
       isClosed = true;
