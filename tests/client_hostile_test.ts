@@ -223,6 +223,14 @@ Deno.test("over HTTP an answer that overtakes the recent messages does not hide 
   }
 });
 
+Deno.test("a message that leaves a gap is not told: the client resumes from before the gap", async () => {
+  using it = scripted();
+  it.received(joined(1), chat(1), chat(3));
+  await until(() => Object(it.sent.at(-1)).since?.seq === 1, "a resume");
+  it.received(joined(3, true), chat(2), chat(3));
+  assertEquals(it.seqs, [1, 2, 3]);
+});
+
 // --- read marks ------------------------------------------------------------------------------------
 
 Deno.test("unread() is never below 0, though another device has read what is still under way here", () => {
@@ -239,6 +247,16 @@ Deno.test("what the application says in the user's name is unread, as on the ser
   it.received({ ...joined(1), read: 1 } as WireEvent, chat(1)); // a cast: `joined` makes one
   it.received(chat(2, me));
   assertEquals(it.client.unread(room), 1);
+});
+
+Deno.test("read() in a room without messages tells the server nothing, and counts nothing", async () => {
+  using it = scripted();
+  it.received(joined(0));
+  const count = it.sent.length;
+  it.client.read(room, 5);
+  await Promise.resolve();
+  it.received(chat(1));
+  assertEquals([it.client.unread(room), it.sent.length], [0, count]);
 });
 
 Deno.test("a mark that the server was not told of yet survives a cursor that is of no use", async () => {

@@ -21,7 +21,10 @@ function held() {
       rooms.join({ tab, command: { type: "join", room, ref: tab, ...(since && { since }) } }),
     leaveAll: rooms.leaveAll,
     /** Receives events, and returns which tabs each is for. */
-    received: (...events: Event[]) => events.flatMap(rooms.routed).map(([, to]) => to),
+    received: (...events: Event[]) =>
+      events.flatMap((event) => rooms.routed(event)).map(([, to]) => to),
+    /** Receives the answer to a request over HTTP. */
+    answered: (event: Event) => rooms.routed(event, true).map(([, to]) => to),
     /** The cursor of the last `join`. */
     get since() {
       const last = said.at(-1);
@@ -104,4 +107,14 @@ Deno.test("a tab in the room resumes for itself if a newcomer's recent messages 
   it.join("new");
   assertEquals(it.received(joined(20, 10, false)), [["new"]]);
   assertEquals(it.reopened, ["a"]);
+});
+
+Deno.test("an answer over HTTP is for its sender; all get the message from the stream, in its order", () => {
+  const it = held();
+  it.join("a", at(1, 0));
+  it.received(joined(1, 0));
+  it.join("new");
+  it.received(joined(1, 0, false));
+  assertEquals(it.answered(chat(2)), ["sender"]);
+  assertEquals(it.received(chat(1), chat(2)), ["all", "all"]);
 });

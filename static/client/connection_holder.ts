@@ -95,7 +95,7 @@ export function holdConnection(
         post({ opened: true });
       },
       received(events, isAnswer) {
-        post({ events: events.flatMap(routed), isAnswer });
+        post({ events: events.flatMap((event) => routed(event, isAnswer)), isAnswer });
         flush();
       },
       closed(code, reason = "") {
@@ -116,14 +116,14 @@ export function holdConnection(
     rooms.clear();
   }
 
-  function routed(event: Event): Routed[] {
+  function routed(event: Event, isAnswer?: boolean): Routed[] {
     if (event.type === "welcome") {
       spend ??= allowance(event.limits);
       guestToken = event.token;
     } else if (event.type !== "error" || event.ref !== HELLO_REF || !hellos.length) {
       const { code, field, retryAfterMs = 0 } = event.type === "error" ? event : {};
       if (code === "rate_limited" && field !== "room") pausedUntil = now() + retryAfterMs;
-      return rooms.routed(event);
+      return rooms.routed(event, isAnswer);
     }
     return [[event, hellos.shift()?.tabs ?? []]];
   }

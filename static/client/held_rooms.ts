@@ -180,8 +180,7 @@ export function heldRooms(
   /**
    * Moves the cursor to a message.
    *
-   * @returns whether it is the next one. Any other is a repeated one, which acknowledges it, or over HTTP
-   * the answer to a request, which may overtake those before it.
+   * @returns whether it is the next one. Any other is a repeated one, which acknowledges it.
    */
   function moveTo(seq: number, room: HeldRoom): boolean {
     const { cursor, established } = room;
@@ -204,8 +203,8 @@ export function heldRooms(
     leave,
     /** Leaves all rooms of a tab. */
     leaveAll,
-    /** Returns the event, for the tabs that it is for. */
-    routed(event: Event): Routed[] {
+    /** Returns the event, for the tabs that it is for. See {@linkcode TransportHandlers.received}. */
+    routed(event: Event, isAnswer = false): Routed[] {
       if (event.type === "error") return refused(event);
       const room = "room" in event ? rooms.get(event.room) : undefined;
       if (!room) return [[event, "all"]];
@@ -216,7 +215,7 @@ export function heldRooms(
       }
       if (event.type === "custom" && event.retained) return [[event, room.newcomers]];
       const isMessage = "seq" in event && "at" in event && event.seq !== undefined;
-      return [[event, isMessage && !moveTo(event.seq, room) ? "sender" : "all"]];
+      return [[event, isMessage && (isAnswer || !moveTo(event.seq, room)) ? "sender" : "all"]];
     },
     /** The connection is lost. */
     clear: () => rooms.clear(),

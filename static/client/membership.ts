@@ -156,7 +156,15 @@ export function createMembership(
       if (seq <= last) return false;
       // A message may be acknowledged although older ones have yet to come. It comes again in its order,
       // and the cursor must not pass over those before it. The first in order may have any `seq`.
-      if (last < 0 ? isAnswer : isOwn && seq > last + 1) return false;
+      const isGap = last >= 0 && seq > last + 1;
+      if (last < 0 ? isAnswer : isOwn && isGap) return false;
+      if (isGap) {
+        // Whatever lost the messages between, such as a holder of shared tabs: the server has them.
+        joined = false;
+        self.ref = "";
+        self.waitUntil = 0;
+        return false;
+      }
       if (last < head && seq >= head) self.waitUntil = 0;
       last = seq;
       return true;
@@ -177,7 +185,8 @@ export function createMembership(
       self.newest.delete("");
     },
     userReads(seq) {
-      mark = Math.max(mark, Math.min(seq, newestSeq()));
+      const seen = Math.min(seq, newestSeq());
+      if (seen > 0) mark = Math.max(mark, seen); // the server knows no mark before the first message
     },
     hasRead(seq) {
       told = Math.max(told, seq);

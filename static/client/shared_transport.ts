@@ -129,7 +129,8 @@ export function openShared(
   /** Returns the event if it is for this tab. */
   function mine([event, to]: Routed): Event[] {
     const isAnswer = "ref" in event && sent.delete(event.ref ?? "");
-    const isInRoom = !("room" in event) || rooms.has(event.room ?? "");
+    // The server tells of a read mark whether or not the client is in the room.
+    const isInRoom = !("room" in event) || event.type === "read" || rooms.has(event.room ?? "");
     const isMine = to === "all" ? isInRoom : to === "sender" ? isAnswer : to.includes(tab);
     return isMine ? [event] : [];
   }
