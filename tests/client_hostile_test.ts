@@ -70,7 +70,7 @@ for (const kept of TAMPERED) {
 const NONSENSE = [
   "not JSON",
   "null",
-  '[{"type":"joined","room":"lobby"},null]',
+  '[{"type":"chat","room":"lobby"},null]',
 ];
 
 for (const text of NONSENSE) {

@@ -1,6 +1,7 @@
 /**
  * Tabs that share a connection within the limits of one: a server with the limits of every day keeps it open,
- * and each tab's messages stay in order. Also payloads that cannot be cloned, and a page without channels.
+ * and each tab's messages stay in order. Also tokens that end, tabs of another user, payloads that cannot be
+ * cloned, and a page without channels.
  * They are in one process: Deno has Web Locks and `BroadcastChannel` too.
  *
  * @module
@@ -8,6 +9,8 @@
 import { type ClientOptions, connect } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { patiently, serve, until } from "./support/harness.ts";
+import { MovedClock } from "./support/moved_clock.ts";
+import { claimsOf, SECRET, tokenFor } from "./support/tokens.ts";
 
 /** Clients as in tabs of one browser, which are in the lobby. */
 async function tabs(url: string, count: number, options: ClientOptions = {}) {
@@ -95,4 +98,42 @@ Deno.test("a message may have the ref of the hello that the holder says", async 
     "not_found",
     "bad_field",
   ]);
+});
+
+const tokenOf = (sub: string) => tokenFor(claimsOf({ sub, name: sub }));
+
+Deno.test("a token that ends is renewed in every tab, over the connection that they share", async () => {
+  using clock = new MovedClock();
+  await using server = await serve({ jwtSecret: SECRET });
+  let asked = 0;
+  const token = () => {
+    asked++;
+    return tokenOf("ada");
+  };
+  using shared = await tabs(server.url, 3, { token });
+  const { clients } = shared;
+  const states: string[] = [];
+  for (const client of clients) client.on("state", ({ status }) => states.push(status));
+  const before = asked;
+  clock.pass(3_600_000);
+  await until(() => asked === before + 3, "each to ask for a token");
+  await patiently(Promise.all(clients.map((client) => client.send("lobby", "hi"))), "the messages");
+  assertEquals([states, server.connectionCount], [[], 1]);
+});
+
+Deno.test("a tab of another user is closed, and does not speak for the user of the others", async () => {
+  await using server = await serve({ jwtSecret: SECRET });
+  using shared = await tabs(server.url, 2, { token: await tokenOf("ada") });
+  const stranger = connect(server.url, { shared: true, token: await tokenOf("eve") });
+  try {
+    const refused = stranger.join("lobby").catch(({ code }) => code);
+    assertEquals(await patiently(refused, "the refusal"), "closed");
+    const { from } = await patiently(
+      Promise.resolve(shared.clients[1]?.send("lobby", "hi")),
+      "the message",
+    ) ?? {};
+    assertEquals([from?.id, server.connectionCount], ["ada", 1]);
+  } finally {
+    stranger.close();
+  }
 });

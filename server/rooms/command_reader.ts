@@ -30,6 +30,11 @@ export class CommandReader {
   readonly #isBatched: boolean;
   /** Made at the first refusal: most connections never meet one. */
   #badCommands: BadCommandAllowance | undefined;
+  /**
+   * The `rate_limited` that a command of this frame met. Those after it that have a `ref` meet it too: a
+   * message that is sent again must not come after a later one, for which there was time again.
+   */
+  #tooEarly: Refusal | undefined;
   /** Whether an answer of the application is waited for, and the frames that came since. */
   #isWaiting = false;
   #held: string[] = [];
@@ -108,6 +113,7 @@ export class CommandReader {
   }
 
   #read(text: string): void | Promise<void> {
+    this.#tooEarly = undefined;
     try {
       const cost = this.#source.costOfText(text);
       const value = this.#parse(text, cost);
@@ -169,11 +175,17 @@ export class CommandReader {
       if (cost > 0) this.#source.spend(cost);
       const command = parseCommand(value);
       ref = command.ref;
+      if (ref !== undefined && this.#tooEarly !== undefined) throw this.#tooEarly;
       this.#hub.allowances.spend(this.#session.user.id, command);
-      return this.#session.carryOut(command)?.catch((thrown) => this.#answerFailure(thrown, [ref]));
+      return this.#session.carryOut(command)?.catch((thrown) => this.#fail(thrown, ref));
     } catch (thrown) {
-      this.#answerFailure(thrown, [ref ?? refOf(value)]);
+      this.#fail(thrown, ref ?? refOf(value));
     }
+  }
+
+  #fail(thrown: unknown, ref: string | undefined): void {
+    if (thrown instanceof Refusal && thrown.code === "rate_limited") this.#tooEarly = thrown;
+    this.#answerFailure(thrown, [ref]);
   }
 
   /** Tells the client why its commands failed, and closes it when too many have. */

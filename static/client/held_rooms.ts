@@ -41,10 +41,10 @@ interface HeldRoom {
   /** The last message that was received; undefined before the first `joined`. */
   cursor?: { epoch: string; seq: number; rev: number };
   /**
-   * Set after a `joined` that did not recover, until the first message, which may have any `seq`: the tabs
-   * that were in the room before, and need the one after the cursor.
+   * True after a `joined` that did not recover, until the first message, which may have any `seq`. If it
+   * leaves a gap for a tab that was in the room before, that tab resumes for itself.
    */
-  established?: readonly string[] | undefined;
+  isFresh: boolean;
   /** The tabs that the last `joined` was for. The retained events are for them too. */
   newcomers: readonly string[];
 }
@@ -149,14 +149,10 @@ export function heldRooms(
     const isOfSameLog = cursor?.epoch === event.epoch;
     for (const tab of newcomers) room.tabs.add(tab);
     room.newcomers = newcomers;
-    if (!event.recovered) {
-      const seq = isOfSameLog && others.length ? cursor.seq : event.seq;
-      room.cursor = { epoch: event.epoch, seq, rev: event.rev };
-      room.established = isOfSameLog ? others : [];
-    } else if (isAnswer && joining.since) {
-      const { seq, rev = event.rev } = joining.since;
+    if (isAnswer || !event.recovered) {
+      const { seq, rev = event.rev } = event.recovered && joining?.since || event;
       room.cursor = { epoch: event.epoch, seq, rev };
-      room.established = undefined;
+      room.isFresh = !event.recovered;
     }
     if (isAnswer) room.joining = undefined;
     advance(event.room, room);
@@ -183,10 +179,9 @@ export function heldRooms(
    * @returns whether it is the next one. Any other is a repeated one, which acknowledges it.
    */
   function moveTo(seq: number, room: HeldRoom): boolean {
-    const { cursor, established } = room;
-    if (!cursor || !established && seq !== cursor.seq + 1) return false;
-    if (established?.length && seq > cursor.seq + 1) disconnect(established);
-    room.established = undefined;
+    const { cursor, isFresh } = room;
+    if (!cursor || !isFresh && seq !== cursor.seq + 1) return false;
+    room.isFresh = false;
     cursor.seq = seq;
     return true;
   }
@@ -195,7 +190,7 @@ export function heldRooms(
     join(join: TabJoin): void {
       const { room: name } = join.command;
       const room: HeldRoom = rooms.get(name) ??
-        { tabs: new Set(), waiting: [], ref: "", newcomers: [] };
+        { tabs: new Set(), waiting: [], ref: "", isFresh: false, newcomers: [] };
       rooms.set(name, room);
       room.waiting.push(join);
       advance(name, room);

@@ -23,7 +23,7 @@ import { CLOSE_GOING_AWAY } from "./transport.ts";
 import type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
 
 /** How often a tab looks whether it hears from the holder, in milliseconds, and a random part more. */
-const WATCH_MS = 160;
+const WATCH_MS = 130;
 const WATCH_JITTER_MS = 40;
 /** After so many questions without an answer, the holder counts as gone. */
 const MAX_UNANSWERED = 3;

@@ -12,9 +12,7 @@ export const SCRIPT = `(async () => {
   const tab = globalThis.tab = {
     client, seen: {}, revs: {}, faults: [], refreshed: 0, asked: 0, acknowledged: 0, said: 0,
   };
-  tab.trace = [];
-  client.on("joined", ({ room, recovered, rev, seq }) => {
-    tab.trace.push([room, recovered, rev, seq, tab.seen[room]?.at(-1)?.[0], Math.round(performance.now())]);
+  client.on("joined", ({ room, recovered, rev }) => {
     if (!recovered && tab.seen[room]) tab.refreshed++;
     if (!recovered) [tab.seen[room], tab.revs[room]] = [[], rev];
   });
