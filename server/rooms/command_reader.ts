@@ -15,6 +15,7 @@ import { reason } from "../log.ts";
 import { parseCommand, parseJson, refOf } from "../protocol/parse.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { CLOSE } from "../protocol/tables.ts";
+import { carryOut } from "./carry_out.ts";
 import type { Hub } from "./hub.ts";
 import type { Session } from "./session.ts";
 
@@ -177,7 +178,8 @@ export class CommandReader {
       ref = command.ref;
       if (ref !== undefined && this.#tooEarly !== undefined) throw this.#tooEarly;
       this.#hub.allowances.spend(this.#session.user.id, command);
-      return this.#session.carryOut(command)?.catch((thrown) => this.#fail(thrown, ref));
+      return carryOut(this.#hub, this.#session, command)
+        ?.catch((thrown) => this.#fail(thrown, ref));
     } catch (thrown) {
       this.#fail(thrown, ref ?? refOf(value));
     }

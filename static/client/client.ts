@@ -10,8 +10,8 @@ import type { Right } from "../../server/protocol/tables.ts";
 import { createParts } from "./client_parts.ts";
 import type { Connection } from "./connection.ts";
 import { ClientError, closedError } from "./errors.ts";
-import { type AnyEvents, type ClientState, ClientTarget, type Dispatch } from "./events.ts";
-import type { HistoryPage } from "./http.ts";
+import { ClientPages } from "./client_pages.ts";
+import type { AnyEvents, ClientState, Dispatch } from "./events.ts";
 import type { Identity } from "./identity.ts";
 import { createMembership, type Membership } from "./membership.ts";
 import type { ClientOptions } from "./options.ts";
@@ -25,7 +25,7 @@ import { CLOSE_DONE } from "./transport.ts";
  * `Events` names the application's own events and the types of their payloads. It types `emit` and `on`.
  * Nothing checks what other clients send under these names.
  */
-export class Client<Events extends object = AnyEvents> extends ClientTarget<Events> {
+export class Client<Events extends object = AnyEvents> extends ClientPages<Events> {
   readonly #url: string;
   readonly #connection: Connection;
   readonly #dispatch: Dispatch;
@@ -36,7 +36,7 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
 
   /** Begins to connect, as {@linkcode connect} does. */
   constructor(url: string | URL, options: ClientOptions = {}) {
-    super();
+    super(() => ({ url: this.#url, token: this.#identity.token }));
     // A request's URL is relative to the document, as for `fetch`.
     this.#url = new Request(url).url.replace(/^http/, "ws").replace(/(\/ws)?\/?(?=$|\?)/, "/ws");
     const parts = createParts(this.#url, options, (type, detail) => {
@@ -50,7 +50,6 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
       this.#rooms,
       this.#sender,
     ] = parts;
-    this.#connection.open();
   }
 
   /** The state of the connection. Its changes are dispatched as `state`. */
@@ -97,9 +96,15 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     return membership.entered.promise;
   }
 
-  /** Leaves a room. Its unacknowledged messages fail with the code `left`. */
-  leave(room: string): void {
+  /**
+   * Leaves a room. Its unacknowledged messages fail with the code `left`.
+   *
+   * @returns the cursor with which {@linkcode join} goes on there; undefined before the first message.
+   */
+  leave(room: string): wire.Cursor | undefined {
+    const since = this.#rooms.get(room)?.since;
     this.#sender.giveUp(room, new ClientError("left", `The room "${room}" was left.`));
+    return since;
   }
 
   /**
@@ -215,17 +220,6 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     this.#sender.flush();
   }
 
-  /**
-   * Reads a page of the messages before the `seq` in `before`, oldest first, with the user's own reactions
-   * to them. It is empty at the beginning of the room.
-   *
-   * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
-   */
-  async history(room: string, before: number, limit = 50): Promise<HistoryPage> {
-    const { readPage } = await import("./http.ts"); // loaded with the first page
-    return await readPage({ url: this.#url, token: this.#identity.token }, room, before, limit);
-  }
-
   /** Connects now if the client is waiting to. Probes the connection if it is open. */
   retry(): void {
     this.#connection.check();
@@ -237,6 +231,15 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
    */
   close(): void {
     this.#connection.end(CLOSE_DONE, "", true);
+  }
+
+  /**
+   * Closes the connection for good, and forgets the guest: the saved name and token, and what is not
+   * acknowledged. The next client is another guest. Nothing brings this one back.
+   */
+  signOut(): void {
+    this.close();
+    this.#identity.forget();
   }
 
   #keep<A extends Acknowledgement>(command: Unsent): Promise<A> {

@@ -16,7 +16,7 @@ import { type ClientParts, createSender, type Sender } from "./sender.ts";
 import { browserStorage, stored } from "./storage.ts";
 
 /**
- * Makes the parts of a client, whose connection is not open yet.
+ * Makes the parts of a client, which begins to connect.
  *
  * @param url the server's `/ws`.
  */
@@ -48,5 +48,6 @@ export function createParts(
   const parts: ClientParts = [connection, dispatch, identity, outbox, rooms];
   const sender = createSender(parts);
   const receive = receiver(parts, sender);
+  connection.open();
   return [...parts, sender];
 }

@@ -1,0 +1,38 @@
+/**
+ * `ClientPages` is the part of a client that reads over HTTP. Its code is loaded with the first request.
+ *
+ * @module
+ */
+import { type AnyEvents, ClientTarget } from "./events.ts";
+import type { HistoryPage, ListedRoom, Requester } from "./http.ts";
+
+/** Reads what a client asks the server for, without the connection. */
+export class ClientPages<Events extends object = AnyEvents> extends ClientTarget<Events> {
+  readonly #requester: () => Requester;
+
+  constructor(requester: () => Requester) {
+    super();
+    this.#requester = requester;
+  }
+
+  /**
+   * Reads a page of the messages before the `seq` in `before`, oldest first, with the user's own reactions
+   * to them. It is empty at the beginning of the room.
+   *
+   * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
+   */
+  async history(room: string, before: number, limit = 50): Promise<HistoryPage> {
+    const { readPage } = await import("./http.ts");
+    return await readPage(this.#requester(), room, before, limit);
+  }
+
+  /**
+   * Reads which rooms have members, of those that the user may read, the fullest first.
+   *
+   * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
+   */
+  async listRooms(): Promise<readonly ListedRoom[]> {
+    const { readRooms } = await import("./http.ts");
+    return await readRooms(this.#requester());
+  }
+}
