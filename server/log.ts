@@ -5,7 +5,8 @@
  * Writing a line never harms the caller. On a full disk a write fails, and with a reader that is stuck
  * it never ends. So lines are written one after the other, without anybody waiting, and those that cannot
  * be written are counted. Clients cannot fill the disk with lines either: each kind of event is written
- * at most once a second, with the number of events, and the number of kinds is limited.
+ * at most once a second, with the number of events, and the number of kinds is limited. What managers do
+ * to others is not gathered: their allowances bound it.
  *
  * @module
  */
@@ -20,6 +21,11 @@ export interface Log {
   warn(event: string, facts?: Facts): void;
   /** Logs what failed. */
   error(event: string, facts?: Facts): void;
+  /**
+   * Logs what one user has done to another, such as a mute. Each of these is worth a line of its own.
+   * Without it, `info` is called.
+   */
+  audit?(event: string, facts?: Facts): void;
 }
 
 /** `Facts` are what a line says besides its event, as `key=value`. Those that are undefined are left out. */
@@ -87,6 +93,10 @@ export class LineLog implements Log {
 
   error(event: string, facts: Facts = {}): void {
     this.#count("error", event, facts);
+  }
+
+  audit(event: string, facts: Facts = {}): void {
+    this.#write({ level: "info", event, writtenAt: this.#now(), count: 1, facts });
   }
 
   /** Writes everything, and returns when that is done or when the sink takes too long. */
@@ -196,7 +206,18 @@ export function withoutThrowing(log: Log): Log {
       // The line is lost, and nothing else.
     }
   };
-  return { info: safely(log.info), warn: safely(log.warn), error: safely(log.error) };
+  return {
+    info: safely(log.info),
+    warn: safely(log.warn),
+    error: safely(log.error),
+    audit: safely(log.audit ?? log.info),
+  };
+}
+
+/** Logs what a manager has done to another user, or to another user's message. */
+export function audit(log: Log, facts: Facts): void {
+  if (log.audit) log.audit("moderated", facts);
+  else log.info("moderated", facts);
 }
 
 /** Returns what was thrown as one line. */

@@ -41,11 +41,8 @@ export class Moderation extends Voice {
    * @throws {Refusal} `bad_field` if a value does not fit, and `field` names it; `unavailable`.
    */
   async remove(room: string, userId: string, reason: Reason = {}): Promise<void> {
-    await this.#hub.moderator.order({
-      kind: "remove",
-      ...place(room, userId),
-      ...parseRequest("reason", defined(reason)),
-    });
+    const { room: name, userId: id } = place(room, userId);
+    await this.#hub.moderator.remove(name, id, parseRequest("reason", defined(reason)));
   }
 
   /**

@@ -236,7 +236,10 @@ export class Server extends Moderation implements AsyncDisposable {
     const logFailure = (thrown: unknown) =>
       this.#log.error("stop failed", { reason: reason(thrown) });
     this.#connections.close();
-    const committed = this.#hub.tick.drain().then(() => this.#hub.marks.stop());
+    const committed = this.#hub.tick.drain().then(() => {
+      this.#hub.tellGathered();
+      return this.#hub.marks.stop();
+    });
     await settleWithin(COMMIT_MS, committed).catch(logFailure);
     await Promise.all([this.#connections.sayGoodbye(GOODBYE_MS), this.#webhook?.stop()]);
     this.#hub.close();

@@ -9,8 +9,8 @@
 export { default as "client/allowance.ts" } from "./client/allowance.ts" with { type: "text" };
 export { default as "client/choose_transport.ts" } from "./client/choose_transport.ts" with { type: "text" };
 export { default as "client/client.ts" } from "./client/client.ts" with { type: "text" };
-export { default as "client/client_pages.ts" } from "./client/client_pages.ts" with { type: "text" };
 export { default as "client/client_parts.ts" } from "./client/client_parts.ts" with { type: "text" };
+export { default as "client/client_requests.ts" } from "./client/client_requests.ts" with { type: "text" };
 export { default as "client/clock.ts" } from "./client/clock.ts" with { type: "text" };
 export { default as "client/connect.ts" } from "./client/connect.ts" with { type: "text" };
 export { default as "client/connection.ts" } from "./client/connection.ts" with { type: "text" };
@@ -26,6 +26,7 @@ export { default as "client/identity.ts" } from "./client/identity.ts" with { ty
 export { default as "client/liveness.ts" } from "./client/liveness.ts" with { type: "text" };
 export { default as "client/membership.ts" } from "./client/membership.ts" with { type: "text" };
 export { default as "client/mod.ts" } from "./client/mod.ts" with { type: "text" };
+export { default as "client/moderate.ts" } from "./client/moderate.ts" with { type: "text" };
 export { default as "client/options.ts" } from "./client/options.ts" with { type: "text" };
 export { default as "client/outbox.ts" } from "./client/outbox.ts" with { type: "text" };
 export { default as "client/receiver.ts" } from "./client/receiver.ts" with { type: "text" };
@@ -35,6 +36,7 @@ export { default as "client/shared_transport.ts" } from "./client/shared_transpo
 export { default as "client/sse.ts" } from "./client/sse.ts" with { type: "text" };
 export { default as "client/storage.ts" } from "./client/storage.ts" with { type: "text" };
 export { default as "client/transport.ts" } from "./client/transport.ts" with { type: "text" };
+export { default as "page/action_bar.ts" } from "./page/action_bar.ts" with { type: "text" };
 export { default as "page/announcer.ts" } from "./page/announcer.ts" with { type: "text" };
 export { default as "page/app.ts" } from "./page/app.ts" with { type: "text" };
 export { default as "page/banner.ts" } from "./page/banner.ts" with { type: "text" };
@@ -49,6 +51,7 @@ export { default as "page/index.html" } from "./page/index.html" with { type: "t
 export { default as "page/lines.ts" } from "./page/lines.ts" with { type: "text" };
 export { default as "page/list_element.ts" } from "./page/list_element.ts" with { type: "text" };
 export { default as "page/list_status.ts" } from "./page/list_status.ts" with { type: "text" };
+export { default as "page/long_press.ts" } from "./page/long_press.ts" with { type: "text" };
 export { default as "page/listed_rooms.ts" } from "./page/listed_rooms.ts" with { type: "text" };
 export { default as "page/listed_status.ts" } from "./page/listed_status.ts" with { type: "text" };
 export { default as "page/member_list.ts" } from "./page/member_list.ts" with { type: "text" };
@@ -63,6 +66,7 @@ export { default as "page/open_rooms.ts" } from "./page/open_rooms.ts" with { ty
 export { default as "page/own_name.ts" } from "./page/own_name.ts" with { type: "text" };
 export { default as "page/palette.ts" } from "./page/palette.ts" with { type: "text" };
 export { default as "page/panels.ts" } from "./page/panels.ts" with { type: "text" };
+export { default as "page/person_actions.ts" } from "./page/person_actions.ts" with { type: "text" };
 export { default as "page/read_mark.ts" } from "./page/read_mark.ts" with { type: "text" };
 export { default as "page/refusals.ts" } from "./page/refusals.ts" with { type: "text" };
 export { default as "page/remembered.ts" } from "./page/remembered.ts" with { type: "text" };

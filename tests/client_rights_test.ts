@@ -181,3 +181,32 @@ for (const over of ["WebSocket", "HTTP"]) {
     }
   });
 }
+
+Deno.test("a manager mutes, bans and removes, and what is refused says why", async () => {
+  await using server = await serve({}, {
+    authenticate: ({ token = "" }) =>
+      token === "" ? undefined : { id: token, rooms: { lobby: "manage" } },
+  });
+  await using ada = await member(server);
+  const [{ id = "" } = {}] = (await server.members("lobby")).members;
+  const mia = connect(server.url, { ...QUICK, token: "mia" });
+  const told = async () => {
+    const { right, payload, seconds } = await ada.next("right");
+    return [right, payload, seconds];
+  };
+  await patiently(mia.join("lobby"), "the room");
+  await mia.moderate("lobby", "mute", id, { seconds: 60, payload: "Hush." });
+  assertEquals(await told(), ["read", "Hush.", 60]);
+  await mia.moderate("lobby", "unmute", id);
+  assertEquals(await told(), ["write", undefined, undefined]);
+  await mia.moderate("lobby", "remove", id, { payload: "Enough, “Ada”." });
+  assertEquals(await told(), ["none", "Enough, “Ada”.", undefined]);
+  ada.send({ type: "join", room: "lobby" });
+  await ada.next("joined");
+  await mia.moderate("lobby", "ban", id);
+  assertEquals((await told())[0], "none");
+  await mia.moderate("lobby", "unban", id);
+  const { code } = await assertRejects(() => mia.moderate("lobby", "mute", "mia"), ClientError);
+  assertEquals(code, "forbidden");
+  mia.close();
+});

@@ -99,13 +99,14 @@ const PATHS = [
 ] as const;
 
 for (const [method, path] of PATHS) {
-  Deno.test(`${method} ${path} needs an API key, and changes nothing without one`, async () => {
+  Deno.test(`${method} ${path} is for the application and for managers, and changes nothing for others`, async () => {
     await using server = await serve(OPTIONS, {
       authenticate: ({ token }) => token === "x" ? { id: "x" } : undefined,
-      authorize: () => "manage",
     });
     await using x = await member(server, { path: "/ws?token=x" });
-    for (const key of ["x", KEY + "x", KEY.toUpperCase()]) {
+    const { status: refused } = await order(server, method, path, undefined, "x");
+    assertEquals(refused, path.startsWith("/rooms/") ? 403 : 401);
+    for (const key of [KEY + "x", KEY.toUpperCase()]) {
       const { status, json } = await order(server, method, path, undefined, key);
       assertEquals([status, json.code], [401, "unauthorized"], key);
     }

@@ -209,6 +209,30 @@ Deno.test("an answer comes after what became of other messages before", async ()
   assertEquals(told.map((event) => event.type === "revised" && event.rev), [1, 2, 3, 3]);
 });
 
+Deno.test("a server that stops first tells what waits to be told", async () => {
+  await using server = await office({ rate: 0 });
+  await using ada = await enter(server, "ada");
+  await server.publish("lobby", "news");
+  for (const reaction of ["👍", "🎉"]) await server.react("lobby", 1, reaction); // the second waits
+  ada.send({ type: "react", seq: 1, payload: "x", ref: "mine" });
+  await until(async () => (await server.history("lobby")).rev === 3, "the reaction to be stored");
+  await server.stop();
+  assertEquals((await answer(ada, "mine")).rev, 3);
+});
+
+Deno.test("who joins while revisions wait to be told hears of them once", async () => {
+  await using server = await office({ rate: 0 });
+  await using ada = await enter(server, "ada");
+  await server.publish("lobby", "news");
+  await ada.next("chat");
+  for (const reaction of ["👍", "🎉"]) await server.react("lobby", 1, reaction); // the second waits
+  await using bob = await enter(server, "bob");
+  await ada.next("revised", ({ rev }) => rev === 2);
+  await server.publish("lobby", "more");
+  assertEquals((await bob.take("chat", 2)).map(({ rev }) => rev), [2, undefined]);
+  assertEquals(bob.frames.filter((frame) => frame.includes('"revised"')), []);
+});
+
 Deno.test("many long messages that are revised at once come in frames that are no longer than others", async () => {
   await using server = await office({ rate: 0 });
   const long = "x".repeat(10_000);

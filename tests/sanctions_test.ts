@@ -36,17 +36,17 @@ function ban(subject: string, until: number | null = null, room = "lobby"): Sanc
 
 Deno.test("Sanctions.capOf() is none for who is banned, and read for who is muted, in that room", () => {
   const sanctions = sanctionsAt(() => 0);
-  assertEquals(sanctions.capOf(USER, HERE, "lobby"), "manage");
+  assertEquals(sanctions.capOf(USER, HERE, "lobby", "write"), "manage");
   sanctions.impose({ ...ban(userSubject("ada")), kind: "mute" });
-  assertEquals(sanctions.capOf(USER, HERE, "lobby"), "read");
+  assertEquals(sanctions.capOf(USER, HERE, "lobby", "write"), "read");
   sanctions.impose(ban(userSubject("ada")));
-  assertEquals(sanctions.capOf(USER, HERE, "lobby"), "none");
-  assertEquals(sanctions.capOf(USER, HERE, "other"), "manage");
-  assertEquals(sanctions.capOf(GUEST, HERE, "lobby"), "manage");
+  assertEquals(sanctions.capOf(USER, HERE, "lobby", "write"), "none");
+  assertEquals(sanctions.capOf(USER, HERE, "other", "write"), "manage");
+  assertEquals(sanctions.capOf(GUEST, HERE, "lobby", "write"), "manage");
   sanctions.lift({ kind: "unban", room: "lobby", subject: userSubject("ada") });
-  assertEquals(sanctions.capOf(USER, HERE, "lobby"), "read");
+  assertEquals(sanctions.capOf(USER, HERE, "lobby", "write"), "read");
   sanctions.lift({ kind: "unmute", room: "lobby", subject: userSubject("ada") });
-  assertEquals(sanctions.capOf(USER, HERE, "lobby"), "manage");
+  assertEquals(sanctions.capOf(USER, HERE, "lobby", "write"), "manage");
   sanctions.close();
 });
 
@@ -63,7 +63,7 @@ Deno.test("Sanctions.capOf() applies the ban of an address to its guests, and to
     [USER, "192.0.2.1", "manage"],
   ] as const;
   for (const [identity, address, cap] of caps) {
-    assertEquals(sanctions.capOf(identity, from(address), "lobby"), cap, address);
+    assertEquals(sanctions.capOf(identity, from(address), "lobby", "write"), cap, address);
   }
   sanctions.close();
 });
@@ -72,7 +72,7 @@ Deno.test("a user whose id looks like an address is not bound by the ban of that
   const sanctions = sanctionsAt(() => 0);
   const strange: Identity = { ...USER, user: { id: "address 192.0.2.1", name: "S" } };
   sanctions.impose(ban(addressSubject("192.0.2.1")));
-  assertEquals(sanctions.capOf(strange, from("192.0.2.9"), "lobby"), "manage");
+  assertEquals(sanctions.capOf(strange, from("192.0.2.9"), "lobby", "write"), "manage");
   sanctions.close();
 });
 
@@ -85,7 +85,8 @@ Deno.test("sanctions end with their time, the earliest first, with one timer", a
   sanctions.impose(ban("user never"));
   sanctions.impose(ban("user lifted", now + 5));
   sanctions.lift({ kind: "unban", room: "lobby", subject: "user lifted" });
-  const capOf = (id: string) => sanctions.capOf({ ...USER, user: { id, name: id } }, HERE, "lobby");
+  const capOf = (id: string) =>
+    sanctions.capOf({ ...USER, user: { id, name: id } }, HERE, "lobby", "write");
   now += 10; // the timer has not fired yet: what is over is over
   assertEquals(["early", "late", "never"].map(capOf), ["manage", "none", "none"]);
   await reached(() => ended.length === 1, "the first end");
@@ -105,7 +106,7 @@ Deno.test("a sanction that is imposed again lasts as long as it says then", asyn
   now = 10;
   await reached(() => ended.length > 0, "the end of another");
   assertEquals(ended, ["user eve"]);
-  assertEquals(sanctions.capOf(USER, HERE, "lobby"), "none");
+  assertEquals(sanctions.capOf(USER, HERE, "lobby", "write"), "none");
   sanctions.close();
 });
 

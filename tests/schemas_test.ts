@@ -55,10 +55,11 @@ function isRefused(act: () => void): boolean {
   }
 }
 
-/** A pattern cannot speak of Unicode's normal forms: a name is told to be in NFC in words only. */
+/** A pattern cannot speak of Unicode's normal forms: names and reactions are told to be in NFC in words only. */
 function isNormal(value: unknown): boolean {
-  const { name = "", room = "" } = Object(value);
-  return [name, room].every((text) => typeof text !== "string" || text === text.normalize());
+  const { type, name = "", room = "", payload = "" } = Object(value);
+  const texts = [name, room, type === "react" ? payload : ""];
+  return texts.every((text) => typeof text !== "string" || text === text.normalize());
 }
 
 function assertSameVerdict(value: unknown): void {

@@ -28,8 +28,12 @@ export interface RightsParts {
   readonly guests: Right;
   /** Returns the first rule for a room. */
   ruleOf?(room: string): RoomRights | undefined;
-  /** Returns the right that somebody does not exceed in a room, because of a ban or a mute. */
-  capOf?(identity: Identity, source: Source, room: string): Right;
+  /**
+   * Returns the right that somebody does not exceed in a room, because of a ban or a mute.
+   *
+   * @param given the right without these.
+   */
+  capOf?(identity: Identity, source: Source, room: string, given: Right): Right;
 }
 
 /** Says whether a right is at least another one. */
@@ -94,7 +98,7 @@ export class Rights {
       right = (isGuest ? rule?.guests : undefined) ?? rule?.everyone ?? "write";
     }
     if (isGuest) right = lesser(right, guests);
-    return capOf === undefined ? right : lesser(right, capOf(identity, source, room));
+    return capOf === undefined ? right : lesser(right, capOf(identity, source, room, right));
   }
 }
 

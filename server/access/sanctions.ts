@@ -7,6 +7,7 @@
 import {
   addressSubject,
   type LiftOrder,
+  moderatedSubject,
   type Sanction,
   sanctionKey,
   userSubject,
@@ -42,14 +43,22 @@ export class Sanctions {
     this.#ended = ended;
   }
 
-  /** Returns the right that somebody does not exceed in a room. A ban of an address binds its guests. */
-  capOf({ user, isGuest }: Identity, source: Source, room: string): Right {
+  /**
+   * Returns the right that somebody does not exceed in a room. A ban of an address binds its guests.
+   *
+   * @param given the right without sanctions: what a manager has imposed does not bind another one.
+   */
+  capOf({ user, isGuest }: Identity, source: Source, room: string, given: Right): Right {
     const held = this.#byRoom.get(room);
     if (held === undefined) return "manage";
     const subject = userSubject(user.id);
-    if (this.#holds(held, "ban", subject)) return "none";
+    const isManager = given === "manage" && !this.#holds(held, "mute", subject);
+    const isBound = (kind: Sanction["kind"]) =>
+      this.#holds(held, kind, subject) ||
+      !isManager && this.#holds(held, kind, moderatedSubject(user.id));
+    if (isBound("ban")) return "none";
     if (isGuest && this.addressBan(room, source.group) !== undefined) return "none";
-    return this.#holds(held, "mute", subject) ? "read" : "manage";
+    return isBound("mute") ? "read" : "manage";
   }
 
   /** Adds a sanction, in place of an earlier one of the same kind. */
@@ -79,9 +88,11 @@ export class Sanctions {
     };
   }
 
-  /** Returns the addresses that are banned from a room because of a guest, as subjects. */
-  addressesOf(guestId: string, room: string): readonly string[] {
-    return [...this.#byRoom.get(room)?.values() ?? []]
+  /** Returns the addresses whose bans only a guest who is no longer banned has left, as subjects. */
+  freedAddresses(guestId: string, room: string): readonly string[] {
+    const held = this.#byRoom.get(room);
+    if (held === undefined || this.#isBanned(held, guestId)) return [];
+    return [...held.values()]
       .filter((sanction) => sanction.guestId === guestId)
       .map(({ subject }) => subject);
   }
@@ -93,12 +104,18 @@ export class Sanctions {
     if (held === undefined || !this.#holds(held, "ban", subject)) return undefined;
     const ban = held.get(`ban ${subject}`);
     const guest = ban?.guestId;
-    return guest === undefined || this.#holds(held, "ban", userSubject(guest)) ? ban : undefined;
+    return guest === undefined || this.#isBanned(held, guest) ? ban : undefined;
   }
 
   /** Stops the timer. */
   close(): void {
     clearTimeout(this.#timer);
+  }
+
+  #isBanned(held: ReadonlyMap<string, Sanction>, id: string): boolean {
+    return [userSubject(id), moderatedSubject(id)].some((subject) =>
+      this.#holds(held, "ban", subject)
+    );
   }
 
   #holds(held: ReadonlyMap<string, Sanction>, kind: Sanction["kind"], subject: string): boolean {

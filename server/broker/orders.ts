@@ -11,7 +11,7 @@ export interface Sanction {
   /** A ban leaves the right `none`, a mute at most `read`. */
   readonly kind: "ban" | "mute";
   readonly room: string;
-  /** Whom it binds: {@linkcode userSubject} or {@linkcode addressSubject}. */
+  /** Whom it binds: {@linkcode userSubject}, {@linkcode moderatedSubject} or {@linkcode addressSubject}. */
   readonly subject: string;
   /** When it ends, in milliseconds since 1970; `null` if it is for good. */
   readonly until: number | null;
@@ -39,6 +39,8 @@ export interface RemoveOrder {
   readonly userId: string;
   /** Why, in a sentence for people. */
   readonly payload?: string;
+  /** Set if a manager gives the order: it does not hold for another one. */
+  readonly sparesManagers?: true;
 }
 
 /** The order that closes all connections of a user. */
@@ -70,9 +72,19 @@ export function userSubject(id: string): string {
   return `user ${id}`;
 }
 
+/**
+ * Names a user as the subject of a sanction that a manager has imposed. It does not bind the user while
+ * the user has the right `manage` too: no node knows the rights of those who are connected elsewhere, so
+ * this is judged where the sanction is applied. It stands beside the application's own, which a manager
+ * can neither replace nor lift.
+ */
+export function moderatedSubject(id: string): string {
+  return `moderated ${id}`;
+}
+
 /** Returns the id of the user whom a subject names; `undefined` if it names addresses. */
 export function userIdOf(subject: string): string | undefined {
-  return subject.startsWith("user ") ? subject.slice(5) : undefined;
+  return /^(?:user|moderated) (.*)$/s.exec(subject)?.[1];
 }
 
 /** Names a group of addresses as the subject of a sanction. It binds the guests of those addresses. */

@@ -4,7 +4,9 @@
  * @module
  */
 import { isSameMessage, type Receipt } from "../broker/broker.ts";
-import type { Log } from "../log.ts";
+import { audit, type Log } from "../log.ts";
+import type { RevisedEvent } from "../protocol/messages.ts";
+import { SERVER } from "../protocol/publications.ts";
 import { conflict, Refusal } from "../protocol/refusal.ts";
 import { logThrown } from "./log_thrown.ts";
 import type { Pending } from "./pending.ts";
@@ -25,8 +27,19 @@ export class Answers {
   /** Passes on a receipt. Never throws. */
   take(receipt: Receipt<Pending>): void {
     const { event, repeated } = receipt;
-    if (!repeated) this.#stored?.add(event);
+    if (!repeated) {
+      this.#stored?.add(event);
+      if (receipt.draft.revision?.isManager) this.#audit(receipt);
+    }
     logThrown(this.#log, "delivery failed", () => answer(receipt));
+  }
+
+  /** Logs that a manager has changed what somebody else said. */
+  #audit({ draft: { room, userId, revision }, event, seq }: Receipt<Pending>): void {
+    if (revision === undefined || revision.kind === "react" || userId === SERVER.id) return;
+    const { message: { from } }: RevisedEvent = JSON.parse(event);
+    if (from.id === userId) return;
+    audit(this.#log, { who: userId, what: revision.kind, whom: from.id, room, seq });
   }
 
   /** Tells a sender that nothing was stored. Never throws. */

@@ -149,6 +149,11 @@ export class Feed {
     this.#behind.get(subscriber)?.keepAnswer(answer, subscriber.connection);
   }
 
+  /** Tells at once what is told a little later otherwise. */
+  tellGathered(): void {
+    this.#live.tell();
+  }
+
   close(): void {
     clearTimeout(this.#retryTimer);
     this.#live.close();

@@ -59,7 +59,7 @@ export class Hub {
       log,
       guests: options.guests,
       ruleOf: (room) => rules.of(room),
-      capOf: (identity, source, room) => this.moderator.sanctions.capOf(identity, source, room),
+      capOf: (...asked) => this.moderator.sanctions.capOf(...asked),
     });
     this.allowances = new UserAllowances(options, rules, now);
     this.slowMode = new SlowMode(rules, now);
@@ -140,6 +140,11 @@ export class Hub {
     this.#rooms.set(name, room);
     this.#roomLimits.enter(source);
     return room;
+  }
+
+  /** Tells members at once what became of messages, and answers those who asked for it. */
+  tellGathered(): void {
+    for (const { feed } of this.#rooms.values()) feed.tellGathered();
   }
 
   /** Removes all rooms and stops all timers. */

@@ -13,21 +13,21 @@ import {
   type ImposeOrder,
   isImposing,
   isLifting,
+  moderatedSubject,
   type Order,
   type Sanction,
   userIdOf,
   userSubject,
 } from "../broker/orders.ts";
-import { reason } from "../log.ts";
+import { audit, reason } from "../log.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { CLOSE } from "../protocol/tables.ts";
+import { AddressBans } from "./address_bans.ts";
 import type { NodeContext } from "./context.ts";
 import { logThrown } from "./log_thrown.ts";
 import type { Room } from "./room.ts";
 import type { ConnectedUsers, RightChange, UserSession } from "./user.ts";
 
-/** The longest time for which an address is banned: it may soon be somebody else's. */
-const MAX_ADDRESS_BAN_MS = 86_400_000;
 const RETRY_MS = 1000;
 
 /** What the moderator needs of the hub. */
@@ -37,10 +37,16 @@ export interface ModeratorContext extends NodeContext {
   readonly rooms: ReadonlyMap<string, Room>;
 }
 
-/** How a sanction is imposed. */
-export interface SanctionTerms {
+/** How a user is removed. */
+export interface RemovalTerms {
   /** Why, in a sentence for the user. */
   readonly payload?: string | undefined;
+  /** The id of the manager who asks; without it the application does. */
+  readonly by?: string | undefined;
+}
+
+/** How a sanction is imposed. */
+export interface SanctionTerms extends RemovalTerms {
   /** For how long; without it, for good. */
   readonly seconds?: number | undefined;
 }
@@ -49,8 +55,7 @@ export class Moderator {
   readonly sanctions: Sanctions;
   readonly #context: ModeratorContext;
   readonly #now: () => number;
-  /** Orders that follow from others: bans of addresses. */
-  readonly #following = new Set<Promise<void>>();
+  readonly #addressBans: AddressBans;
 
   constructor(context: ModeratorContext) {
     const { broker, now: steady } = this.#context = context;
@@ -58,6 +63,12 @@ export class Moderator {
     this.#now = () => Math.ceil(clock.now()); // sanctions are stored with whole milliseconds
     this.sanctions = new Sanctions(this.#now, (sanction) => this.#lifted(sanction));
     this.sanctions.replace(broker.sanctions());
+    this.#addressBans = new AddressBans({
+      sanctions: this.sanctions,
+      now: this.#now,
+      log: context.log,
+      order: (order) => this.order(order),
+    });
   }
 
   /**
@@ -69,24 +80,44 @@ export class Moderator {
     kind: Sanction["kind"],
     room: string,
     userId: string,
-    { payload, seconds }: SanctionTerms,
+    { payload, seconds, by }: SanctionTerms,
   ): Promise<void> {
     const until = seconds === undefined ? null : Math.ceil(this.#now() + seconds * 1000);
-    const subject = userSubject(userId);
+    const subject = by === undefined ? userSubject(userId) : moderatedSubject(userId);
     await this.order({ kind, room, subject, until, ...(payload !== undefined && { payload }) });
-    await Promise.all(this.#following);
+    await this.#addressBans.settled();
+    this.#audit(kind, by, room, userId);
   }
 
   /**
-   * Lifts a ban or a mute; with the ban of a guest, those of its addresses.
+   * Lifts a ban or a mute; with the ban of a guest, those of its addresses. A manager lifts what managers
+   * have imposed.
    *
    * @throws {Refusal} `unavailable`
    */
-  async lift(kind: "unban" | "unmute", room: string, userId: string): Promise<void> {
-    const addresses = kind === "unban" ? this.sanctions.addressesOf(userId, room) : [];
-    for (const subject of [userSubject(userId), ...addresses]) {
-      await this.order({ kind, room, subject });
-    }
+  async lift(
+    kind: "unban" | "unmute",
+    room: string,
+    userId: string,
+    by?: string,
+  ): Promise<void> {
+    await this.order({ kind, room, subject: moderatedSubject(userId) });
+    if (by === undefined) await this.order({ kind, room, subject: userSubject(userId) });
+    const addresses = kind === "unban" ? this.sanctions.freedAddresses(userId, room) : [];
+    for (const subject of addresses) await this.order({ kind, room, subject });
+    this.#audit(kind, by, room, userId);
+  }
+
+  /** Ends a user's membership of a room. @throws {Refusal} `unavailable` */
+  async remove(room: string, userId: string, { payload, by }: RemovalTerms): Promise<void> {
+    await this.order({
+      kind: "remove",
+      room,
+      userId,
+      ...(payload !== undefined && { payload }),
+      ...(by !== undefined && { sparesManagers: true }),
+    });
+    this.#audit("remove", by, room, userId);
   }
 
   /** Gives an order to all nodes. @throws {Refusal} `unavailable` */
@@ -127,7 +158,10 @@ export class Moderator {
     const sessions = this.#sessionsOf(order.userId);
     switch (order.kind) {
       case "remove":
-        for (const session of sessions) session.setRight(order.room, "none", order);
+        for (const session of sessions) {
+          if (order.sparesManagers && session.rightIn(order.room) === "manage") continue;
+          session.setRight(order.room, "none", order);
+        }
         return this.#context.rooms.get(order.room)?.presence.endGrace(order.userId);
       case "disconnect":
         for (const session of sessions) disconnect(session, order.payload);
@@ -144,11 +178,12 @@ export class Moderator {
     const { kind, room, subject } = order;
     this.sanctions.impose(order);
     const right = kind === "ban" ? "none" : "read";
+    const userId = userIdOf(subject);
+    const sparesManagers = userId !== undefined && subject === moderatedSubject(userId);
     for (const session of this.#boundBy(order)) {
+      if (sparesManagers && session.rightIn(room) === "manage") continue;
       // An address is banned where a guest is connected: no other node knows it.
-      if (kind === "ban" && subject === userSubject(session.identity.user.id)) {
-        this.#banAddress(order, session);
-      }
+      if (kind === "ban" && userId !== undefined) this.#addressBans.ban(order, session);
       if (!includes(right, session.rightIn(room))) session.setRight(room, right, this.#why(order));
     }
     if (kind === "ban") this.#endGrace(order);
@@ -158,30 +193,6 @@ export class Moderator {
   #lifted(sanction: Omit<Sanction, "until">): void {
     if (sanction.kind === "ban") return;
     for (const session of this.#boundBy(sanction)) this.#refresh(session, sanction.room);
-  }
-
-  #banAddress(order: ImposeOrder, { identity, source }: UserSession): void {
-    if (!identity.isGuest) return;
-    const { room, until } = order;
-    if (source.isShared) {
-      this.#context.log.warn("address not banned: all clients seem to have it", {
-        address: source.group,
-      });
-      return;
-    }
-    const ends = Math.min(until ?? Infinity, this.#now() + MAX_ADDRESS_BAN_MS);
-    // Another guest of the address may have been banned for longer.
-    if ((this.sanctions.addressBan(room, source.group)?.until ?? 0) >= ends) return;
-    const following = this.order({
-      kind: "ban",
-      room,
-      subject: addressSubject(source.group),
-      until: ends,
-      guestId: identity.user.id,
-    }).catch(() => {
-      // It is in the log. The guest itself is banned.
-    }).finally(() => this.#following.delete(following));
-    this.#following.add(following);
   }
 
   /** Returns the sessions that a sanction binds. */
@@ -199,6 +210,11 @@ export class Moderator {
   #endGrace({ room, subject }: ImposeOrder): void {
     const id = userIdOf(subject);
     if (id !== undefined) this.#context.rooms.get(room)?.presence.endGrace(id);
+  }
+
+  /** Logs what a manager has done to another user. */
+  #audit(what: Order["kind"], by: string | undefined, room: string, userId: string): void {
+    if (by !== undefined) audit(this.#context.log, { who: by, what, whom: userId, room });
   }
 
   #sessionsOf(userId: string): readonly UserSession[] {

@@ -10,7 +10,7 @@ import type { Right } from "../../server/protocol/tables.ts";
 import { createParts } from "./client_parts.ts";
 import type { Connection } from "./connection.ts";
 import { ClientError, closedError } from "./errors.ts";
-import { ClientPages } from "./client_pages.ts";
+import { ClientRequests } from "./client_requests.ts";
 import type { AnyEvents, ClientState, Dispatch } from "./events.ts";
 import type { Identity } from "./identity.ts";
 import { createMembership, type Membership } from "./membership.ts";
@@ -25,7 +25,7 @@ import { CLOSE_DONE } from "./transport.ts";
  * `Events` names the application's own events and the types of their payloads. It types `emit` and `on`.
  * Nothing checks what other clients send under these names.
  */
-export class Client<Events extends object = AnyEvents> extends ClientPages<Events> {
+export class Client<Events extends object = AnyEvents> extends ClientRequests<Events> {
   readonly #url: string;
   readonly #connection: Connection;
   readonly #dispatch: Dispatch;

@@ -56,14 +56,14 @@ export async function refusalOf(response: Response, ref?: string): Promise<Error
 export interface HistoryPage {
   /** The messages as they are now, oldest first. */
   readonly messages: readonly Message[];
-  /** The user's own reactions to them, by `seq`; missing where there are none. */
+  /** The user's own reactions to them, by `seq` of those that have any. */
   readonly mine: Readonly<Record<string, readonly string[]>>;
 }
 
 /**
  * Reads a page of a room's messages before the `seq` in `before`, oldest first.
  *
- * @throws {ClientError} if the server refuses; `unavailable` if it does not answer.
+ * @throws {ClientError} as {@linkcode answered} does.
  */
 export async function readPage(
   requester: Requester,
@@ -72,8 +72,11 @@ export async function readPage(
   limit: number,
 ): Promise<HistoryPage> {
   const path = `${roomPath(room, "messages")}?before=${before}&limit=${limit}`;
-  const { messages, mine = {} }: Partial<HistoryPage> = await read(requester, path, `"${room}"`);
-  return { messages: messages ?? [], mine };
+  return await answered(request(requester, path), async (page) => {
+    const { messages, mine = {} } = await page.json();
+    if (!messages) throw new TypeError("Another server answered.");
+    return { messages, mine };
+  });
 }
 
 /** A room that has members. */
@@ -87,22 +90,29 @@ export interface ListedRoom {
 /**
  * Reads which rooms have members and may be read, the fullest first.
  *
- * @throws {ClientError} if the server refuses; `unavailable` if it does not answer.
+ * @throws {ClientError} as {@linkcode answered} does.
  */
 export async function readRooms(requester: Requester): Promise<readonly ListedRoom[]> {
-  const list: { rooms: readonly ListedRoom[] } = await read(requester, "rooms", "the rooms");
-  return list.rooms;
+  return await answered(request(requester, "rooms"), async (list) => (await list.json()).rooms);
 }
 
-async function read<T>(requester: Requester, path: string, what: string): Promise<T> {
+/**
+ * Returns what `read` makes of the answer to a request.
+ *
+ * @throws {ClientError} if the server refuses; `unavailable` if it does not answer.
+ */
+export async function answered<T>(
+  request: Promise<Response>,
+  read: (response: Response) => T | Promise<T>,
+): Promise<T> {
   let refusal: ErrorEvent | undefined;
   try {
-    const response = await request(requester, path);
-    if (response.ok) return await response.json();
+    const response = await request;
+    if (response.ok) return await read(response);
     refusal = await refusalOf(response);
   } catch {
     // The server was not reached, or another one answered.
   }
-  const { code = "unavailable", payload = `Cannot read ${what}.` } = refusal ?? {};
+  const { code = "unavailable", payload = "The server does not answer." } = refusal ?? {};
   throw new ClientError(code, payload);
 }

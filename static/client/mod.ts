@@ -16,6 +16,7 @@ export { ClientError, RETRIABLE_ERRORS } from "./errors.ts";
 export type { AnyEvents, ClientEvents, ClientState, ClientTarget } from "./events.ts";
 export type { EventsOf, Lost, NamedEvent } from "./events.ts";
 export type { HistoryPage, ListedRoom } from "./http.ts";
+export type { Moderation, ModerationTerms } from "./moderate.ts";
 export type { ClientOptions, TokenSource } from "./options.ts";
 export { newRef, type ReviseCommand, type Unsent } from "./outbox.ts";
 export type { KeyValue } from "./storage.ts";

@@ -33,7 +33,7 @@ export function showConnection(client: Client): void {
   function show(state: ClientState): void {
     clearInterval(countdown);
     document.documentElement.dataset.connection = state.status;
-    banner.hidden = state.status === "open" || !wasLost && state.status === "connecting";
+    setHidden(state.status === "open" || !wasLost && state.status === "connecting");
     action.hidden = state.status === "connecting";
     switch (state.status) {
       case "open":
@@ -62,6 +62,11 @@ export function showConnection(client: Client): void {
     }
   }
 
+  function setHidden(isHidden: boolean): void {
+    banner.hidden = isHidden;
+    document.documentElement.toggleAttribute("data-banner", !isHidden);
+  }
+
   function showCountdown(retryAt: number): void {
     const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
     text.textContent = `${strings.lost} ${strings.nextTry(seconds)}`;
@@ -69,7 +74,7 @@ export function showConnection(client: Client): void {
 
   client.on("state", show);
   client.on("doubt", (isInDoubt) => {
-    banner.hidden = !isInDoubt;
+    setHidden(!isInDoubt);
     action.hidden = true;
     text.textContent = strings.doubtful;
   });

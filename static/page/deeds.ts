@@ -1,5 +1,5 @@
 /**
- * What the user can do to the messages of the room that is shown, as the toolbar of a message offers it.
+ * What the user can do to the messages and the people of the room that is shown, as the bar offers it.
  *
  * @module
  */
@@ -7,9 +7,11 @@
 /// <reference lib="dom" />
 
 import type { ChatEvent, Client } from "../client/mod.ts";
+import { ActionBar } from "./action_bar.ts";
 import type { Composer } from "./composer.ts";
 import { byId } from "./dom.ts";
 import { MessageActions } from "./message_actions.ts";
+import { PersonActions } from "./person_actions.ts";
 import type { Room } from "./room.ts";
 import { addressOf } from "./room_list.ts";
 import { isolated, strings } from "./strings.ts";
@@ -28,12 +30,14 @@ export function beginEdit(composer: Composer, { seq, payload }: ChatEvent): void
   composer.begin({ kind: "edit", seq, label: strings.editing }, payload);
 }
 
-/** Makes the toolbar of the messages, and puts it on the page. */
+/** Makes the actions on messages and users. */
 export function startActions({ client, composer, current }: DeedsOptions): MessageActions {
   const mayWrite = () => (client.right(current().name) ?? "read") !== "read";
   const isManager = () => client.right(current().name) === "manage";
   const isOwn = ({ from }: ChatEvent) => from.id === client.user?.id;
-  const actions = new MessageActions(byId("stage", HTMLElement), {
+  const bar = new ActionBar();
+  const people = new PersonActions({ client, bar, current });
+  return new MessageActions(byId("stage", HTMLElement), bar, {
     messageOf: (line) => current().list.lines.messageOf(line),
     mineOf: (seq) => current().list.lines.mineOf(seq),
     mayWrite,
@@ -48,9 +52,8 @@ export function startActions({ client, composer, current }: DeedsOptions): Messa
     remove: (seq) => current().remove(seq),
     copy: ({ payload }) => copy(payload, strings.textCopied),
     link: (seq) => copy(addressOf(current().name, seq), strings.messageCopied),
+    toSender: ({ from }) => people.to(from),
   });
-  byId("main", HTMLElement).append(actions.element);
-  return actions;
 }
 
 /** Copies a text, and says so. */

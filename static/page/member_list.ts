@@ -6,8 +6,8 @@
  * @module
  */
 import type { JoinedEvent, SystemEvent, User } from "../client/mod.ts";
-import { avatar, byId, create, placeChildren, setText } from "./dom.ts";
-import { language, strings } from "./strings.ts";
+import { avatar, byId, create, icon, placeChildren, setText } from "./dom.ts";
+import { isolated, language, strings } from "./strings.ts";
 
 const order = new Intl.Collator(language);
 
@@ -20,11 +20,19 @@ export class MemberList {
   readonly #more = create("li", { class: "soft" });
   #isStale = true;
   #shownFor: User | undefined;
+  #isManager = false;
 
   joined({ members, memberCount }: JoinedEvent): void {
     this.#members.clear();
     for (const user of members) this.#members.set(user.id, user);
     this.#count = memberCount;
+    this.#isStale = true;
+  }
+
+  /** Notes that the user is not in the room any more, and so cannot know who is. */
+  left(): void {
+    this.#members.clear();
+    this.#count = 0;
     this.#isStale = true;
   }
 
@@ -48,11 +56,14 @@ export class MemberList {
    * Shows the members in the panel, the user first.
    *
    * @param isOther whether another room was shown there before.
+   * @param isManager whether the user can do something to the others.
    */
-  show(me: User | undefined, isOther: boolean): void {
-    if (!this.#isStale && !isOther && me === this.#shownFor) return;
+  show(me: User | undefined, isOther: boolean, isManager: boolean): void {
+    const isSame = me === this.#shownFor && isManager === this.#isManager;
+    if (!this.#isStale && !isOther && isSame) return;
     this.#isStale = false;
     this.#shownFor = me;
+    this.#isManager = isManager;
     // The server lists some of the members, and the user may not be among them.
     const others = [...this.#members.values()].filter(({ id }) => id !== me?.id)
       .sort((one, other) => order.compare(one.name, other.name));
@@ -63,7 +74,7 @@ export class MemberList {
       setText(this.#more, strings.more(more));
       rows.push(this.#more);
     }
-    placeChildren(byId("people-list", HTMLUListElement), rows);
+    this.#place(rows);
     const shown = new Set(members.map(({ id }) => id));
     for (const id of this.#rows.keys()) if (!shown.has(id)) this.#rows.delete(id);
     const count = this.#count;
@@ -72,18 +83,41 @@ export class MemberList {
     byId("open-people", HTMLElement).setAttribute("aria-label", strings.openPeople(count));
   }
 
+  /** Puts the rows into the panel. */
+  #place(rows: readonly HTMLElement[]): void {
+    const list = byId("people-list", HTMLUListElement);
+    const hasFocus = list.contains(document.activeElement) && document.activeElement !== list;
+    placeChildren(list, rows);
+    // Whoever had the focus is gone.
+    if (hasFocus && !list.contains(document.activeElement)) list.focus();
+  }
+
   #row(user: User, isOwn: boolean): HTMLElement {
     const known = this.#rows.get(user.id);
-    if (known?.dataset.name === user.name && known.classList.contains("own") === isOwn) {
-      return known;
-    }
-    const row = create("li", {}, avatar(user), create("bdi", {}, user.name));
+    const hasActions = this.#isManager && !isOwn;
+    const isKept = known?.dataset.name === user.name &&
+      known.classList.contains("own") === isOwn &&
+      (known.querySelector("button") !== null) === hasActions;
+    if (isKept) return known;
+    const row = create("li", { "data-id": user.id }, avatar(user), create("bdi", {}, user.name));
     row.dataset.name = user.name;
     if (isOwn) {
       row.className = "own";
       row.append(create("span", { class: "soft" }, strings.you));
-    }
+    } else if (hasActions) row.append(moreButton(user.name));
     this.#rows.set(user.id, row);
     return row;
   }
+}
+
+/** Creates the button that brings up what can be done to somebody: see person_actions.ts. */
+function moreButton(name: string): HTMLElement {
+  const label = strings.personActions(isolated(name));
+  const attributes = {
+    type: "button",
+    class: "quiet more",
+    "data-actions": "",
+    "aria-label": label,
+  };
+  return create("button", attributes, icon("more"));
 }

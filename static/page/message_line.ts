@@ -12,6 +12,9 @@ import { clockTime, fullTime, strings } from "./strings.ts";
 const LONG_LINES = 30;
 const LONG_CHARACTERS = 4_000;
 
+/** Marks upon marks, which may reach into the lines above and below. */
+const TALL = /\p{M}{3}/u;
+
 /** What a line shows besides its message. */
 export interface Surroundings {
   /** The user's own reactions. */
@@ -98,7 +101,9 @@ export function timeOf(at: number, className = "time"): HTMLElement {
 }
 
 function text(payload: string): HTMLElement {
-  return create("div", { class: "text", dir: "auto" }, ...richText(payload));
+  // To clip every text would take the browser as long as all the rest of a message.
+  const className = TALL.test(payload) ? "text tall" : "text";
+  return create("div", { class: className, dir: "auto" }, ...richText(payload));
 }
 
 function isLong(payload: string): boolean {

@@ -2,9 +2,9 @@
  * `MessageList` shows the messages of one room. It owns their order on the screen, and what the user has
  * not seen yet. It knows nothing of connections.
  *
- * All that arrives before a frame is drawn is shown together, with one look at the layout: a thousand missed
- * messages cost as much as a screenful. Groups out of sight are not laid out (`content-visibility` in
- * style.css), and the oldest are removed while the user is at the latest.
+ * All that arrives before a frame is drawn is shown together, and the layout is looked at when the browser
+ * has made it: a thousand missed messages cost as much as a screenful. Blocks out of sight are not laid out
+ * (message_writer.ts), and the oldest are removed while the user is at the latest.
  *
  * @module
  */
@@ -68,7 +68,7 @@ export class MessageList {
     this.#seeker = new MessageSeeker(this.lines, this.#older, this.#position);
     status.show("loading");
     this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    const resizes = new ResizeObserver(() => this.#position.follow());
+    const resizes = new ResizeObserver(() => this.#resized());
     for (const part of [this.element, ...this.element.children]) resizes.observe(part);
   }
 
@@ -169,7 +169,8 @@ export class MessageList {
     if (this.#lines > (this.isAtLatest ? KEPT_LINES * 1.5 : MAX_LINES)) this.#removeOldest();
     this.#older.showStatus(false);
     this.#showUnsent();
-    this.#refresh();
+    this.#seek();
+    this.#markRead();
   }
 
   /** Removes the oldest messages. Scrolling up loads them again. */
@@ -208,7 +209,8 @@ export class MessageList {
     this.#last ||= last;
     this.#lines += page.length;
     this.#position.keepDuring(() => {
-      const next = this.#messages.querySelector<HTMLElement>(":scope > .day");
+      if (this.#messages.querySelector(".newest")) writer.forgetNewest();
+      const next = this.#messages.querySelector<HTMLElement>(".day");
       if (next && isoDay(Number(next.dataset.at)) === writer.day) next.remove();
       this.#messages.prepend(...container.childNodes);
       this.lines.completeQuotes();
@@ -223,9 +225,14 @@ export class MessageList {
   }
 
   #refresh(): void {
-    this.#position.follow();
+    this.#resized();
     this.#seek();
     this.#markRead();
+  }
+
+  /** Is called when the browser has laid out what arrived. To ask for sizes sooner would do it twice. */
+  #resized(): void {
+    this.#position.follow();
     // A list that does not fill the screen cannot be scrolled, so it does not wait for that.
     if (this.#isActive && this.element.scrollTop < 1) this.#older.loadMore();
   }

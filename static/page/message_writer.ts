@@ -1,6 +1,8 @@
 /**
  * `MessageWriter` writes messages one under the other. It separates the days, and puts together what
- * one user sent within a few minutes.
+ * one user sent within a few minutes. All that it writes is in blocks of some 12 lines, which the browser
+ * lays out or skips as a whole: with thousands of parts, looking which are in sight would itself take
+ * longer than a frame.
  *
  * @module
  */
@@ -13,8 +15,13 @@ import { dayName } from "./strings.ts";
 
 /** The longest pause within a group, in milliseconds. */
 const MAX_PAUSE_MS = 5 * 60_000;
-/** How many lines a group may have. The browser lays out or skips a group as a whole. */
+/** How many lines a group may have. */
 const MAX_GROUP_LINES = 25;
+/** From how many lines on a block is full. The last block is drawn again with each message. */
+const FULL_BLOCK_LINES = 12;
+/** About how high the head of a group and a line are, in rem. */
+const HEAD_REM = 2.25;
+const LINE_REM = 1.625;
 
 /** Writes messages into an element. */
 export class MessageWriter {
@@ -22,7 +29,12 @@ export class MessageWriter {
   readonly #lines: Lines;
   #day = "";
   #last: ChatEvent | undefined;
+  #block: HTMLElement | undefined;
+  #blockLines = 0;
+  #blockRem = 0;
   #group: HTMLElement | undefined;
+  /** The user's own group that was written last: only there it is shown that a message was sent. */
+  #newestOwn: HTMLElement | undefined;
   #notices = new NoticeRun();
 
   constructor(container: HTMLElement, lines: Lines) {
@@ -48,18 +60,29 @@ export class MessageWriter {
       this.interrupt(daySeparator(at));
     }
     if (!this.#group || !this.#continuesGroup(message)) {
+      const isAfterGroup = this.#group !== undefined;
       this.#group = create("div", { class: isOwn ? "group own" : "group" }, ...groupHead(from, at));
-      this.#container.append(this.#group);
+      // What stands between groups stays with the group below it.
+      if (isAfterGroup && this.#blockLines >= FULL_BLOCK_LINES) this.#block = undefined;
+      this.#append(this.#group);
+      this.#blockRem += HEAD_REM;
+      if (isOwn) {
+        this.#newestOwn?.classList.remove("newest");
+        this.#newestOwn = this.#group;
+        this.#group.classList.add("newest");
+      }
     }
     this.#last = message;
     this.#group.append(this.#lines.make(message, isOwn));
-    // While the group is out of sight, the style sheet estimates its height from this.
-    this.#group.style.setProperty("--lines", String(this.#group.childElementCount - 2));
+    this.#blockLines++;
+    this.#blockRem += LINE_REM;
+    // So high it counts as before it was ever in sight.
+    this.#block?.style.setProperty("contain-intrinsic-block-size", `auto ${this.#blockRem}rem`);
   }
 
   /** Adds what happened to a user to what happened since the last message. */
   note(notice: Notice): void {
-    if (this.#container.lastElementChild !== this.#notices.element) {
+    if (this.#block?.lastElementChild !== this.#notices.element) {
       this.#notices = new NoticeRun();
       this.interrupt(this.#notices.element);
     }
@@ -69,8 +92,22 @@ export class MessageWriter {
   /** Puts something other than a message into the container, if it is there. A new group begins then. */
   interrupt(element: HTMLElement | undefined): void {
     if (element === undefined) return;
-    this.#container.append(element);
+    this.#append(element);
     this.#group = undefined;
+  }
+
+  /** Notes that the user's own newest message is not among these. */
+  forgetNewest(): void {
+    this.#newestOwn?.classList.remove("newest");
+  }
+
+  #append(element: HTMLElement): void {
+    if (this.#block?.parentElement !== this.#container) {
+      this.#block = create("div", { class: "block" });
+      this.#blockLines = this.#blockRem = 0;
+      this.#container.append(this.#block);
+    }
+    this.#block.append(element);
   }
 
   #continuesGroup({ from, at }: ChatEvent): boolean {

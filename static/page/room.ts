@@ -137,12 +137,14 @@ export class Room {
       ...(seconds !== undefined && { until: Date.now() + seconds * 1000 }),
       ...(payload !== undefined && { reason: payload }),
     };
+    if (right === "none") this.#members.left();
     this.#changed();
   }
 
   /** The user may not enter, or not come back after a reconnect. */
   refused(): void {
     this.standing = { right: "none", wasTaken: false };
+    this.#members.left();
     this.#changed();
   }
 
@@ -155,7 +157,8 @@ export class Room {
   /** Shows what stands around the messages of the current room. */
   show(): void {
     const title = byId("title", HTMLElement);
-    this.#members.show(this.#client.user, title.textContent !== this.name);
+    const isManager = this.#client.right(this.name) === "manage";
+    this.#members.show(this.#client.user, title.textContent !== this.name, isManager);
     setText(title, this.name);
     const names = [...this.#typists.values()];
     const typing = byId("typing", HTMLElement);

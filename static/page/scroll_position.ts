@@ -75,11 +75,11 @@ export class ScrollPosition {
    * @param edge the end of the list that stays where it is if no message is in sight.
    */
   keepDuring(change: () => void, edge: "first" | "last"): void {
-    const top = this.#list.getBoundingClientRect().top;
-    const anchor =
-      [...this.#messages.children].find((child) =>
-        child.classList.contains("group") && child.getBoundingClientRect().bottom > top
-      ) ?? this.#messages[`${edge}ElementChild`];
+    const { top } = this.#list.getBoundingClientRect();
+    const isInSight = (element: Element) => element.getBoundingClientRect().bottom > top;
+    const block = [...this.#messages.children].find(isInSight) ??
+      this.#messages[`${edge}ElementChild`];
+    const anchor = [...block?.querySelectorAll(".group") ?? []].find(isInSight) ?? block;
     const before = anchor?.getBoundingClientRect().top ?? 0;
     change();
     if (this.isAtEnd || !anchor?.isConnected) return;

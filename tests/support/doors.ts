@@ -16,6 +16,9 @@ export const UNKNOWN = "room-none";
 /** Everybody may read and write here, unless guests may nothing at all. */
 export const OPEN = "open";
 
+/** Who is named in a path: nobody who is connected, so that nobody's right is in the way. */
+const SOMEBODY = "somebody";
+
 /** There is no such message: whoever may revise messages learns that, and nobody else. */
 const NO_SEQ = 99;
 
@@ -73,11 +76,11 @@ export const ROUTE_ROWS: Readonly<Record<string, Row<Needs, object>>> = {
   "POST /rooms/:room/typing": ["write", { payload: true }],
   "GET /rooms/:room/members": ["read"],
   "GET /rooms/:room/members/:id": ["read"],
-  "DELETE /rooms/:room/members/:id": ["API key"],
-  "PUT /rooms/:room/bans/:id": ["API key", { seconds: 60 }],
-  "DELETE /rooms/:room/bans/:id": ["API key"],
-  "PUT /rooms/:room/mutes/:id": ["API key", {}],
-  "DELETE /rooms/:room/mutes/:id": ["API key"],
+  "DELETE /rooms/:room/members/:id": ["manage"],
+  "PUT /rooms/:room/bans/:id": ["manage", { seconds: 60 }],
+  "DELETE /rooms/:room/bans/:id": ["manage"],
+  "PUT /rooms/:room/mutes/:id": ["manage", {}],
+  "DELETE /rooms/:room/mutes/:id": ["manage"],
   "DELETE /users/:id/connections": ["API key"],
   "POST /publish": ["API key", { rooms: [USED, UNKNOWN], payload: "x" }],
 };
@@ -206,7 +209,7 @@ async function overHttp(
 }
 
 function pathIn(path: string, room: string): string {
-  return path.replace(":room", room).replace(":id", "owner")
+  return path.replace(":room", room).replace(":id", SOMEBODY)
     .replace(":seq", String(NO_SEQ)).replace(":reaction", "x");
 }
 

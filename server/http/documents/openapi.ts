@@ -17,6 +17,8 @@ import { nameOf, SCHEMAS } from "./schemas.ts";
 const USERS: readonly Schema[] = [{}, { bearer: [] }, { token: [] }];
 /** A user, or the application itself. */
 const EVERYONE: readonly Schema[] = [...USERS, { apiKey: [] }];
+/** The application itself, or a user with the right `manage` in the room. */
+const MANAGERS: readonly Schema[] = [{ bearer: [] }, { token: [] }, { apiKey: [] }];
 const MESSAGES = MESSAGE_TYPES.map((type) => nameOf(type, "Event"));
 
 export function openApi(basePath = ""): Schema {
@@ -143,9 +145,7 @@ export function openApi(basePath = ""): Schema {
       },
       "/rooms/{room}/members/{id}": {
         parameters: [room(), user()],
-        delete: takeBack("remove", "Ends the user's membership of the room", [
-          query("payload", REQUESTS.reason.payload.schema, "Why, for the user"),
-        ]),
+        delete: takeBack("remove", "Ends the user's membership of the room", MANAGERS, [reason()]),
         get: {
           operationId: "readMember",
           security: EVERYONE,
@@ -161,9 +161,8 @@ export function openApi(basePath = ""): Schema {
         delete: takeBack(
           "disconnect",
           "Closes all connections of a user, who is told not to come back",
-          [
-            query("payload", REQUESTS.reason.payload.schema, "Why, for the user"),
-          ],
+          [{ apiKey: [] }],
+          [reason()],
         ),
       },
       ...sanctionPaths("ban", "bans"),
@@ -236,15 +235,16 @@ function stream(operationId: string, summary: string, parameters: readonly Schem
   };
 }
 
-/** What an application takes back, or gives back. */
+/** What is taken back, or given back. */
 function takeBack(
   operationId: string,
   summary: string,
+  security: readonly Schema[],
   parameters: readonly Schema[] = [],
 ): Schema {
   return {
     operationId,
-    security: [{ apiKey: [] }],
+    security,
     summary,
     ...(parameters.length > 0 && { parameters }),
     responses: { 204: { description: "It holds" }, ...problems(400, 401, 403, 414, 429, 503) },
@@ -252,7 +252,7 @@ function takeBack(
 }
 
 function sanctionPaths(verb: string, nouns: string): Readonly<Record<string, Schema>> {
-  const put = takeBack(verb, `The application ${verb}s a user, for some seconds or for good`);
+  const put = takeBack(verb, `Puts a ${verb} on a user, for some seconds or for good`, MANAGERS);
   return {
     [`/rooms/{room}/${nouns}/{id}`]: {
       parameters: [room(), user()],
@@ -264,7 +264,7 @@ function sanctionPaths(verb: string, nouns: string): Readonly<Record<string, Sch
           ...problems(400, 401, 403, 408, 413, 414, 415, 429, 503),
         },
       },
-      delete: takeBack(`un${verb}`, "It ends"),
+      delete: takeBack(`un${verb}`, "It ends", MANAGERS),
     },
   };
 }
@@ -280,6 +280,10 @@ function revision(operationId: string, summary: string): Schema {
       ...problems(400, 401, 403, 404, 408, 409, 413, 414, 415, 429, 503),
     },
   };
+}
+
+function reason(): Schema {
+  return query("payload", REQUESTS.reason.payload.schema, "Why, for the user");
 }
 
 function message(): Schema {

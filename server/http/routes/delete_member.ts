@@ -1,21 +1,23 @@
 /**
- * `DELETE /rooms/{room}/members/{id}?payload=` ends a user's membership of a room, and
- * `DELETE /users/{id}/connections?payload=` closes all connections of a user. They need an API key. The
- * answer is the same if the user was not there: another node may know better.
+ * `DELETE /rooms/{room}/members/{id}?payload=` ends a user's membership of a room; the application and the
+ * room's managers may. `DELETE /users/{id}/connections?payload=` closes all connections of a user, and
+ * needs an API key. The answer is the same if the user was not there: another node may know better.
  *
  * @module
  */
 import { parseRequest } from "../../protocol/parse.ts";
 import type { ReasonRequest } from "../../protocol/requests.ts";
 import type { Hub } from "../../rooms/hub.ts";
+import { admitManager, assertMayBind } from "../manager.ts";
 import { assertIsApplication } from "../requester.ts";
 import { noContent } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 export async function deleteMember(call: Call, hub: Hub): Promise<Response> {
-  assertIsApplication(call);
-  const { room, userId } = call;
-  await hub.moderator.order({ kind: "remove", room, userId, ...reasonOf(call) });
+  const asker = await admitManager(call, hub);
+  const reason = reasonOf(call);
+  const by = asker && await assertMayBind(call, hub, asker);
+  await hub.moderator.remove(call.room, call.userId, { ...reason, by });
   return noContent();
 }
 

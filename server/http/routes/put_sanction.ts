@@ -1,13 +1,14 @@
 /**
  * `PUT /rooms/{room}/bans/{id}` and `…/mutes/{id}` ban or mute a user, with a time or for good; `DELETE`
- * lifts it. They need an API key. The answer comes when it is stored and holds on this node.
+ * lifts it. The application and the room's managers may. The answer comes when it is stored and holds on
+ * this node.
  *
  * @module
  */
 import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { readJson } from "../read_json.ts";
-import { assertIsApplication } from "../requester.ts";
+import { admitManager, assertManages, assertMayBind } from "../manager.ts";
 import { noContent } from "../responses.ts";
 import type { Call } from "../router.ts";
 
@@ -16,9 +17,12 @@ export async function putSanction(
   hub: Hub,
   kind: "ban" | "mute",
 ): Promise<Response> {
-  assertIsApplication(call);
+  const asker = await admitManager(call, hub);
   const body = await readJson(call, hub.context.options, {}); // else for good and without a reason
-  await hub.moderator.impose(kind, call.room, call.userId, parseRequest("terms", body));
+  const terms = parseRequest("terms", body);
+  // Judged after the body was read: the manager may have been muted meanwhile.
+  const by = asker && await assertMayBind(call, hub, asker);
+  await hub.moderator.impose(kind, call.room, call.userId, { ...terms, by });
   return noContent();
 }
 
@@ -27,7 +31,8 @@ export async function deleteSanction(
   hub: Hub,
   kind: "unban" | "unmute",
 ): Promise<Response> {
-  assertIsApplication(call);
-  await hub.moderator.lift(kind, call.room, call.userId);
+  const asker = await admitManager(call, hub);
+  const by = asker && await assertManages(call, hub, asker);
+  await hub.moderator.lift(kind, call.room, call.userId, by);
   return noContent();
 }

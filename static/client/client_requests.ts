@@ -1,13 +1,15 @@
 /**
- * `ClientPages` is the part of a client that reads over HTTP. Its code is loaded with the first request.
+ * `ClientRequests` is the part of a client that uses single HTTP requests, beside the connection. Their code is
+ * loaded with the first of them.
  *
  * @module
  */
 import { type AnyEvents, ClientTarget } from "./events.ts";
 import type { HistoryPage, ListedRoom, Requester } from "./http.ts";
+import type { Moderation, ModerationTerms } from "./moderate.ts";
 
-/** Reads what a client asks the server for, without the connection. */
-export class ClientPages<Events extends object = AnyEvents> extends ClientTarget<Events> {
+/** The requests of a client. */
+export class ClientRequests<Events extends object = AnyEvents> extends ClientTarget<Events> {
   readonly #requester: () => Requester;
 
   constructor(requester: () => Requester) {
@@ -34,5 +36,21 @@ export class ClientPages<Events extends object = AnyEvents> extends ClientTarget
   async listRooms(): Promise<readonly ListedRoom[]> {
     const { readRooms } = await import("./http.ts");
     return await readRooms(this.#requester());
+  }
+
+  /**
+   * Mutes, bans or removes another user in a room, or lifts that. It needs the right `manage` there, and
+   * is answered when it holds.
+   *
+   * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
+   */
+  async moderate(
+    room: string,
+    what: Moderation,
+    userId: string,
+    terms: ModerationTerms = {},
+  ): Promise<void> {
+    const { moderate } = await import("./moderate.ts");
+    await moderate(this.#requester(), room, what, userId, terms);
   }
 }
