@@ -30,6 +30,7 @@ export { default as "client/moderate.ts" } from "./client/moderate.ts" with { ty
 export { default as "client/options.ts" } from "./client/options.ts" with { type: "text" };
 export { default as "client/outbox.ts" } from "./client/outbox.ts" with { type: "text" };
 export { default as "client/receiver.ts" } from "./client/receiver.ts" with { type: "text" };
+export { default as "client/requests.ts" } from "./client/requests.ts" with { type: "text" };
 export { default as "client/room_streams.ts" } from "./client/room_streams.ts" with { type: "text" };
 export { default as "client/sender.ts" } from "./client/sender.ts" with { type: "text" };
 export { default as "client/shared_transport.ts" } from "./client/shared_transport.ts" with { type: "text" };

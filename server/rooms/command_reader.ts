@@ -32,10 +32,11 @@ export class CommandReader {
   /** Made at the first refusal: most connections never meet one. */
   #badCommands: BadCommandAllowance | undefined;
   /**
-   * The `rate_limited` that a command of this frame met. Those after it that have a `ref` meet it too: a
-   * message that is sent again must not come after a later one, for which there was time again.
+   * The `rate_limited` that a command of this frame met, and the room if a rule of that limits it. Those
+   * after it that have a `ref` meet it too: a message that is sent again must not come after a later one,
+   * for which there was time again.
    */
-  #tooEarly: Refusal | undefined;
+  #tooEarly: { readonly refusal: Refusal; readonly room: string | undefined } | undefined;
   /** Whether an answer of the application is waited for, and the frames that came since. */
   #isWaiting = false;
   #held: string[] = [];
@@ -172,21 +173,28 @@ export class CommandReader {
   #take(value: unknown, cost: number): void | Promise<void> {
     if (this.#session.hasEnded) return;
     let ref: string | undefined;
+    let room: string | undefined;
     try {
       if (cost > 0) this.#source.spend(cost);
       const command = parseCommand(value);
       ref = command.ref;
-      if (ref !== undefined && this.#tooEarly !== undefined) throw this.#tooEarly;
+      room = "room" in command ? command.room : undefined;
+      if (ref !== undefined && this.#tooEarly !== undefined) {
+        const { refusal, room: limited } = this.#tooEarly;
+        if (limited === undefined || limited === room) throw refusal;
+      }
       this.#hub.allowances.spend(this.#session.user.id, command);
       return carryOut(this.#hub, this.#session, command)
-        ?.catch((thrown) => this.#fail(thrown, ref));
+        ?.catch((thrown) => this.#fail(thrown, ref, room));
     } catch (thrown) {
-      this.#fail(thrown, ref ?? refOf(value));
+      this.#fail(thrown, ref ?? refOf(value), room);
     }
   }
 
-  #fail(thrown: unknown, ref: string | undefined): void {
-    if (thrown instanceof Refusal && thrown.code === "rate_limited") this.#tooEarly = thrown;
+  #fail(thrown: unknown, ref: string | undefined, room: string | undefined): void {
+    if (thrown instanceof Refusal && thrown.code === "rate_limited") {
+      this.#tooEarly = { refusal: thrown, room: thrown.field === "room" ? room : undefined };
+    }
     this.#answerFailure(thrown, [ref]);
   }
 

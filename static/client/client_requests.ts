@@ -4,9 +4,12 @@
  *
  * @module
  */
+import { ClientError } from "./errors.ts";
 import { type AnyEvents, ClientTarget } from "./events.ts";
 import type { HistoryPage, ListedRoom, Requester } from "./http.ts";
 import type { Moderation, ModerationTerms } from "./moderate.ts";
+
+type Requests = typeof import("./requests.ts");
 
 /** The requests of a client. */
 export class ClientRequests<Events extends object = AnyEvents> extends ClientTarget<Events> {
@@ -24,8 +27,7 @@ export class ClientRequests<Events extends object = AnyEvents> extends ClientTar
    * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
    */
   async history(room: string, before: number, limit = 50): Promise<HistoryPage> {
-    const { readPage } = await import("./http.ts");
-    return await readPage(this.#requester(), room, before, limit);
+    return await this.#ask(({ readPage }, by) => readPage(by, room, before, limit));
   }
 
   /**
@@ -34,8 +36,7 @@ export class ClientRequests<Events extends object = AnyEvents> extends ClientTar
    * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
    */
   async listRooms(): Promise<readonly ListedRoom[]> {
-    const { readRooms } = await import("./http.ts");
-    return await readRooms(this.#requester());
+    return await this.#ask(({ readRooms }, by) => readRooms(by));
   }
 
   /**
@@ -48,9 +49,18 @@ export class ClientRequests<Events extends object = AnyEvents> extends ClientTar
     room: string,
     what: Moderation,
     userId: string,
-    terms: ModerationTerms = {},
+    terms?: ModerationTerms,
   ): Promise<void> {
-    const { moderate } = await import("./moderate.ts");
-    await moderate(this.#requester(), room, what, userId, terms);
+    return await this.#ask(({ moderate }, by) => moderate(by, room, what, userId, terms));
+  }
+
+  async #ask<T>(request: (code: Requests, by: Requester) => Promise<T>): Promise<T> {
+    try {
+      return await request(await import("./requests.ts"), this.#requester());
+    } catch (thrown) {
+      const { type, code, payload } = Object(thrown);
+      const reason = payload ?? "The server does not answer.";
+      throw new ClientError(type === "error" ? code : "unavailable", reason);
+    }
   }
 }

@@ -24,7 +24,7 @@ export interface ConnectionHandlers {
   /** The connection is open, or the token was renewed. */
   welcomed(event: wire.WelcomeEvent): void;
   /** The server sent anything but a `welcome`. See {@linkcode TransportHandlers.received}. */
-  received(event: wire.Event, isAnswer: boolean): void;
+  received(event: wire.Event, isAnswer?: boolean): void;
   /** The connection is lost: no command under way will be answered. */
   disconnected(): void;
   /**
@@ -129,7 +129,7 @@ export function createConnection(
   function connect(): void {
     const opening: Transport = transport = openTransport(url, {
       opened: sayHello,
-      received(events, isAnswer = false) {
+      received(events, isAnswer) {
         life.answered();
         // A listener may have closed the client, or the event before may have ended the connection.
         for (const event of events) if (transport === opening) receive(event, isAnswer);
@@ -195,21 +195,21 @@ export function createConnection(
     transport?.send([hello]);
   }
 
-  function receive(event: wire.Event, isAnswer: boolean): void {
+  function receive(event: wire.Event, isAnswer?: boolean): void {
     if (event.type === "welcome") return welcomed(event);
     if (event.type === "bye") byeMs = event.retryAfterMs;
     handlers.received(event, isAnswer);
     if (event.type !== "error") return;
-    if (hello && event.ref === HELLO_REF) helloRefused(event, hello); // not of a message with that `ref`
+    if (hello && event.ref === HELLO_REF) helloRefused(event); // not of a message with that `ref`
     else if (event.code === "unauthorized" && (event.retryAfterMs || identity.givenToken)) {
       tokenEnded(event.payload);
     } else if (event.code === "forbidden" && !event.ref && !event.room) farewell = event.payload;
   }
 
   /** Says hello again without what was refused. Any other refusal ends the connection. */
-  function helloRefused(event: wire.ErrorEvent, refused: wire.HelloCommand): void {
+  function helloRefused(event: wire.ErrorEvent): void {
     const { code, field, payload, retryAfterMs } = event;
-    if (identity.refused(event, refused)) return sayHello();
+    if (hello && identity.refused(event, hello)) return sayHello();
     if (code === "forbidden") return end(CLOSE_FORBIDDEN, payload);
     if (code === "unauthorized" || field === "token") return lost(CLOSE_UNAUTHORIZED, payload);
     lost(CLOSE_LOST, "", retryAfterMs);

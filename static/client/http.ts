@@ -4,7 +4,6 @@
  * @module
  */
 import type { ErrorEvent, Message } from "../../server/protocol/messages.ts";
-import { ClientError } from "./errors.ts";
 
 /** How long the client waits for a response, in milliseconds. */
 export const REQUEST_TIMEOUT_MS = 10_000;
@@ -63,7 +62,7 @@ export interface HistoryPage {
 /**
  * Reads a page of a room's messages before the `seq` in `before`, oldest first.
  *
- * @throws {ClientError} as {@linkcode answered} does.
+ * @throws as {@linkcode answered} does.
  */
 export async function readPage(
   requester: Requester,
@@ -90,7 +89,7 @@ export interface ListedRoom {
 /**
  * Reads which rooms have members and may be read, the fullest first.
  *
- * @throws {ClientError} as {@linkcode answered} does.
+ * @throws as {@linkcode answered} does.
  */
 export async function readRooms(requester: Requester): Promise<readonly ListedRoom[]> {
   return await answered(request(requester, "rooms"), async (list) => (await list.json()).rooms);
@@ -99,20 +98,13 @@ export async function readRooms(requester: Requester): Promise<readonly ListedRo
 /**
  * Returns what `read` makes of the answer to a request.
  *
- * @throws {ClientError} if the server refuses; `unavailable` if it does not answer.
+ * @throws {ErrorEvent} if the server refuses; another thing if it does not answer.
  */
 export async function answered<T>(
   request: Promise<Response>,
   read: (response: Response) => T | Promise<T>,
 ): Promise<T> {
-  let refusal: ErrorEvent | undefined;
-  try {
-    const response = await request;
-    if (response.ok) return await read(response);
-    refusal = await refusalOf(response);
-  } catch {
-    // The server was not reached, or another one answered.
-  }
-  const { code = "unavailable", payload = "The server does not answer." } = refusal ?? {};
-  throw new ClientError(code, payload);
+  const response = await request;
+  if (!response.ok) throw await refusalOf(response);
+  return await read(response);
 }

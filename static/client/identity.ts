@@ -52,16 +52,12 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
   let refusedToken: string | undefined;
   let refusedName: string | undefined;
 
-  function load(): SavedGuest {
-    const { token, name } = stored.load();
-    return { token: textOf(token), name: textOf(name) };
-  }
-
   const self: Identity = {
     hello() {
-      const saved = self.givenToken ? { token: self.givenToken, name: undefined } : load();
-      const wanted = self.rename?.name ?? saved.name ?? name;
-      const token = self.token = saved.token === refusedToken ? undefined : saved.token;
+      const saved = self.givenToken ? { token: self.givenToken } : stored.load();
+      const wanted = self.rename?.name ?? (textOf(saved.name) || name);
+      const savedToken = textOf(saved.token);
+      const token = self.token = savedToken === refusedToken ? undefined : savedToken;
       return {
         type: "hello",
         ref: HELLO_REF,
@@ -72,8 +68,7 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
     refused({ code, field }, { token, name }) {
       if (token && token !== self.givenToken && (code === "unauthorized" || field === "token")) {
         refusedToken = token;
-        const saved = load();
-        if (saved.token === token) stored.save({ ...saved, token: undefined });
+        if (stored.load().token === token) stored.save({ name });
         return true;
       }
       if (!name || field !== "name") return false;
@@ -99,6 +94,7 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
   return self;
 }
 
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
+/** Returns what was saved as text, whatever it is now: the server refuses what it does not accept. */
+function textOf(saved: unknown): string {
+  return `${saved ?? ""}`;
 }

@@ -63,7 +63,7 @@ export interface Membership {
    * @param isAnswer whether it did not come in its order, but as the answer to a request.
    * @returns whether it is the next one, which the application gets.
    */
-  moveTo(seq: number, isOwn: boolean, isAnswer: boolean): boolean;
+  moveTo(seq: number, isOwn: boolean, isAnswer: boolean | undefined): boolean;
   /**
    * Moves the cursor to a revision.
    *
@@ -156,13 +156,9 @@ export function createMembership(
       if (seq <= last) return false;
       // A message may be acknowledged although older ones have yet to come. It comes again in its order,
       // and the cursor must not pass over those before it. The first in order may have any `seq`.
-      const isGap = last >= 0 && seq > last + 1;
-      if (last < 0 ? isAnswer : isOwn && isGap) return false;
-      if (isGap) {
+      if (last < 0 ? isAnswer : seq > last + 1) {
         // Whatever lost the messages between, such as a holder of shared tabs: the server has them.
-        joined = false;
-        self.ref = "";
-        self.waitUntil = 0;
+        if (!isOwn) self.disconnected();
         return false;
       }
       if (last < head && seq >= head) self.waitUntil = 0;
@@ -185,8 +181,8 @@ export function createMembership(
       self.newest.delete("");
     },
     userReads(seq) {
-      const seen = Math.min(seq, newestSeq());
-      if (seen > 0) mark = Math.max(mark, seen); // the server knows no mark before the first message
+      // The server knows no mark before the first message.
+      mark = Math.max(mark, Math.min(seq, newestSeq()) || -1);
     },
     hasRead(seq) {
       told = Math.max(told, seq);

@@ -92,8 +92,7 @@ export function createOutbox(
   maxUnsent: number,
   dispatch: Dispatch,
 ): Outbox {
-  const { unsent } = stored.load();
-  const waiting = Array.isArray(unsent) ? unsent.filter(isUnsent).map(outgoing) : [];
+  const waiting = [stored.load().unsent].flat().filter(isUnsent).map(outgoing);
   for (const { promise, command } of waiting) {
     promise.catch((error) => dispatch("lost", { command, error }));
   }

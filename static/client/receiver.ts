@@ -13,12 +13,12 @@ import type { ClientParts, Sender } from "./sender.ts";
 export function receiver(
   [connection, dispatch, identity, outbox, rooms]: ClientParts,
   sender: Sender,
-): (event: wire.Event, isAnswer: boolean) => void {
+): (event: wire.Event, isAnswer?: boolean) => void {
   /**
    * Takes an event of the log, or an application's event that is not stored. All of the log move the
    * cursor, also those whose type is not known here.
    */
-  function message(event: wire.Message | wire.CustomEvent, isAnswer: boolean): void {
+  function message(event: wire.Message | wire.CustomEvent, isAnswer?: boolean): void {
     const { room, seq, from, ref } = event;
     const membership = rooms.get(room);
     const own = from?.id === identity.user?.id ? outbox.find(ref, room) : undefined;
@@ -44,11 +44,8 @@ export function receiver(
   function revised(event: wire.RevisedEvent): void {
     const { room, rev, ref } = event;
     const membership = rooms.get(room);
-    if (!ref) {
-      if (membership?.joined && membership.reviseTo(rev)) dispatch("revised", event);
-      return;
-    }
-    const own = outbox.find(ref, room);
+    if (!ref && membership?.joined && membership.reviseTo(rev)) dispatch("revised", event);
+    const own = ref && outbox.find(ref, room);
     if (!own) return;
     outbox.remove(own);
     connection.setAwaiting(false);

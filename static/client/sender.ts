@@ -141,7 +141,7 @@ export function createSender(
     for (const membership of rooms.values()) yield* membership.due(time, flushAt);
   }
 
-  const self: Sender = {
+  return {
     get limits() {
       return limits;
     },
@@ -186,10 +186,9 @@ export function createSender(
       membership.entered.reject(error);
       outbox.fail(error, (command) => command.room === room);
       for (const command of membership.newest.values()) dispatch("lost", { command, error });
-      self.flushSoon(); // what is answered there is no more awaited
+      queueMicrotask(flush); // what is answered there is no more awaited
     },
   };
-  return self;
 }
 
 /** Returns how many bytes a command and the comma after it need in a frame. */

@@ -59,11 +59,11 @@ export function stored<T extends object>(
         storage.setItem(key, JSON.stringify(value));
         unsaved = undefined;
       } catch { // the storage is full or blocked
-        const isKnown = unsaved;
-        unsaved = value;
-        if (isKnown) return;
         const payload = `Cannot save "${key}".`;
-        dispatch("error", { type: "error", code: "unavailable", field: "storage", payload });
+        if (!unsaved) {
+          dispatch("error", { type: "error", code: "unavailable", field: "storage", payload });
+        }
+        unsaved = value;
       }
     },
   };
