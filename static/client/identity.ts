@@ -54,7 +54,9 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
 
   const self: Identity = {
     hello() {
-      const saved = self.givenToken ? { token: self.givenToken } : stored.load();
+      const saved: ReturnType<typeof stored.load> = self.givenToken
+        ? { token: self.givenToken }
+        : stored.load();
       const wanted = self.rename?.name ?? (textOf(saved.name) || name);
       const savedToken = textOf(saved.token);
       const token = self.token = savedToken === refusedToken ? undefined : savedToken;
