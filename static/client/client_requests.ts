@@ -15,6 +15,7 @@ type Requests = typeof import("./requests.ts");
 export class ClientRequests<Events extends object = AnyEvents> extends ClientTarget<Events> {
   readonly #requester: () => Requester;
 
+  /** Creates the part of a client. Applications call `connect`. */
   constructor(requester: () => Requester) {
     super();
     this.#requester = requester;
