@@ -12,6 +12,7 @@ export const REQUEST_TIMEOUT_MS = 10_000;
 export interface Requester {
   /** The server's `/ws`. */
   readonly url: string;
+  /** The token of the user; undefined is a new guest. */
   readonly token: string | undefined;
 }
 
