@@ -9,7 +9,10 @@
 export { default as "client/allowance.ts" } from "./client/allowance.ts" with { type: "text" };
 export { default as "client/choose_transport.ts" } from "./client/choose_transport.ts" with { type: "text" };
 export { default as "client/client.ts" } from "./client/client.ts" with { type: "text" };
+export { default as "client/client_parts.ts" } from "./client/client_parts.ts" with { type: "text" };
+export { default as "client/client_requests.ts" } from "./client/client_requests.ts" with { type: "text" };
 export { default as "client/clock.ts" } from "./client/clock.ts" with { type: "text" };
+export { default as "client/connect.ts" } from "./client/connect.ts" with { type: "text" };
 export { default as "client/connection.ts" } from "./client/connection.ts" with { type: "text" };
 export { default as "client/connection_holder.ts" } from "./client/connection_holder.ts" with { type: "text" };
 export { default as "client/deferred.ts" } from "./client/deferred.ts" with { type: "text" };
@@ -27,6 +30,7 @@ export { default as "client/moderate.ts" } from "./client/moderate.ts" with { ty
 export { default as "client/options.ts" } from "./client/options.ts" with { type: "text" };
 export { default as "client/outbox.ts" } from "./client/outbox.ts" with { type: "text" };
 export { default as "client/receiver.ts" } from "./client/receiver.ts" with { type: "text" };
+export { default as "client/requests.ts" } from "./client/requests.ts" with { type: "text" };
 export { default as "client/room_streams.ts" } from "./client/room_streams.ts" with { type: "text" };
 export { default as "client/sender.ts" } from "./client/sender.ts" with { type: "text" };
 export { default as "client/shared_transport.ts" } from "./client/shared_transport.ts" with { type: "text" };

@@ -83,3 +83,20 @@ Deno.test("allowance: a connection that becomes another user again and again get
   const { code } = await client.next("error", ({ ref }) => ref === "one more");
   assertEquals(code, "rate_limited");
 });
+
+Deno.test("allowance: a command of an array that comes too early is overtaken by none after it", async () => {
+  for (const rate of [5_000, 20_000, 80_000]) { // there is time again within the array
+    await using server = await serve({ rate, burst: 10, badCommands: 0 });
+    await using client = await connect(server, { protocol: "parley.v1.batched" });
+    client.send({ type: "hello" });
+    await client.next("welcome");
+    client.send({ type: "join" });
+    await client.next("joined");
+    const refs = Array.from({ length: 100 }, (_, n) => String(n));
+    client.send(refs.map((ref) => ({ type: "chat", payload: "x", ref })));
+    const answers = (type: string) => client.pending.filter((event) => event.type === type);
+    while (answers("chat").length + answers("error").length < refs.length) await client.arrival();
+    const stored = answers("chat").map((event) => "ref" in event && event.ref);
+    assertEquals(stored, refs.slice(0, stored.length));
+  }
+});

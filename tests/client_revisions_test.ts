@@ -101,7 +101,7 @@ Deno.test("what was revised meanwhile comes once after a reconnect, and what was
   assertEquals(new Set(since).size, since.length); // nothing comes twice
   const revs = ada.news.flatMap((text) => /^(\d): /.exec(text)?.[1] ?? []);
   assertEquals(revs, revs.toSorted());
-  const page = await ada.client.history("lobby", 9);
+  const { messages: page } = await ada.client.history("lobby", 9);
   assertEquals(page.map(textOf), ["deleted", "dos", "drei"]);
 });
 
@@ -132,7 +132,7 @@ Deno.test("revisions that are not acknowledged survive a reload, in order with t
   assert(again.client.unsent.length > 0);
   await patiently(again.client.send("lobby", "three"), "the last message");
   assertEquals(again.client.unsent, []);
-  const page = await again.client.history("lobby", 9);
+  const { messages: page } = await again.client.history("lobby", 9);
   assertEquals(page.map(textOf), ['uno{"👍":1}', "deleted", "three"]);
 });
 

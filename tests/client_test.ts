@@ -638,9 +638,9 @@ Deno.test("history() reads what was said before", async () => {
   for (const text of numbers("m", 6)) await ada.client.send("lobby", text);
   await using bob = new Talker(server.url);
   await bob.hears(2);
-  const page = await bob.client.history("lobby", bob.messages[0]?.seq ?? 0, 3);
+  const { messages: page } = await bob.client.history("lobby", bob.messages[0]?.seq ?? 0, 3);
   assertEquals(page, ada.messages.slice(1, 4));
-  assertEquals((await bob.client.history("lobby", 1)).length, 0);
+  assertEquals((await bob.client.history("lobby", 1)).messages.length, 0);
 });
 
 Deno.test("history() of a server that is not there fails with unavailable", async () => {

@@ -124,7 +124,8 @@ Deno.test("with a base path, the client library finds its way, also to history a
   const client = connectClient(`${server.url}/ws`, { transport: overHttpAlone });
   await client.join("lobby");
   assertEquals((await client.send("lobby", "hi")).seq, 1);
-  assertEquals((await client.history("lobby", 2)).map(({ payload }) => payload), ["hi"]);
+  const { messages } = await client.history("lobby", 2);
+  assertEquals(messages.map(({ payload }) => payload), ["hi"]);
   client.close();
 });
 

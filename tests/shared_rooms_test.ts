@@ -1,6 +1,6 @@
 /**
  * Clients that share a connection, in random rooms at random times, while their holder goes and the
- * network is cut. They are in one process: Deno has Web Locks and `BroadcastChannel` too.
+ * network is cut. They say, edit, delete and react, and each must have what the log has. They are in one process: Deno has Web Locks and `BroadcastChannel` too.
  *
  * @module
  */
@@ -14,6 +14,7 @@ const RUNS = 10;
 const STEPS = 60;
 const MAX_TABS = 8;
 const ROOMS = ["red", "green", "blue"];
+const REACTIONS = ["👍", "🎉"];
 
 /** Storage that the tabs of a browser have in common. */
 function memory() {
@@ -30,6 +31,8 @@ class Tab {
   readonly client: Client;
   /** What it was told of the rooms that it is in. */
   readonly seen = new Map<string, Message[]>();
+  /** The last revision that it was told of, by room. */
+  readonly revs = new Map<string, number>();
   /** What must not happen. */
   readonly faults: string[] = [];
   #said = 0;
@@ -38,8 +41,9 @@ class Tab {
     this.name = name;
     const backoffMs = { min: 5, max: 50 };
     this.client = new Client(url, { shared: true, identity, outbox: memory(), backoffMs });
-    this.client.on("joined", ({ room, recovered }) => {
+    this.client.on("joined", ({ room, recovered, rev }) => {
       if (recovered) return;
+      this.revs.set(room, rev);
       if (this.seen.get(room)?.length) this.faults.push(`began anew in ${room}`);
       this.seen.set(room, []);
     });
@@ -48,6 +52,14 @@ class Tab {
       const last = this.seen.get(room)?.at(-1)?.seq ?? seq - 1;
       if (seq !== last + 1) this.faults.push(`${seq} after ${last} in ${room}`);
       this.seen.get(room)?.push(message);
+    });
+    this.client.on("revised", ({ room, rev, message }) => {
+      const last = this.revs.get(room) ?? 0;
+      if (rev <= last) this.faults.push(`revision ${rev} after ${last} in ${room}`);
+      this.revs.set(room, rev);
+      const seen = this.seen.get(room) ?? [];
+      const index = message.seq - (seen[0]?.seq ?? Infinity);
+      if (rev > (seen[index]?.rev ?? (index in seen ? 0 : rev))) seen[index] = message;
     });
   }
 
@@ -61,6 +73,20 @@ class Tab {
     if (this.seen.delete(room)) this.client.leave(room);
   }
 
+  /** Edits, deletes or reacts to a message that it has. All tabs are one user, who may. */
+  revise(dice: Dice): void {
+    const [room, seen = []] = dice.pick([...this.seen, ["", []] as const]);
+    const message = seen[dice.below(seen.length)];
+    if (!message) return;
+    const { seq, payload } = message;
+    const answer = dice.chance(0.1)
+      ? this.client.remove(room, seq)
+      : dice.chance(0.5)
+      ? this.client.edit(room, seq, `${payload}, edited`)
+      : this.client.react(room, seq, dice.pick(REACTIONS), dice.chance(0.7));
+    answer.catch(ignoreEnd);
+  }
+
   say(count: number): void {
     for (const room of this.seen.keys()) {
       for (let n = 0; n < count; n++) {
@@ -70,9 +96,10 @@ class Tab {
   }
 }
 
-/** A tab that leaves or closes does not wait for what it said. */
+/** A tab that leaves or closes does not wait for what it said, and another one may have deleted a message. */
 function ignoreEnd(error: unknown): void {
-  if (!(error instanceof ClientError) || !["left", "closed"].includes(error.code)) throw error;
+  const codes = ["left", "closed", "conflict"];
+  if (!(error instanceof ClientError) || !codes.includes(error.code)) throw error;
 }
 
 for (const mode of ["open", "refuse"] satisfies Mode[]) {
@@ -101,7 +128,8 @@ async function converse(dice: Dice, mode: Mode): Promise<void> {
       const act = dice.below(20);
       if (act < 3) tab?.join(dice.pick(ROOMS));
       else if (act < 5) tab?.leave(dice.pick(ROOMS));
-      else if (act < 12) tab?.say(1 + dice.below(10));
+      else if (act < 10) tab?.say(1 + dice.below(10));
+      else if (act < 12) tab?.revise(dice);
       else if (act < 14 && living.size < MAX_TABS) living.add(open());
       else if (act < 15 && living.size > 1) {
         living.delete(index);
@@ -114,8 +142,10 @@ async function converse(dice: Dice, mode: Mode): Promise<void> {
     for (const room of ROOMS) {
       // A tab that closed may have said something that is not stored yet.
       const isUpToDate = async () => {
-        const { head } = await server.history(room, { limit: 1 });
-        return tabs.every(({ seen }) => (seen.get(room)?.at(-1)?.seq ?? head) === head);
+        const { head, rev } = await server.history(room, { limit: 1 });
+        return tabs.every(({ seen, revs }) =>
+          !seen.get(room)?.length || seen.get(room)?.at(-1)?.seq === head && revs.get(room) === rev
+        );
       };
       await until(isUpToDate, `all to have what was said in ${room}`);
       const log: Message[] = [];
@@ -132,7 +162,7 @@ async function converse(dice: Dice, mode: Mode): Promise<void> {
         const own = log.map(({ payload }) => String(payload)).filter((it) =>
           it.startsWith(`${name}:`)
         );
-        const numbers = own.map((text) => Number(text.split(" ").at(-1)));
+        const numbers = own.map((text) => Number(text.match(/: (\d+)/)?.[1]));
         assertEquals(numbers, [...new Set(numbers)].sort((a, b) => a - b), `${name} in ${room}`);
       }
     }

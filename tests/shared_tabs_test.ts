@@ -1,6 +1,6 @@
 /**
  * Tabs that share one connection (`shared: true`): one socket for all of them, nothing lost, doubled or
- * out of order when the tab that holds it goes, and each tab for itself where the browser cannot share.
+ * out of order when the tab that holds it goes, messages and revisions alike, and each tab for itself where the browser cannot share.
  *
  * @module
  */
@@ -9,7 +9,8 @@ import { BlockingProxy } from "./support/blocking_proxy.ts";
 import { browserTest } from "./support/browser.ts";
 import { member, serve, until } from "./support/harness.ts";
 import { Dice, SEED } from "./support/random.ts";
-import { known, SharedTabs } from "./support/shared_tabs.ts";
+import { known } from "./support/shared_tab_script.ts";
+import { SharedTabs } from "./support/shared_tabs.ts";
 
 browserTest(
   `twenty tabs have one socket, and its holder goes five times, seed ${SEED}`,
@@ -18,8 +19,8 @@ browserTest(
     const tabs = new SharedTabs(chrome, server);
     await tabs.openMany(20);
     assertEquals(server.connectionCount, 1);
-    const { messages } = await tabs.survive(5, new Dice(SEED));
-    assert(messages > 0);
+    const { messages, revisions } = await tabs.survive(5, new Dice(SEED));
+    assert(messages > 0 && revisions > 0);
   },
 );
 
@@ -34,16 +35,16 @@ browserTest("tabs are in different rooms, and each leaves for itself", async (ch
   await send("a", "only for one");
   await send("b", "for both");
   await until(async () => (await known(two)).seen.b?.length === 1, "the message");
-  assertEquals((await known(two)).seen, { b: [[1, "for both"]] });
+  assertEquals((await known(two)).seen, { b: [[1, "for both{}", 0]] });
   await one.page.evaluate(`tab.client.leave("b")`);
   await bob.next("chat");
   await two.page.evaluate(`tab.client.send("b", "still here").then(() => {})`);
-  assertEquals((await known(two)).seen.b?.at(-1), [2, "still here"]);
+  assertEquals((await known(two)).seen.b?.at(-1), [2, "still here{}", 0]);
   await one.page.evaluate(`tab.client.leave("a")`);
   await bob.next("system", ({ kind }) => kind === "left");
   await one.page.evaluate(`tab.client.join("b").then(() => {})`);
   await until(async () => (await known(one)).seen.b?.length === 2, "the recent messages");
-  assertEquals((await known(one)).seen.b, [[1, "for both"], [2, "still here"]]);
+  assertEquals((await known(one)).seen.b, [[1, "for both{}", 0], [2, "still here{}", 0]]);
   assertEquals([server.connectionCount, tabs.sockets], [2, 1]);
 });
 

@@ -32,6 +32,12 @@ export class CommandReader {
   readonly #isBatched: boolean;
   /** Made at the first refusal: most connections never meet one. */
   #badCommands: BadCommandAllowance | undefined;
+  /**
+   * The `rate_limited` that a command of this frame met, and the room if a rule of that limits it. Those
+   * after it that have a `ref` meet it too: a message that is sent again must not come after a later one,
+   * for which there was time again.
+   */
+  #tooEarly: { readonly refusal: Refusal; readonly room: string | undefined } | undefined;
   /** Whether an answer of the application is waited for, and the frames that came since. */
   #isWaiting = false;
   #held: string[] = [];
@@ -110,6 +116,7 @@ export class CommandReader {
   }
 
   #read(text: string): void | Promise<void> {
+    this.#tooEarly = undefined;
     try {
       const cost = this.#source.costOfText(text);
       const value = this.#parse(text, cost);
@@ -169,28 +176,43 @@ export class CommandReader {
   #take(value: unknown, cost: number): void | Promise<void> {
     if (this.#session.hasEnded) return;
     let ref: string | undefined;
+    let room: string | undefined;
     try {
       if (cost > 0) this.#source.spend(cost);
       const command = parseCommand(value);
       ref = command.ref;
+      room = "room" in command ? command.room : undefined;
+      if (ref !== undefined && this.#tooEarly !== undefined) {
+        const { refusal, room: limited } = this.#tooEarly;
+        if (limited === undefined || limited === room) throw refusal;
+      }
       this.#hub.allowances.spend(this.#session.user.id, command);
       const waiting = carryOut(this.#hub, this.#session, command);
       if (waiting !== undefined) return this.#countLater(command, waiting);
       this.#hub.context.metrics.accepted[command.type]++;
     } catch (thrown) {
-      this.#refuse(value, ref ?? refOf(value), thrown);
+      this.#refuse(value, ref ?? refOf(value), room, thrown);
     }
   }
 
   #countLater(command: Command, waiting: Promise<void>): Promise<void> {
+    const room = "room" in command ? command.room : undefined;
     return waiting.then(
       () => void this.#hub.context.metrics.accepted[command.type]++,
-      (thrown) => this.#refuse(command, command.ref, thrown),
+      (thrown) => this.#refuse(command, command.ref, room, thrown),
     );
   }
 
-  #refuse(value: unknown, ref: string | undefined, thrown: unknown): void {
+  #refuse(
+    value: unknown,
+    ref: string | undefined,
+    room: string | undefined,
+    thrown: unknown,
+  ): void {
     this.#hub.context.metrics.countRefused(value);
+    if (thrown instanceof Refusal && thrown.code === "rate_limited") {
+      this.#tooEarly = { refusal: thrown, room: thrown.field === "room" ? room : undefined };
+    }
     this.#answerFailure(thrown, [ref]);
   }
 

@@ -19,7 +19,7 @@ export function allowance({ rate, burst }: AnnouncedRate): Spend {
   let left = burst - 1; // the `hello` was one
   let refilledAt = now();
   return (time) => {
-    if (!rate || !burst) return 0;
+    if (!(rate > 0 && burst > 0)) return 0;
     left = Math.min(burst, left + (time - refilledAt) * rate / 1000);
     refilledAt = time;
     if (left < 1) return Math.ceil((1 - left) * 1000 / rate);

@@ -19,10 +19,10 @@ export function chooseTransport(
     const opened = (open: OpenTransport) => {
       if (!isClosed) transport = open(url, handlers);
     };
-    import("./shared_transport.ts").then(
-      ({ openShared }) => opened((...to) => openShared(`${shared}`, alone, ...to)),
-      () => opened(alone), // the server is away, or has another version by now
-    );
+    import("./shared_transport.ts")
+      .then(({ openShared }) => opened((...to) => openShared(`${shared}`, alone, ...to)))
+      // The server is away, or has another version by now; or the browser has no channel for this page.
+      .catch(() => opened(alone));
     return {
       send: (commands) => transport?.send(commands),
       close() {

@@ -7,20 +7,16 @@
  */
 import type * as wire from "../../server/protocol/messages.ts";
 import type { Right } from "../../server/protocol/tables.ts";
-import { type Connection, createConnection } from "./connection.ts";
+import { createParts } from "./client_parts.ts";
+import type { Connection } from "./connection.ts";
 import { ClientError, closedError } from "./errors.ts";
-import { type AnyEvents, type ClientState, ClientTarget, type EventsOf } from "./events.ts";
-import type { Dispatch } from "./events.ts";
-import type { ListedRoom, Requester } from "./http.ts";
-import { createIdentity, type Identity, type SavedGuest } from "./identity.ts";
+import { ClientRequests } from "./client_requests.ts";
+import type { AnyEvents, ClientState, Dispatch } from "./events.ts";
+import type { Identity } from "./identity.ts";
 import { createMembership, type Membership } from "./membership.ts";
-import type { Moderation, ModerationTerms } from "./moderate.ts";
 import type { ClientOptions } from "./options.ts";
-import type { Acknowledgement, Outbox, ReviseCommand, SavedMessages, Unsent } from "./outbox.ts";
-import { createOutbox, newRef } from "./outbox.ts";
-import { receiver } from "./receiver.ts";
-import { type ClientParts, createSender, type Sender } from "./sender.ts";
-import { browserStorage, stored } from "./storage.ts";
+import { type Acknowledgement, newRef, type Outbox, type Unsent } from "./outbox.ts";
+import type { Sender } from "./sender.ts";
 import { CLOSE_DONE } from "./transport.ts";
 
 /**
@@ -29,7 +25,7 @@ import { CLOSE_DONE } from "./transport.ts";
  * `Events` names the application's own events and the types of their payloads. It types `emit` and `on`.
  * Nothing checks what other clients send under these names.
  */
-export class Client<Events extends object = AnyEvents> extends ClientTarget<Events> {
+export class Client<Events extends object = AnyEvents> extends ClientRequests<Events> {
   readonly #url: string;
   readonly #connection: Connection;
   readonly #dispatch: Dispatch;
@@ -40,36 +36,20 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
 
   /** Begins to connect, as {@linkcode connect} does. */
   constructor(url: string | URL, options: ClientOptions = {}) {
-    super();
+    super(() => ({ url: this.#url, token: this.#identity.token }));
     // A request's URL is relative to the document, as for `fetch`.
     this.#url = new Request(url).url.replace(/^http/, "ws").replace(/(\/ws)?\/?(?=$|\?)/, "/ws");
-    const {
-      identity: guests = browserStorage("localStorage"),
-      outbox: messages = browserStorage("sessionStorage"),
-      maxUnsent = 256,
-    } = options;
-    const dispatch: Dispatch = this.#dispatch = (type, detail) => {
+    const parts = createParts(this.#url, options, (type, detail) => {
       this.dispatchEvent(new CustomEvent(type, { detail }));
-    };
-    const guest = stored<SavedGuest>(guests, "parley.me", dispatch);
-    const unsent = stored<SavedMessages>(messages, "parley.unsent", dispatch);
-    const identity = this.#identity = createIdentity(guest, options.name);
-    const outbox = this.#outbox = createOutbox(unsent, maxUnsent, dispatch);
-    const connection = this.#connection = createConnection(this.#url, options, identity, dispatch, {
-      welcomed: ({ limits }) => sender.connected(limits),
-      received: (event) => receive(event),
-      disconnected: () => sender.disconnected(),
-      ended(reason, forget) {
-        const error = closedError(reason);
-        outbox.abandon(error, forget);
-        for (const room of rooms.keys()) sender.giveUp(room, error);
-      },
     });
-    const rooms = this.#rooms = new Map<string, Membership>();
-    const parts: ClientParts = [connection, dispatch, identity, outbox, rooms];
-    const sender = this.#sender = createSender(parts);
-    const receive = receiver(parts, sender);
-    connection.open();
+    [
+      this.#connection,
+      this.#dispatch,
+      this.#identity,
+      this.#outbox,
+      this.#rooms,
+      this.#sender,
+    ] = parts;
   }
 
   /** The state of the connection. Its changes are dispatched as `state`. */
@@ -98,21 +78,6 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
   }
 
   /**
-   * Calls `listener` with each event of that type: one of {@linkcode ClientEvents}, or `custom:<name>`
-   * for an event of the application.
-   *
-   * @returns a function that ends it.
-   */
-  on<K extends keyof EventsOf<Events>>(
-    type: K,
-    listener: (event: EventsOf<Events>[K]) => void,
-  ): () => void {
-    const call = ({ detail }: CustomEvent<EventsOf<Events>[K]>) => listener(detail);
-    this.addEventListener(type, call);
-    return () => this.removeEventListener(type, call);
-  }
-
-  /**
    * Enters a room, now and after every reconnect, until {@linkcode leave}. Entering a room again
    * changes nothing.
    *
@@ -134,8 +99,7 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
   /**
    * Leaves a room. Its unacknowledged messages fail with the code `left`.
    *
-   * @returns the cursor, with which {@linkcode join} goes on where the client was; undefined before the
-   * first message.
+   * @returns the cursor with which {@linkcode join} goes on there; undefined before the first message.
    */
   leave(room: string): wire.Cursor | undefined {
     const since = this.#rooms.get(room)?.since;
@@ -171,17 +135,17 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
    * @throws {ClientError} if it will not be stored: `not_found`, or `conflict` if the message was deleted.
    */
   edit(room: string, seq: number, payload: string): Promise<wire.RevisedEvent> {
-    return this.#revise({ type: "edit", room, seq, payload });
+    return this.#keep({ type: "edit", room, seq, payload, ref: newRef() });
   }
 
   /** Deletes a message, as {@linkcode edit} changes it. Its text is gone, its place stays. */
   remove(room: string, seq: number): Promise<wire.RevisedEvent> {
-    return this.#revise({ type: "delete", room, seq });
+    return this.#keep({ type: "delete", room, seq, ref: newRef() });
   }
 
   /** Reacts to a message, or with `on: false` takes that back. It is kept as {@linkcode edit} is. */
   react(room: string, seq: number, payload: string, on = true): Promise<wire.RevisedEvent> {
-    return this.#revise({ type: "react", room, seq, payload, on });
+    return this.#keep({ type: "react", room, seq, payload, on, ref: newRef() });
   }
 
   /**
@@ -256,43 +220,6 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     this.#sender.flush();
   }
 
-  /**
-   * Reads a page of the messages before the `seq` in `before`, oldest first. It is empty at the
-   * beginning of the room.
-   *
-   * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
-   */
-  async history(room: string, before: number, limit = 50): Promise<readonly wire.Message[]> {
-    const { readPage } = await import("./http.ts"); // loaded with the first page
-    return await readPage(this.#requester, room, before, limit);
-  }
-
-  /**
-   * Reads which rooms have members, of those that the user may read, the fullest first.
-   *
-   * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
-   */
-  async listRooms(): Promise<readonly ListedRoom[]> {
-    const { readRooms } = await import("./http.ts");
-    return await readRooms(this.#requester);
-  }
-
-  /**
-   * Mutes, bans or removes another user in a room, or lifts that. It needs the right `manage` there, and
-   * is answered when it holds.
-   *
-   * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
-   */
-  async moderate(
-    room: string,
-    what: Moderation,
-    userId: string,
-    terms: ModerationTerms = {},
-  ): Promise<void> {
-    const { moderate } = await import("./moderate.ts");
-    await moderate({ url: this.#url, token: this.#identity.token }, room, what, userId, terms);
-  }
-
   /** Connects now if the client is waiting to. Probes the connection if it is open. */
   retry(): void {
     this.#connection.check();
@@ -315,31 +242,9 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     this.#identity.forget();
   }
 
-  get #requester(): Requester {
-    return { url: this.#url, token: this.#identity.token };
-  }
-
-  #revise(command: ReviseCommand): Promise<wire.RevisedEvent> {
-    return this.#keep({ ...command, ref: newRef() });
-  }
-
   #keep<A extends Acknowledgement>(command: Unsent): Promise<A> {
     this.#sender.flushSoon();
     // A cast: a message is acknowledged by a message, and a revision by `revised`.
     return this.#outbox.add(command) as Promise<A>;
   }
-}
-
-/**
- * Connects to a server, and reconnects whenever the connection is lost.
- *
- * @param url the server's address, or its `/ws`, with ws:, wss:, http: or https:. In a browser it may be
- * relative to the document.
- * @throws {TypeError} if the URL is not valid.
- */
-export function connect<Events extends object = AnyEvents>(
-  url: string | URL,
-  options?: ClientOptions,
-): Client<Events> {
-  return new Client(url, options);
 }

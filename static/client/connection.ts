@@ -6,7 +6,7 @@
  */
 import type * as wire from "../../server/protocol/messages.ts";
 import { chooseTransport } from "./choose_transport.ts";
-import { now } from "./clock.ts";
+import { now, timerMs } from "./clock.ts";
 import { FINAL_CLOSE_CODES } from "./errors.ts";
 import type { ClientState, Dispatch } from "./events.ts";
 import { HELLO_REF, type Identity } from "./identity.ts";
@@ -23,8 +23,8 @@ const STABLE_MS = 5_000;
 export interface ConnectionHandlers {
   /** The connection is open, or the token was renewed. */
   welcomed(event: wire.WelcomeEvent): void;
-  /** The server sent anything but a `welcome`. */
-  received(event: wire.Event): void;
+  /** The server sent anything but a `welcome`. See {@linkcode TransportHandlers.received}. */
+  received(event: wire.Event, isAnswer?: boolean): void;
   /** The connection is lost: no command under way will be answered. */
   disconnected(): void;
   /**
@@ -129,10 +129,10 @@ export function createConnection(
   function connect(): void {
     const opening: Transport = transport = openTransport(url, {
       opened: sayHello,
-      received(events) {
+      received(events, isAnswer) {
         life.answered();
         // A listener may have closed the client, or the event before may have ended the connection.
-        for (const event of events) if (transport === opening) receive(event);
+        for (const event of events) if (transport === opening) receive(event, isAnswer);
       },
       reopening: awaitWelcome,
       closed: lost,
@@ -165,7 +165,7 @@ export function createConnection(
     const backoff = byeMs ?? Math.random() * Math.min(max, min * 2 ** attempts++);
     const wait = Math.max(minWaitMs, backoff);
     disconnect();
-    timer = setTimeout(open, wait);
+    timer = setTimeout(open, timerMs(wait));
     setState({ status: "waiting", retryAt: Date.now() + wait });
   }
 
@@ -195,12 +195,12 @@ export function createConnection(
     transport?.send([hello]);
   }
 
-  function receive(event: wire.Event): void {
+  function receive(event: wire.Event, isAnswer?: boolean): void {
     if (event.type === "welcome") return welcomed(event);
     if (event.type === "bye") byeMs = event.retryAfterMs;
-    handlers.received(event);
+    handlers.received(event, isAnswer);
     if (event.type !== "error") return;
-    if (event.ref === HELLO_REF) helloRefused(event);
+    if (hello && event.ref === HELLO_REF) helloRefused(event); // not of a message with that `ref`
     else if (event.code === "unauthorized" && (event.retryAfterMs || identity.givenToken)) {
       tokenEnded(event.payload);
     } else if (event.code === "forbidden" && !event.ref && !event.room) farewell = event.payload;

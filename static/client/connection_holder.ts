@@ -4,19 +4,22 @@
  *
  * @module
  */
-import type { Command, Event, HelloCommand } from "../../server/protocol/messages.ts";
+import type { Command, ErrorEvent, Event, HelloCommand } from "../../server/protocol/messages.ts";
+import { allowance, type Spend } from "./allowance.ts";
+import { now } from "./clock.ts";
 import { heldRooms, type Routed } from "./held_rooms.ts";
 import { HELLO_REF } from "./identity.ts";
 import { newRef } from "./outbox.ts";
 import type { OpenTransport, Transport } from "./transport.ts";
 
-/** What a tab tells the holder. Without `opens` and `commands` it asks for a sign of life. */
+/** What a tab tells the holder. Without `opens` and `frame` it asks for a sign of life. */
 export interface TabMessage {
   readonly tab: string;
   readonly holder: string | undefined;
   /** The tab wants to use the connection. */
   readonly opens?: true;
-  readonly commands?: readonly Command[];
+  /** Commands as JSON: a payload may be an object that cannot be cloned, such as a proxy. */
+  readonly frame?: string;
 }
 
 /** What the holder tells the tabs. By itself it is a sign of life. */
@@ -28,6 +31,8 @@ export interface HolderMessage {
   /** The tab is to begin anew from its cursors. */
   readonly reopens?: true;
   readonly events?: readonly Routed[];
+  /** See {@linkcode TransportHandlers.received}. */
+  readonly isAnswer?: boolean | undefined;
   readonly closed?: readonly [code: number, reason: string];
 }
 
@@ -63,6 +68,10 @@ export function holdConnection(
   let frame: Command[] = [];
   let connection: Transport | undefined;
   let isOpen = false;
+  /** What the server allows the connection, and so all tabs together. */
+  let spend: Spend | undefined;
+  /** Until then the server refuses every command, as it told one of the tabs. */
+  let pausedUntil = 0;
   /** The token of the last `welcome`; only guests get one. */
   let guestToken: string | undefined;
 
@@ -85,8 +94,8 @@ export function holdConnection(
         hellos.length = 0; // it may open for a second time, and the tabs say hello again then
         post({ opened: true });
       },
-      received(events) {
-        post({ events: events.flatMap(routed) });
+      received(events, isAnswer) {
+        post({ events: events.flatMap((event) => routed(event, isAnswer)), isAnswer });
         flush();
       },
       closed(code, reason = "") {
@@ -101,16 +110,22 @@ export function holdConnection(
     connection?.close();
     connection = guestToken = undefined;
     isOpen = false;
-    hellos.length = frame.length = 0;
+    spend = undefined;
+    hellos.length = frame.length = pausedUntil = 0;
     tabs.clear();
     rooms.clear();
   }
 
-  function routed(event: Event): Routed[] {
-    if (event.type === "welcome") guestToken = event.token;
-    const answersHello = event.type === "welcome" ||
-      event.type === "error" && event.ref === HELLO_REF;
-    return answersHello ? [[event, hellos.shift()?.tabs ?? []]] : rooms.routed(event);
+  function routed(event: Event, isAnswer?: boolean): Routed[] {
+    if (event.type === "welcome") {
+      spend ??= allowance(event.limits);
+      guestToken = event.token;
+    } else if (event.type !== "error" || event.ref !== HELLO_REF || !hellos.length) {
+      const { code, field, retryAfterMs = 0 } = event.type === "error" ? event : {};
+      if (code === "rate_limited" && field !== "room") pausedUntil = now() + retryAfterMs;
+      return rooms.routed(event, isAnswer);
+    }
+    return [[event, hellos.shift()?.tabs ?? []]];
   }
 
   function admit(tab: string): void {
@@ -132,13 +147,36 @@ export function holdConnection(
   }
 
   function carryOut(tab: string, commands: readonly Command[]): void {
+    const time = now();
     for (const command of commands) {
+      const wait = waitFor(command, time);
       if (command.type === "hello") hello(tab, command);
-      else if (command.type === "join") rooms.join({ tab, command });
       else if (command.type === "leave") rooms.leave(tab, command.room);
+      else if (wait) refuse(tab, command.ref, wait);
+      else if (command.type === "join") rooms.join({ tab, command });
       else say(command);
     }
     flush();
+  }
+
+  /** Returns in how many milliseconds a command may be sent; 0: now. Signals have an allowance of the tab. */
+  function waitFor({ ref }: Command, time: number): number {
+    return Math.max(0, pausedUntil - time) || (ref && spend?.(time)) || 0;
+  }
+
+  /**
+   * Refuses a command in the server's place, which closes a connection that asks for too much again and
+   * again. The tabs come back one after the other.
+   */
+  function refuse(tab: string, ref: string | undefined, wait: number): void {
+    const event: ErrorEvent = {
+      type: "error",
+      code: "rate_limited",
+      payload: "The tabs have sent too much together.",
+      retryAfterMs: wait * (1 + Math.random() * tabs.size),
+      ...(ref && { ref }),
+    };
+    post({ events: [[event, [tab]]] });
   }
 
   /** Says hello. Tabs that come together say the same. Without a `ref` it is a probe: any event will do. */
@@ -157,8 +195,8 @@ export function holdConnection(
   channel.onmessage = ({ data }: MessageEvent<TabMessage | HolderMessage>) => {
     if (!("tab" in data) || data.holder && data.holder !== holder) return;
     if (data.opens) admit(data.tab);
-    else if (!data.commands) post();
-    else if (tabs.has(data.tab)) carryOut(data.tab, data.commands);
+    else if (!data.frame) post();
+    else if (tabs.has(data.tab)) carryOut(data.tab, JSON.parse(data.frame));
   };
   post();
 

@@ -118,4 +118,19 @@ export interface ClientTarget<Events extends object = AnyEvents> {
 }
 
 /** An `EventTarget` whose events have types. */
-export class ClientTarget<Events extends object = AnyEvents> extends EventTarget {}
+export class ClientTarget<Events extends object = AnyEvents> extends EventTarget {
+  /**
+   * Calls `listener` with each event of that type: one of {@linkcode ClientEvents}, or `custom:<name>`
+   * for an event of the application.
+   *
+   * @returns a function that ends it.
+   */
+  on<K extends keyof EventsOf<Events>>(
+    type: K,
+    listener: (event: EventsOf<Events>[K]) => void,
+  ): () => void {
+    const call = ({ detail }: CustomEvent<EventsOf<Events>[K]>) => listener(detail);
+    this.addEventListener(type, call);
+    return () => this.removeEventListener(type, call);
+  }
+}

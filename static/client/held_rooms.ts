@@ -5,7 +5,8 @@
  * A room is joined once for all tabs. When another tab joins it, it is joined again, from the earlier of
  * two cursors: that of the tab, and that of the connection. The server then sends again what some tabs
  * have already, and their clients pass over it. So at any time each tab in a room has everything up to
- * the connection's cursor, and gets all that follows.
+ * the connection's cursor, and gets all that follows. A tab that passes over a message would also pass over
+ * what became of it: if there was a revision meanwhile that the tab does not know, it resumes for itself.
  *
  * @module
  */
@@ -40,10 +41,10 @@ interface HeldRoom {
   /** The last message that was received; undefined before the first `joined`. */
   cursor?: { epoch: string; seq: number; rev: number };
   /**
-   * Set after a `joined` that did not recover, until the first message, which may have any `seq`: the tabs
-   * that were in the room before, and need the one after the cursor.
+   * True after a `joined` that did not recover, until the first message, which may have any `seq`. If it
+   * leaves a gap for a tab that was in the room before, that tab resumes for itself.
    */
-  established?: readonly string[] | undefined;
+  isFresh: boolean;
   /** The tabs that the last `joined` was for. The retained events are for them too. */
   newcomers: readonly string[];
 }
@@ -116,24 +117,42 @@ export function heldRooms(
     return isEmpty && rooms.delete(name);
   }
 
+  /**
+   * Has those begin anew who will not hear of a revision: the server tells what became of the messages up to
+   * the `seq` that it was asked for, and those after it come as they are now.
+   */
+  function reopenMissing(
+    { recovered, epoch, rev }: JoinedEvent,
+    { tabs, cursor }: HeldRoom,
+    { since, joins }: NonNullable<HeldRoom["joining"]>,
+  ): void {
+    const misses = (at: Cursor) =>
+      at.rev !== undefined && at.rev < rev && (!recovered || at.seq !== since?.seq);
+    const missing = joins.filter(({ command }) =>
+      recovered && command.since && misses(command.since)
+    )
+      .map(({ tab }) => tab);
+    if (cursor?.epoch === epoch && misses(cursor)) {
+      missing.push(...[...tabs].filter((tab) => !joins.some((join) => join.tab === tab)));
+    }
+    if (missing.length) disconnect(missing);
+  }
+
   function joined(event: JoinedEvent, room: HeldRoom): Routed[] {
     const { joining, cursor } = room;
     // Without a `join` the server begins anew for all, or an event stream was opened again.
     const isAnswer = joining && !(event.recovered && !joining.since);
+    if (isAnswer) reopenMissing(event, room, joining);
     const before = [...room.tabs];
     const newcomers = isAnswer ? joining.joins.map(({ tab }) => tab) : before;
     const others = before.filter((tab) => !newcomers.includes(tab));
     const isOfSameLog = cursor?.epoch === event.epoch;
     for (const tab of newcomers) room.tabs.add(tab);
     room.newcomers = newcomers;
-    if (!event.recovered) {
-      const seq = isOfSameLog && others.length ? cursor.seq : event.seq;
-      room.cursor = { epoch: event.epoch, seq, rev: event.rev };
-      room.established = isOfSameLog ? others : [];
-    } else if (isAnswer && joining.since) {
-      const { seq, rev = event.rev } = joining.since;
+    if (isAnswer || !event.recovered) {
+      const { seq, rev = event.rev } = event.recovered && joining?.since || event;
       room.cursor = { epoch: event.epoch, seq, rev };
-      room.established = undefined;
+      room.isFresh = !event.recovered;
     }
     if (isAnswer) room.joining = undefined;
     advance(event.room, room);
@@ -157,14 +176,12 @@ export function heldRooms(
   /**
    * Moves the cursor to a message.
    *
-   * @returns whether it is the next one. Any other is a repeated one, which acknowledges it, or over HTTP
-   * the answer to a request, which may overtake those before it.
+   * @returns whether it is the next one. Any other is a repeated one, which acknowledges it.
    */
   function moveTo(seq: number, room: HeldRoom): boolean {
-    const { cursor, established } = room;
-    if (!cursor || !established && seq !== cursor.seq + 1) return false;
-    if (established?.length && seq > cursor.seq + 1) disconnect(established);
-    room.established = undefined;
+    const { cursor, isFresh } = room;
+    if (!cursor || !isFresh && seq !== cursor.seq + 1) return false;
+    room.isFresh = false;
     cursor.seq = seq;
     return true;
   }
@@ -173,7 +190,7 @@ export function heldRooms(
     join(join: TabJoin): void {
       const { room: name } = join.command;
       const room: HeldRoom = rooms.get(name) ??
-        { tabs: new Set(), waiting: [], ref: "", newcomers: [] };
+        { tabs: new Set(), waiting: [], ref: "", isFresh: false, newcomers: [] };
       rooms.set(name, room);
       room.waiting.push(join);
       advance(name, room);
@@ -181,8 +198,8 @@ export function heldRooms(
     leave,
     /** Leaves all rooms of a tab. */
     leaveAll,
-    /** Returns the event, for the tabs that it is for. */
-    routed(event: Event): Routed[] {
+    /** Returns the event, for the tabs that it is for. See {@linkcode TransportHandlers.received}. */
+    routed(event: Event, isAnswer = false): Routed[] {
       if (event.type === "error") return refused(event);
       const room = "room" in event ? rooms.get(event.room) : undefined;
       if (!room) return [[event, "all"]];
@@ -193,7 +210,7 @@ export function heldRooms(
       }
       if (event.type === "custom" && event.retained) return [[event, room.newcomers]];
       const isMessage = "seq" in event && "at" in event && event.seq !== undefined;
-      return [[event, isMessage && !moveTo(event.seq, room) ? "sender" : "all"]];
+      return [[event, isMessage && (isAnswer || !moveTo(event.seq, room)) ? "sender" : "all"]];
     },
     /** The connection is lost. */
     clear: () => rooms.clear(),

@@ -4,7 +4,6 @@
  * @module
  */
 import type { ErrorEvent, Message } from "../../server/protocol/messages.ts";
-import { ClientError } from "./errors.ts";
 
 /** How long the client waits for a response, in milliseconds. */
 export const REQUEST_TIMEOUT_MS = 10_000;
@@ -13,6 +12,7 @@ export const REQUEST_TIMEOUT_MS = 10_000;
 export interface Requester {
   /** The server's `/ws`. */
   readonly url: string;
+  /** The token of the user; undefined is a new guest. */
   readonly token: string | undefined;
 }
 
@@ -52,19 +52,31 @@ export async function refusalOf(response: Response, ref?: string): Promise<Error
   return { ...problem, type: "error", payload: String(detail), ...(ref && { ref }) };
 }
 
+/** A page of a room's history. */
+export interface HistoryPage {
+  /** The messages as they are now, oldest first. */
+  readonly messages: readonly Message[];
+  /** The user's own reactions to them, by `seq` of those that have any. */
+  readonly mine: Readonly<Record<string, readonly string[]>>;
+}
+
 /**
  * Reads a page of a room's messages before the `seq` in `before`, oldest first.
  *
- * @throws {ClientError} as {@linkcode answered} does.
+ * @throws as {@linkcode answered} does.
  */
 export async function readPage(
   requester: Requester,
   room: string,
   before: number,
   limit: number,
-): Promise<readonly Message[]> {
+): Promise<HistoryPage> {
   const path = `${roomPath(room, "messages")}?before=${before}&limit=${limit}`;
-  return await answered(request(requester, path), async (page) => (await page.json()).messages);
+  return await answered(request(requester, path), async (page) => {
+    const { messages, mine = {} } = await page.json();
+    if (!messages) throw new TypeError("Another server answered.");
+    return { messages, mine };
+  });
 }
 
 /** A room that has members. */
@@ -78,7 +90,7 @@ export interface ListedRoom {
 /**
  * Reads which rooms have members and may be read, the fullest first.
  *
- * @throws {ClientError} as {@linkcode answered} does.
+ * @throws as {@linkcode answered} does.
  */
 export async function readRooms(requester: Requester): Promise<readonly ListedRoom[]> {
   return await answered(request(requester, "rooms"), async (list) => (await list.json()).rooms);
@@ -87,20 +99,13 @@ export async function readRooms(requester: Requester): Promise<readonly ListedRo
 /**
  * Returns what `read` makes of the answer to a request.
  *
- * @throws {ClientError} if the server refuses; `unavailable` if it does not answer.
+ * @throws {ErrorEvent} if the server refuses; another thing if it does not answer.
  */
 export async function answered<T>(
   request: Promise<Response>,
   read: (response: Response) => T | Promise<T>,
 ): Promise<T> {
-  let refusal: ErrorEvent | undefined;
-  try {
-    const response = await request;
-    if (response.ok) return await read(response);
-    refusal = await refusalOf(response);
-  } catch {
-    // The server was not reached, or another one answered.
-  }
-  const { code = "unavailable", payload = "The server does not answer." } = refusal ?? {};
-  throw new ClientError(code, payload);
+  const response = await request;
+  if (!response.ok) throw await refusalOf(response);
+  return await read(response);
 }

@@ -39,11 +39,11 @@ export function overHttp(
   const session: HttpSession = {
     url,
     token: undefined,
-    received: (events) => isClosed || received(events),
+    received: (...what) => isClosed || received(...what),
     closed: (...why) => isClosed || closed(...why),
   };
   const streams = roomStreams(session, streamTimeoutMs);
-  const receive = (event: Event) => session.received([event]);
+  const receive = (event: Event) => session.received([event], true);
 
   /**
    * Requests what a command asks for, and receives the answer. A refusal is received as an `error`; any

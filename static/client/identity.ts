@@ -14,7 +14,7 @@ export const HELLO_REF = "hello";
 /** What is saved of a guest. */
 export interface SavedGuest {
   readonly token: string | undefined;
-  readonly name: string;
+  readonly name: string | undefined;
 }
 
 /** The client's user. */
@@ -51,11 +51,15 @@ export interface Identity {
 export function createIdentity(stored: Stored<SavedGuest>, name: string | undefined): Identity {
   let refusedToken: string | undefined;
   let refusedName: string | undefined;
+
   const self: Identity = {
     hello() {
-      const saved = self.givenToken ? { token: self.givenToken } : stored.load();
-      const wanted = self.rename?.name ?? saved.name ?? name;
-      const token = self.token = saved.token === refusedToken ? undefined : saved.token;
+      const saved: ReturnType<typeof stored.load> = self.givenToken
+        ? { token: self.givenToken }
+        : stored.load();
+      const wanted = self.rename?.name ?? (textOf(saved.name) || name);
+      const savedToken = textOf(saved.token);
+      const token = self.token = savedToken === refusedToken ? undefined : savedToken;
       return {
         type: "hello",
         ref: HELLO_REF,
@@ -66,8 +70,7 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
     refused({ code, field }, { token, name }) {
       if (token && token !== self.givenToken && (code === "unauthorized" || field === "token")) {
         refusedToken = token;
-        const saved = stored.load();
-        if (saved.token === token) stored.save({ ...saved, token: undefined });
+        if (stored.load().token === token) stored.save({ name });
         return true;
       }
       if (!name || field !== "name") return false;
@@ -91,4 +94,9 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
     },
   };
   return self;
+}
+
+/** Returns what was saved as text, whatever it is now: the server refuses what it does not accept. */
+function textOf(saved: unknown): string {
+  return `${saved ?? ""}`;
 }

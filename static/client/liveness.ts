@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { now } from "./clock.ts";
+import { now, timerMs } from "./clock.ts";
 
 /** The connection is lost after a silence of two heartbeats, and a little for the network. */
 const MAX_SILENT_HEARTBEATS = 2.2;
@@ -75,7 +75,7 @@ export function liveness(
       hasProbed = true;
       return probedAt < Infinity ? watch() : check();
     }
-    timer = setTimeout(watch, Math.min(lostAt, probeAt, doubtAt) - time);
+    timer = setTimeout(watch, timerMs(Math.min(lostAt, probeAt, doubtAt) - time));
   }
 
   function check(): void {
@@ -87,7 +87,7 @@ export function liveness(
 
   return {
     start(heartbeatSeconds) {
-      maxSilenceMs = heartbeatSeconds * 1000 * MAX_SILENT_HEARTBEATS;
+      maxSilenceMs = heartbeatSeconds * 1000 * MAX_SILENT_HEARTBEATS || Infinity;
       watch();
     },
     stop() {

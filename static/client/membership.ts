@@ -60,9 +60,10 @@ export interface Membership {
    * Moves the cursor to a message.
    *
    * @param isOwn whether it acknowledges a message of this client.
+   * @param isAnswer whether it did not come in its order, but as the answer to a request.
    * @returns whether it is the next one, which the application gets.
    */
-  moveTo(seq: number, isOwn: boolean): boolean;
+  moveTo(seq: number, isOwn: boolean, isAnswer: boolean | undefined): boolean;
   /**
    * Moves the cursor to a revision.
    *
@@ -124,12 +125,13 @@ export function createMembership(
       return last < 0 ? undefined : { epoch, seq: last, ...(rev !== undefined && { rev }) };
     },
     get unread() {
-      return mark < 0 ? 0 : newestSeq() - mark;
+      // The user may have read further on another device than this client has heard.
+      return mark < 0 ? 0 : Math.max(0, newestSeq() - mark);
     },
     join(event) {
       if (!event.recovered) {
         last = event.seq ? -1 : 0;
-        mark = -1;
+        if (epoch !== event.epoch) mark = -1;
         rev = undefined;
       }
       rev ??= event.rev; // after a resume, the revisions that were missed follow
@@ -150,11 +152,15 @@ export function createMembership(
       self.userSent();
       for (const { from } of typists.values()) self.stopTyping(from);
     },
-    moveTo(seq, isOwn) {
+    moveTo(seq, isOwn, isAnswer) {
       if (seq <= last) return false;
-      // A repeated message is acknowledged at once, although older ones have yet to come. It comes
-      // again in its order, and the cursor must not pass over those before it.
-      if (isOwn && last >= 0 && seq > last + 1) return false;
+      // A message may be acknowledged although older ones have yet to come. It comes again in its order,
+      // and the cursor must not pass over those before it. The first in order may have any `seq`.
+      if (last < 0 ? isAnswer : seq > last + 1) {
+        // Whatever lost the messages between, such as a holder of shared tabs: the server has them.
+        if (!isOwn) self.disconnected();
+        return false;
+      }
       if (last < head && seq >= head) self.waitUntil = 0;
       last = seq;
       return true;
@@ -175,7 +181,8 @@ export function createMembership(
       self.newest.delete("");
     },
     userReads(seq) {
-      mark = Math.max(mark, Math.min(seq, newestSeq()));
+      // The server knows no mark before the first message.
+      mark = Math.max(mark, Math.min(seq, newestSeq()) || -1);
     },
     hasRead(seq) {
       told = Math.max(told, seq);

@@ -10,12 +10,14 @@
  *
  * @module
  */
-export { Client, connect } from "./client.ts";
+export { Client } from "./client.ts";
+export { connect } from "./connect.ts";
 export { ClientError, RETRIABLE_ERRORS } from "./errors.ts";
 export type { AnyEvents, ClientEvents, ClientState, ClientTarget } from "./events.ts";
 export type { EventsOf, Lost, NamedEvent } from "./events.ts";
+export type { ClientRequests } from "./client_requests.ts";
+export type { HistoryPage, ListedRoom, Requester } from "./http.ts";
 export type { Moderation, ModerationTerms } from "./moderate.ts";
-export type { ListedRoom } from "./http.ts";
 export type { ClientOptions, TokenSource } from "./options.ts";
 export { newRef, type ReviseCommand, type Unsent } from "./outbox.ts";
 export type { KeyValue } from "./storage.ts";

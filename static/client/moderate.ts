@@ -24,13 +24,13 @@ const PLACES: { readonly [M in Moderation]: string } = {
   unban: "bans",
 };
 
-/** Does it. @throws {ClientError} if the server refuses; `unavailable` if it does not answer. */
+/** Does it. @throws as {@linkcode answered} does. */
 export async function moderate(
   requester: Requester,
   room: string,
   what: Moderation,
   userId: string,
-  terms: ModerationTerms,
+  terms: ModerationTerms = {},
 ): Promise<void> {
   const isImposed = what === "mute" || what === "ban";
   const query = terms.payload && !isImposed

@@ -59,6 +59,7 @@ export interface Outbox {
   readonly commands: readonly Unsent[];
   /** Whether a message is sent and not answered yet. */
   readonly inFlight: boolean;
+  /** Finds a message. Without a room it is one in flight, of which no two have the same `ref`. */
   find(ref: string | undefined, room?: string): Outgoing | undefined;
   /** Keeps a command. A second one with the same room and ref is the same message. */
   add(command: Unsent): Promise<Acknowledgement>;
@@ -91,7 +92,7 @@ export function createOutbox(
   maxUnsent: number,
   dispatch: Dispatch,
 ): Outbox {
-  const waiting = (stored.load().unsent ?? []).map(outgoing);
+  const waiting = [stored.load().unsent].flat().filter(isUnsent).map(outgoing);
   for (const { promise, command } of waiting) {
     promise.catch((error) => dispatch("lost", { command, error }));
   }
@@ -118,8 +119,8 @@ export function createOutbox(
       return waiting.some(({ inFlight }) => inFlight);
     },
     find(ref, room) {
-      return waiting.find(({ command }) =>
-        command.ref === ref && (room === undefined || command.room === room)
+      return waiting.find(({ command, inFlight }) =>
+        command.ref === ref && (room === undefined ? inFlight : command.room === room)
       );
     },
     add(command) {
@@ -155,6 +156,12 @@ export function createOutbox(
     },
   };
   return self;
+}
+
+/** Whether something from storage can be sent and answered. The server refuses what else is wrong with it. */
+function isUnsent(value: unknown): value is Unsent {
+  const { ref, room } = Object(value);
+  return typeof ref === "string" && typeof room === "string";
 }
 
 function outgoing(command: Unsent): Outgoing {

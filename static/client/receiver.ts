@@ -13,23 +13,23 @@ import type { ClientParts, Sender } from "./sender.ts";
 export function receiver(
   [connection, dispatch, identity, outbox, rooms]: ClientParts,
   sender: Sender,
-): (event: wire.Event) => void {
+): (event: wire.Event, isAnswer?: boolean) => void {
   /**
    * Takes an event of the log, or an application's event that is not stored. All of the log move the
    * cursor, also those whose type is not known here.
    */
-  function message(event: wire.Message | wire.CustomEvent): void {
+  function message(event: wire.Message | wire.CustomEvent, isAnswer?: boolean): void {
     const { room, seq, from, ref } = event;
     const membership = rooms.get(room);
-    const isOwn = from?.id === identity.user?.id;
-    const own = isOwn ? outbox.find(ref, room) : undefined;
+    const own = from?.id === identity.user?.id ? outbox.find(ref, room) : undefined;
     if (own) {
       outbox.remove(own);
       connection.setAwaiting(false); // the time to answer what else is in flight starts again
     }
-    if (membership?.joined && (seq === undefined || membership.moveTo(seq, !!own))) {
+    if (membership?.joined && (seq === undefined || membership.moveTo(seq, !!own, isAnswer))) {
       if (from) membership.stopTyping(from);
-      if (isOwn && seq) membership.hasRead(seq); // the server moves the mark too
+      // The server moves the mark too. It does not where the application speaks for the user.
+      if (own && seq) membership.hasRead(seq);
       if (event.type === "chat") dispatch("chat", event);
       else if (event.type === "custom") {
         dispatch("custom", event);
@@ -44,11 +44,8 @@ export function receiver(
   function revised(event: wire.RevisedEvent): void {
     const { room, rev, ref } = event;
     const membership = rooms.get(room);
-    if (!ref) {
-      if (membership?.joined && membership.reviseTo(rev)) dispatch("revised", event);
-      return;
-    }
-    const own = outbox.find(ref, room);
+    if (!ref && membership?.joined && membership.reviseTo(rev)) dispatch("revised", event);
+    const own = ref && outbox.find(ref, room);
     if (!own) return;
     outbox.remove(own);
     connection.setAwaiting(false);
@@ -89,8 +86,8 @@ export function receiver(
     sender.flush();
   }
 
-  return (event) => {
-    if (isMessage(event) || event.type === "custom") return message(event);
+  return (event, isAnswer) => {
+    if (isMessage(event) || event.type === "custom") return message(event, isAnswer);
     if (event.type === "error") return refused(event);
     const membership = "room" in event ? rooms.get(event.room) : undefined;
     switch (event.type) {

@@ -14,10 +14,14 @@ import type {
   JoinCommand,
   WelcomeEvent,
 } from "../../server/protocol/messages.ts";
+import { timerMs } from "./clock.ts";
 import { refusalOf, request, REQUEST_TIMEOUT_MS, type Requester } from "./http.ts";
 import { readBlocks } from "./sse.ts";
 import { CLOSE_FORBIDDEN, CLOSE_LOST, CLOSE_RESTART, CLOSE_UNAUTHORIZED } from "./transport.ts";
+import type { TransportHandlers } from "./transport.ts";
 
+/** A stream is dead after a silence of two heartbeats, and a little for the network; in milliseconds. */
+const SILENT_HEARTBEATS_MS = 2_200;
 /** How many rooms one stream may carry. */
 const MAX_ROOMS = 20;
 /** How long a stream lasts where a proxy buffers it, in seconds. */
@@ -30,7 +34,7 @@ export interface HttpSession extends Requester {
   token: string | undefined;
   /** The last answer to `hello`. */
   welcome?: WelcomeEvent;
-  received(events: readonly Event[]): void;
+  received: TransportHandlers["received"];
   closed(code: number, reason?: string): void;
 }
 
@@ -104,14 +108,17 @@ function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
     if (!rooms.size) return;
     const current = abort = new AbortController();
     let hasReceived = false;
-    const timer = setTimeout(
-      () => current.abort(),
-      isBuffered ? BUFFERED_STREAM_SECONDS * 1000 + REQUEST_TIMEOUT_MS : timeoutMs,
-    );
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const endAfter = (silenceMs: number) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => current.abort(), timerMs(silenceMs));
+    };
+    endAfter(isBuffered ? BUFFERED_STREAM_SECONDS * 1000 + REQUEST_TIMEOUT_MS : timeoutMs);
     try {
       await read(current.signal, () => {
         hasReceived = true;
-        clearTimeout(timer);
+        // The client notices when all is silent. But of several streams only one may be dead.
+        endAfter((session.welcome?.heartbeatSeconds || Infinity) * SILENT_HEARTBEATS_MS);
       });
     } catch {
       // The stream was cut, or the server was not reached: `hasReceived` says which.

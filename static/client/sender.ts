@@ -10,7 +10,7 @@
  */
 import type { AnnouncedLimits, Command, CustomCommand } from "../../server/protocol/messages.ts";
 import { allowance, type Spend } from "./allowance.ts";
-import { now } from "./clock.ts";
+import { now, timerMs } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 import { ClientError } from "./errors.ts";
 import type { Dispatch } from "./events.ts";
@@ -103,7 +103,7 @@ export function createSender(
     if (frame.length) connection.send(frame);
     const isJoining = [...rooms.values()].some(({ ref, joined }) => ref && !joined);
     connection.setAwaiting(outbox.inFlight || isJoining);
-    if (nextFlush < Infinity) timer = setTimeout(flush, nextFlush - time);
+    if (nextFlush < Infinity) timer = setTimeout(flush, timerMs(nextFlush - time));
   }
 
   /** Yields the commands that are due. When the next one is asked for, the last one will be sent. */
@@ -133,6 +133,8 @@ export function createSender(
         flushAt(membership.waitUntil);
         continue;
       }
+      // A refusal has only the `ref`, and the application may use one in several rooms.
+      if (outbox.find(outgoing.command.ref)) break;
       yield outgoing.command;
       outgoing.inFlight = true;
     }
@@ -184,6 +186,7 @@ export function createSender(
       membership.entered.reject(error);
       outbox.fail(error, (command) => command.room === room);
       for (const command of membership.newest.values()) dispatch("lost", { command, error });
+      queueMicrotask(flush); // what is answered there is no more awaited
     },
   };
 }

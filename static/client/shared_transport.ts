@@ -23,7 +23,7 @@ import { CLOSE_GOING_AWAY } from "./transport.ts";
 import type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
 
 /** How often a tab looks whether it hears from the holder, in milliseconds, and a random part more. */
-const WATCH_MS = 160;
+const WATCH_MS = 130;
 const WATCH_JITTER_MS = 40;
 /** After so many questions without an answer, the holder counts as gone. */
 const MAX_UNANSWERED = 3;
@@ -45,7 +45,7 @@ export function openShared(
   if (!locks || !globalThis.BroadcastChannel) return openAlone(url, handlers);
 
   // Tabs whose code is of another version speak another language: the number is that of this one.
-  const name = `parley 1 ${group} ${url}`;
+  const name = `parley 2 ${group} ${url}`;
   /** Names the lock that this tab has while it is there. */
   const life = newRef();
   /** Names the tab. It is another name after each beginning: what was for the one before comes too late. */
@@ -68,6 +68,7 @@ export function openShared(
 
   /** While this lock is held, the holder knows that the tab is there. */
   locks.request(`${name} ${life}`, listeners, () => {
+    if (isClosed) return;
     void hold(listeners);
     watch();
     return ended.promise;
@@ -109,7 +110,7 @@ export function openShared(
       holder = data.holder;
       begin(isFirst);
     } else if (!data.to || data.to.includes(tab)) {
-      if (data.events) handlers.received(data.events.flatMap(mine));
+      if (data.events) handlers.received(data.events.flatMap(mine), data.isAnswer);
       if (data.opened) handlers.opened();
       if (data.reopens) begin();
       if (data.closed) handlers.closed(...data.closed);
@@ -128,7 +129,8 @@ export function openShared(
   /** Returns the event if it is for this tab. */
   function mine([event, to]: Routed): Event[] {
     const isAnswer = "ref" in event && sent.delete(event.ref ?? "");
-    const isInRoom = !("room" in event) || rooms.has(event.room ?? "");
+    // The server tells of a read mark whether or not the client is in the room.
+    const isInRoom = !("room" in event) || event.type === "read" || rooms.has(event.room ?? "");
     const isMine = to === "all" ? isInRoom : to === "sender" ? isAnswer : to.includes(tab);
     return isMine ? [event] : [];
   }
@@ -149,7 +151,7 @@ export function openShared(
         if (command.type === "join") rooms.add(command.room);
         if (command.type === "leave") rooms.delete(command.room);
       }
-      post({ commands });
+      post({ frame: JSON.stringify(commands) });
     },
     close() {
       isClosed = true;

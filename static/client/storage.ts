@@ -31,9 +31,9 @@ export function browserStorage(name: "localStorage" | "sessionStorage"): KeyValu
 
 /** One value of a storage. */
 export interface Stored<T extends object> {
-  /** Returns the value; it is empty if there is none, or if it is not JSON. */
-  load(): Partial<T>;
-  /** Saves a value, if the storage accepts it. */
+  /** Returns the value; it is empty if there is none, or if it is not JSON. Others may have written it. */
+  load(): { readonly [Field in keyof T]?: unknown };
+  /** Saves a value. If the storage does not accept it, it lasts as long as the page. */
   save(value: Partial<T>): void;
 }
 
@@ -43,11 +43,13 @@ export function stored<T extends object>(
   key: string,
   dispatch: Dispatch,
 ): Stored<T> {
-  let hasFailed = false;
+  /** What the storage did not accept. */
+  let unsaved: Partial<T> | undefined;
   return {
     load() {
+      if (unsaved) return unsaved;
       try {
-        return JSON.parse(storage.getItem(key) ?? "{}") ?? {};
+        return Object(JSON.parse(storage.getItem(key) ?? "{}"));
       } catch {
         return {};
       }
@@ -55,12 +57,13 @@ export function stored<T extends object>(
     save(value) {
       try {
         storage.setItem(key, JSON.stringify(value));
-        hasFailed = false;
+        unsaved = undefined;
       } catch { // the storage is full or blocked
-        if (hasFailed) return;
-        hasFailed = true;
         const payload = `Cannot save "${key}".`;
-        dispatch("error", { type: "error", code: "unavailable", field: "storage", payload });
+        if (!unsaved) {
+          dispatch("error", { type: "error", code: "unavailable", field: "storage", payload });
+        }
+        unsaved = value;
       }
     },
   };

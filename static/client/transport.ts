@@ -26,8 +26,12 @@ export interface Transport {
 export interface TransportHandlers {
   /** The connection is open: the client may send. */
   opened(): void;
-  /** The server sent events. */
-  received(events: readonly Event[]): void;
+  /**
+   * The server sent events.
+   *
+   * @param isAnswer whether they answer a request, and may have overtaken those before them.
+   */
+  received(events: readonly Event[], isAnswer?: boolean): void;
   /** The connection is lost, and the transport opens another: `opened` follows. */
   reopening?(): void;
   /** The connection is lost, or could not be opened; with a WebSocket close code. */
@@ -44,17 +48,26 @@ export function webSocket(
 ): Transport {
   const socket = new WebSocket(url, "parley.v1.batched");
   socket.onopen = opened;
-  socket.onmessage = ({ data }) => received([JSON.parse(data)].flat());
+  socket.onmessage = ({ data }) => {
+    try {
+      received([JSON.parse(data)].flat());
+    } catch {
+      // What cannot be read may have held messages. They come again on another connection.
+      close();
+      closed(CLOSE_LOST);
+    }
+  };
   socket.onclose = ({ code, reason }) => closed(code, reason);
+  function close(): void {
+    // The close event of a dead peer may come minutes later, so the client does not wait for it.
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close(CLOSE_DONE);
+  }
   return {
     send(commands) {
       // While it closes, nothing arrives any more, and browsers complain of it.
       if (socket.readyState === 1) socket.send(JSON.stringify(commands));
     },
-    close() {
-      // The close event of a dead peer may come minutes later, so the client does not wait for it.
-      socket.onopen = socket.onmessage = socket.onclose = null;
-      socket.close(CLOSE_DONE);
-    },
+    close,
   };
 }

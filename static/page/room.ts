@@ -42,7 +42,11 @@ export class Room {
     this.list = new MessageList({
       room: name,
       user: () => client.user,
-      readOlder: (before, limit) => client.history(name, before, limit),
+      readOlder: async (before, limit) => {
+        const { messages, mine } = await client.history(name, before, limit);
+        this.list.lines.setMine(mine);
+        return messages;
+      },
       readSeq: remembered().find((room) => room.name === name)?.readSeq,
       react: (seq, reaction, on) => this.react(seq, reaction, on),
       changed,

@@ -9,30 +9,13 @@ import { assert, assertEquals } from "./assert.ts";
 import { type Chrome, launch } from "./browser.ts";
 import { patiently, serve, until } from "./harness.ts";
 import { Dice, SEED } from "./random.ts";
+import { known, SCRIPT, type Seen } from "./shared_tab_script.ts";
 
 /** How a tab goes. One that is frozen is told so, and one that is stopped is not; both come back. */
 const WAYS = ["closed", "crashed", "frozen", "stopped"] as const;
 
 /** How many tabs are stopped at once. With more, Chromium puts others into their processes. */
 const MAX_STOPPED = 3;
-
-/** What runs in a tab: a client, and what it was told. */
-const SCRIPT = `(async () => {
-  const { connect } = await import("/client/mod.ts");
-  const client = connect("/", { shared: true });
-  const tab = globalThis.tab = { client, seen: {}, refreshed: 0, acknowledged: 0, said: 0 };
-  client.on("joined", ({ room, recovered }) => {
-    if (!recovered && tab.seen[room]) tab.refreshed++;
-    if (!recovered) tab.seen[room] = [];
-  });
-  client.on("chat", ({ room, seq, payload }) => tab.seen[room].push([seq, payload]));
-  tab.chatter = (rooms, name) => {
-    tab.timer = setInterval(() => {
-      const n = tab.said++;
-      client.send(rooms[n % rooms.length], name + ": " + n).then(() => tab.acknowledged++);
-    }, 200);
-  };
-})()`;
 
 /** A tab, and how often it opened a socket. */
 export interface Tab {
@@ -46,18 +29,12 @@ export interface Tab {
   thaw?: (() => Promise<unknown>) | undefined;
 }
 
-/** What a tab knows. */
-interface Known {
-  readonly seen: Readonly<Record<string, readonly (readonly [seq: number, payload: string])[]>>;
-  readonly refreshed: number;
-  readonly said: number;
-}
-
 /** What happened to the tabs of one browser. */
 export interface Takeovers {
   /** How long each took until another tab had a connection, in milliseconds. */
   readonly milliseconds: readonly number[];
   readonly messages: number;
+  readonly revisions: number;
 }
 
 /** The tabs of one browser. */
@@ -142,7 +119,7 @@ export class SharedTabs {
     for (const { page } of this.#awake) await page.evaluate("clearInterval(tab.timer)");
     await this.#allAcknowledged();
     await until(() => this.#server.connectionCount === 1, "one connection");
-    return { milliseconds, messages: await this.#compare() };
+    return { milliseconds, ...await this.#compare() };
   }
 
   /** Brings back those that stopped first, until so many are left. */
@@ -161,29 +138,41 @@ export class SharedTabs {
   /** Waits until what each tab has said by now is acknowledged. */
   async #allAcknowledged(): Promise<void> {
     await Promise.all(this.#awake.map(async (tab) => {
-      const said = await tab.page.evaluate("tab.said");
+      const asked = await tab.page.evaluate("tab.asked");
       const isAnswered = async () =>
-        await tab.page.evaluate(`tab.acknowledged >= ${said}`) === true;
+        await tab.page.evaluate(`tab.acknowledged >= ${asked}`) === true;
       await until(async () => tab.isGone || await isAnswered(), `${tab.name} to be answered`);
     }));
   }
 
-  /** Compares the log with what the tabs were told. Returns how many messages it has. */
-  async #compare(): Promise<number> {
+  /** Compares the log with what the tabs were told. Returns how many messages and revisions it has. */
+  async #compare(): Promise<{ readonly messages: number; readonly revisions: number }> {
     const rooms = new Set(this.tabs.flatMap(({ rooms }) => rooms));
-    const logs = new Map<string, (readonly [number, string])[]>();
-    for (const room of rooms) logs.set(room, await this.#log(room));
+    const logs = new Map<string, Seen[]>();
+    let revisions = 0;
+    for (const room of rooms) {
+      logs.set(room, await this.#log(room));
+      const { rev } = await this.#server.history(room, { limit: 1 });
+      revisions += rev;
+      for (const tab of this.#awake.filter(({ rooms }) => rooms.includes(room))) {
+        const hasAll = async () => (await known(tab)).revs[room] === rev;
+        await until(hasAll, `${tab.name} to have all revisions of ${room}`);
+      }
+    }
     for (const tab of this.#awake) {
       for (const room of tab.rooms) {
         const log = logs.get(room) ?? [];
         const upToDate = async () => (await known(tab)).seen[room]?.at(-1)?.[0] === log.at(-1)?.[0];
         await until(upToDate, `${tab.name} to have all of ${room}`);
-        const { seen, refreshed } = await known(tab);
+        const { seen, refreshed, faults } = await known(tab);
+        assertEquals([refreshed, faults], [0, []], `${tab.name} began anew, or was told twice`);
         const first = seen[room]?.[0]?.[0] ?? 1;
-        const gap = seen[room]?.find(([seq], index) => seq !== first + index);
-        assertEquals(gap, undefined, `${tab.name} in ${room} has a gap`);
-        assertEquals(seen[room], log.slice(first - 1), `${tab.name} in ${room}`);
-        assertEquals(refreshed, 0, `${tab.name} began anew`);
+        const gap = seen[room]?.findIndex(([seq], index) => seq !== first + index) ?? -1;
+        const around = seen[room]?.slice(gap - 2, gap + 1).join(" ");
+        assertEquals(gap, -1, `${tab.name} in ${room} has a gap: ${around}`);
+        const differs = seen[room]?.find((it, n) => String(it) !== String(log[first - 1 + n]));
+        assertEquals(differs, differs && log[differs[0] - 1], `${tab.name} in ${room}`);
+        assertEquals(seen[room]?.length, log.length - first + 1, `${tab.name} in ${room}`);
       }
       const own = [...rooms].map((room) => numbersOf(tab, logs.get(room) ?? []));
       const { said } = await known(tab);
@@ -197,31 +186,25 @@ export class SharedTabs {
         assertEquals(numbers, inOrder, `what ${tab.name} said in ${room}`);
       }
     }
-    return [...logs.values()].reduce((sum, log) => sum + log.length, 0);
+    return { messages: [...logs.values()].reduce((sum, log) => sum + log.length, 0), revisions };
   }
 
-  async #log(room: string): Promise<(readonly [number, string])[]> {
-    const log: (readonly [number, string])[] = [];
+  async #log(room: string): Promise<Seen[]> {
+    const log: Seen[] = [];
     for (;;) {
       const { messages } = await this.#server.history(room, { after: log.length });
       if (messages.length === 0) return log;
-      log.push(...messages.map(({ seq, payload }) => [seq, String(payload)] as const));
+      for (const { seq, payload, reactions = {}, rev = 0 } of messages) {
+        log.push([seq, payload + JSON.stringify(reactions), rev]);
+      }
     }
   }
 }
 
-/** Returns what a tab knows. */
-export async function known({ page }: Tab): Promise<Known> {
-  // A cast: it is what the script above keeps.
-  return await page.evaluate(
-    "({ seen: tab.seen, refreshed: tab.refreshed, said: tab.said })",
-  ) as Known;
-}
-
 /** The numbers of the messages in a log that a tab said. */
-function numbersOf({ name }: Tab, log: readonly (readonly [number, string])[]): number[] {
-  return log.flatMap(([, payload]) =>
-    payload.startsWith(`${name}: `) ? Number(payload.slice(name.length + 2)) : []
+function numbersOf({ name }: Tab, log: readonly Seen[]): number[] {
+  return log.flatMap(([, text]) =>
+    text.startsWith(`${name}: `) ? Number.parseInt(text.slice(name.length + 2)) : []
   );
 }
 
@@ -259,8 +242,10 @@ if (import.meta.main) {
   await using chrome = await launch();
   const tabs = new SharedTabs(chrome, server);
   await tabs.openMany(20);
-  const { milliseconds, messages } = await tabs.survive(100, new Dice(SEED));
+  const { milliseconds, messages, revisions } = await tabs.survive(100, new Dice(SEED));
   const sorted = milliseconds.toSorted((a, b) => a - b);
-  say(`${messages} messages, each once and in order; another tab connected after ${sorted[50]} ms`);
-  say(`(median), and after ${sorted.at(-1)} ms at most`);
+  say(
+    `${messages} messages and ${revisions} revisions, each once and in order; another tab connected`,
+  );
+  say(`after ${sorted[50]} ms (median), and after ${sorted.at(-1)} ms at most`);
 }
