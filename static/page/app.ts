@@ -12,6 +12,7 @@ import { showConnection } from "./banner.ts";
 import { Composer } from "./composer.ts";
 import { beginEdit, copy, startActions } from "./deeds.ts";
 import { byId, oncePerFrame } from "./dom.ts";
+import { Notifications } from "./notifications.ts";
 import { OwnName } from "./own_name.ts";
 import { startPanels } from "./panels.ts";
 import { sentenceOf } from "./refusals.ts";
@@ -67,8 +68,15 @@ const composer = new Composer({
     const message = current.list.lines.lastOwn();
     if (message) beginEdit(composer, message);
   },
+  names: () => current.names.others,
   typing: (active) => client.typing(current.name, active),
   maxBytes: () => (client.limits?.frameBytes || 16_384) - FRAME_OVERHEAD_BYTES,
+});
+
+const notifications = new Notifications((name, seq) => {
+  open(name);
+  closePanels();
+  current.list.seek(seq);
 });
 
 const rightNotice = new RightNotice(() => join(current.name));
@@ -80,7 +88,7 @@ const actions = startActions({ client, composer, current: () => current });
 function enter(name: string): Room {
   const known = rooms.get(name);
   if (known) return known;
-  const room = new Room(client, name, showSoon);
+  const room = new Room(client, name, { changed: showSoon, mentioned: notifications.tell });
   rooms.set(name, room);
   remember(name);
   join(name);
@@ -181,15 +189,13 @@ function show(): void {
   const unread = all.reduce((sum, { list }) => sum + list.mark.unread, 0);
   document.title = `${unread ? `(${unread}) ` : ""}${current.name} · Parley`;
   byId("elsewhere", HTMLElement).hidden = unread - current.list.mark.unread === 0;
-  roomList.show(all.map((room) => ({
-    name: room.name,
-    unread: room.list.mark.unread,
-    isCurrent: room === current,
-  })));
+  roomList.show(all.map((room) => room.row(room === current)));
   current.show();
   rightNotice.show(current.name, current.standing);
   for (const { name, list: { mark: { readSeq } } } of all) {
-    if (readSeq !== undefined) client.read(name, readSeq); // for the user's other devices
+    if (readSeq === undefined) continue;
+    client.read(name, readSeq); // for the user's other devices
+    notifications.settle(name, readSeq);
   }
   saveReadsSoon();
 }

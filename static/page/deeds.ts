@@ -10,6 +10,7 @@ import type { ChatEvent, Client } from "../client/mod.ts";
 import type { Composer } from "./composer.ts";
 import { byId } from "./dom.ts";
 import { MessageActions } from "./message_actions.ts";
+import { plainText } from "./parse_text.ts";
 import type { Room } from "./room.ts";
 import { addressOf } from "./room_list.ts";
 import { isolated, strings } from "./strings.ts";
@@ -41,7 +42,7 @@ export function startActions({ client, composer, current }: DeedsOptions): Messa
     mayRemove: (message) => isManager() || mayWrite() && isOwn(message),
     react: (seq, reaction, on) => current().react(seq, reaction, on),
     reply({ seq, from, payload }) {
-      const label = strings.replyingTo(isolated(from.name), payload.slice(0, 200));
+      const label = strings.replyingTo(isolated(from.name), plainText(payload).slice(0, 200));
       composer.begin({ kind: "reply", seq, label });
     },
     edit: (message) => beginEdit(composer, message),

@@ -21,6 +21,11 @@ export class MemberList {
   #isStale = true;
   #shownFor: User | undefined;
 
+  /** The members that are known. */
+  get users(): Iterable<User> {
+    return this.#members.values();
+  }
+
   joined({ members, memberCount }: JoinedEvent): void {
     this.#members.clear();
     for (const user of members) this.#members.set(user.id, user);

@@ -30,7 +30,7 @@ const LOAD_AHEAD_PX = 900;
 /** The messages of one room. */
 export class MessageList {
   readonly element: HTMLElement;
-  readonly unsent = new UnsentLines(() => this.#showUnsent());
+  readonly unsent: UnsentLines;
   readonly mark: ReadMark;
   readonly lines: Lines;
 
@@ -52,7 +52,9 @@ export class MessageList {
 
   constructor(options: MessageListOptions) {
     this.#options = options;
-    this.lines = new Lines(this.#messages, options.react, (seq) => this.seek(seq));
+    const { names, react } = options;
+    this.unsent = new UnsentLines(names, () => this.#showUnsent());
+    this.lines = new Lines(this.#messages, names, react, (seq) => this.seek(seq));
     this.#writer = new MessageWriter(this.#messages, this.lines);
     this.mark = new ReadMark(options.readSeq);
     const status = new ListStatus(options.room, () => this.#older.load());
@@ -61,8 +63,7 @@ export class MessageList {
       prepend: (page) => this.#prepend(page),
       loaded: () => this.#scrolled(),
     });
-    const parts = [status.element, this.#messages, this.unsent.element];
-    this.element = listElement(options.room, parts);
+    this.element = listElement(options.room, [status.element, this.#messages, this.unsent.element]);
     this.element.hidden = true;
     this.#position = new ScrollPosition(this.element, this.#messages);
     this.#seeker = new MessageSeeker(this.lines, this.#older, this.#position);
@@ -197,14 +198,13 @@ export class MessageList {
     const userId = this.#options.user()?.id;
     const container = create("div");
     const writer = new MessageWriter(container, this.lines);
-    const next = this.#older.first ?? 0;
     let last = page[0] ? page[0].seq - 1 : 0;
     for (const message of page) {
       writer.interrupt(this.mark.lineBetween(last, message.seq));
       last = message.seq;
       if (message.type === "chat") writer.write(message, message.from.id === userId);
     }
-    writer.interrupt(this.mark.lineBetween(last, next));
+    writer.interrupt(this.mark.lineBetween(last, this.#older.first ?? 0));
     this.#last ||= last;
     this.#lines += page.length;
     this.#position.keepDuring(() => {

@@ -113,6 +113,19 @@ const english = {
   messageCopied: "Link to this message copied.",
   reactWith: (reaction: string) => `React with ${reaction}`,
   reactions: (reaction: string, count: number) => `${reaction} ${count}`,
+  mentionNames: "Names to mention",
+  offered: (count: number) =>
+    count === 1 ? "1 name. Enter takes it." : `${count} names. The arrows go through them.`,
+  mentioned: "You are mentioned.",
+  mentionedIn: (name: string, room: string) => `${name} mentions you in ${room}`,
+  notify: "Tell me of mentions",
+  notifyOn: "on",
+  notifyOff: "off",
+  notifyIsBlocked: "blocked",
+  notifyIsUnsupported: "not supported",
+  notifyBlocked:
+    "Your browser blocks notifications of this page. You can allow them in its settings.",
+  notifyUnsupported: "Your browser cannot show notifications of this page.",
   notRevised: (why: string) => `That could not be changed. ${why}`,
 };
 
@@ -219,6 +232,17 @@ const chinese: Strings = {
   messageCopied: "消息链接已复制。",
   reactWith: (reaction) => `用 ${reaction} 回应`,
   reactions: (reaction, count) => `${reaction} ${count}`,
+  mentionNames: "可提及的名字",
+  offered: (count) => `${count} 个名字，用方向键选择，按回车确认。`,
+  mentioned: "有人提到你。",
+  mentionedIn: (name, room) => `${name} 在 ${room} 提到了你`,
+  notify: "被提及时通知我",
+  notifyOn: "开",
+  notifyOff: "关",
+  notifyIsBlocked: "已被阻止",
+  notifyIsUnsupported: "不支持",
+  notifyBlocked: "浏览器阻止了此页面的通知，你可以在浏览器设置中允许。",
+  notifyUnsupported: "此浏览器无法显示此页面的通知。",
   notRevised: (why) => `无法更改。${why}`,
 };
 
