@@ -45,12 +45,10 @@ const READ: Readonly<Record<string, Readonly<Record<string, string>>>> = {
       "<em><link>https://q.r</link></em>",
   },
   "lists, quotes and blocks of code": {
-    "- a\n- b\n  - c\n- d\nend":
-      "<ul><li>a\n</li><li>b\n<ul><li>c\n</li></ul></li><li>d\n</li></ul>end",
-    "x:\n\n- a\n\n* b\n\ny": "x:\n\n<ul><li>a\n\n</li><li>b\n</li></ul>\ny",
-    "1. a\n2. b\n5. c": "<ol><li 1>a\n</li><li 2>b\n</li><li 5>c</li></ol>",
-    "> q\n> - a\n>> deep\nreply":
-      "<quote>q\n<ul><li>a\n</li></ul><quote>deep\n</quote></quote>reply",
+    "- a\n- b\n  - c\n- d\nend": "<ul><li>a</li><li>b<ul><li>c</li></ul></li><li>d</li></ul>end",
+    "x:\n\n- a\n\n* b\n\ny": "x:\n\n<ul><li>a\n\n</li><li>b</li></ul>\ny",
+    "1. a\n2. b\n5. c": "<ol><li 1>a</li><li 2>b</li><li 5>c</li></ol>",
+    "> q\n> - a\n>> deep\nreply": "<quote>q<ul><li>a</li></ul><quote>deep</quote></quote>reply",
     "```js\nlet **x**\n\n``` thanks": "<pre>let **x**\n</pre> thanks",
     "```one line```": "<pre>one line</pre>",
     "look: ```\ncode\n```": "look: <pre>code</pre>",

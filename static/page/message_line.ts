@@ -47,7 +47,8 @@ export function storedLine(
     return line;
   }
   line.append(text(payload, names));
-  if (!isOwn && line.querySelector(".mention.me")) line.classList.add("to-me");
+  const isToMe = !isOwn && payload.includes("@") && line.querySelector(".mention.me") !== null;
+  if (isToMe) line.classList.add("to-me");
   if (isLong(payload)) fold(line);
   if (edited !== undefined) {
     line.append(create("span", { class: "edited", title: fullTime(edited) }, strings.edited));

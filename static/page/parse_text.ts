@@ -10,6 +10,9 @@ import { fencesIn } from "./find_fences.ts";
 import { parseLine } from "./parse_line.ts";
 import {
   addPieces,
+  addText,
+  isInline,
+  isPart,
   type Line,
   marker,
   type NameAt,
@@ -57,6 +60,7 @@ function parseBlocks(lines: readonly Line[], depth: number, nameAt: NameAt): Pie
     const quote = depth < MAX_DEPTH ? quoteAt(lines, i) : undefined;
     const list = depth < MAX_DEPTH && !quote ? listAt(lines, i) : undefined;
     const fence = quote || list ? undefined : fenceAt(i);
+    if (quote ? !quote.isEmpty : list || fence) endParagraph(pieces);
     if (quote) {
       const { isEmpty, inner } = quote;
       if (isEmpty) {
@@ -84,7 +88,22 @@ function parseBlocks(lines: readonly Line[], depth: number, nameAt: NameAt): Pie
       i++;
     }
   }
+  if (depth > 0) endParagraph(pieces);
   return pieces;
+}
+
+/** Hides the line feed before a block or the end of one, which begins a new line anyway. */
+function endParagraph(pieces: Piece[]): void {
+  const last = pieces.at(-1);
+  if (typeof last !== "string" || !last.endsWith("\n")) return;
+  const text = last.slice(0, -1);
+  const before = pieces.at(-2);
+  const isBlankLine = text.endsWith("\n") ||
+    !text && !(before && isPart(before) && isInline(before));
+  if (isBlankLine) return;
+  pieces.pop();
+  addText(pieces, text);
+  pieces.push(marker("\n"));
 }
 
 function addParagraph(pieces: Piece[], { signs, text }: Line, nameAt: NameAt): void {

@@ -56,6 +56,11 @@ export function isPart(piece: Piece): piece is Part {
   return typeof piece === "object" && piece.kind !== "marker";
 }
 
+/** Whether a part stands within a line. */
+export function isInline({ kind }: Part): boolean {
+  return !["pre", "quote", "ul", "ol", "li"].includes(kind);
+}
+
 /** Adds text to pieces, to the last of them if that is text too. */
 export function addText(pieces: Piece[], text: string): void {
   if (!text) return;
@@ -72,11 +77,13 @@ export function addPieces(pieces: Piece[], more: readonly Piece[]): void {
   }
 }
 
-/** Returns the text that is shown, without its markers. */
+/** Returns the text that is shown, without its markers. What begins a new line on the page does so here. */
 export function shownText(pieces: readonly Piece[]): string {
-  return pieces.map((piece) =>
-    typeof piece === "string" ? piece : isPart(piece) ? shownText(piece.pieces) : ""
-  ).join("");
+  return pieces.map((piece) => {
+    if (typeof piece === "string") return piece;
+    if (isPart(piece)) return shownText(piece.pieces);
+    return piece.text === "\n" ? "\n" : "";
+  }).join("");
 }
 
 /** Returns the parts of one kind, wherever they are. */
