@@ -477,6 +477,59 @@ Deno.test("a token of another server is given up, and one is somebody new", asyn
   assert(JSON.parse(identity.getItem("parley.me") ?? "").token !== "not.from.here");
 });
 
+Deno.test("a room that was left is entered again where one left off, with the cursor of leave()", async () => {
+  await using server = await serve();
+  await using ada = new Talker(server.url);
+  await using bob = new Talker(server.url);
+  await ada.client.send("lobby", "one");
+  await ada.hears(1);
+  const since = ada.client.leave("lobby");
+  assertEquals(since?.seq, 1);
+  assertEquals(ada.client.leave("lobby"), undefined);
+  await bob.client.send("lobby", "two");
+  const { recovered } = await ada.client.join("lobby", since);
+  assert(recovered);
+  assertEquals(await ada.hears(2), ["one", "two"]);
+});
+
+Deno.test("listRooms() brings the rooms that have members, or says why not", async () => {
+  await using server = await serve();
+  await using ada = new Talker(server.url);
+  await using bob = new Talker(server.url);
+  await Promise.all([ada, bob].map(({ client }) => client.join("lobby")));
+  await ada.client.join("design");
+  assertEquals(await ada.client.listRooms(), [
+    { name: "lobby", memberCount: 2 },
+    { name: "design", memberCount: 1 },
+  ]);
+  await server.stop();
+  const error = await assertRejects(() => ada.client.listRooms(), ClientError);
+  assertEquals(error.code, "unavailable");
+});
+
+Deno.test("signOut() forgets the guest, but not another one that is saved by then", async () => {
+  await using server = await serve();
+  const kept = { identity: memory(), outbox: memory() };
+  const saved = () => JSON.parse(kept.identity.getItem("parley.me") ?? "null");
+  await using ada = new Talker(server.url, { ...kept, name: "Ada" });
+  await ada.client.join("lobby");
+  await using tab = new Talker(server.url, { identity: kept.identity });
+  await tab.client.join("lobby");
+  assertEquals(tab.client.user, ada.client.user);
+  const unsent = ada.client.send("lobby", "never said");
+  ada.client.signOut();
+  assertEquals(await unsent.catch(({ code }) => code), "closed");
+  assertEquals(saved(), {});
+  assertEquals(kept.outbox.getItem("parley.unsent")?.includes("never said"), false);
+  await using next = new Talker(server.url, kept);
+  await next.client.join("lobby");
+  assert(next.client.user?.id !== ada.client.user?.id);
+  assert(next.client.user?.name !== "Ada");
+  const { token } = saved();
+  tab.client.signOut(); // it heard of it late
+  assertEquals(saved().token, token);
+});
+
 Deno.test("rename() holds in all tabs and after a reconnect; a bad name is refused", async () => {
   await using server = await serve();
   await using proxy = faultProxy(server.url);

@@ -9,6 +9,7 @@ import { FullError } from "../server/broker/broker.ts";
 import type { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./support/assert.ts";
 import { draft, textsOf } from "./support/broker_suite.ts";
+import { react } from "./support/revision_suite.ts";
 import { serveOn } from "./support/faulty_broker.ts";
 import { member, serve } from "./support/harness.ts";
 import { ask } from "./support/http.ts";
@@ -35,6 +36,22 @@ async function fill(broker: SqliteBroker, room: string, bytes: number): Promise<
     await broker.publish(Array.from({ length: 20 }, () => draft(KIB, { room })));
   }
 }
+
+Deno.test("a room with many reactions is as large as they are", async () => {
+  await using at = new Directory();
+  await using broker = await at.open({ maxDatabaseMb: 4 });
+  for (const room of ["honest", "reacted"]) await broker.open(room);
+  await fill(broker, "honest", 1.5 * MB);
+  for (let seq = 1; seq <= 20; seq++) {
+    await broker.publish([draft("x", { room: "reacted" })]);
+    const users = Array.from({ length: 2000 }, (_, n) => `a user with a long name ${n}`);
+    await broker.publish(users.map((user) => ({ ...react(seq, "x", { user }), room: "reacted" })));
+  }
+  await fill(broker, "honest", 20_000);
+  const firstOf = async (room: string) => (await broker.read(room, { after: 0, limit: 1 }))?.first;
+  assertEquals(await firstOf("honest"), 1);
+  assert(Number(await firstOf("reacted")) > 1);
+});
 
 Deno.test("the database keeps its bound under posts into ever new rooms, and removes their rows too", async () => {
   await using at = new Directory();

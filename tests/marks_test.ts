@@ -246,6 +246,21 @@ Deno.test("marks: while they cannot be kept, reading is refused, and what was sa
   assertEquals((await ada.next("read", ({ seq }) => seq === 2)).room, "lobby");
 });
 
+Deno.test("marks: one that is written while they are read is in the answer", async () => {
+  const broker = await FaultyBroker.make();
+  await using server = await serveOn(broker, { graceSeconds: 0 }, HOOKS);
+  await using bob = await device(server, "bob", "lobby");
+  const release = broker.holdMarks();
+  await say(bob, "lobby", 2);
+  const list = myRooms(server, "bob");
+  await using late = await connect(server, { protocol: "parley.v1" });
+  late.send({ type: "hello", token: "bob" }, { type: "join" });
+  await bob.next("read", ({ seq }) => seq === 2); // it is told when it is written
+  release();
+  assertEquals(await list, ["lobby 2/2 0 1"]);
+  assertEquals((await late.next("joined")).read, 2);
+});
+
 Deno.test({
   name: "marks: those of a log that was lost are gone, and the new log has its own",
   ignore: WITHOUT_REDIS,

@@ -392,7 +392,7 @@ browserTest("everything can be done with the keyboard alone", async (chrome) => 
   await says(ada, "#count", "1 person");
   await ada.locator(".skip").focus();
   const stops: unknown[] = [];
-  for (let i = 0; i < 12; i++) {
+  for (let i = 0; i < 15; i++) {
     if (i > 0) await ada.keyboard.press("Tab");
     stops.push(
       await ada.evaluate(
@@ -408,12 +408,15 @@ browserTest("everything can be done with the keyboard alone", async (chrome) => 
     if (stops.at(-1) !== "") assertEquals(outline, true, `a visible focus on ${stops.at(-1)}`);
     if (stops.at(-1) === "send") break;
   }
-  assertEquals(stops.slice(0, 8), [
+  assertEquals(stops.slice(0, 11), [
     "Skip to the message box",
+    "open-palette",
     "design",
     "add-name",
     "Add a room",
+    "find-rooms",
     "my-name",
+    "sign-out",
     "invite",
     "log",
     "say",

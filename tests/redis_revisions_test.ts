@@ -201,6 +201,35 @@ test("a node that has missed revisions reads them, and the messages before them"
   assertEquals(await textsOf(here), ["ONE", "2", "three"]);
 });
 
+test("a text with the line separators of Unicode arrives on the other nodes at once", async (redis) => {
+  const options = { retainMessages: 0, retainDays: 0, dedupeMessages: 9, leaseMs: 600_000 };
+  await using here = await RedisBroker.open({ url: redis.url, ...options });
+  await using there = await RedisBroker.open({ url: redis.url, ...options });
+  const heard = listening(here);
+  await here.open("lobby");
+  await there.publish([draft("one")]);
+  await there.publish([edit(1, "o\u2028n\u2029e")]);
+  await until(() => heard.length === 1, "the edit, without a heartbeat"); // the next is in 200 s
+  assertEquals(JSON.parse(heard[0]?.message ?? "").payload, "o\u2028n\u2029e");
+});
+
+test("what changes nothing is answered when the node has heard of what did", async (redis) => {
+  await using here = await openBroker(redis.url);
+  await using there = await openBroker(redis.url);
+  const heard = listening(here);
+  await here.open("lobby");
+  await there.publish([draft("one"), draft("two")]);
+  for (let round = 0; round < 20; round++) {
+    await redis.ask("CLIENT", "KILL", "TYPE", "pubsub");
+    await there.publish([react(1, `${round}`)]);
+    await there.publish([react(2, `${round}`)]);
+    const [receipt] = await here.publish([react(2, `${round}`)]);
+    assertEquals(receipt?.repeated, true);
+    assertEquals(JSON.parse(receipt?.event ?? "").rev, 2 * round + 2);
+    assertEquals(heard.at(-1)?.rev, 2 * round + 2);
+  }
+});
+
 test("a revision whose answer was lost is made once", async (redis) => {
   await using proxy = faultProxy(redis.url);
   await using broker = await openBroker(proxy.url.replace("http", "redis"));

@@ -198,7 +198,7 @@ export interface Broker extends AsyncDisposable {
   read(room: string, range: Range): Promise<Page | undefined>;
   /**
    * Reads messages that were revised, each once and as it is now, in the order of `rev`. It may answer
-   * fewer than `limit` only if there are no more.
+   * fewer than `limit` only if there are no more, or if they have as many characters as it may answer.
    */
   revisedSince(room: string, range: RevisedRange): Promise<readonly RevisedMessage[]>;
   /** Reads a user's own reactions, by the `seq` of the message. */

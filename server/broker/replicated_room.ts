@@ -64,7 +64,7 @@ interface Place {
 const MAX_AHEAD = 64;
 /** What is read at once to fill a gap. */
 const FILL = { limit: 4096, chars: 1_048_576 };
-const FILL_REVISIONS = 64;
+const FILL_REVISIONS = { limit: 64, chars: FILL.chars };
 
 export class ReplicatedRoom {
   readonly name: string;
@@ -163,8 +163,7 @@ export class ReplicatedRoom {
   async #fillRevisions(position: LogPosition): Promise<boolean> {
     while (this.#known !== undefined && this.#known.rev < position.rev) {
       const { rev } = this.#known;
-      const range = { after: rev, limit: FILL_REVISIONS };
-      const found = await this.#log.revisedSince(this.name, range);
+      const found = await this.#log.revisedSince(this.name, { after: rev, ...FILL_REVISIONS });
       if (this.isClosed || this.#known.epoch !== position.epoch) break;
       if (this.#known.rev !== rev) continue; // revisions have arrived meanwhile
       const early = found.findIndex(({ seq }) => seq > (this.#known?.head ?? 0));

@@ -7,7 +7,7 @@
 import { type Draft, revisedText, type Revision } from "../protocol/encode.ts";
 import type { Message } from "../protocol/messages.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import { MAX_REACTIONS } from "../protocol/tables.ts";
+import { MAX_REACTIONS, MAX_REACTIONS_IN_ALL } from "../protocol/tables.ts";
 import { Batch } from "./page.ts";
 
 /** A message as a revision has left it. */
@@ -31,6 +31,12 @@ export interface RevisedRange {
   readonly upToSeq?: number;
   /** How many at most. */
   readonly limit: number;
+  /**
+   * About how many characters at most. There is at least one message, however long it is.
+   *
+   * @default {Infinity}
+   */
+  readonly chars?: number;
 }
 
 /** Which of a user's own reactions to read: those to the messages with `after < seq <= upTo`. */
@@ -201,9 +207,19 @@ export class Revisable {
       const sentence = `A message may have at most ${MAX_REACTIONS} different reactions.`;
       throw new Refusal("conflict", sentence, { field: "payload" });
     }
+    if (on && this.#countReactions() >= MAX_REACTIONS_IN_ALL) {
+      const sentence = `A message may have at most ${MAX_REACTIONS_IN_ALL} reactions.`;
+      throw new Refusal("conflict", sentence, { field: "payload" });
+    }
     if (on) this.#reactions.set(reaction, count + 1);
     else if (count > 1) this.#reactions.set(reaction, count - 1);
     else this.#reactions.delete(reaction);
     return true;
+  }
+
+  #countReactions(): number {
+    let all = 0;
+    for (const count of this.#reactions.values()) all += count;
+    return all;
   }
 }

@@ -301,8 +301,8 @@ export interface CustomEvent
 }
 
 /**
- * `revised` says that a message was edited, deleted or reacted to. It comes once for each message and
- * tick, in the order of `rev`. To whoever asked for the revision it comes once more, as the answer: with
+ * `revised` says that a message was edited, deleted or reacted to. It comes at most ten times a second for
+ * each message, in the order of `rev`. To whoever asked for the revision it comes once more, as the answer: with
  * `mine`, and `ref` if there was one.
  */
 export interface RevisedEvent extends RoomEvent<"revised"> {

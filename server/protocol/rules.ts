@@ -5,6 +5,7 @@
  * @module
  */
 import { MAX_DEPTH, MAX_INFO_BYTES } from "./tables.ts";
+import { FLAG_TAG, SEEN } from "./visible.ts";
 
 /** A JSON Schema (2020-12). */
 export type Schema = Readonly<Record<string, unknown>>;
@@ -103,14 +104,22 @@ export const SEQ: Rule = {
   schema: { ...COUNT.schema, minimum: 1 },
 };
 
-/**
- * A reaction. It stands in a path, where "." and ".." would be steps, and it must have something to see;
- * many emoji have format characters in them.
- */
-export const REACTION: Rule = pattern(
-  "^(?!\\.{1,2}$)(?=.*[^\\p{C}\\p{Z}\\p{M}])[^\\p{Cc}\\p{Cs}\\p{Z}]{1,32}$",
-  "1 to 32 characters without blanks and control characters",
+const REACTION_PATTERN = pattern(
+  `^(?!\\.{1,2}$)(?!\\p{M})(?:${SEEN}|${FLAG_TAG}){1,32}$`,
+  "1 to 32 visible characters in Unicode's form NFC, without blanks, control, format or filler characters",
 );
+
+/**
+ * A reaction. It stands in a path, where "." and ".." would be steps. Two that look alike would be counted
+ * as two, so it has nothing that cannot be seen, but what holds an emoji together. The schema says all of
+ * this except the form NFC, which a pattern cannot say.
+ */
+export const REACTION: Rule = {
+  ...REACTION_PATTERN,
+  accepts: (value) =>
+    REACTION_PATTERN.accepts(value) && typeof value === "string" &&
+    value === value.normalize("NFC"),
+};
 
 /** A token: a guest's, a JWT, or one that only the application can read (RFC 6750 §2.1). */
 export const TOKEN: Rule = pattern(

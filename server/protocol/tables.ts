@@ -103,6 +103,9 @@ export const MAX_PUBLISH_ROOMS = 1000;
 /** How many different reactions a message may have. */
 export const MAX_REACTIONS = 50;
 
+/** How many reactions a message may have in all: each is kept, with the user's id. */
+export const MAX_REACTIONS_IN_ALL = 20_000;
+
 /** How many of the user's own reactions `joined` lists at most: the newest messages' ones. */
 export const MAX_MINE = 1000;
 

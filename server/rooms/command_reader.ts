@@ -15,6 +15,7 @@ import { reason } from "../log.ts";
 import { parseCommand, parseJson, refOf } from "../protocol/parse.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { CLOSE } from "../protocol/tables.ts";
+import { carryOut } from "./carry_out.ts";
 import type { Hub } from "./hub.ts";
 import type { Session } from "./session.ts";
 
@@ -170,7 +171,8 @@ export class CommandReader {
       const command = parseCommand(value);
       ref = command.ref;
       this.#hub.allowances.spend(this.#session.user.id, command);
-      return this.#session.carryOut(command)?.catch((thrown) => this.#answerFailure(thrown, [ref]));
+      return carryOut(this.#hub, this.#session, command)
+        ?.catch((thrown) => this.#answerFailure(thrown, [ref]));
     } catch (thrown) {
       this.#answerFailure(thrown, [ref ?? refOf(value)]);
     }

@@ -7,12 +7,13 @@
  */
 import type { LogState } from "../broker/broker.ts";
 import { Batch, type Page } from "../broker/page.ts";
-import { revisedBatch, type RevisedMessage } from "../broker/revisions.ts";
+import type { RevisedMessage } from "../broker/revisions.ts";
 import { reason } from "../log.ts";
 import type { Cursor } from "../protocol/messages.ts";
 import type { FeedContext } from "./feed_context.ts";
+import { Live } from "./live.ts";
 import { HeldMessages } from "./pending.ts";
-import { type Answer, answerBatch, Progress } from "./progress.ts";
+import { type Answer, Progress } from "./progress.ts";
 import { type Position, RoomLog } from "./room_log.ts";
 import { type Start, startBatch, startOf } from "./start.ts";
 import type { Subscriber } from "./subscriber.ts";
@@ -23,7 +24,7 @@ const RETRY_MS = 1000;
 export class Feed {
   readonly #room: string;
   readonly #context: FeedContext;
-  readonly #live = new Set<Subscriber>();
+  readonly #live: Live;
   readonly #behind = new Map<Subscriber, Progress>();
   readonly #log: RoomLog;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -32,6 +33,11 @@ export class Feed {
     this.#room = room;
     this.#context = context;
     this.#log = new RoomLog(room, context.broker, context.options.tailBytes);
+    this.#live = new Live({
+      log: this.#log,
+      fellBehind: (subscriber, seq, rev) => this.#behind.set(subscriber, Progress.after(seq, rev)),
+      answer: (subscriber, answer) => this.answer(subscriber, answer),
+    });
   }
 
   /** The number of subscribers. */
@@ -83,35 +89,23 @@ export class Feed {
     const { head } = this.#log;
     if (page.last <= head) return;
     this.#log.push(page);
-    this.#sendToLive(page.batch, head, this.#log.rev);
+    this.#live.send(page.batch, head);
   }
 
-  /** Sends what became of messages to all who are live. Those who are behind read it in their turn. */
+  /** Tells those who are live what became of messages. Those who are behind read it in their turn. */
   revise(messages: readonly RevisedMessage[]): void {
-    const { head, rev: known } = this.#log;
+    const { rev: known } = this.#log;
     const news = messages.filter(({ rev }) => rev > known);
     if (news.length === 0) return;
     this.#log.revise(news);
-    this.#sendToLive(revisedBatch(this.#room, news), head, known);
-  }
-
-  /** @param seq where a subscriber stops that does not take it now, and `rev`. */
-  #sendToLive(batch: Batch, seq: number, rev: number): void {
-    for (const subscriber of this.#live) {
-      const { connection } = subscriber;
-      if (connection.ready) {
-        connection.send(batch);
-      } else if (this.#live.delete(subscriber)) { // unless reading `ready` has ended its session
-        this.#behind.set(subscriber, Progress.after(seq, rev));
-      }
-    }
+    this.#live.revise(news, known);
   }
 
   /** Starts all subscribers afresh: the log was lost, or goes on elsewhere. */
   replaceLog(state: LogState): void {
+    this.#live.tell();
     this.#log.replace(state);
-    for (const subscriber of [...this.#live, ...this.#behind.keys()]) {
-      this.#live.delete(subscriber);
+    for (const subscriber of [...this.#live.clear(), ...this.#behind.keys()]) {
       const progress = Progress.atStart(this.#behind.get(subscriber));
       progress.isStartDue = true;
       this.#behind.set(subscriber, progress);
@@ -151,17 +145,13 @@ export class Feed {
    * answer is as long as its message, and many may be asked for at once.
    */
   answer(subscriber: Subscriber, answer: Answer): void {
-    const { connection } = subscriber;
-    if (this.#live.has(subscriber)) {
-      if (connection.ready) return connection.send(answerBatch(answer));
-      if (!this.#live.delete(subscriber)) return; // reading `ready` has ended its session
-      this.#behind.set(subscriber, Progress.after(this.#log.head, this.#log.rev));
-    }
-    this.#behind.get(subscriber)?.keepAnswer(answer, connection);
+    if (this.#live.has(subscriber)) return this.#live.answer(subscriber, answer);
+    this.#behind.get(subscriber)?.keepAnswer(answer, subscriber.connection);
   }
 
   close(): void {
     clearTimeout(this.#retryTimer);
+    this.#live.close();
   }
 
   async #admit(

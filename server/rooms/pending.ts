@@ -30,6 +30,17 @@ export interface Pending extends Draft {
   readonly movesMark: boolean;
 }
 
+/**
+ * What a revision counts for, besides its text: a message is read and stored again for it, and it may have
+ * no text at all.
+ */
+const REVISION_CHARS = 512;
+
+/** Counts the characters that a message or a revision takes of a tick and of the queue. */
+export function charsOf({ head, rest, revision }: Pending): number {
+  return head.length + rest.length + (revision === undefined ? 0 : REVISION_CHARS);
+}
+
 /** Text that is held for one sender. Letting in takes so long only if the broker is slow. */
 const MAX_HELD_CHARS = 1_048_576;
 const RETRY_MS = 1000;
@@ -43,7 +54,7 @@ export class HeldMessages {
   add(pending: Pending): void {
     if (this.#chars > MAX_HELD_CHARS) throw notLetIn();
     this.#pending.push(pending);
-    this.#chars += pending.rest.length;
+    this.#chars += charsOf(pending);
   }
 
   /** Queues all messages. If one cannot be queued, that is refused. */

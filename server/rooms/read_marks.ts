@@ -6,7 +6,7 @@
  * @module
  */
 import { Batch } from "../broker/page.ts";
-import type { Mark, MovedMark, UserMark } from "../broker/marks.ts";
+import type { MovedMark, UserMark } from "../broker/marks.ts";
 import { reason } from "../log.ts";
 import { encode } from "../protocol/encode.ts";
 import type { ReadCommand, User } from "../protocol/messages.ts";
@@ -16,7 +16,7 @@ import { HeardMarks } from "./heard_marks.ts";
 import { type LogPosition, logPosition } from "./log_position.ts";
 import { logThrown } from "./log_thrown.ts";
 import type { Pending } from "./pending.ts";
-import { RecentMarks } from "./recent_marks.ts";
+import { newestMark, RecentMarks } from "./recent_marks.ts";
 import type { Position } from "./room_log.ts";
 import type { ConnectedUsers } from "./user.ts";
 
@@ -100,7 +100,14 @@ export class ReadMarks {
    * @param log the digest of the room's log. The mark of another log is none.
    */
   async of(userId: string, room: string, log: string): Promise<number | undefined> {
-    return this.#newest(userId, room, log, await this.#context.broker.marks.get(userId, room));
+    const recent = this.#recent;
+    return newestMark(
+      recent,
+      userId,
+      room,
+      log,
+      await this.#context.broker.marks.get(userId, room),
+    );
   }
 
   /** Returns the marks of a user in those rooms that `isListed` accepts. */
@@ -108,16 +115,17 @@ export class ReadMarks {
     userId: string,
     isListed: (room: string) => boolean | Promise<boolean>,
   ): Promise<readonly RoomMark[]> {
+    const recent = this.#recent;
     const stored = await this.#context.broker.marks.all(userId);
     const byRoom = new Map(stored.map((mark) => [mark.room, mark]));
     const rooms = new Set([
       ...byRoom.keys(),
-      ...this.#recent.flatMap((marks) => [...marks.roomsOf(userId)]),
+      ...recent.flatMap((marks) => [...marks.roomsOf(userId)]),
     ]);
     const marks = await Promise.all([...rooms].map(async (room) => {
       if (!await isListed(room)) return undefined;
       const { log, head } = await this.#logOf(room, Infinity);
-      const read = this.#newest(userId, room, log, byRoom.get(room));
+      const read = newestMark(recent, userId, room, log, byRoom.get(room));
       return read === undefined ? undefined : { room, head, read: Math.min(read, head) };
     }));
     return marks.filter((mark) => mark !== undefined);
@@ -148,15 +156,12 @@ export class ReadMarks {
     this.#heard.close();
   }
 
+  /**
+   * The marks that may not be in the store. Take them before the store is asked: while it answers, a mark may
+   * be written and be in neither.
+   */
   get #recent(): readonly RecentMarks[] {
     return [this.#unwritten, this.#writing, ...this.#heard.recent];
-  }
-
-  /** Returns the highest of a mark that was stored and those that may not be stored yet. */
-  #newest(userId: string, room: string, log: string, stored: Mark | undefined): number | undefined {
-    const seqs = this.#recent.map((marks) => marks.get(userId, room) ?? -1);
-    const seq = Math.max(stored?.log === log ? stored.seq : -1, ...seqs);
-    return seq < 0 ? undefined : seq;
   }
 
   #logOf(room: string, seq: number): Promise<LogPosition> {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { MovedMark } from "../broker/marks.ts";
+import type { Mark, MovedMark } from "../broker/marks.ts";
 
 interface RecentMark {
   seq: number;
@@ -71,4 +71,17 @@ export class RecentMarks {
       this.move(userId, room, seq, told);
     }
   }
+}
+
+/** Returns the highest of a mark that was stored and those that may not have been stored then. */
+export function newestMark(
+  recent: readonly RecentMarks[],
+  userId: string,
+  room: string,
+  log: string,
+  stored: Mark | undefined,
+): number | undefined {
+  const seqs = recent.map((marks) => marks.get(userId, room) ?? -1);
+  const seq = Math.max(stored?.log === log ? stored.seq : -1, ...seqs);
+  return seq < 0 ? undefined : seq;
 }

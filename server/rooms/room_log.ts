@@ -20,6 +20,17 @@ const PAGE_REVISIONS = 64;
 const MAX_MISSED = 200;
 const MAX_MISSED_CHARS = 262_144;
 
+/** Pages of revisions that are kept in memory: those who are behind ask for the same ones. */
+const MAX_REVISION_PAGES = 16;
+
+/** What became of messages. */
+interface RevisionPage {
+  /** The events, if there are any. */
+  readonly batch?: Batch;
+  /** The `rev` up to which they go. */
+  readonly rev: number;
+}
+
 /** Where a room's log stands. */
 export type Position = Pick<RoomLog, "epoch" | "head">;
 
@@ -32,6 +43,8 @@ export class RoomLog {
   #epoch = "";
   #head = 0;
   #rev = 0;
+  /** By the `rev` that they come after; none is from before the newest revision. */
+  readonly #revisionPages = new Map<number, Promise<RevisionPage>>();
 
   constructor(room: string, broker: Broker, tailBytes: number) {
     this.room = room;
@@ -80,6 +93,7 @@ export class RoomLog {
   /** Takes over what became of messages, in the order of `rev`. */
   revise(messages: readonly RevisedMessage[]): void {
     this.#rev = messages.at(-1)?.rev ?? this.#rev;
+    this.#revisionPages.clear();
     this.#tail.revise(messages);
   }
 
@@ -88,6 +102,7 @@ export class RoomLog {
     this.#epoch = epochOf(state, this.room);
     this.#head = state.head;
     this.#rev = state.rev;
+    this.#revisionPages.clear();
     this.#tail.clear();
   }
 
@@ -110,7 +125,7 @@ export class RoomLog {
     if (rev === undefined || rev === this.#rev) return [];
     const newest = this.#rev;
     const limit = MAX_MISSED + 1;
-    const range = { after: rev, upToSeq: seq, limit };
+    const range = { after: rev, upToSeq: seq, limit, chars: MAX_MISSED_CHARS + 1 };
     const missed = await this.#broker.revisedSince(this.room, range);
     const chars = missed.reduce((sum, { message }) => sum + message.length, 0);
     if (missed.length === limit || chars > MAX_MISSED_CHARS) return undefined;
@@ -118,23 +133,34 @@ export class RoomLog {
     return [...missed, ...await this.#revisedAfter(newest - 1, 1)];
   }
 
-  /**
-   * Reads what became of messages after a `rev`, in the order of `rev`.
-   *
-   * @returns the events, if there are any, and the `rev` up to which they go.
-   */
-  async readRevisions(after: number): Promise<{ readonly batch?: Batch; readonly rev: number }> {
+  /** Reads what became of messages after a `rev`, in the order of `rev`. */
+  readRevisions(after: number): Promise<RevisionPage> {
+    const known = this.#revisionPages.get(after);
+    if (known !== undefined) return known;
+    const page = this.#readRevisions(after);
+    const [oldest = 0] = this.#revisionPages.keys();
+    if (this.#revisionPages.size >= MAX_REVISION_PAGES) this.#revisionPages.delete(oldest);
+    this.#revisionPages.set(after, page);
+    page.catch(() => this.#revisionPages.delete(after)); // it is read again
+    return page;
+  }
+
+  async #readRevisions(after: number): Promise<RevisionPage> {
     const newest = this.#rev;
     const messages = await this.#revisedAfter(after, PAGE_REVISIONS);
     const last = messages.at(-1)?.rev;
     if (last === undefined) return { rev: newest };
+    const chars = messages.reduce((sum, { message }) => sum + message.length, 0);
     // With fewer than it may be, there are no more up to the newest.
-    const rev = messages.length < PAGE_REVISIONS ? Math.max(newest, last) : last;
-    return { batch: revisedBatch(this.room, messages), rev };
+    const isAll = messages.length < PAGE_REVISIONS && chars < PAGE_CHARS;
+    return {
+      batch: revisedBatch(this.room, messages),
+      rev: isAll ? Math.max(newest, last) : last,
+    };
   }
 
   #revisedAfter(rev: number, limit: number): Promise<readonly RevisedMessage[]> {
-    return this.#broker.revisedSince(this.room, { after: rev, limit });
+    return this.#broker.revisedSince(this.room, { after: rev, limit, chars: PAGE_CHARS });
   }
 
   /** Reads a user's own reactions. */

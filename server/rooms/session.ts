@@ -1,6 +1,6 @@
 /**
- * A session is one connection's conversation: its user and its rooms. It carries out typed commands, and
- * sends encoded events to the connection. A method that returns a promise waits for the application;
+ * A session is one connection's conversation: its user and its rooms. It sends encoded events to the
+ * connection; `carryOut` has it do what a command says. A method that returns a promise waits for the application;
  * the caller waits too before it calls the next one.
  *
  * @module
@@ -8,15 +8,14 @@
 import { guestIdentity, type Identity } from "../access/identity.ts";
 import type { Source } from "../access/source.ts";
 import { Batch } from "../broker/page.ts";
-import type { Command, Cursor, Event } from "../protocol/messages.ts";
+import type { Cursor, Event } from "../protocol/messages.ts";
 import { encode } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { CLOSE, type CloseCode, type Right } from "../protocol/tables.ts";
 import type { Hub } from "./hub.ts";
 import { Memberships } from "./memberships.ts";
 import type { Room } from "./room.ts";
-import { revise } from "./revise.ts";
-import { say, type Speaker } from "./say.ts";
+import type { Speaker } from "./say.ts";
 import type { ClientConnection } from "./subscriber.ts";
 import { TokenEnd, tokenEnded } from "./token_end.ts";
 import type { ConnectedUser, RightChange, UserSession } from "./user.ts";
@@ -183,42 +182,6 @@ export class Session implements Speaker, UserSession {
     this.#hub.users.release(this.#user);
   }
 
-  /**
-   * Carries out a command.
-   *
-   * @throws {Refusal}
-   */
-  carryOut(command: Command): void | Promise<void> {
-    switch (command.type) {
-      case "chat":
-      case "custom":
-        return say(this.#hub, this, command);
-      case "edit":
-      case "delete":
-      case "react":
-        return revise(this.#hub, this, command);
-      case "typing":
-        this.roomToSpeakIn(command.room);
-        return this.#hub.typing.set(command.room, this.#user.user, command.payload);
-      case "read":
-        this.#assertTokenHolds();
-        this.memberships.assertIn(command.room);
-        return this.#hub.marks.read(this, command);
-      case "join":
-        return this.join(command.room, command.since, command.ref);
-      case "leave":
-        return this.memberships.leave(command.room);
-      case "hello":
-        return this.hello(command.token, command.name);
-      case "rename":
-        return this.#rename(command.name);
-      case "pong":
-        return;
-      default:
-        command satisfies never;
-    }
-  }
-
   #authenticate(token: string | undefined): void | Promise<void> {
     const identity = this.#hub.authenticator.identify(this.#request, token);
     const become = (identity: Identity | undefined) => {
@@ -227,7 +190,8 @@ export class Session implements Speaker, UserSession {
     return identity instanceof Promise ? identity.then(become) : become(identity);
   }
 
-  #rename(name: string): void {
+  /** Takes another name. @throws {Refusal} `forbidden`, `unauthorized` */
+  rename(name: string): void {
     this.#assertTokenHolds();
     if (this.#identity.hasFixedName) {
       throw new Refusal("forbidden", "Your name is set by the application.", { field: "name" });
@@ -239,6 +203,12 @@ export class Session implements Speaker, UserSession {
   roomToSpeakIn(name: string): Room {
     this.#assertTokenHolds();
     return this.memberships.roomToSpeakIn(name);
+  }
+
+  /** Checks that the session may ask about a room now. @throws {Refusal} `not_in_room`, `unauthorized` */
+  assertIn(room: string): void {
+    this.#assertTokenHolds();
+    this.memberships.assertIn(room);
   }
 
   /** @throws {Refusal} `unauthorized` */

@@ -10,10 +10,10 @@ import { FullError } from "../broker/broker.ts";
 import { reason } from "../log.ts";
 import { Answers, unavailable } from "./answers.ts";
 import type { NodeContext } from "./context.ts";
-import type { Pending } from "./pending.ts";
+import { charsOf, type Pending } from "./pending.ts";
 import type { ReadMarks } from "./read_marks.ts";
 import { StoredMessages } from "./stored_messages.ts";
-import { charsOf, Unprepared } from "./unprepared.ts";
+import { Unprepared } from "./unprepared.ts";
 
 /** An outbox gathers what it is given during a turn, and writes it when it is flushed. */
 export interface Outbox {

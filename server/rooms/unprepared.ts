@@ -6,7 +6,7 @@
  * @module
  */
 import type { Broker } from "../broker/broker.ts";
-import type { Pending } from "./pending.ts";
+import { charsOf, type Pending } from "./pending.ts";
 
 /** Text that may wait here. Above it, senders are told to try again later. */
 const MAX_CHARS = 4_194_304;
@@ -72,9 +72,4 @@ export class Unprepared {
     for (const pending of waiting) this.#chars -= charsOf(pending);
     return waiting;
   }
-}
-
-/** Counts the characters of a message. */
-export function charsOf({ head, rest }: Pending): number {
-  return head.length + rest.length;
 }

@@ -11,6 +11,7 @@ import { type Connection, createConnection } from "./connection.ts";
 import { ClientError, closedError } from "./errors.ts";
 import { type AnyEvents, type ClientState, ClientTarget, type EventsOf } from "./events.ts";
 import type { Dispatch } from "./events.ts";
+import type { ListedRoom, Requester } from "./http.ts";
 import { createIdentity, type Identity, type SavedGuest } from "./identity.ts";
 import { createMembership, type Membership } from "./membership.ts";
 import type { ClientOptions } from "./options.ts";
@@ -129,9 +130,16 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
     return membership.entered.promise;
   }
 
-  /** Leaves a room. Its unacknowledged messages fail with the code `left`. */
-  leave(room: string): void {
+  /**
+   * Leaves a room. Its unacknowledged messages fail with the code `left`.
+   *
+   * @returns the cursor, with which {@linkcode join} goes on where the client was; undefined before the
+   * first message.
+   */
+  leave(room: string): wire.Cursor | undefined {
+    const since = this.#rooms.get(room)?.since;
     this.#sender.giveUp(room, new ClientError("left", `The room "${room}" was left.`));
+    return since;
   }
 
   /**
@@ -255,7 +263,17 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
    */
   async history(room: string, before: number, limit = 50): Promise<readonly wire.Message[]> {
     const { readPage } = await import("./http.ts"); // loaded with the first page
-    return await readPage({ url: this.#url, token: this.#identity.token }, room, before, limit);
+    return await readPage(this.#requester, room, before, limit);
+  }
+
+  /**
+   * Reads which rooms have members, of those that the user may read, the fullest first.
+   *
+   * @throws {ClientError} if the server refuses; `unavailable` if it cannot be reached.
+   */
+  async listRooms(): Promise<readonly ListedRoom[]> {
+    const { readRooms } = await import("./http.ts");
+    return await readRooms(this.#requester);
   }
 
   /** Connects now if the client is waiting to. Probes the connection if it is open. */
@@ -269,6 +287,19 @@ export class Client<Events extends object = AnyEvents> extends ClientTarget<Even
    */
   close(): void {
     this.#connection.end(CLOSE_DONE, "", true);
+  }
+
+  /**
+   * Closes the connection for good, and forgets the guest: the saved name and token, and what is not
+   * acknowledged. The next client is another guest. Nothing brings this one back.
+   */
+  signOut(): void {
+    this.close();
+    this.#identity.forget();
+  }
+
+  get #requester(): Requester {
+    return { url: this.#url, token: this.#identity.token };
   }
 
   #revise(command: ReviseCommand): Promise<wire.RevisedEvent> {

@@ -63,15 +63,38 @@ export async function readPage(
   before: number,
   limit: number,
 ): Promise<readonly Message[]> {
+  const path = `${roomPath(room, "messages")}?before=${before}&limit=${limit}`;
+  const page: { messages: readonly Message[] } = await read(requester, path, `"${room}"`);
+  return page.messages;
+}
+
+/** A room that has members. */
+export interface ListedRoom {
+  /** The room's name. */
+  readonly name: string;
+  /** How many users are in it. */
+  readonly memberCount: number;
+}
+
+/**
+ * Reads which rooms have members and may be read, the fullest first.
+ *
+ * @throws {ClientError} if the server refuses; `unavailable` if it does not answer.
+ */
+export async function readRooms(requester: Requester): Promise<readonly ListedRoom[]> {
+  const list: { rooms: readonly ListedRoom[] } = await read(requester, "rooms", "the rooms");
+  return list.rooms;
+}
+
+async function read<T>(requester: Requester, path: string, what: string): Promise<T> {
   let refusal: ErrorEvent | undefined;
   try {
-    const path = `${roomPath(room, "messages")}?before=${before}&limit=${limit}`;
     const response = await request(requester, path);
-    if (response.ok) return (await response.json()).messages;
+    if (response.ok) return await response.json();
     refusal = await refusalOf(response);
   } catch {
     // The server was not reached, or another one answered.
   }
-  const { code = "unavailable", payload = `Cannot read "${room}".` } = refusal ?? {};
+  const { code = "unavailable", payload = `Cannot read ${what}.` } = refusal ?? {};
   throw new ClientError(code, payload);
 }

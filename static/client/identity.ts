@@ -39,6 +39,8 @@ export interface Identity {
   welcomed(event: wire.WelcomeEvent): void;
   /** Saves the user's current name. A `rename` under way is then done. */
   setUser(user: wire.User): void;
+  /** Forgets what is saved, unless that is of another guest by now. */
+  forget(): void;
 }
 
 /**
@@ -83,6 +85,9 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
       if (self.rename?.ref) self.rename = undefined;
       if (self.givenToken) name = user.name;
       else stored.save({ token: self.token, name: user.name });
+    },
+    forget() {
+      if (stored.load().token === self.token) stored.save({});
     },
   };
   return self;

@@ -14,6 +14,7 @@ export { Client, connect } from "./client.ts";
 export { ClientError, RETRIABLE_ERRORS } from "./errors.ts";
 export type { AnyEvents, ClientEvents, ClientState, ClientTarget } from "./events.ts";
 export type { EventsOf, Lost, NamedEvent } from "./events.ts";
+export type { ListedRoom } from "./http.ts";
 export type { ClientOptions, TokenSource } from "./options.ts";
 export { newRef, type ReviseCommand, type Unsent } from "./outbox.ts";
 export type { KeyValue } from "./storage.ts";

@@ -7,132 +7,118 @@
 
 /// <reference lib="dom" />
 
-import { ClientError, connect, RETRIABLE_ERRORS } from "../client/mod.ts";
+import { connect, RETRIABLE_ERRORS } from "../client/mod.ts";
 import { showConnection } from "./banner.ts";
+import { copyRoomLink, pageCommands } from "./commands.ts";
 import { Composer } from "./composer.ts";
-import { beginEdit, copy, startActions } from "./deeds.ts";
+import { beginEdit, startActions } from "./deeds.ts";
 import { byId, oncePerFrame } from "./dom.ts";
+import { ListedRooms } from "./listed_rooms.ts";
 import { Notifications } from "./notifications.ts";
+import { OpenRooms } from "./open_rooms.ts";
 import { OwnName } from "./own_name.ts";
+import { Palette } from "./palette.ts";
 import { startPanels } from "./panels.ts";
 import { sentenceOf } from "./refusals.ts";
-import { forget, remember, remembered, saverOfReads, watchOtherTabs } from "./remembered.ts";
+import { forget, saverOfReads } from "./remembered.ts";
 import { RightNotice } from "./right_notice.ts";
-import { Room } from "./room.ts";
-import { RoomHistory, roomOfAddress } from "./room_history.ts";
-import { addressOf, RoomList } from "./room_list.ts";
+import type { Room } from "./room.ts";
+import { RoomFinder } from "./room_finder.ts";
+import { RoomList, type RoomRow } from "./room_list.ts";
+import { createShortcutSheet } from "./shortcut_sheet.ts";
+import { startShortcuts } from "./shortcuts.ts";
+import { lastSignOut, SignOut } from "./sign_out.ts";
 import { isolated, strings } from "./strings.ts";
 import { toast } from "./toast.ts";
 import { translatePage } from "./translate.ts";
 
-const DEFAULT_ROOM = "lobby";
 /** How many bytes a frame may hold besides the message itself: more than it ever needs. */
 const FRAME_OVERHEAD_BYTES = 600;
 
 translatePage();
-const client = connect(new URL("ws", location.href), { shared: true });
-const rooms = new Map<string, Room>();
-let current: Room;
-/** The room that was shown before, which is shown again when the current one is left. */
-let previous = "";
+// Tabs of before somebody signed out are another guest's.
+const client = connect(new URL("ws", location.href), { shared: lastSignOut() ?? true });
 const showSoon = oncePerFrame(show);
-
 const saveReadsSoon = saverOfReads(() =>
-  [...rooms.values()].map(({ name, list }) => ({ name, readSeq: list.mark.readSeq }))
+  rooms.all.map(({ name, list }) => ({ name, readSeq: list.mark.readSeq }))
 );
-const roomHistory = new RoomHistory({
-  current: () => current.name,
-  show(name = DEFAULT_ROOM) {
-    if (name === current.name || !rooms.has(name)) return false;
-    open(name, "history");
-    return true;
-  },
-});
-
-const closePanels = startPanels();
+const panels = startPanels();
+const signOut = new SignOut(client);
 const ownName = new OwnName((name) => client.rename(name));
-const roomList = new RoomList({
-  open(name) {
-    open(name);
-    closePanels();
-    composer.focus();
-  },
-  leave,
-});
+const roomList = new RoomList({ open: goTo, leave });
 const composer = new Composer({
   send(text, about) {
-    if (about?.kind === "edit") current.edit(about.seq, text);
-    else current.send(text, undefined, about?.seq);
+    if (about?.kind === "edit") rooms.current.edit(about.seq, text);
+    else rooms.current.send(text, undefined, about?.seq);
   },
   editLast() {
-    const message = current.list.lines.lastOwn();
+    const message = rooms.current.list.lines.lastOwn();
     if (message) beginEdit(composer, message);
   },
-  names: () => current.names.others,
-  typing: (active) => client.typing(current.name, active),
+  names: () => rooms.current.names.others,
+  typing: (active) => client.typing(rooms.current.name, active),
   maxBytes: () => (client.limits?.frameBytes || 16_384) - FRAME_OVERHEAD_BYTES,
 });
 
-const notifications = new Notifications((name, seq) => {
-  open(name);
-  closePanels();
-  current.list.seek(seq);
+const notifications = new Notifications((room, seq) => {
+  rooms.open(room);
+  panels.close();
+  rooms.current.list.seek(seq);
 });
 
-const rightNotice = new RightNotice(() => join(current.name));
+const rightNotice = new RightNotice(() => rooms.join(rooms.current.name));
+const actions = startActions({ client, composer, current: () => rooms.current });
+const rooms = new OpenRooms({
+  client,
+  changed: showSoon,
+  mentioned: notifications.tell,
+  opened: showRoom,
+  refused(room, sentence) {
+    if (!roomList.refused(room, sentence)) toast(sentence);
+  },
+});
 
-const actions = startActions({ client, composer, current: () => current });
+// --- other rooms, and what else can be done ---------------------------------------------------
 
-// --- rooms ------------------------------------------------------------------------------------
+const listed = new ListedRooms(client);
+const finder = new RoomFinder({
+  listed,
+  isIn: (room) => rooms.get(room) !== undefined,
+  open: goTo,
+});
+const showShortcuts = createShortcutSheet();
+const palette = new Palette({
+  listed,
+  rooms: roomRows,
+  open: goTo,
+  commands: () =>
+    pageCommands({ rooms, panels, ownName, leave, showShortcuts, signOut: () => signOut.ask() }),
+});
+startShortcuts([
+  ["palette", () => palette.toggle()],
+  ["sheet", showShortcuts],
+  ["previousRoom", () => rooms.openNext(-1)],
+  ["nextRoom", () => rooms.openNext(1)],
+], signOut.done);
 
-function enter(name: string): Room {
-  const known = rooms.get(name);
-  if (known) return known;
-  const room = new Room(client, name, { changed: showSoon, mentioned: notifications.tell });
-  rooms.set(name, room);
-  remember(name);
-  join(name);
-  return room;
+/** Shows a room that the user chose, and lets the user write there. */
+function goTo(room: string): void {
+  rooms.open(room);
+  panels.close();
+  composer.focus();
 }
 
-function join(name: string): void {
-  client.join(name).catch((error: unknown) => {
-    if (!(error instanceof ClientError) || error.code === "left" || error.code === "closed") return;
-    const { code, message } = error;
-    const sentence = sentenceOf({ code, room: name }) ?? strings.refused(isolated(name), message);
-    // The last room stays, and says why it is empty.
-    if (rooms.size > 1) leave(name);
-    if (!roomList.refused(name, sentence)) toast(sentence);
+function leave(room: string): void {
+  const wasIn = rooms.get(room)?.standing?.right !== "none";
+  rooms.leave(room);
+  if (!wasIn) return; // it cannot be undone
+  toast(strings.leftRoom(isolated(room)), {
+    label: strings.undo,
+    run() {
+      rooms.undoLeave(room);
+      composer.focus();
+    },
   });
-}
-
-function open(name: string, how: "push" | "replace" | "history" = "push"): void {
-  const before = current as Room | undefined;
-  current = enter(name);
-  if (how === "replace") roomHistory.replace(name);
-  else if (how === "push" && before !== current) roomHistory.push(name);
-  if (before && before !== current) {
-    previous = before.name;
-    client.typing(before.name, false);
-    before.list.setActive(false);
-  }
-  composer.setRoom(name);
-  actions.hide();
-  current.list.setActive(true);
-  show();
-}
-
-function leave(name: string): void {
-  const room = rooms.get(name);
-  if (!room) return;
-  rooms.delete(name);
-  client.leave(name);
-  forget(name);
-  room.list.element.remove();
-  if (room === current) {
-    const next = rooms.has(previous) ? previous : rooms.keys().next().value;
-    open(next ?? DEFAULT_ROOM, "replace");
-  } else show();
 }
 
 // --- events -----------------------------------------------------------------------------------
@@ -183,16 +169,31 @@ client.on("error", (event) => {
 
 // --- showing ----------------------------------------------------------------------------------
 
+/** Shows the room that is the current one now. */
+function showRoom(room: Room): void {
+  composer.setRoom(room.name);
+  actions.hide();
+  room.list.setActive(true);
+  show();
+}
+
+function roomRows(): readonly RoomRow[] {
+  return rooms.all.map((room) => room.row(room === rooms.current));
+}
+
 /** Shows what depends on more than one event. */
 function show(): void {
-  const all = [...rooms.values()];
-  const unread = all.reduce((sum, { list }) => sum + list.mark.unread, 0);
+  if (signOut.done.aborted) return;
+  const { current } = rooms;
+  const rows = roomRows();
+  const unread = rows.reduce((sum, row) => sum + row.unread, 0);
   document.title = `${unread ? `(${unread}) ` : ""}${current.name} · Parley`;
   byId("elsewhere", HTMLElement).hidden = unread - current.list.mark.unread === 0;
-  roomList.show(all.map((room) => room.row(room === current)));
+  roomList.show(rows);
+  finder.show();
   current.show();
   rightNotice.show(current.name, current.standing);
-  for (const { name, list: { mark: { readSeq } } } of all) {
+  for (const { name, list: { mark: { readSeq } } } of rooms.all) {
     if (readSeq === undefined) continue;
     client.read(name, readSeq); // for the user's other devices
     notifications.settle(name, readSeq);
@@ -203,46 +204,25 @@ function show(): void {
 // --- the rest of the page ---------------------------------------------------------------------
 
 byId("latest", HTMLElement).addEventListener("click", () => {
-  current.list.toLatest();
+  rooms.current.list.toLatest();
   composer.focus();
 });
+byId("invite", HTMLElement).addEventListener("click", () => copyRoomLink(rooms));
+byId("open-palette", HTMLElement).addEventListener("click", () => palette.toggle());
+byId("sign-out", HTMLElement).addEventListener("click", () => signOut.ask());
+document.addEventListener("visibilitychange", () => rooms.current.list.setActive(true));
 
 /** Goes to the message that the address names. */
 function goToLinked(): void {
   const seq = Number(new URLSearchParams(location.search).get("message"));
-  if (seq > 0) current.list.seek(seq);
+  if (seq > 0) rooms.current.list.seek(seq);
 }
 
-byId("invite", HTMLElement).addEventListener("click", () => {
-  copy(addressOf(current.name), strings.copied);
-});
-
-watchOtherTabs(({ entered, left, all }) => {
-  for (const { name } of entered) enter(name);
-  for (const { name } of left) if (rooms.get(name)?.standing?.right !== "none") leave(name);
-  for (const { name, readSeq } of all) {
-    if (readSeq !== undefined) rooms.get(name)?.list.mark.readElsewhere(readSeq);
-  }
-  showSoon();
-});
-document.addEventListener("visibilitychange", () => current.list.setActive(true));
-addEventListener("keydown", (event) => {
-  if (!event.altKey || event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
-  // While the user writes, a Mac moves the cursor by paragraphs with these keys.
-  if (event.target instanceof HTMLTextAreaElement && event.target.value) return;
-  event.preventDefault();
-  const names = [...rooms.keys()];
-  const step = event.key === "ArrowUp" ? -1 : 1;
-  const next = names[(names.indexOf(current.name) + step + names.length) % names.length];
-  if (next !== undefined) open(next);
-});
-
-for (const { name } of remembered()) enter(name);
-open(roomOfAddress() ?? remembered()[0]?.name ?? DEFAULT_ROOM, "history");
+showRoom(rooms.current);
 // These messages were sent before a reload and are not acknowledged yet.
 for (const command of client.unsent) {
   if (command.type !== "chat") continue;
-  enter(command.room).send(command.payload, command.ref, command.replyTo);
+  rooms.enter(command.room).send(command.payload, command.ref, command.replyTo);
 }
 goToLinked();
 showConnection(client);

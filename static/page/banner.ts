@@ -13,6 +13,7 @@ import { strings } from "./strings.ts";
 
 /** What the close codes say that are not about the connection. */
 const SENTENCES: Readonly<Record<number, string>> = {
+  1000: strings.signedOut, // the page closes its connection for no other reason
   3000: strings.signedOut,
   3003: strings.expelled,
 };

@@ -9,6 +9,7 @@
 
 import { button, byId, create } from "./dom.ts";
 import { MentionCompletion } from "./mention_completion.ts";
+import { isShortcut } from "./shortcuts.ts";
 import { strings } from "./strings.ts";
 
 /** The message that is edited or answered. */
@@ -63,13 +64,12 @@ export class Composer {
       // With an input method, Enter chooses a word and must not send. Safari tells this only by the
       // key code 229.
       if (event.isComposing || event.keyCode === 229) return;
-      if (event.key === "Escape" && this.#about) return this.cancel();
-      const isPlain = !event.shiftKey && !event.altKey && !event.ctrlKey && !event.metaKey;
-      if (event.key === "ArrowUp" && isPlain && !this.#text.value && !this.#about) {
+      if (isShortcut(event, "cancel") && this.#about) return this.cancel();
+      if (isShortcut(event, "editLast") && !this.#text.value && !this.#about) {
         event.preventDefault();
         return options.editLast();
       }
-      if (event.key !== "Enter" || event.shiftKey || event.altKey) return;
+      if (!isShortcut(event, "send")) return;
       event.preventDefault();
       this.#submit();
     });

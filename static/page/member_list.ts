@@ -6,7 +6,7 @@
  * @module
  */
 import type { JoinedEvent, SystemEvent, User } from "../client/mod.ts";
-import { avatar, byId, create, setText } from "./dom.ts";
+import { avatar, byId, create, placeChildren, setText } from "./dom.ts";
 import { language, strings } from "./strings.ts";
 
 const order = new Intl.Collator(language);
@@ -68,25 +68,13 @@ export class MemberList {
       setText(this.#more, strings.more(more));
       rows.push(this.#more);
     }
-    this.#place(rows);
+    placeChildren(byId("people-list", HTMLUListElement), rows);
     const shown = new Set(members.map(({ id }) => id));
     for (const id of this.#rows.keys()) if (!shown.has(id)) this.#rows.delete(id);
     const count = this.#count;
     setText(byId("count", HTMLElement), count ? strings.here(count) : "");
     setText(byId("who-count", HTMLElement), count ? String(count) : "");
     byId("open-people", HTMLElement).setAttribute("aria-label", strings.openPeople(count));
-  }
-
-  /** Puts the rows into the panel, and leaves those alone that are in their place. */
-  #place(rows: readonly HTMLElement[]): void {
-    const list = byId("people-list", HTMLUListElement);
-    const wanted = new Set<Element>(rows);
-    for (const row of [...list.children]) if (!wanted.has(row)) row.remove();
-    let next = list.firstElementChild;
-    for (const row of rows) {
-      if (row === next) next = next.nextElementSibling;
-      else list.insertBefore(row, next);
-    }
   }
 
   #row(user: User, isOwn: boolean): HTMLElement {

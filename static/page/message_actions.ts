@@ -10,6 +10,7 @@
 
 import type { ChatEvent } from "../client/mod.ts";
 import { button, create, icon } from "./dom.ts";
+import { isShortcut } from "./shortcuts.ts";
 import { strings } from "./strings.ts";
 
 /** The reactions that are at hand. */
@@ -181,20 +182,20 @@ export class MessageActions {
   }
 
   #listKey(event: KeyboardEvent): void {
-    const { key, target } = event;
+    const { target } = event;
     if (!(target instanceof HTMLElement) || !target.matches(".list, .line")) return;
     const list = target.closest<HTMLElement>(".list");
     const line = target.matches(".line") ? target : undefined;
     if (!list) return;
     const lines = [...list.querySelectorAll<HTMLElement>(".line[data-seq]")];
     const index = line ? lines.indexOf(line) : -1;
-    if (key === "Enter" && line) {
+    if (line && isShortcut(event, "actOnMessage")) {
       this.#show(line);
       this.element.querySelector("button")?.focus();
-    } else if (key === "Enter") lines.at(-1)?.focus();
-    else if (line && key === "ArrowUp") lines[index - 1]?.focus();
-    else if (line && key === "ArrowDown") lines[index + 1]?.focus();
-    else if (line && key === "Escape") list.focus();
+    } else if (isShortcut(event, "newestMessage")) lines.at(-1)?.focus();
+    else if (line && isShortcut(event, "olderMessage")) lines[index - 1]?.focus();
+    else if (line && isShortcut(event, "newerMessage")) lines[index + 1]?.focus();
+    else if (line && isShortcut(event, "backToList")) list.focus();
     else return;
     event.preventDefault();
   }

@@ -38,6 +38,7 @@ interface Told {
 /** The notifications of this tab, and the button for them. */
 export class Notifications {
   readonly #button = byId("notify", HTMLButtonElement);
+  readonly #stateText = byId("notify-state", HTMLElement);
   readonly #open: (room: string, seq: number) => void;
   readonly #told = new Map<string, Told>();
   #isWanted = load();
@@ -141,7 +142,7 @@ export class Notifications {
       unsupported: strings.notifyIsUnsupported,
     };
     this.#button.dataset.state = this.state;
-    byId("notify-state", HTMLElement).textContent = states[this.state];
+    this.#stateText.textContent = states[this.state];
   }
 }
 
@@ -176,6 +177,11 @@ function holdWhileSeen(): void {
 async function isSeen(): Promise<boolean> {
   const { held = [] } = await navigator.locks.query();
   return held.some(({ name }) => name === SEEN);
+}
+
+/** Turns the notifications off for whoever uses the browser next. */
+export function forgetNotifications(): void {
+  save(false);
 }
 
 function load(): boolean {

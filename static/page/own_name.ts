@@ -29,6 +29,11 @@ export class OwnName {
     if (user && !this.#isEditing && !isSame) this.#showName(user);
   }
 
+  /** Begins to change the name. */
+  edit(): void {
+    if (this.#user && !this.#isEditing) this.#edit(this.#user);
+  }
+
   /**
    * Shows why the server refused the new name, beside that name, which can be changed.
    *

@@ -8,6 +8,7 @@
 /// <reference lib="dom" />
 
 import { byId } from "./dom.ts";
+import { isShortcut } from "./shortcuts.ts";
 
 const PANELS = [["open-rail", "rail"], ["open-people", "people-panel"]] as const;
 
@@ -17,12 +18,16 @@ export function isRailShown(): boolean {
     byId("rail", HTMLElement).classList.contains("open");
 }
 
-/**
- * Makes the buttons work.
- *
- * @returns a function that closes the open panel.
- */
-export function startPanels(): () => void {
+/** The panels. */
+export interface Panels {
+  /** Opens a panel, if it is not always shown. */
+  open(id: "rail" | "people-panel"): void;
+  /** Closes the open panel. */
+  close(): void;
+}
+
+/** Makes the buttons work. */
+export function startPanels(): Panels {
   const main = byId("main", HTMLElement);
   const rail = byId("rail", HTMLElement);
   const scrim = byId("scrim", HTMLElement);
@@ -45,6 +50,7 @@ export function startPanels(): () => void {
     const button = byId(buttonId, HTMLElement);
     const panel = byId(panelId, HTMLElement);
     button.addEventListener("click", () => {
+      close();
       opener = button;
       for (const behind of [main, rail]) behind.inert = behind !== panel;
       scrim.hidden = false;
@@ -56,10 +62,16 @@ export function startPanels(): () => void {
   }
   scrim.addEventListener("click", close);
   addEventListener("keydown", (event) => {
-    if (event.key === "Escape") close();
+    if (isShortcut(event, "close")) close();
   });
   // The screen became wide or narrow: a panel that is always shown must not stay open.
   matchMedia("(min-width: 1080px)").addEventListener("change", close);
   matchMedia("(min-width: 720px)").addEventListener("change", close);
-  return close;
+  return {
+    close,
+    open(id) {
+      const button = byId(id === "rail" ? "open-rail" : "open-people", HTMLElement);
+      if (button.checkVisibility()) button.click();
+    },
+  };
 }

@@ -34,17 +34,30 @@ export function remembered(): readonly RememberedRoom[] {
   }
 }
 
-/** Remembers a room that was entered. */
-export function remember(room: string): void {
+/**
+ * Remembers a room that was entered.
+ *
+ * @param place among the rooms; by default the last one.
+ */
+export function remember(room: RememberedRoom, place?: number): void {
   const rooms = remembered();
-  if (rooms.length >= MAX_ROOMS || rooms.some(({ name }) => name === room)) return;
-  save([...rooms, { name: room }]);
+  if (rooms.length >= MAX_ROOMS || rooms.some(({ name }) => name === room.name)) return;
+  save(rooms.toSpliced(place ?? rooms.length, 0, room));
 }
 
 /** Forgets a room that was left. */
 export function forget(room: string): void {
   const rooms = remembered();
   if (rooms.some(({ name }) => name === room)) save(rooms.filter(({ name }) => name !== room));
+}
+
+/** Forgets all rooms. Other tabs do not leave them for that. */
+export function forgetAll(): void {
+  try {
+    localStorage.removeItem(KEY);
+  } catch {
+    // Storage is blocked, so nothing is remembered.
+  }
 }
 
 /**
@@ -75,7 +88,7 @@ export function saverOfReads(read: () => readonly RememberedRoom[]): () => void 
 /** Calls `changed` whenever another tab has changed what is remembered. */
 export function watchOtherTabs(changed: (change: RememberedChange) => void): void {
   addEventListener("storage", ({ key, oldValue, newValue }) => {
-    if (key !== KEY) return;
+    if (key !== KEY || newValue === null) return;
     const before = parse(oldValue);
     const all = parse(newValue);
     const without = (rooms: readonly RememberedRoom[], others: readonly RememberedRoom[]) =>

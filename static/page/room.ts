@@ -67,6 +67,11 @@ export class Room {
       react: (seq, reaction, on) => this.react(seq, reaction, on),
       changed: options.changed,
     });
+    this.attach();
+  }
+
+  /** Puts the list of messages on the page, also again after the room was left. */
+  attach(): void {
     byId("stage", HTMLElement).append(this.list.element);
   }
 

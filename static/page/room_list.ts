@@ -54,8 +54,10 @@ export class RoomList {
   /** Shows the rooms in this order. */
   show(rooms: readonly RoomRow[]): void {
     const names = new Set(rooms.map(({ name }) => name));
+    let hadFocus = false;
     for (const [name, { element }] of this.#rows) {
       if (names.has(name)) continue;
+      hadFocus ||= element.contains(document.activeElement);
       element.remove();
       this.#rows.delete(name);
     }
@@ -66,6 +68,8 @@ export class RoomList {
       }
       row.show(room, rooms.length > 1);
     }
+    // The focus would be lost with the row of a room that was left with the keyboard.
+    if (hadFocus) this.#list.querySelector<HTMLElement>("[aria-current]")?.focus();
   }
 
   /**

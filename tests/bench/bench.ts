@@ -12,6 +12,7 @@ import { linear } from "./linear.ts";
 import { longRoom } from "./long_room.ts";
 import { machine } from "./machine.ts";
 import { note, type Plan } from "./plan.ts";
+import { reactions } from "./reactions.ts";
 import { redis } from "./redis.ts";
 import { markdown } from "./report.ts";
 import type { Section } from "./section.ts";
@@ -40,6 +41,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   h: longRoom,
   i: latency,
   j: redis,
+  k: reactions,
   linear,
   strangers,
 };

@@ -49,6 +49,7 @@ export class FaultyBroker implements Broker {
   #before: Promise<void> = Promise.resolve();
   #after: Promise<void> = Promise.resolve();
   #pause: (() => Promise<void>) | undefined;
+  #afterMarks: Promise<void> = Promise.resolve();
 
   private constructor(inner: Broker) {
     this.#inner = inner;
@@ -126,14 +127,19 @@ export class FaultyBroker implements Broker {
     await this.#call("retain", () => this.#inner.retain(room, event));
   }
 
-  /** Marks may fail, but they are never kept back: tests keep messages back. */
+  /** Marks may fail, but only `holdMarks` keeps them back: tests keep messages back. */
   get marks(): MarkStore {
     const { marks } = this.#inner;
     const unlessFailing = <T>(act: () => Promise<T>) =>
       this.failing.has("marks") ? Promise.reject(new Error("as it was told to")) : act();
+    const read = async <T>(act: () => Promise<T>) => {
+      const found = await unlessFailing(act);
+      await this.#afterMarks;
+      return found;
+    };
     return {
-      get: (...of) => unlessFailing(() => marks.get(...of)),
-      all: (...of) => unlessFailing(() => marks.all(...of)),
+      get: (...of) => read(() => marks.get(...of)),
+      all: (...of) => read(() => marks.all(...of)),
       write: (some) => unlessFailing(() => marks.write(some)),
     };
   }
@@ -178,6 +184,13 @@ export class FaultyBroker implements Broker {
   holdAnswers(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#after = promise;
+    return resolve;
+  }
+
+  /** From now on marks are read, but not answered, until the returned function is called. */
+  holdMarks(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#afterMarks = promise;
     return resolve;
   }
 

@@ -282,6 +282,8 @@ export function testRevisions(
     assertEquals(await seqs({ after: 0, limit: 2 }), [[1, 2], [4, 3]]);
     assertEquals(await seqs({ after: 4 }), []);
     assertEquals(await broker.revisedSince("nowhere", { after: 0, limit: 9 }), []);
+    const few = await broker.revisedSince("lobby", { after: 0, limit: 9, chars: 1 });
+    assertEquals(few.map(({ rev }) => rev), [2]);
     const [first] = await broker.revisedSince("lobby", { after: 0, limit: 1 });
     assertEquals(JSON.parse(first?.message ?? "null"), await messageAt(broker, 1));
   });

@@ -109,11 +109,15 @@ export class RedisLog implements ReplicatedLog {
   /** Reads messages that were revised, in the order of `rev`. */
   async revisedSince(
     room: string,
-    { after, upToSeq = MAX_SEQ, limit }: RevisedRange,
+    { after, upToSeq = MAX_SEQ, limit, chars = MAX_SEQ }: RevisedRange,
   ): Promise<readonly RevisedMessage[]> {
     if (limit < 1) return [];
-    const args = [after, Math.min(upToSeq, MAX_SEQ), Math.min(limit, MAX_LIMIT)].map(String);
-    return revisedMessages(await this.#scripts.read(REVISED, room, args));
+    const bounds = [
+      Math.min(upToSeq, MAX_SEQ),
+      Math.min(limit, MAX_LIMIT),
+      Math.min(chars, MAX_SEQ),
+    ];
+    return revisedMessages(await this.#scripts.read(REVISED, room, [after, ...bounds].map(String)));
   }
 }
 

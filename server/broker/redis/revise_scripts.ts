@@ -122,23 +122,24 @@ return { 'ok', epoch, before, last }
 `);
 
 /**
- * Reads messages that were revised. Arguments: the rev to read after, the highest `seq`, limit.
+ * Reads messages that were revised. Arguments: the rev to read after, the highest `seq`, limit, chars.
  *
  * → for each message, in the order of rev: seq, rev, at, event
  */
 export const REVISED = script(`${ENTRIES}
-local after, up_to, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local after, up_to, limit, chars = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local list = {}
 while true do
   local some = redis.call('ZRANGEBYSCORE', revs, '(' .. after, '+inf', 'WITHSCORES', 'LIMIT', 0, 256)
   for i = 1, #some, 2 do
-    if #list >= 4 * limit then return list end
+    if #list >= 4 * limit or chars <= 0 then return list end
     local seq, rev = some[i], some[i + 1]
     after = rev
     local event, at
     if tonumber(seq) <= up_to then event, at = event_of(tonumber(seq)) end
     if event then
       for _, value in ipairs({ seq, rev, at, event }) do list[#list + 1] = value end
+      chars = chars - #event
     end
   end
   if #some == 0 then return list end

@@ -61,6 +61,16 @@ export class RevisionBatch<D extends Draft> {
     return [String(this.#seqs.length), ...this.#seqs.map(String), ...this.#pairs];
   }
 
+  /** The epoch of the log that the messages were read from. */
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  /** The newest revision that the messages had before. */
+  get newestRev(): number {
+    return Math.max(0, ...[...this.#targets.values()].map(({ message: { rev } }) => rev));
+  }
+
   /** Whether any message has changed. */
   get isChanged(): boolean {
     return this.#changed.length > 0;

@@ -17,9 +17,12 @@ export interface Revised<D extends Draft> {
   readonly receipts: readonly Receipt<D>[];
   /** The messages that have changed, by `seq`. */
   readonly messages: ReadonlyMap<number, RevisedMessage>;
-  /** The log's epoch; empty if no message has changed. */
+  /** The log's epoch. */
   readonly epoch: string;
-  /** The room's `rev` afterwards; 0 if no message has changed. */
+  /**
+   * The room's `rev` afterwards; if no message has changed, the newest one of these messages, of which this
+   * node may not have heard yet.
+   */
   readonly rev: number;
 }
 
@@ -48,7 +51,8 @@ export class RedisRevisions {
     do {
       batch.apply(await this.#scripts.read(TARGETS, room, batch.targets));
       if (!batch.isChanged) {
-        return { receipts: batch.receipts(new Map()), messages: new Map(), epoch: "", rev: 0 };
+        const { epoch, newestRev: rev } = batch;
+        return { receipts: batch.receipts(new Map()), messages: new Map(), epoch, rev };
       }
       const args = [`by:${this.#scripts.node}:revised`, ...batch.changes];
       const [outcome, epoch, before, last] = await this.#scripts.commit(

@@ -100,7 +100,8 @@ function parseRevisions(message: string): ReceivedRevisions | undefined {
   if (from === undefined || !Number.isSafeInteger(before) || lines.length === 0) return undefined;
   const messages: RevisedMessage[] = [];
   for (const line of lines) {
-    const [, number, at = "", text = ""] = /^(\d{1,15}) (\d{1,15}) (\{.*\})$/.exec(line) ?? [];
+    // With the flag s: without it, "." would match no text that holds U+2028 or U+2029.
+    const [, number, at = "", text = ""] = /^(\d{1,15}) (\d{1,15}) (\{.*\})$/s.exec(line) ?? [];
     if (number === undefined) return undefined;
     const seq = Number(number);
     messages.push({ seq, rev: before + messages.length + 1, message: filled(text, seq, at) });

@@ -32,7 +32,6 @@ export class DatabaseBound {
   readonly #pruning: Pruning;
   readonly #maxBytes: number;
   readonly #pageSize: number;
-  readonly #canShrink: boolean;
   /** Bytes in use: as last measured, and what was added since. */
   #used: number;
   /** All rows up to this id belong to rooms with members. */
@@ -45,7 +44,6 @@ export class DatabaseBound {
     this.#pruning = pruning;
     this.#maxBytes = maxBytes;
     this.#pageSize = Number(pragma(database.database, "page_size"));
-    this.#canShrink = pragma(database.database, "auto_vacuum") === 2;
     this.#used = this.#measure();
   }
 
@@ -71,14 +69,28 @@ export class DatabaseBound {
     }
   }
 
-  /** Gives some free pages back to the file system. */
-  shrink(): void {
-    const free = this.#canShrink ? this.#freePages() - FREE_PAGES : 0;
-    if (free <= 0) return;
+  /**
+   * Gives some free pages back to the file system.
+   *
+   * @param kept how many may stay.
+   * @returns whether there are not more of them now.
+   */
+  shrink(kept = FREE_PAGES): boolean {
+    const free = this.#database.isShrinkable ? this.#freePages() - kept : 0;
+    if (free <= 0) return true;
     const pages = Math.min(free, MAX_PAGES_BACK);
     // It answers with a row for each page, and `exec` would stop at the first.
     this.#database.database.prepare(`PRAGMA incremental_vacuum(${pages})`).all();
     this.#database.files?.expectSize(this.#pageCount() * this.#pageSize);
+    return pages === free;
+  }
+
+  /** Writes the file anew. @returns false if it is larger than that: 64 MB take about a second. */
+  compact(maxBytes: number): boolean {
+    if (this.#pageCount() * this.#pageSize > maxBytes) return false;
+    this.#database.database.exec("VACUUM");
+    this.#database.files?.expectSize(this.#pageCount() * this.#pageSize);
+    return true;
   }
 
   /** Makes a room's rows the next to be pruned: it has no members any more. */

@@ -68,7 +68,7 @@ export class Pruning {
         if (oldest !== undefined) {
           // An open room keeps counting after its last message is gone, so its head is saved.
           this.#sql.saveHead.run(log.id, log.head);
-          this.#sql.pruneByAge.run(log.id, MAX_ROWS, before);
+          this.#database.prune(() => this.#sql.pruneByAge.run(log.id, MAX_ROWS, before));
         }
         this.#pruned(log);
       });
@@ -80,7 +80,7 @@ export class Pruning {
   byCount(log: Log): void {
     const max = this.#retention.retainMessages;
     if (max === 0 || log.head - log.floor < max * 1.1) return;
-    this.#sql.pruneByCount.run(log.id, log.head - max + 1, MAX_ROWS);
+    this.#database.prune(() => this.#sql.pruneByCount.run(log.id, log.head - max + 1, MAX_ROWS));
     this.#pruned(log);
   }
 
@@ -102,8 +102,8 @@ export class Pruning {
       rows++;
       bytes += Number(row.size);
     }
-    if (rows > 0) this.#sql.pruneUpTo.run(id, upTo);
-    this.#pruned(log);
+    if (rows > 0) this.#database.prune(() => this.#sql.pruneUpTo.run(id, upTo));
+    bytes += this.#pruned(log);
     return { rows, bytes };
   }
 
@@ -151,18 +151,21 @@ export class Pruning {
   /**
    * Updates a log after rows were removed. The row of an empty room without members goes too. A room
    * of that name then starts again at 1, in a new era: no cursor from before fits it.
+   *
+   * @returns about how many characters the reactions to the messages had.
    */
-  #pruned(log: Log): void {
+  #pruned(log: Log): number {
     const before = log.head - log.floor + 1;
     log.floor = this.#logs.floorOf(log.id, log.head);
     if (before > 0) log.size *= (log.head - log.floor + 1) / before;
-    this.#revisions.prune(log, log.floor);
-    if (log.floor <= log.head || this.#open.has(log.room)) return;
+    const chars = this.#revisions.prune(log, log.floor);
+    if (log.floor <= log.head || this.#open.has(log.room)) return chars;
     this.#revisions.removeRoom(log);
     this.#sql.removeRoom.run(log.id);
     this.#sql.newEra.run();
     this.#logs.era++;
     this.#logs.remove(log.room);
+    return chars;
   }
 
   /** Saves the sizes of rooms that have changed much, for the next start. */

@@ -54,10 +54,12 @@ export class RevisionTables {
     for (const { log, seq, rev, isDeleted, reactions } of revised) {
       if (rev === log.rev + 1) sql.addStart.run(log.id, this.#start, log.rev);
       sql.revise.run(log.id, seq, rev, ++this.#lastId, lastRowId);
-      if (isDeleted) sql.removeReactions.run(log.id, seq);
-      else {
+      if (isDeleted) {
+        log.size -= REACTION_CHARS * Number(sql.removeReactions.run(log.id, seq).changes);
+      } else {
         for (const { userId, reaction, on } of reactions) {
           (on ? sql.addReaction : sql.removeReaction).run(log.id, seq, userId, reaction);
+          log.size += on ? REACTION_CHARS : -REACTION_CHARS;
         }
       }
     }
@@ -74,11 +76,15 @@ export class RevisionTables {
     this.#lastId = Number(this.#sql.lastId.get()?.revision);
   }
 
-  /** Removes what is kept of messages below a `seq`, within the caller's transaction. */
-  prune(log: Log, below: number): void {
-    if (log.rev === 0) return;
+  /**
+   * Removes what is kept of messages below a `seq`, within the caller's transaction.
+   *
+   * @returns about how many characters the reactions had.
+   */
+  prune(log: Log, below: number): number {
+    if (log.rev === 0) return 0;
     this.#sql.pruneRevisions.run(log.id, below);
-    this.#sql.pruneReactions.run(log.id, below);
+    return REACTION_CHARS * Number(this.#sql.pruneReactions.run(log.id, below).changes);
   }
 
   /** Removes what is kept of a room, within the caller's transaction. */
@@ -93,14 +99,21 @@ export class RevisionTables {
   }
 
   /** Reads messages that were revised, in the order of `rev`. */
-  since(log: Log, { after, upToSeq = Infinity, limit }: RevisedRange): readonly RevisedMessage[] {
+  since(
+    log: Log,
+    { after, upToSeq = Infinity, limit, chars = Infinity }: RevisedRange,
+  ): readonly RevisedMessage[] {
     if (after >= log.rev || limit < 1) return [];
     const max = Math.min(upToSeq, log.head);
     const found: RevisedMessage[] = [];
-    for (const row of this.#sql.since.all(log.id, after, max, Math.min(limit, MAX_LIMIT))) {
+    let size = 0;
+    for (const row of this.#sql.since.iterate(log.id, after, max, Math.min(limit, MAX_LIMIT))) {
       const [seq, rev] = [Number(row.seq), Number(row.rev)];
       const message = this.#eventAt(log, seq);
-      if (message !== undefined) found.push({ seq, rev, message });
+      if (message === undefined) continue;
+      found.push({ seq, rev, message });
+      size += message.length;
+      if (size >= chars) break;
     }
     return found;
   }
@@ -148,6 +161,11 @@ export class RevisionTables {
 }
 
 const MAX_LIMIT = 100_000;
+/**
+ * What a reaction counts for in the size of its room: a row and its entry in an index. Without it, the
+ * database's bound would take other rooms for larger than one with a million reactions.
+ */
+export const REACTION_CHARS = 128;
 
 function prepare(database: DatabaseSync) {
   const sql = (text: string): StatementSync => database.prepare(text);

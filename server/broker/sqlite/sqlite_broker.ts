@@ -20,6 +20,7 @@ import { Numbering } from "./numbering.ts";
 import type { RefWindow } from "./ref_window.ts";
 import { RefWindows } from "./ref_windows.ts";
 import type { NewRow } from "./rows.ts";
+import { REACTION_CHARS } from "./revision_tables.ts";
 import { StateWrites } from "./state_writes.ts";
 import { SqliteStore, type StoreOptions } from "./store.ts";
 
@@ -118,7 +119,7 @@ export class SqliteBroker implements Broker {
     let chars = 0;
     let last: string | undefined;
     for (const { room, ref, head, rest, revision } of batch) {
-      chars += head.length + rest.length;
+      chars += head.length + rest.length + (revision?.kind === "react" ? REACTION_CHARS : 0);
       if (ref === undefined || room === last || revision !== undefined) continue;
       last = room;
       windows.set(room, this.#refs.get(room));

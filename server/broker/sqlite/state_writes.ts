@@ -41,6 +41,7 @@ export class StateWrites {
     await this.#writes.add(
       () => this.#store.tables.retain(room, event),
       () => {
+        this.#store.loseText(); // of an earlier event of that name
         if (!this.#open.has(room)) return;
         this.#listener.retainedChanged?.(room, { kind: "one", ...event });
       },

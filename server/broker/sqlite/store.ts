@@ -1,5 +1,5 @@
 /**
- * The store keeps the log as rows of a SQLite file: it appends, reads and prunes them. It knows nothing
+ * The store keeps the log as rows of a SQLite file: it reads and prunes them, and has them committed. It knows nothing
  * of numbering, `ref`s or members.
  *
  * @module
@@ -8,16 +8,17 @@ import type { LogState, Range } from "../broker.ts";
 import type { Page } from "../page.ts";
 import { DatabaseBound } from "./database_bound.ts";
 import { type OpenDatabase, openDatabase } from "./database_file.ts";
+import { Commits } from "./commits.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import type { GatheredWrites } from "./gathered_writes.ts";
 import { MarkTable } from "./mark_table.ts";
 import { Pruning, type Retention } from "./pruning.ts";
 import type { RevisedRow } from "./additions.ts";
 import { RevisionTables } from "./revision_tables.ts";
-import { type NewRow, readEvent, readPage, rewrite } from "./rows.ts";
+import { type NewRow, readEvent, readPage } from "./rows.ts";
 import { SqliteJournal } from "./sqlite_journal.ts";
 import { StateTables } from "./state_tables.ts";
-import { isDiskFull, prepare, type Statements } from "./statements.ts";
+import { prepare, type Statements } from "./statements.ts";
 
 export interface StoreOptions extends Retention {
   /** Path of the file, or `:memory:`. */
@@ -39,8 +40,6 @@ export interface StoredRefs {
 
 /** Rows whose `ref`s are read in one step. It takes about a millisecond. */
 const REF_ROWS = 256;
-/** Stored in a row without `ref`s. NULL marks rows from before there were hashes. */
-const NO_REFS = new Uint8Array(1);
 
 export class SqliteStore {
   readonly secret: Uint8Array;
@@ -53,10 +52,16 @@ export class SqliteStore {
   readonly #logs: LogCache;
   readonly #pruning: Pruning;
   readonly #bound: DatabaseBound;
-  /** The highest id that a row ever had. Ids have no holes, and none is used twice. */
-  #lastRowId: number;
-  /** Whether the write-ahead log may hold text that was edited or deleted, here or before a crash. */
+  readonly #commits: Commits;
+  /** Whether free pages or the write-ahead log may hold text that was edited or deleted, also before a crash. */
   #hasLostText = true;
+  /**
+   * Whether unused space within pages may hold such text. When SQLite moves rows from page to page, it
+   * leaves copies behind, which `secure_delete` does not overwrite.
+   */
+  #hasLostCopies = false;
+  /** The highest id of a row when `prune` was last called. */
+  #prunedAt = 0;
 
   /**
    * @param open the rooms that have members. They lose messages last.
@@ -76,14 +81,16 @@ export class SqliteStore {
     this.#pruning = new Pruning(options, database, sql, this.#logs, this.revisions, open);
     const maxBytes = (options.maxDatabaseMb ?? 0) * 1_048_576;
     this.#bound = new DatabaseBound(database, sql, this.#pruning, maxBytes);
-    this.#lastRowId = database.lastRowId;
     this.secret = database.secret;
     this.tables = new StateTables(database.database, open);
+    const parts = { pruning: this.#pruning, revisions: this.revisions, tables: this.tables };
+    this.#commits = new Commits(database, sql, { ...parts, committed: () => this.journal.wake() });
     this.journal = new SqliteJournal(sql, database.files, this);
   }
 
+  /** The highest id that a row ever had. */
   get lastRowId(): number {
-    return this.#lastRowId;
+    return this.#commits.lastRowId;
   }
 
   /** When the newest message was stored, if there is one. */
@@ -131,68 +138,18 @@ export class SqliteStore {
    * @param at milliseconds since 1970.
    */
   append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[] = []): void {
-    this.#commit(() => this.#append(rows, at, revised));
-    this.#hasLostText ||= revised.some(({ hasLostText }) => hasLostText);
+    this.#commits.append(rows, at, revised);
+    if (revised.some(({ hasLostText }) => hasLostText)) this.loseText();
   }
 
-  /** Runs a transaction. If the disk is full, space is freed and it is run once more. */
-  #commit(transaction: () => void): void {
-    this.#database.files?.assertNotReplaced();
-    try {
-      transaction();
-    } catch (thrown) {
-      if (!isDiskFull(thrown) || !this.#database.files?.emptyLog()) throw thrown;
-      transaction();
-    }
-    this.journal.wake();
-  }
-
-  #append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[]): void {
-    const before = new Map<Log, Log>();
-    for (const { log } of revised) before.set(log, { ...log });
-    const lastRowId = this.#lastRowId;
-    try {
-      this.#sql.transact(() => {
-        for (const { log, page, refs } of rows) {
-          if (!before.has(log)) before.set(log, { ...log });
-          if (log.id === 0) {
-            log.id = Number(this.#sql.addRoom.run(log.room, log.era).lastInsertRowid);
-          }
-          const { first, last, batch: { array } } = page;
-          const id = ++this.#lastRowId;
-          this.#sql.addRow.run(log.id, first, id, last - first + 1, at, refs ?? NO_REFS, array);
-          log.head = last;
-          log.size += array.length;
-        }
-        if (revised.length > 0) this.#revise(revised);
-        for (const log of before.keys()) this.#pruning.byCount(log);
-      });
-    } catch (thrown) {
-      for (const [log, old] of before) Object.assign(log, old);
-      this.#lastRowId = lastRowId;
-      if (revised.length > 0) this.revisions.measure();
-      throw thrown;
-    }
-  }
-
-  #revise(revised: readonly RevisedRow[]): void {
-    const stored = revised.filter(({ isNew }) => !isNew);
-    for (const [log, messages] of Map.groupBy(stored, ({ log }) => log)) {
-      log.size += rewrite(this.#sql, log, messages);
-    }
-    this.revisions.add(revised, this.#lastRowId);
+  /** Has text that was removed or replaced overwritten wherever it may still be, by `prune` or `close`. */
+  loseText(): void {
+    this.#hasLostText = this.#hasLostCopies = true;
   }
 
   /** Runs changes of `tables` in one transaction, durable when this returns. */
   changeTables(change: () => void): void {
-    this.#commit(() => {
-      try {
-        this.#sql.transact(change);
-      } catch (thrown) {
-        this.tables.measure();
-        throw thrown;
-      }
-    });
+    this.#commits.changeTables(change);
   }
 
   /** Returns the read marks. @param writes how they are changed: by `changeTables`. */
@@ -234,10 +191,25 @@ export class SqliteStore {
   /** Removes some old messages and empty rooms, gives freed space back, and forgets what was deleted. */
   prune(now: number): void {
     this.#database.files?.assertNotReplaced();
-    if (this.#hasLostText) this.#hasLostText = this.#database.files?.emptyLog() === false;
     this.#pruning.byAge(now);
     this.tables.prune(now);
-    this.#bound.shrink();
+    if (this.#hasLostText) this.#forget();
+    else this.#bound.shrink();
+    // Nobody has to wait for it when nothing has been said for a while.
+    if (this.#hasLostCopies && this.#prunedAt === this.lastRowId) this.#compact(8 << 20);
+    this.#prunedAt = this.lastRowId;
+  }
+
+  /** Empties the list of free pages, in steps, and then the write-ahead log. */
+  #forget(): void {
+    if (this.#bound.shrink(0)) this.#hasLostText = this.#database.files?.emptyLog() === false;
+  }
+
+  /** Writes the file anew, unless that would take too long. Then no unused space holds anything. */
+  #compact(maxBytes: number): void {
+    if (!this.#bound.compact(maxBytes)) return;
+    this.#hasLostCopies = false;
+    this.#hasLostText = this.#database.files?.emptyLog() === false;
   }
 
   /** Lets a room lose messages sooner: it has no members any more. */
@@ -251,7 +223,14 @@ export class SqliteStore {
     this.#sql.transact(() => {});
   }
 
+  /** Closes the file. SQLite empties the write-ahead log. */
   close(): void {
+    try {
+      if (this.#hasLostCopies) this.#compact(256 << 20);
+      while (this.#hasLostText && !this.#bound.shrink(0));
+    } catch {
+      // The disk is full or the file is gone. The next start tries again.
+    }
     this.#database.close();
   }
 }
