@@ -415,6 +415,7 @@ browserTest("everything can be done with the keyboard alone", async (chrome) => 
     "add-name",
     "Add a room",
     "find-rooms",
+    "notify",
     "my-name",
     "sign-out",
     "invite",
