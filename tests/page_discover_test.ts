@@ -244,7 +244,15 @@ browserTest("the palette goes to rooms and runs commands, by keyboard alone", as
   await ada.locator("#say").fill("half a ");
   await ada.keyboard.press("Control+k");
   const commands = ["Copy a link to this room", "Leave \u2068design\u2069", "Change your name"];
-  const all = ["lobby", "design", ...commands, "Keyboard shortcuts", "Sign out", "garden"];
+  const all = [
+    "lobby",
+    "design",
+    ...commands,
+    "Tell me of mentions",
+    "Keyboard shortcuts",
+    "Sign out",
+    "garden",
+  ];
   await offers(ada, "#palette-list", all);
   await assertAccessible(ada, "the palette");
   const active = async () => {

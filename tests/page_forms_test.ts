@@ -68,8 +68,11 @@ browserTest("a phone on its side, with the keyboard up: nothing overlaps", async
   const stage = await ada.locator("#stage").boundingBox();
   assert(stage && stage.height >= 70, `${stage?.height} px for the messages`);
   await apart(ada, ".brand", "#rooms", "#add");
-  await ada.locator("#my-name").scrollIntoViewIfNeeded();
-  await apart(ada, "#add", "#my-name");
+  const rail = ["#add", "#find-rooms", "#notify", "#my-name"] as const;
+  for (const [i, below] of rail.entries()) {
+    await ada.locator(below).scrollIntoViewIfNeeded();
+    await apart(ada, ...rail.slice(Math.max(0, i - 1), i + 1));
+  }
   assert(await fits(ada), "nothing sticks out");
   await assertAccessible(ada, "a phone on its side");
 });

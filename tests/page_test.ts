@@ -408,13 +408,14 @@ browserTest("everything can be done with the keyboard alone", async (chrome) => 
     if (stops.at(-1) !== "") assertEquals(outline, true, `a visible focus on ${stops.at(-1)}`);
     if (stops.at(-1) === "send") break;
   }
-  assertEquals(stops.slice(0, 11), [
+  assertEquals(stops.slice(0, 12), [
     "Skip to the message box",
     "open-palette",
     "design",
     "add-name",
     "Add a room",
     "find-rooms",
+    "notify",
     "my-name",
     "sign-out",
     "invite",

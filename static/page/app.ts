@@ -14,6 +14,7 @@ import { Composer } from "./composer.ts";
 import { beginEdit, startActions } from "./deeds.ts";
 import { byId, oncePerFrame } from "./dom.ts";
 import { ListedRooms } from "./listed_rooms.ts";
+import { Notifications } from "./notifications.ts";
 import { OpenRooms } from "./open_rooms.ts";
 import { OwnName } from "./own_name.ts";
 import { Palette } from "./palette.ts";
@@ -54,8 +55,15 @@ const composer = new Composer({
     const message = rooms.current.list.lines.lastOwn();
     if (message) beginEdit(composer, message);
   },
+  names: () => rooms.current.names.others,
   typing: (active) => client.typing(rooms.current.name, active),
   maxBytes: () => (client.limits?.frameBytes || 16_384) - FRAME_OVERHEAD_BYTES,
+});
+
+const notifications = new Notifications((room, seq) => {
+  rooms.open(room);
+  panels.close();
+  rooms.current.list.seek(seq);
 });
 
 const rightNotice = new RightNotice(() => rooms.join(rooms.current.name));
@@ -63,6 +71,7 @@ const actions = startActions({ client, composer, current: () => rooms.current })
 const rooms = new OpenRooms({
   client,
   changed: showSoon,
+  mentioned: notifications.tell,
   opened: showRoom,
   refused(room, sentence) {
     if (!roomList.refused(room, sentence)) toast(sentence);
@@ -169,11 +178,7 @@ function showRoom(room: Room): void {
 }
 
 function roomRows(): readonly RoomRow[] {
-  return rooms.all.map((room) => ({
-    name: room.name,
-    unread: room.list.mark.unread,
-    isCurrent: room === rooms.current,
-  }));
+  return rooms.all.map((room) => room.row(room === rooms.current));
 }
 
 /** Shows what depends on more than one event. */
@@ -189,7 +194,9 @@ function show(): void {
   current.show();
   rightNotice.show(current.name, current.standing);
   for (const { name, list: { mark: { readSeq } } } of rooms.all) {
-    if (readSeq !== undefined) client.read(name, readSeq); // for the user's other devices
+    if (readSeq === undefined) continue;
+    client.read(name, readSeq); // for the user's other devices
+    notifications.settle(name, readSeq);
   }
   saveReadsSoon();
 }

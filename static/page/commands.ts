@@ -55,6 +55,12 @@ export function pageCommands(options: CommandsOptions): readonly PageCommand[] {
     byId("open-people", HTMLElement).checkVisibility() &&
     { label: strings.showPeople, symbol: "people", run: () => panels.open("people-panel") },
     {
+      label: strings.notify,
+      symbol: "bell",
+      detail: byId("notify-state", HTMLElement).textContent ?? "",
+      run: () => byId("notify", HTMLElement).click(),
+    },
+    {
       label: strings.shortcuts,
       symbol: "keyboard",
       detail: capsOf(SHORTCUTS.sheet.keys[0]).join(" "),

@@ -8,6 +8,7 @@
 /// <reference lib="dom" />
 
 import { button, byId, create } from "./dom.ts";
+import { MentionCompletion } from "./mention_completion.ts";
 import { isShortcut } from "./shortcuts.ts";
 import { strings } from "./strings.ts";
 
@@ -24,6 +25,8 @@ export interface ComposerOptions {
   readonly send: (text: string, about: About | undefined) => void;
   /** Called when the user wants to edit the last message. */
   readonly editLast: () => void;
+  /** Returns the names that may be mentioned, the likeliest first. */
+  readonly names: () => readonly string[];
   /** Called when the text changed; `active` is false once it is empty again. */
   readonly typing: (active: boolean) => void;
   /** Returns how many bytes of UTF-8 a message may have in JSON. */
@@ -46,6 +49,7 @@ export class Composer {
 
   constructor(options: ComposerOptions) {
     this.#options = options;
+    new MentionCompletion(this.#text, options.names);
     const form = byId("composer", HTMLFormElement);
     form.addEventListener("submit", (event) => {
       event.preventDefault();

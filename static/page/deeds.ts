@@ -11,6 +11,7 @@ import { ActionBar } from "./action_bar.ts";
 import type { Composer } from "./composer.ts";
 import { byId } from "./dom.ts";
 import { MessageActions } from "./message_actions.ts";
+import { plainText } from "./parse_text.ts";
 import { PersonActions } from "./person_actions.ts";
 import type { Room } from "./room.ts";
 import { addressOf } from "./room_list.ts";
@@ -45,7 +46,7 @@ export function startActions({ client, composer, current }: DeedsOptions): Messa
     mayRemove: (message) => isManager() || mayWrite() && isOwn(message),
     react: (seq, reaction, on) => current().react(seq, reaction, on),
     reply({ seq, from, payload }) {
-      const label = strings.replyingTo(isolated(from.name), payload.slice(0, 200));
+      const label = strings.replyingTo(isolated(from.name), plainText(payload).slice(0, 200));
       composer.begin({ kind: "reply", seq, label });
     },
     edit: (message) => beginEdit(composer, message),

@@ -5,6 +5,7 @@
  * @module
  */
 import type { ChatEvent, Message } from "../client/mod.ts";
+import type { KnownNames } from "./known_names.ts";
 import { storedLine } from "./message_line.ts";
 
 /** How many revisions are kept of messages that are not shown yet. */
@@ -13,6 +14,7 @@ const MAX_KEPT = 200;
 /** The lines of one room. */
 export class Lines {
   readonly #flow: HTMLElement;
+  readonly #names: KnownNames;
   readonly #react: (seq: number, reaction: string, on: boolean) => void;
   readonly #jump: (seq: number) => void;
   readonly #messages = new WeakMap<Element, ChatEvent>();
@@ -22,17 +24,20 @@ export class Lines {
 
   /**
    * @param flow the element that holds the lines.
+   * @param names the names that may be mentioned.
    * @param react is called when the user presses a reaction.
    * @param jump is called when the user presses the quote of a message.
    */
-  constructor(flow: HTMLElement, react: Lines["react"], jump: (seq: number) => void) {
+  constructor(
+    flow: HTMLElement,
+    names: KnownNames,
+    react: (seq: number, reaction: string, on: boolean) => void,
+    jump: (seq: number) => void,
+  ) {
     this.#flow = flow;
+    this.#names = names;
     this.#react = react;
     this.#jump = jump;
-  }
-
-  get react(): (seq: number, reaction: string, on: boolean) => void {
-    return this.#react;
   }
 
   /** Makes the line of a message. */
@@ -116,6 +121,7 @@ export class Lines {
     const { seq, replyTo } = message;
     const answered = replyTo === undefined ? undefined : this.find(replyTo);
     const line = storedLine(message, isOwn, {
+      names: this.#names,
       mine: this.mineOf(seq),
       react: (reaction, on) => this.#react(seq, reaction, on),
       answered: answered && this.messageOf(answered),

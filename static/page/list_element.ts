@@ -4,7 +4,9 @@
  * @module
  */
 import type { Message, User } from "../client/mod.ts";
+import { copySource } from "./copy_source.ts";
 import { create } from "./dom.ts";
+import type { KnownNames } from "./known_names.ts";
 import { strings } from "./strings.ts";
 
 /** What the list needs. */
@@ -12,6 +14,8 @@ export interface MessageListOptions {
   readonly room: string;
   /** Returns the user, whose own messages look different, and are never new. */
   readonly user: () => User | undefined;
+  /** The names that may be mentioned. */
+  readonly names: KnownNames;
   readonly readOlder: (before: number, limit: number) => Promise<readonly Message[]>;
   /** The latest `seq` that was read on an earlier visit. */
   readonly readSeq: number | undefined;
@@ -23,7 +27,7 @@ export interface MessageListOptions {
 
 /** Creates the element of a room's list. */
 export function listElement(room: string, parts: readonly HTMLElement[]): HTMLElement {
-  return create(
+  const list = create(
     "div",
     {
       class: "list",
@@ -34,4 +38,6 @@ export function listElement(room: string, parts: readonly HTMLElement[]): HTMLEl
     },
     create("div", { class: "column" }, ...parts),
   );
+  list.addEventListener("copy", copySource);
+  return list;
 }

@@ -22,6 +22,11 @@ export class MemberList {
   #shownFor: User | undefined;
   #isManager = false;
 
+  /** The members that are known. */
+  get users(): Iterable<User> {
+    return this.#members.values();
+  }
+
   joined({ members, memberCount }: JoinedEvent): void {
     this.#members.clear();
     for (const user of members) this.#members.set(user.id, user);

@@ -5,6 +5,8 @@
  */
 import type { ChatEvent } from "../client/mod.ts";
 import { button, create, icon, spokenOnly } from "./dom.ts";
+import type { KnownNames } from "./known_names.ts";
+import { parseText, plainText } from "./parse_text.ts";
 import { richText } from "./rich_text.ts";
 import { clockTime, fullTime, strings } from "./strings.ts";
 
@@ -17,6 +19,8 @@ const TALL = /\p{M}{3}/u;
 
 /** What a line shows besides its message. */
 export interface Surroundings {
+  /** The names that may be mentioned. */
+  readonly names: KnownNames;
   /** The user's own reactions. */
   readonly mine: readonly string[];
   readonly react: (reaction: string, on: boolean) => void;
@@ -30,7 +34,7 @@ export interface Surroundings {
 export function storedLine(
   message: ChatEvent,
   isOwn: boolean,
-  { mine, react, answered, jump }: Surroundings,
+  { names, mine, react, answered, jump }: Surroundings,
 ): HTMLElement {
   const { seq, at, payload, deleted, edited, replyTo, reactions = {} } = message;
   const line = create("div", { class: "line", "data-seq": String(seq), tabindex: "-1" });
@@ -45,7 +49,9 @@ export function storedLine(
     line.append(create("div", { class: "text" }, strings.deleted));
     return line;
   }
-  line.append(text(payload));
+  line.append(text(payload, names));
+  const isToMe = !isOwn && payload.includes("@") && line.querySelector(".mention.me") !== null;
+  if (isToMe) line.classList.add("to-me");
   if (isLong(payload)) fold(line);
   if (edited !== undefined) {
     line.append(create("span", { class: "edited", title: fullTime(edited) }, strings.edited));
@@ -66,14 +72,23 @@ export function storedLine(
 /** Creates the quote of a message that is answered. The log has only its number. */
 function quote(answered: ChatEvent | undefined, jump: () => void): HTMLElement {
   const shown = answered && !answered.deleted
-    ? [create("b", {}, create("bdi", {}, answered.from.name)), " ", answered.payload.slice(0, 200)]
+    ? [
+      create("b", {}, create("bdi", {}, answered.from.name)),
+      " ",
+      plainText(answered.payload).slice(0, 200),
+    ]
     : [answered ? strings.deleted : strings.earlier];
   return button("quote", jump, icon("reply"), create("span", {}, ...shown));
 }
 
 /** Creates the line of a message that is being sent. */
-export function sendingLine(payload: string): HTMLElement {
-  return create("div", { class: "line sending" }, text(payload), mark("clock", strings.sending));
+export function sendingLine(payload: string, names: KnownNames): HTMLElement {
+  return create(
+    "div",
+    { class: "line sending" },
+    text(payload, names),
+    mark("clock", strings.sending),
+  );
 }
 
 /** Marks a line as not sent, and says why. The user can send it again, or discard it. */
@@ -100,10 +115,11 @@ export function timeOf(at: number, className = "time"): HTMLElement {
   return create("time", { class: className, datetime, title: fullTime(at) }, clockTime(at));
 }
 
-function text(payload: string): HTMLElement {
+function text(payload: string, names: KnownNames): HTMLElement {
   // To clip every text would take the browser as long as all the rest of a message.
   const className = TALL.test(payload) ? "text tall" : "text";
-  return create("div", { class: className, dir: "auto" }, ...richText(payload));
+  const nodes = richText(parseText(payload, names.nameAt), (mention) => names.isOwn(mention));
+  return create("div", { class: className, dir: "auto" }, ...nodes);
 }
 
 function isLong(payload: string): boolean {

@@ -29,7 +29,7 @@ const LOAD_AHEAD_PX = 900;
 /** The messages of one room. */
 export class MessageList {
   readonly element: HTMLElement;
-  readonly unsent = new UnsentLines(() => this.#showUnsent());
+  readonly unsent: UnsentLines;
   readonly mark: ReadMark;
   readonly lines: Lines;
 
@@ -51,7 +51,9 @@ export class MessageList {
 
   constructor(options: MessageListOptions) {
     this.#options = options;
-    this.lines = new Lines(this.#messages, options.react, (seq) => this.seek(seq));
+    const { names, react } = options;
+    this.unsent = new UnsentLines(names, () => this.#showUnsent());
+    this.lines = new Lines(this.#messages, names, react, (seq) => this.seek(seq));
     this.#writer = new MessageWriter(this.#messages, this.lines);
     this.mark = new ReadMark(options.readSeq);
     const status = new ListStatus(options.room, () => this.#older.load());

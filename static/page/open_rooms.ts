@@ -10,17 +10,15 @@
 import { type Client, ClientError, type Cursor } from "../client/mod.ts";
 import { sentenceOf } from "./refusals.ts";
 import { forget, remember, remembered, watchOtherTabs } from "./remembered.ts";
-import { Room } from "./room.ts";
+import { Room, type RoomOptions } from "./room.ts";
 import { RoomHistory, roomOfAddress } from "./room_history.ts";
 import { isolated, strings } from "./strings.ts";
 
 const DEFAULT_ROOM = "lobby";
 
 /** What it needs. */
-export interface OpenRoomsOptions {
+export interface OpenRoomsOptions extends RoomOptions {
   readonly client: Client;
-  /** Called when something changed that depends on more than one room. */
-  readonly changed: () => void;
   /** Called when another room is to be shown. */
   readonly opened: (room: Room) => void;
   /** Called with why a room cannot be entered. */
@@ -93,9 +91,8 @@ export class OpenRooms {
   enter(name: string): Room {
     const known = this.#rooms.get(name);
     if (known) return known;
-    const { client, changed } = this.#options;
     const left = this.#left?.room.name === name ? this.#left : undefined;
-    const room = left?.room ?? new Room(client, name, changed);
+    const room = left?.room ?? new Room(this.#options.client, name, this.#options);
     const rooms = [...this.#rooms];
     rooms.splice(left?.place ?? rooms.length, 0, [name, room]);
     this.#rooms = new Map(rooms);

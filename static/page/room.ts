@@ -15,33 +15,53 @@ import {
 } from "../client/mod.ts";
 import { announceMessage } from "./announcer.ts";
 import { byId, setText } from "./dom.ts";
+import { KnownNames } from "./known_names.ts";
 import { MemberList } from "./member_list.ts";
+import { Mentions } from "./mentions.ts";
 import { MessageList } from "./message_list.ts";
+import { plainText } from "./parse_text.ts";
 import { reasonOf } from "./refusals.ts";
 import { remembered } from "./remembered.ts";
 import type { Standing } from "./right_notice.ts";
+import type { RoomRow } from "./room_list.ts";
 import { isolated, strings } from "./strings.ts";
 import { toast } from "./toast.ts";
+
+/** What a room calls. */
+export interface RoomOptions {
+  /** Called when something changed that {@linkcode Room.show} or the list of rooms shows. */
+  readonly changed: () => void;
+  /** Called when somebody mentions the user, but not for what was said before the page was opened. */
+  readonly mentioned: (message: ClientEvents["chat"]) => void;
+}
 
 /** A room that the page is in. */
 export class Room {
   readonly name: string;
   readonly list: MessageList;
   readonly #client: Client;
-  readonly #changed: () => void;
+  readonly #options: RoomOptions;
   readonly #members = new MemberList();
+  /** The names that may be mentioned here. */
+  readonly names = new KnownNames({
+    user: () => this.#client.user,
+    members: () => this.#members.users,
+  });
+  readonly mentions = new Mentions(this.names);
+  /** The room's latest `seq` when the page was opened. */
+  #opened: number | undefined;
   readonly #typists = new Map<string, string>();
   /** What the user may not do here; undefined if it is nothing. */
   standing: Standing | undefined;
 
-  /** @param changed is called when something changed that {@linkcode show} or the list of rooms shows. */
-  constructor(client: Client, name: string, changed: () => void) {
+  constructor(client: Client, name: string, options: RoomOptions) {
     this.#client = client;
-    this.#changed = changed;
+    this.#options = options;
     this.name = name;
     this.list = new MessageList({
       room: name,
       user: () => client.user,
+      names: this.names,
       readOlder: async (before, limit) => {
         const { messages, mine } = await client.history(name, before, limit);
         this.list.lines.setMine(mine);
@@ -49,7 +69,7 @@ export class Room {
       },
       readSeq: remembered().find((room) => room.name === name)?.readSeq,
       react: (seq, reaction, on) => this.react(seq, reaction, on),
-      changed,
+      changed: options.changed,
     });
     this.attach();
   }
@@ -98,6 +118,8 @@ export class Room {
 
   revised({ message }: ClientEvents["revised"]): void {
     this.list.revise(message);
+    if (message.type !== "chat" || this.#isOwn(message)) return;
+    if (this.mentions.note(message) || message.deleted) this.#options.changed();
   }
 
   joined(event: ClientEvents["joined"]): void {
@@ -106,22 +128,35 @@ export class Room {
     if (event.right !== "read") this.standing = undefined;
     else if (!isKnown) this.standing = { right: event.right, wasTaken: false };
     this.#members.joined(event);
+    this.names.changed();
+    if (this.#opened === undefined || !event.recovered) this.#opened = event.seq;
+    if (!event.recovered) this.mentions.clear();
     this.list.joined(event.seq, !event.recovered, event.read);
     if (event.mine) this.list.lines.setMine(event.mine);
-    this.#changed();
+    this.#options.changed();
   }
 
   chat(event: ClientEvents["chat"]): void {
     const isLive = this.list.add(event);
-    const { id, name } = event.from;
-    if (!isLive || id === this.#client.user?.id) return;
-    announceMessage(name, event.payload, this.list.element.hidden ? this.name : undefined);
+    const { seq, from, payload } = event;
+    this.names.spoke(from);
+    if (this.#isOwn(event)) return;
+    const isNew = seq > Math.max(this.#opened ?? Infinity, this.list.mark.readSeq ?? 0);
+    if (this.mentions.note(event) && isNew) this.#options.mentioned(event);
+    if (!isLive) return;
+    const room = this.list.element.hidden ? this.name : undefined;
+    announceMessage(from.name, plainText(payload), room);
+  }
+
+  #isOwn({ from }: ClientEvents["chat"]): boolean {
+    return from.id === this.#client.user?.id;
   }
 
   system(event: ClientEvents["system"]): void {
     const { user, kind } = event;
     const oldName = this.#members.changed(event);
-    this.#changed();
+    this.names.changed();
+    this.#options.changed();
     if (!user || kind === "count") return;
     const name = isolated(user.name);
     const sentence = kind === "renamed" && oldName !== undefined
@@ -138,20 +173,27 @@ export class Room {
       ...(payload !== undefined && { reason: payload }),
     };
     if (right === "none") this.#members.left();
-    this.#changed();
+    this.#options.changed();
   }
 
   /** The user may not enter, or not come back after a reconnect. */
   refused(): void {
     this.standing = { right: "none", wasTaken: false };
     this.#members.left();
-    this.#changed();
+    this.#options.changed();
   }
 
   typing({ from, payload }: ClientEvents["typing"]): void {
     if (payload) this.#typists.set(from.id, from.name);
     else this.#typists.delete(from.id);
-    this.#changed();
+    this.#options.changed();
+  }
+
+  /** Returns what the list of rooms shows. */
+  row(isCurrent: boolean): RoomRow {
+    const { unread, readSeq = 0 } = this.list.mark;
+    const isMentioned = unread > 0 && this.mentions.isUnread(readSeq);
+    return { name: this.name, unread, isMentioned, isCurrent };
   }
 
   /** Shows what stands around the messages of the current room. */

@@ -17,6 +17,8 @@ import { strings } from "./strings.ts";
 export interface RoomRow {
   readonly name: string;
   readonly unread: number;
+  /** Whether one of the unread messages mentions the user. */
+  readonly isMentioned: boolean;
   readonly isCurrent: boolean;
 }
 
@@ -98,6 +100,8 @@ class Row {
   readonly #leave: HTMLElement;
   readonly #badge = create("span", { class: "unread", "aria-hidden": "true" });
   readonly #spoken = spokenOnly("");
+  readonly #mention = create("span", { class: "mentioned", "aria-hidden": "true" }, "@");
+  readonly #spokenMention = spokenOnly(` ${strings.mentioned}`);
   #unread = 0;
   #isCurrent = false;
 
@@ -114,8 +118,12 @@ class Row {
     this.element = create("li", { "data-room": name }, this.#link, this.#leave);
   }
 
-  show({ unread, isCurrent }: RoomRow, canLeave: boolean): void {
+  show({ unread, isMentioned, isCurrent }: RoomRow, canLeave: boolean): void {
     this.#leave.hidden = !canLeave;
+    if (isMentioned !== this.#mention.isConnected) {
+      if (isMentioned) this.#link.append(this.#mention, this.#spokenMention);
+      else for (const part of [this.#mention, this.#spokenMention]) part.remove();
+    }
     if (unread !== this.#unread) {
       this.#badge.textContent = unread > 99 ? "99+" : String(unread);
       this.#spoken.textContent = strings.unread(unread);

@@ -10,6 +10,7 @@
 import { type Client, newRef } from "../client/mod.ts";
 import { addOpener, createDialog } from "./dialog.ts";
 import { button, byId, create } from "./dom.ts";
+import { forgetNotifications } from "./notifications.ts";
 import { forgetAll } from "./remembered.ts";
 import { strings } from "./strings.ts";
 
@@ -74,6 +75,7 @@ export class SignOut {
       // Storage is blocked: there is nothing in it, and other tabs are other guests.
     }
     forgetAll();
+    forgetNotifications();
     this.#end();
   }
 

@@ -5,6 +5,7 @@
  */
 import type { User } from "../client/mod.ts";
 import { create } from "./dom.ts";
+import type { KnownNames } from "./known_names.ts";
 import { markFailed, sendingLine } from "./message_line.ts";
 import { groupHead } from "./message_writer.ts";
 
@@ -12,10 +13,15 @@ import { groupHead } from "./message_writer.ts";
 export class UnsentLines {
   readonly element = create("div", { class: "group own unsent" });
   readonly #lines = new Map<string, HTMLElement>();
+  readonly #names: KnownNames;
   readonly #changed: () => void;
 
-  /** @param changed is called when a line was added or removed. */
-  constructor(changed: () => void) {
+  /**
+   * @param names the names that may be mentioned.
+   * @param changed is called when a line was added or removed.
+   */
+  constructor(names: KnownNames, changed: () => void) {
+    this.#names = names;
     this.#changed = changed;
   }
 
@@ -26,7 +32,7 @@ export class UnsentLines {
   /** Shows a message until it is stored, or given up. */
   add(ref: string, payload: string): void {
     this.#lines.get(ref)?.remove();
-    const line = sendingLine(payload);
+    const line = sendingLine(payload, this.#names);
     this.#lines.set(ref, line);
     this.element.append(line);
     this.#changed();
