@@ -14,6 +14,8 @@ import { Workers } from "./server/process/workers.ts";
 import { helpText, readOptions, shownOptions } from "./server/read_options.ts";
 import { VERSION, whyTooOld } from "./server/runtime.ts";
 
+/** What the program does besides serving, by its first argument. */
+const COMMANDS = ["backup", "export", "import"];
 /** A stop that takes longer than this ends at once, with exit code 1. */
 const MAX_STOP_MS = 4500;
 /** File descriptors that are used without a single connection: about 30, and those of the database. */
@@ -34,6 +36,8 @@ const STOP_SIGNALS: readonly Deno.Signal[] = [
 ];
 
 async function main(): Promise<void> {
+  const [command = "", ...args] = Deno.args;
+  if (COMMANDS.includes(command)) return await run(command, args);
   const options = readOptions(Deno.args, (variable) => Deno.env.get(variable));
   if (options === "help") return void await writeAll(Deno.stdout, helpText() + "\n");
   if (options === "version") {
@@ -80,6 +84,24 @@ async function main(): Promise<void> {
     });
   }
   listenTo("SIGXFSZ", () => log.warn("file too large", { signal: "SIGXFSZ" }));
+}
+
+/** Carries out a command that serves nobody, and ends. */
+async function run(command: string, args: readonly string[]): Promise<void> {
+  const { runCommand } = await import("./server/data/commands.ts");
+  await runCommand(command, {
+    args,
+    readVariable: (name) => Deno.env.get(name),
+    terminal: {
+      write: (text) => writeAll(Deno.stderr, text),
+      isTerminal: Deno.stderr.isTerminal(),
+    },
+    input: Deno.stdin.readable,
+    async print(text) {
+      if (await writeAll(Deno.stdout, text)) return;
+      throw new OptionError("Standard output cannot be written to.");
+    },
+  });
 }
 
 async function start(options: Options, log: ConsoleLog): Promise<Server> {

@@ -126,7 +126,7 @@ export class LineLog implements Log {
   }
 
   audit(event: string, facts: Facts = {}): void {
-    if (LOG_LEVELS.indexOf("info") < this.#minLevel) return;
+    if (this.#minLevel > LOG_LEVELS.indexOf("info")) return;
     this.#write({ level: "info", event, writtenAt: this.#now(), count: 1, facts });
   }
 

@@ -9,6 +9,7 @@ import { parseRequest } from "./protocol/parse.ts";
 import { badField } from "./protocol/refusal.ts";
 import { parseUserId } from "./protocol/requests.ts";
 import { isRecord } from "./protocol/rules.ts";
+import { eraseRoom, eraseUser } from "./rooms/erase.ts";
 import type { Hub } from "./rooms/hub.ts";
 import { Voice } from "./voice.ts";
 
@@ -99,6 +100,38 @@ export class Moderation extends Voice {
   async refresh(userId: string): Promise<void> {
     const order = { kind: "refresh", userId: parseUserId("userId", userId) } as const;
     await this.#hub.moderator.order(order);
+  }
+
+  /**
+   * Deletes a room for good: its messages, its retained events and the read marks in it. Its members stay,
+   * and start afresh. Bans and mutes stay. It settles when the texts are in no file of the store; that may
+   * take a while, and others are served meanwhile.
+   *
+   * @throws {Refusal} `bad_field`; `unavailable` if not all is gone yet: then call it again.
+   */
+  async deleteRoom(room: string): Promise<void> {
+    await eraseRoom(this.#hub, parseName("room", room));
+  }
+
+  /**
+   * Deletes for good what a user has said before the call, in every room. The messages keep their places,
+   * as deleted ones do, and the rooms' members start afresh.
+   *
+   * @throws {Refusal} as {@linkcode Moderation.deleteRoom} does.
+   */
+  async deleteUserMessages(userId: string): Promise<void> {
+    await eraseUser(this.#hub, { userId: parseUserId("userId", userId), isWhole: false });
+  }
+
+  /**
+   * Deletes a user for good: closes the connections, and erases what the user has said, the name beside it,
+   * the reactions and the read marks. Bans and mutes stay. Whoever still has a token can come back: end the
+   * user's token or session first.
+   *
+   * @throws {Refusal} as {@linkcode Moderation.deleteRoom} does.
+   */
+  async deleteUser(userId: string): Promise<void> {
+    await eraseUser(this.#hub, { userId: parseUserId("userId", userId), isWhole: true });
   }
 
   async #impose(kind: "ban" | "mute", room: string, userId: string, terms: Terms): Promise<void> {

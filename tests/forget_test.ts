@@ -95,6 +95,49 @@ Deno.test(`sqlite: text that was edited or deleted is in no file, seed ${SEED}`,
   assertOnlyLeft(at.file, alive);
 });
 
+Deno.test(`sqlite: what was erased is in no file, seed ${SEED}`, async () => {
+  const dice = new Dice(SEED);
+  await using at = new Directory();
+  await using broker = await at.open();
+  const kept: number[] = [];
+  let number = 0;
+  for (let round = 0; round < 400; round++) {
+    const [user, room] = [`user ${dice.below(4)}`, `room ${dice.below(6)}`];
+    const text = `${SECRET}${++number}x${"y".repeat(dice.below(dice.chance(0.1) ? 9000 : 60))}`;
+    if (user !== "user 0" && room !== "room 0") kept.push(number);
+    if (dice.chance(0.1)) {
+      const event = JSON.stringify({ type: "custom", name: text, from: { id: user } });
+      await broker.retain(room, { name: text.slice(0, 60), event, isRemoval: false });
+    } else {
+      await broker.publish([draft(text, { user, room })]);
+    }
+  }
+  await Promise.all([
+    broker.eraser.user({ userId: "user 0", isWhole: dice.chance(0.5) }),
+    broker.eraser.room("room 0"),
+  ]);
+  assertEquals([...secretsBeside(at.file)].toSorted(), kept.toSorted());
+  for (const path of [at.file, `${at.file}-wal`]) {
+    const bytes = new TextDecoder("latin1").decode(await Deno.readFile(path));
+    assert(!bytes.includes("room 0"), path);
+  }
+});
+
+Deno.test("a room whose erasing was cut off is removed after the next start", async () => {
+  await using at = new Directory();
+  {
+    await using broker = await at.open();
+    for (let i = 0; i < 300; i++) await broker.publish([draft(`${SECRET}${i}x`)]);
+  }
+  at.sql("UPDATE rooms SET name = char(1) || id"); // as its first step leaves it
+  await using broker = await at.open();
+  assertEquals((await broker.open("lobby")).head, 0);
+  await until(() => {
+    broker.prune();
+    return secretsBeside(at.file).size === 0;
+  }, "the messages to be removed");
+});
+
 Deno.test("a deleted text is in no page, stream or tail", async () => {
   await using server = await serve();
   await using ada = await member(server, { protocol: "parley.v1" });

@@ -13,6 +13,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["server/testing.ts", "server/testing/"],
   ["server/process/"],
+  ["server/data/"],
   ["server/mod.ts"],
   ["server/server.ts"],
   [

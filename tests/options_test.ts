@@ -273,7 +273,8 @@ Deno.test("whatever runs the program may read the variable of every option, by o
   for (const task of ["start", "dev", "compile"]) {
     const permissions = tasks[task]?.match(/--allow-\S+/g);
     const wanted = ["--allow-net", "--allow-read", "--allow-write"];
-    assertEquals(permissions, [...wanted, "--allow-env=PORT,HOST,PARLEY_*,OTEL_DENO"], task);
+    const rest = ["--allow-env=PORT,HOST,PARLEY_*,OTEL_DENO", "--allow-sys=statfs"];
+    assertEquals(permissions, [...wanted, ...rest], task);
   }
   // What is loaded only when it is asked for is imported by a name that the compiler does not see.
   for (const code of await codeIn("server/")) {

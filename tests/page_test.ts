@@ -512,7 +512,7 @@ async function looksAt(page: Page, scrollTop?: number, seq?: string): Promise<[s
       ? document.querySelector('.list:not([hidden]) [data-seq="${seq}"]')
       : [...Array(9).keys()].map((i) =>
           document.elementFromPoint(left + width / 2, top + height / 2 + i * 8)
-            ?.closest(".group")?.querySelector(".line")
+            ?.closest(".group, .block")?.querySelector(".line")
         ).find((it) => it);
     return line.dataset.seq + " " + line.getBoundingClientRect().top;
   })()`);

@@ -220,6 +220,17 @@ Deno.test("a server that stops first tells what waits to be told", async () => {
   assertEquals((await answer(ada, "mine")).rev, 3);
 });
 
+Deno.test("who joins again while an answer waits is answered", async () => {
+  await using server = await office({ rate: 0 });
+  await using ada = await enter(server, "ada");
+  await server.publish("lobby", "news");
+  await server.react("lobby", 1, "👍");
+  ada.send({ type: "react", seq: 1, payload: "x", ref: "mine" });
+  await until(async () => (await server.history("lobby")).rev === 2, "the reaction to be stored");
+  ada.send({ type: "join" });
+  assertEquals((await answer(ada, "mine")).rev, 2);
+});
+
 Deno.test("who joins while revisions wait to be told hears of them once", async () => {
   await using server = await office({ rate: 0 });
   await using ada = await enter(server, "ada");

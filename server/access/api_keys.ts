@@ -24,10 +24,15 @@ export class ApiKeys {
    *
    * @throws {OptionError} if the file cannot be read, or a key does not fit. It never quotes a key.
    */
-  static async read({ apiKeyFile, apiKeys }: Options): Promise<ApiKeys> {
+  static async read(options: Options): Promise<ApiKeys> {
+    return new ApiKeys(await ApiKeys.list(options));
+  }
+
+  /** Lists the keys themselves, for a program that shows one to a server. @throws {OptionError} as `read`. */
+  static async list({ apiKeyFile, apiKeys }: Options): Promise<readonly string[]> {
     const keys = apiKeys === "" ? [] : split(apiKeys, "PARLEY_API_KEYS");
     if (apiKeyFile !== "") keys.push(...split(await readFile(apiKeyFile), "--api-key-file"));
-    return new ApiKeys(keys);
+    return keys;
   }
 
   constructor(keys: readonly string[] = []) {

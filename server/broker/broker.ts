@@ -7,6 +7,8 @@
  */
 import type { Draft } from "../protocol/encode.ts";
 import type { User } from "../protocol/messages.ts";
+import type { Backups } from "./backups.ts";
+import type { Eraser } from "./eraser.ts";
 import type { Journal } from "./journal.ts";
 import type { MarkStore, MovedMark } from "./marks.ts";
 import type { Order, Sanction } from "./orders.ts";
@@ -150,6 +152,10 @@ export interface Broker extends AsyncDisposable, StoreHealth {
   readonly journal?: Journal;
   /** The read marks of users. */
   readonly marks: MarkStore;
+  /** Makes copies of the store. Only a broker that keeps a file of its own has them. */
+  readonly backups?: Backups | undefined;
+  /** Deletes for good. */
+  readonly eraser: Eraser;
   /** Sets the listener. Call it once, before anything else. Without it, nothing is called back. */
   listen(listener: BrokerListener): void;
   /**

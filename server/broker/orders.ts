@@ -57,8 +57,20 @@ export interface RefreshOrder {
   readonly userId: string;
 }
 
+/** The order that closes all connections of a user who is erased, and forgets what is in memory. */
+export interface ForgetOrder {
+  readonly kind: "forget";
+  readonly userId: string;
+}
+
 /** What all nodes are told to do. */
-export type Order = ImposeOrder | LiftOrder | RemoveOrder | DisconnectOrder | RefreshOrder;
+export type Order =
+  | ImposeOrder
+  | LiftOrder
+  | RemoveOrder
+  | DisconnectOrder
+  | RefreshOrder
+  | ForgetOrder;
 
 /** How many bans and mutes are kept. Above it, another is refused until some end or are lifted. */
 export const MAX_SANCTIONS = 16_384;
@@ -121,6 +133,7 @@ const TEXTS: { readonly [K in Order["kind"]]: readonly string[] } = {
   remove: ["room", "userId"],
   disconnect: ["userId"],
   refresh: ["userId"],
+  forget: ["userId"],
 };
 
 /** Reads an order from JSON that may come from anybody. @returns `undefined` if it is none. */

@@ -10,6 +10,7 @@ import { asyncApi } from "./documents/asyncapi.ts";
 import { published } from "./documents/document.ts";
 import { openApi } from "./documents/openapi.ts";
 import { type Route, route } from "./router.ts";
+import { getBackup } from "./routes/get_backup.ts";
 import { getEvents } from "./routes/get_events.ts";
 import { getMember, getMembers } from "./routes/get_members.ts";
 import { getMetrics, getStatusEvents } from "./routes/get_metrics.ts";
@@ -18,6 +19,7 @@ import { getMyRooms } from "./routes/get_my_rooms.ts";
 import { getRooms } from "./routes/get_rooms.ts";
 import { deleteConnections, deleteMember } from "./routes/delete_member.ts";
 import { deleteSanction, putSanction } from "./routes/put_sanction.ts";
+import { deleteRoom, deleteUser } from "./routes/erase.ts";
 import { postHello } from "./routes/post_hello.ts";
 import { postMessage } from "./routes/post_message.ts";
 import { postPublish } from "./routes/post_publish.ts";
@@ -42,8 +44,12 @@ export function routesOf(
     route("/openapi.json", { GET: published(openApi(basePath)) }),
     route("/hello", { POST: (call) => postHello(call, hub) }),
     route("/publish", { POST: (call) => postPublish(call, hub) }),
+    route("/backup", { GET: (call) => getBackup(call, hub) }),
     route("/me/rooms", { GET: (call) => getMyRooms(call, hub) }),
     route("/rooms", { GET: (call) => getRooms(call, hub) }),
+    route("/rooms/:room", { DELETE: (call) => deleteRoom(call, hub) }),
+    route("/users/:id", { DELETE: (call) => deleteUser(call, hub, true) }),
+    route("/users/:id/messages", { DELETE: (call) => deleteUser(call, hub, false) }),
     route("/rooms/:room/messages", {
       GET: (call) => getMessages(call, hub),
       POST: (call) => postMessage(call, hub),

@@ -99,7 +99,7 @@ export class Feed {
     const { head } = this.#log;
     if (page.last <= head) return;
     this.#log.push(page);
-    this.#live.send(page, head);
+    this.#live.send(page.batch, page.last - page.first + 1, head);
   }
 
   /** Tells those who are live what became of messages. Those who are behind read it in their turn. */
@@ -116,26 +116,21 @@ export class Feed {
     this.#live.tell();
     this.#log.replace(state);
     for (const subscriber of [...this.#live.clear(), ...this.#behind.keys()]) {
+      this.#context.metrics.catchUps.replaced++;
       const progress = Progress.atStart(this.#behind.get(subscriber));
       progress.isStartDue = true;
       this.#behind.set(subscriber, progress);
-      this.#context.metrics.catchUps.replaced++;
       void this.#catchUp(subscriber, progress);
     }
   }
 
   /** Sends an event that is not stored to all who were sent `joined` and are ready, live or behind. */
   relay(event: string, exceptUserId?: string): void {
-    const batch = Batch.of(event);
-    let readers = 0;
-    const send = ({ user, connection }: Subscriber) => {
-      if (user.id === exceptUserId || !connection.ready) return;
-      connection.send(batch);
-      readers++;
-    };
-    this.#live.forEach(send);
-    for (const [subscriber, { held }] of this.#behind) if (held === undefined) send(subscriber);
-    this.#context.metrics.deliveries += readers;
+    this.#live.relay(Batch.of(event), exceptUserId, this.#behindAndLetIn());
+  }
+
+  *#behindAndLetIn(): Generator<Subscriber> {
+    for (const [subscriber, { held }] of this.#behind) if (held === undefined) yield subscriber;
   }
 
   /** Goes on with a subscriber whose connection takes more again. */

@@ -12,6 +12,7 @@ import { SlowMode } from "../access/slow_mode.ts";
 import type { Source } from "../access/source.ts";
 import { UserAllowances } from "../access/user_allowances.ts";
 import type { RoomSummary } from "../broker/broker.ts";
+import { digestOf, epochOf } from "../broker/epoch.ts";
 import { DEFAULT_ROOM } from "../protocol/tables.ts";
 import type { NodeContext } from "./context.ts";
 import { logThrown } from "./log_thrown.ts";
@@ -52,8 +53,11 @@ export class Hub {
     this.guests = new GuestTokens(broker.secret, bringsUsers);
     this.authenticator = new Authenticator({ guests: this.guests, application, verifier, log });
     const shared = { ...context, users: this.users, rooms: this.#rooms };
-    this.moderator = new Moderator(shared);
     this.marks = new ReadMarks(shared);
+    this.moderator = new Moderator({
+      ...shared,
+      forgotten: (userId) => this.marks.forgetUser(userId),
+    });
     this.rights = new Rights({
       application,
       log,
@@ -72,7 +76,9 @@ export class Hub {
       signalled: (name, { event, exceptUserId }) =>
         this.#pass(name, (room) => room.feed.relay(event, exceptUserId)),
       logReplaced: (name, state) => {
-        this.marks.logReplaced(name);
+        const before = this.#rooms.get(name)?.feed.position?.epoch ?? "";
+        // A log from which messages were erased is the same log, and its marks hold.
+        if (digestOf(before) !== digestOf(epochOf(state, name))) this.marks.logReplaced(name);
         this.#pass(name, (room) => room.feed.replaceLog(state));
       },
       retainedChanged: (name, change) => this.#pass(name, (room) => room.retainedChanged(change)),

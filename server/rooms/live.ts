@@ -6,10 +6,10 @@
  *
  * @module
  */
-import type { Batch, Page } from "../broker/page.ts";
+import type { Batch } from "../broker/page.ts";
+import type { Metrics } from "../metrics.ts";
 import { revisedBatch, type RevisedMessage } from "../broker/revisions.ts";
 import { type Answer, answerBatch } from "./progress.ts";
-import type { Metrics } from "../metrics.ts";
 import type { RoomLog } from "./room_log.ts";
 import type { Subscriber } from "./subscriber.ts";
 
@@ -57,7 +57,7 @@ export class Live {
 
   /** Adds a subscriber that has everything. The others are told what it knows already. */
   add(subscriber: Subscriber): void {
-    this.tell();
+    if (this.#untold.size > 0) return this.tell(subscriber);
     this.#subscribers.add(subscriber);
   }
 
@@ -73,18 +73,27 @@ export class Live {
     return subscribers;
   }
 
-  forEach(act: (subscriber: Subscriber) => void): void {
-    this.#subscribers.forEach(act);
+  /**
+   * Sends new messages.
+   *
+   * @param events how many there are.
+   * @param seq where a subscriber stops that does not take them now.
+   */
+  send(batch: Batch, events: number, seq: number): void {
+    this.#send(batch, events, seq, this.#untold.size > 0 ? this.#toldRev : this.#context.log.rev);
   }
 
-  /** Sends new messages. @param seq where a subscriber stops that does not take them now. */
-  send({ batch, first, last }: Page, seq: number): void {
-    this.#send(
-      batch,
-      last - first + 1,
-      seq,
-      this.#untold.size > 0 ? this.#toldRev : this.#context.log.rev,
-    );
+  /** Sends an event that is not stored to all who are ready, and to others as well. */
+  relay(batch: Batch, exceptUserId: string | undefined, others: Iterable<Subscriber>): void {
+    let readers = 0;
+    const send = ({ user, connection }: Subscriber) => {
+      if (user.id === exceptUserId || !connection.ready) return;
+      connection.send(batch);
+      readers++;
+    };
+    this.#subscribers.forEach(send);
+    for (const other of others) send(other);
+    this.#context.metrics.deliveries += readers;
   }
 
   /**
@@ -133,8 +142,12 @@ export class Live {
     this.#timer = setTimeout(() => this.#gathered(), GATHER_MS);
   }
 
-  /** Tells what was gathered, and then gives the answers. */
-  tell(): void {
+  /**
+   * Tells what was gathered, and then gives the answers.
+   *
+   * @param newcomer is added in between: it has everything, but may wait for an answer.
+   */
+  tell(newcomer?: Subscriber): void {
     if (this.#untold.size === 0) return;
     const messages = [...this.#untold.values()];
     const answers = this.#answers;
@@ -148,11 +161,12 @@ export class Live {
         chars += messages[to]?.message.length ?? 0;
       }
       const some = messages.slice(from, to);
-      const batch = revisedBatch(this.#context.log.room, some);
-      this.#send(batch, some.length, this.#context.log.head, rev);
+      const { room, head } = this.#context.log;
+      this.#send(revisedBatch(room, some), some.length, head, rev);
       rev = some.at(-1)?.rev ?? rev;
       from = to;
     }
+    if (newcomer !== undefined) this.#subscribers.add(newcomer);
     for (const { subscriber, answer } of answers) this.#context.answer(subscriber, answer);
   }
 

@@ -35,6 +35,8 @@ export interface ModeratorContext extends NodeContext {
   readonly users: ConnectedUsers;
   /** The rooms that have members on this node. */
   readonly rooms: ReadonlyMap<string, Room>;
+  /** Called when a user is erased, whose connections are closed. */
+  forgotten(userId: string): void;
 }
 
 /** How a user is removed. */
@@ -163,6 +165,9 @@ export class Moderator {
           session.setRight(order.room, "none", order);
         }
         return this.#context.rooms.get(order.room)?.presence.endGrace(order.userId);
+      case "forget":
+        for (const session of sessions) disconnect(session, "You were removed.");
+        return this.#context.forgotten(order.userId);
       case "disconnect":
         for (const session of sessions) disconnect(session, order.payload);
         return;

@@ -142,6 +142,11 @@ export class ReadMarks {
     for (const marks of this.#recent) marks.forget(room);
   }
 
+  /** Forgets what is remembered of a user. */
+  forgetUser(userId: string): void {
+    for (const marks of this.#recent) marks.forgetUser(userId);
+  }
+
   /** Writes what is not written yet, for the last time. */
   async stop(): Promise<void> {
     this.close();

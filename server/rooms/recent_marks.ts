@@ -46,6 +46,11 @@ export class RecentMarks {
     }
   }
 
+  /** Forgets all marks of a user. */
+  forgetUser(userId: string): void {
+    this.#byUser.delete(userId);
+  }
+
   /** Yields all marks. */
   *all(): Generator<MovedMark> {
     for (const [userId, marks] of this.#byUser) {

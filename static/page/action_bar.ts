@@ -22,7 +22,7 @@ export interface Action {
 }
 
 /** How the bar is shown. */
-export type BarStyle = "bar" | "menu" | "sheet";
+export type BarStyle = "beside" | "menu" | "sheet";
 
 /** The one bar of the page. */
 export class ActionBar {
@@ -55,7 +55,7 @@ export class ActionBar {
   /** Whether it stays although the pointer goes: it has the focus, or was asked for. */
   get isHeld(): boolean {
     return !this.element.hidden &&
-      (!this.element.classList.contains("bar") || this.element.contains(document.activeElement));
+      (!this.element.classList.contains("beside") || this.element.contains(document.activeElement));
   }
 
   /** Shows the actions for an element. */
@@ -69,7 +69,7 @@ export class ActionBar {
     // In the landmark of what it is for: a panel that lies over the page leaves the rest inert.
     const place = anchor.closest("main, aside");
     if (place && this.element.parentElement !== place) place.append(this.element);
-    anchor.classList.toggle("chosen", style !== "bar");
+    anchor.classList.toggle("chosen", style !== "beside");
     this.element.hidden = false;
     this.#place(anchor);
   }
@@ -108,7 +108,7 @@ export class ActionBar {
     const above = anchor.closest(".list, ul")?.getBoundingClientRect().top ?? 0;
     const { offsetHeight } = this.element;
     const { clientWidth, clientHeight } = document.documentElement;
-    const y = Math.max(top - offsetHeight * (classList.contains("bar") ? 0.6 : 0), above);
+    const y = Math.max(top - offsetHeight * (classList.contains("beside") ? 0.6 : 0), above);
     this.element.style.top = `${Math.min(y, clientHeight - offsetHeight)}px`;
     this.element.style.right = `${clientWidth - right}px`;
   }

@@ -201,8 +201,6 @@ byId("latest", HTMLElement).addEventListener("click", () => {
   composer.focus();
 });
 byId("invite", HTMLElement).addEventListener("click", () => copyRoomLink(rooms));
-byId("open-palette", HTMLElement).addEventListener("click", () => palette.toggle());
-byId("sign-out", HTMLElement).addEventListener("click", () => signOut.ask());
 document.addEventListener("visibilitychange", () => rooms.current.list.setActive(true));
 
 /** Goes to the message that the address names. */

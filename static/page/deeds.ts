@@ -52,7 +52,7 @@ export function startActions({ client, composer, current }: DeedsOptions): Messa
     remove: (seq) => current().remove(seq),
     copy: ({ payload }) => copy(payload, strings.textCopied),
     link: (seq) => copy(addressOf(current().name, seq), strings.messageCopied),
-    toSender: ({ from }) => people.to(from),
+    toSender: ({ from }, line, style) => people.toSender(from, line, style),
   });
 }
 

@@ -7,7 +7,7 @@
 
 /// <reference lib="dom" />
 
-import { create } from "./dom.ts";
+import { button, byId, create, icon } from "./dom.ts";
 
 /** Creates a dialog that is not open, and puts it on the page. */
 export function createDialog(
@@ -27,6 +27,16 @@ export function createDialog(
   });
   document.body.append(dialog);
   return dialog;
+}
+
+/** Puts a button on the page that opens a dialog. */
+export function addOpener(id: string, symbol: string, label: string, open: () => void): void {
+  const opener = button("quiet", open, icon(symbol));
+  opener.id = id;
+  opener.title = label;
+  opener.setAttribute("aria-label", label);
+  opener.setAttribute("aria-haspopup", "dialog");
+  byId(`${id}-place`, HTMLElement).append(opener);
 }
 
 /** Whether a dialog lies over the page. */

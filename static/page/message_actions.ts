@@ -30,8 +30,8 @@ export interface MessageDeeds {
   readonly remove: (seq: number) => void;
   readonly copy: (message: ChatEvent) => void;
   readonly link: (seq: number) => void;
-  /** What can be done to the one who has said it. */
-  readonly toSender: (message: ChatEvent) => readonly Action[];
+  /** What can be done to the one who has said it; in a bar, one action that brings up the others. */
+  readonly toSender: (message: ChatEvent, line: HTMLElement, style: BarStyle) => readonly Action[];
 }
 
 /** The actions on the messages of all rooms. */
@@ -46,7 +46,7 @@ export class MessageActions {
     list.addEventListener("pointerover", (event) => {
       if (event.pointerType === "touch" || bar.isHeld) return;
       const line = lineOf(event.target);
-      if (line) this.#show(line, "bar");
+      if (line) this.#show(line, "beside");
     });
     list.addEventListener("pointerleave", ({ relatedTarget }) => {
       const isNear = relatedTarget instanceof Node && bar.element.contains(relatedTarget);
@@ -64,7 +64,9 @@ export class MessageActions {
   #show(line: HTMLElement, style: BarStyle): void {
     if (line === this.#bar.anchor) return;
     const message = this.#deeds.messageOf(line);
-    const actions = !message || message.deleted ? [] : this.#actions(message);
+    const actions = !message || message.deleted
+      ? []
+      : [...this.#actions(message), ...this.#deeds.toSender(message, line, style)];
     this.#bar.show(line, strings.messageActions, actions, style);
   }
 
@@ -99,7 +101,7 @@ export class MessageActions {
         run: () => deeds.remove(seq),
       });
     }
-    return [...actions, ...deeds.toSender(message)];
+    return actions;
   }
 
   #listKey(event: KeyboardEvent): void {
@@ -111,7 +113,7 @@ export class MessageActions {
     const lines = [...list.querySelectorAll<HTMLElement>(".line[data-seq]")];
     const index = line ? lines.indexOf(line) : -1;
     if (line && isShortcut(event, "actOnMessage")) {
-      this.#show(line, "bar");
+      this.#show(line, "beside");
       this.#bar.focus();
     } else if (isShortcut(event, "newestMessage")) lines.at(-1)?.focus();
     else if (line && isShortcut(event, "olderMessage")) lines[index - 1]?.focus();

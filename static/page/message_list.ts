@@ -2,9 +2,8 @@
  * `MessageList` shows the messages of one room. It owns their order on the screen, and what the user has
  * not seen yet. It knows nothing of connections.
  *
- * All that arrives before a frame is drawn is shown together, and the layout is looked at when the browser
- * has made it: a thousand missed messages cost as much as a screenful. Blocks out of sight are not laid out
- * (message_writer.ts), and the oldest are removed while the user is at the latest.
+ * All that arrives before a frame is shown together, and the layout is looked at when the browser has made it.
+ * Blocks out of sight are not laid out (message_writer.ts), and the oldest are removed.
  *
  * @module
  */
@@ -14,7 +13,7 @@ import { Lines } from "./lines.ts";
 import { listElement, type MessageListOptions } from "./list_element.ts";
 import { ListStatus } from "./list_status.ts";
 import { MessageSeeker } from "./message_seeker.ts";
-import { isoDay, MessageWriter, renewDays } from "./message_writer.ts";
+import { isoDay, MessageWriter, removeOldest, renewDays } from "./message_writer.ts";
 import type { Notice } from "./notice_run.ts";
 import { OlderMessages } from "./older_messages.ts";
 import { ReadMark } from "./read_mark.ts";
@@ -61,15 +60,14 @@ export class MessageList {
       prepend: (page) => this.#prepend(page),
       loaded: () => this.#scrolled(),
     });
-    const parts = [status.element, this.#messages, this.unsent.element];
-    this.element = listElement(options.room, parts);
+    this.element = listElement(options.room, [status.element, this.#messages, this.unsent.element]);
     this.element.hidden = true;
     this.#position = new ScrollPosition(this.element, this.#messages);
     this.#seeker = new MessageSeeker(this.lines, this.#older, this.#position);
     status.show("loading");
     this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     const resizes = new ResizeObserver(() => this.#resized());
-    for (const part of [this.element, ...this.element.children]) resizes.observe(part);
+    for (const it of [this.element, ...this.element.children, this.#messages]) resizes.observe(it);
   }
 
   /** Whether the latest message is in sight, and stays so. */
@@ -133,7 +131,9 @@ export class MessageList {
       this.#position.restore();
       renewDays(this.#messages);
     }
-    this.#refresh();
+    this.#resized();
+    this.#seek();
+    this.#markRead();
   }
 
   /** Goes to the latest message, and stays there. */
@@ -166,7 +166,9 @@ export class MessageList {
       this.#writer.write(message, isOwn);
       this.#lines++;
     }
-    if (this.#lines > (this.isAtLatest ? KEPT_LINES * 1.5 : MAX_LINES)) this.#removeOldest();
+    if (this.#lines > (this.isAtLatest ? KEPT_LINES * 1.05 : MAX_LINES)) {
+      this.#removeOldest();
+    }
     this.#older.showStatus(false);
     this.#showUnsent();
     this.#seek();
@@ -177,10 +179,7 @@ export class MessageList {
   #removeOldest(): void {
     const kept = this.isAtLatest ? KEPT_LINES : MAX_LINES - KEPT_LINES;
     this.#position.keepDuring(() => {
-      while (this.#lines > kept && this.#messages.firstElementChild) {
-        this.#lines -= this.#messages.firstElementChild.querySelectorAll(".line").length;
-        this.#messages.firstElementChild.remove();
-      }
+      this.#lines -= removeOldest(this.#messages, this.#lines - kept);
     }, "last");
     this.mark.trimmed();
     const first = this.#messages.querySelector<HTMLElement>(".line");
@@ -198,14 +197,13 @@ export class MessageList {
     const userId = this.#options.user()?.id;
     const container = create("div");
     const writer = new MessageWriter(container, this.lines);
-    const next = this.#older.first ?? 0;
     let last = page[0] ? page[0].seq - 1 : 0;
     for (const message of page) {
       writer.interrupt(this.mark.lineBetween(last, message.seq));
       last = message.seq;
       if (message.type === "chat") writer.write(message, message.from.id === userId);
     }
-    writer.interrupt(this.mark.lineBetween(last, next));
+    writer.interrupt(this.mark.lineBetween(last, this.#older.first ?? 0));
     this.#last ||= last;
     this.#lines += page.length;
     this.#position.keepDuring(() => {
@@ -222,12 +220,6 @@ export class MessageList {
     this.#seek();
     if (this.#position.update()) this.#markRead();
     if (this.element.scrollTop < LOAD_AHEAD_PX) this.#older.loadMore();
-  }
-
-  #refresh(): void {
-    this.#resized();
-    this.#seek();
-    this.#markRead();
   }
 
   /** Is called when the browser has laid out what arrived. To ask for sizes sooner would do it twice. */

@@ -33,8 +33,6 @@ export class MessageWriter {
   #blockLines = 0;
   #blockRem = 0;
   #group: HTMLElement | undefined;
-  /** The user's own group that was written last: only there it is shown that a message was sent. */
-  #newestOwn: HTMLElement | undefined;
   #notices = new NoticeRun();
 
   constructor(container: HTMLElement, lines: Lines) {
@@ -67,8 +65,7 @@ export class MessageWriter {
       this.#append(this.#group);
       this.#blockRem += HEAD_REM;
       if (isOwn) {
-        this.#newestOwn?.classList.remove("newest");
-        this.#newestOwn = this.#group;
+        this.forgetNewest();
         this.#group.classList.add("newest");
       }
     }
@@ -96,9 +93,9 @@ export class MessageWriter {
     this.#group = undefined;
   }
 
-  /** Notes that the user's own newest message is not among these. */
+  /** Notes that the user's own newest group, where it is shown that a message was sent, is another one. */
   forgetNewest(): void {
-    this.#newestOwn?.classList.remove("newest");
+    this.#container.querySelector(".newest")?.classList.remove("newest");
   }
 
   #append(element: HTMLElement): void {
@@ -124,6 +121,16 @@ export function groupHead(from: User, at?: number): HTMLElement[] {
   const head = create("div", { class: "head" }, name);
   if (at !== undefined) head.append(timeOf(at));
   return [avatar(from), head];
+}
+
+/** Removes the oldest blocks until so many lines are gone, and returns how many are. */
+export function removeOldest(container: HTMLElement, lines: number): number {
+  let removed = 0;
+  while (removed < lines && container.firstElementChild) {
+    removed += container.firstElementChild.querySelectorAll(".line").length;
+    container.firstElementChild.remove();
+  }
+  return removed;
 }
 
 /** Writes the labels of all days again: a day that was "today" yesterday needs another one. */

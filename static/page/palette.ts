@@ -7,7 +7,7 @@
 /// <reference lib="dom" />
 
 import { type Choice, Choices } from "./choices.ts";
-import { createDialog } from "./dialog.ts";
+import { addOpener, createDialog } from "./dialog.ts";
 import type { ListedRooms } from "./listed_rooms.ts";
 import { ListedStatus } from "./listed_status.ts";
 import type { RoomRow } from "./room_list.ts";
@@ -51,6 +51,7 @@ export class Palette {
       this.#choices.list,
       this.#status.element,
     );
+    addOpener("open-palette", "search", strings.palette, () => this.toggle());
   }
 
   /** Opens it, or closes it if it is open. */

@@ -33,19 +33,29 @@ export class PersonActions {
     this.#options = options;
     const { bar } = options;
     const list = byId("people-list", HTMLElement);
+    const open = (row: HTMLElement, style: BarStyle) => {
+      const { id = "", name = "" } = row.dataset;
+      this.#open(row, { id, name }, style);
+    };
     list.addEventListener("click", ({ target }) => {
       const opener = target instanceof Element && target.closest("[data-actions]");
       const row = opener && rowOf(opener);
-      if (!row) return;
-      this.#show(row, matchMedia("(hover: none)").matches ? "sheet" : "menu");
-      bar.focus();
+      if (row) open(row, matchMedia("(hover: none)").matches ? "sheet" : "menu");
     });
     list.addEventListener("scroll", () => bar.scrolled(), { passive: true });
-    onLongPress(list, rowOf, (row) => this.#show(row, "sheet"));
+    onLongPress(list, rowOf, (row) => open(row, "sheet"));
+  }
+
+  /** Returns what can be done to the sender of a message; in a bar, one action that brings up the others. */
+  toSender(user: User, line: HTMLElement, style: BarStyle): readonly Action[] {
+    const actions = this.#to(user);
+    if (style !== "beside" || actions.length === 0) return actions;
+    const label = strings.personActions(isolated(user.name));
+    return [{ label, symbol: "more", run: () => this.#open(line, user, "menu") }];
   }
 
   /** Returns what can be done to a user: nothing, unless the user of the page manages the room. */
-  to({ id, name }: User): readonly Action[] {
+  #to({ id, name }: User): readonly Action[] {
     const { client, current } = this.#options;
     const { name: room } = current();
     if (client.right(room) !== "manage" || id === client.user?.id) return [];
@@ -68,14 +78,10 @@ export class PersonActions {
     ];
   }
 
-  #show(row: HTMLElement, style: BarStyle): void {
-    const { id = "", name = "" } = row.dataset;
-    this.#options.bar.show(
-      row,
-      strings.personActions(isolated(name)),
-      this.to({ id, name }),
-      style,
-    );
+  #open(anchor: HTMLElement, user: User, style: BarStyle): void {
+    const { bar } = this.#options;
+    bar.show(anchor, strings.personActions(isolated(user.name)), this.#to(user), style);
+    if (style === "menu") bar.focus();
   }
 
   async #do(room: string, what: Moderation, id: string, who: string): Promise<void> {

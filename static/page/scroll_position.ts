@@ -75,6 +75,7 @@ export class ScrollPosition {
    * @param edge the end of the list that stays where it is if no message is in sight.
    */
   keepDuring(change: () => void, edge: "first" | "last"): void {
+    if (this.isAtEnd) return change();
     const { top } = this.#list.getBoundingClientRect();
     const isInSight = (element: Element) => element.getBoundingClientRect().bottom > top;
     const block = [...this.#messages.children].find(isInSight) ??
@@ -82,7 +83,7 @@ export class ScrollPosition {
     const anchor = [...block?.querySelectorAll(".group") ?? []].find(isInSight) ?? block;
     const before = anchor?.getBoundingClientRect().top ?? 0;
     change();
-    if (this.isAtEnd || !anchor?.isConnected) return;
+    if (!anchor?.isConnected) return;
     this.#scrollTo(this.#list.scrollTop + anchor.getBoundingClientRect().top - before);
   }
 

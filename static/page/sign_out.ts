@@ -8,7 +8,7 @@
 /// <reference lib="dom" />
 
 import { type Client, newRef } from "../client/mod.ts";
-import { createDialog } from "./dialog.ts";
+import { addOpener, createDialog } from "./dialog.ts";
 import { button, byId, create } from "./dom.ts";
 import { forgetAll } from "./remembered.ts";
 import { strings } from "./strings.ts";
@@ -46,6 +46,7 @@ export class SignOut {
       this.#text,
       create("div", { class: "answers" }, stay, sure),
     );
+    addOpener("sign-out", "exit", strings.signOut, () => this.ask());
     client.on("welcome", ({ token }) => this.#isGuest = token !== undefined);
     addEventListener("storage", ({ key }) => this.#look(key));
     addEventListener("pageshow", () => this.#look(KEY)); // it was kept aside while another tab signed out

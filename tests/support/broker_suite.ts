@@ -10,6 +10,7 @@ import type { Page } from "../../server/broker/page.ts";
 import { type Draft, messageHead } from "../../server/protocol/encode.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { SEED } from "./random.ts";
+import { testErasing } from "./erase_suite.ts";
 import { testMarks } from "./marks_suite.ts";
 import { testRevisions } from "./revision_suite.ts";
 import { testState } from "./state_suite.ts";
@@ -375,5 +376,6 @@ export function testBroker(
 
   testState(test);
   testMarks(test);
+  testErasing(test);
   testRevisions(test);
 }

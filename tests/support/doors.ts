@@ -63,6 +63,7 @@ export const ROUTE_ROWS: Readonly<Record<string, Row<Needs, object>>> = {
   "GET /openapi.json": ["no room"],
   "POST /hello": ["no room"],
   "GET /rooms": ["read"],
+  "GET /backup": ["API key"],
   "GET /me/rooms": ["no room"], // it has those where the user has read something: see marks_test.ts
   "POST /rooms/:room/read": ["read", { seq: 1 }],
   "GET /rooms/:room/messages": ["read"],
@@ -82,6 +83,9 @@ export const ROUTE_ROWS: Readonly<Record<string, Row<Needs, object>>> = {
   "PUT /rooms/:room/mutes/:id": ["manage", {}],
   "DELETE /rooms/:room/mutes/:id": ["manage"],
   "DELETE /users/:id/connections": ["API key"],
+  "DELETE /rooms/:room": ["API key"],
+  "DELETE /users/:id": ["API key"],
+  "DELETE /users/:id/messages": ["API key"],
   "GET /metrics": ["API key"],
   "GET /status/events": ["API key"],
   "POST /publish": ["API key", { rooms: [USED, UNKNOWN], payload: "x" }],

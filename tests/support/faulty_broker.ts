@@ -12,6 +12,7 @@ import type {
   Receipt,
   Signal,
 } from "../../server/broker/broker.ts";
+import type { Eraser } from "../../server/broker/eraser.ts";
 import type { Order, Sanction } from "../../server/broker/orders.ts";
 import type { MarkStore } from "../../server/broker/marks.ts";
 import type { StoreGauges, StoreTrouble } from "../../server/broker/store_health.ts";
@@ -143,6 +144,10 @@ export class FaultyBroker implements Broker {
       all: (...of) => read(() => marks.all(...of)),
       write: (some) => unlessFailing(() => marks.write(some)),
     };
+  }
+
+  get eraser(): Eraser {
+    return this.#inner.eraser;
   }
 
   async order(order: Order): Promise<void> {

@@ -43,6 +43,21 @@ export class Directory implements Store {
     database.exec(statements);
   }
 
+  /** Makes a database as version 1 did, at first and later, with the message of {@linkcode makeVersion2}. */
+  makeVersion1(isFirst: boolean): void {
+    this.makeVersion2();
+    const [columns, values] = isFirst
+      ? ["room INTEGER NOT NULL, first INTEGER NOT NULL", "1, 1"]
+      : ["id INTEGER PRIMARY KEY", "(1 << 32) + 1"];
+    const end = isFirst ? ", PRIMARY KEY (room, first)) STRICT, WITHOUT ROWID" : ") STRICT";
+    this.sql(`PRAGMA user_version = 1;
+      ALTER TABLE batches RENAME TO later;
+      CREATE TABLE batches (${columns}, count INTEGER NOT NULL, at INTEGER NOT NULL,
+        events TEXT NOT NULL${end};
+      INSERT INTO batches SELECT ${values}, count, at, events FROM later;
+      DROP TABLE later;`);
+  }
+
   /**
    * Makes a database as version 2 did, with one message in the lobby. A file of this shape must be
    * readable for ever, or its version refused.
@@ -85,6 +100,32 @@ export class Directory implements Store {
         size INTEGER NOT NULL, event TEXT NOT NULL, UNIQUE (room, name)) STRICT;
       CREATE TABLE sanctions (kind TEXT NOT NULL, room TEXT NOT NULL, subject TEXT NOT NULL,
         until INTEGER, guest TEXT, PRIMARY KEY (kind, room, subject)) STRICT, WITHOUT ROWID;`);
+  }
+
+  /** Makes a database as version 5 did, with the same message, a mark, and a reaction. */
+  makeVersion5(): void {
+    this.makeVersion4();
+    this.sql(`PRAGMA user_version = 5;
+      CREATE TABLE marks (user TEXT NOT NULL, room TEXT NOT NULL, log TEXT NOT NULL,
+        seq INTEGER NOT NULL, changed INTEGER NOT NULL, guest INTEGER NOT NULL,
+        PRIMARY KEY (user, room)) STRICT, WITHOUT ROWID;
+      CREATE INDEX guest_marks ON marks (changed) WHERE guest = 1;
+      INSERT INTO marks VALUES ('ada', 'lobby', 'log', 1, 1, 0);
+      ALTER TABLE log ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE rooms ADD COLUMN rev INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE webhook ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+      CREATE TABLE revisions (room INTEGER NOT NULL, seq INTEGER NOT NULL, rev INTEGER NOT NULL,
+        id INTEGER NOT NULL UNIQUE, row INTEGER NOT NULL, PRIMARY KEY (room, seq)) STRICT, WITHOUT ROWID;
+      CREATE INDEX revisions_by_rev ON revisions (room, rev);
+      CREATE TABLE revision_starts (room INTEGER NOT NULL, start INTEGER NOT NULL,
+        rev INTEGER NOT NULL, PRIMARY KEY (room, start)) STRICT, WITHOUT ROWID;
+      CREATE TABLE reactions (room INTEGER NOT NULL, seq INTEGER NOT NULL, user TEXT NOT NULL,
+        reaction TEXT NOT NULL, PRIMARY KEY (room, seq, user, reaction)) STRICT, WITHOUT ROWID;
+      CREATE INDEX reactions_by_user ON reactions (room, user, seq);
+      INSERT INTO reactions VALUES (1, 1, 'ada', 'x');
+      UPDATE rooms SET rev = 1; UPDATE log SET revision = 1;
+      INSERT INTO revisions VALUES (1, 1, 1, 1, 1);
+      UPDATE batches SET events = replace(events, '}]', ',"reactions":{"x":1},"rev":1}]');`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -31,10 +31,14 @@ export function filled(text: string, first: number, at: string): string {
  * @returns what comes before that number: the script writes it, and closes the event.
  */
 export function unnumberedText(event: string, seq: number, at: number): string {
+  return withoutPlace(event.slice(0, event.lastIndexOf(":") + 1), seq, at);
+}
+
+/** Takes `seq` and `at` out of an event. */
+export function withoutPlace(event: string, seq: number, at: number): string {
   const middle = `${seq}${atText(at)}`;
   const place = event.indexOf(`"seq":${middle}`) + '"seq":'.length;
-  const rest = event.slice(place + middle.length, event.lastIndexOf(":") + 1);
-  return event.slice(0, place) + PLACEHOLDER + rest;
+  return event.slice(0, place) + PLACEHOLDER + event.slice(place + middle.length);
 }
 
 /** Makes a batch; `undefined` if the text does not hold the events from `first` to `last`. */

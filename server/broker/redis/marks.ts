@@ -137,7 +137,7 @@ export class RedisMarks implements MarkStore {
 }
 
 /** Reads the value of a field. */
-function markOf(room: string, value: unknown): Mark | undefined {
+export function markOf(room: string, value: unknown): Mark | undefined {
   const [, log, digits] = /^([^ ]+) (\d{1,16}) \d+$/.exec(String(value ?? "")) ?? [];
   return log === undefined ? undefined : { room, log, seq: Number(digits) };
 }

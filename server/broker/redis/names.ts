@@ -53,6 +53,20 @@ export class RedisNames {
     return `${this.#prefix}:{${room.replace(/[%{}]/g, encodeURIComponent)}}:${what}`;
   }
 
+  /** Returns the pattern that the keys of that kind match, in all rooms; and perhaps some others. */
+  roomPattern(what: string): string {
+    return `${this.#prefix}:{*}:${what}`;
+  }
+
+  /** Returns the room whose key of that kind this is; `undefined` if it is none. */
+  roomOf(key: string, what: string): string | undefined {
+    const [start, end] = [`${this.#prefix}:{`, `}:${what}`];
+    if (!key.startsWith(start) || !key.endsWith(end)) return undefined;
+    const name = key.slice(start.length, -end.length);
+    if (/[{}]|%(?!25|7B|7D)/.test(name)) return undefined;
+    return name.replace(/%../g, decodeURIComponent);
+  }
+
   /** Returns the key of a user's read marks. */
   marks(userId: string): string {
     return this.#mark(`of:${userId}`);

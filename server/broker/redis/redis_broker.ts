@@ -21,6 +21,7 @@ import type { StoreGauges, StoreTrouble } from "../store_health.ts";
 import { stateOf } from "../replicated_room.ts";
 import type { ReactionRange, RevisedMessage, RevisedRange } from "../revisions.ts";
 import { APPEND } from "./append_script.ts";
+import { ERASE_SCRIPTS, RedisEraser } from "./erasing.ts";
 import { isFinal, isFull } from "./connection.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { cannotUse, RedisLink } from "./link.ts";
@@ -77,6 +78,7 @@ export class RedisBroker implements Broker {
   readonly secret: Uint8Array;
   readonly members: RedisMembers;
   readonly marks: RedisMarks;
+  readonly eraser: RedisEraser;
   readonly #link: RedisLink;
   readonly #log: RedisLog;
   readonly #revisions: RedisRevisions;
@@ -93,7 +95,7 @@ export class RedisBroker implements Broker {
     const names = new RedisNames(prefix, databaseOf(url));
     const scripts = [
       ...[POSITION, APPEND, READ, TARGETS, REVISE, REVISED],
-      ...[MEMBERS, CHANGE_FIELD, WRITE_MARKS],
+      ...[MEMBERS, CHANGE_FIELD, WRITE_MARKS, ...ERASE_SCRIPTS],
     ];
     const { metrics = new Metrics() } = options;
     const settlingMs = leaseMs / 6;
@@ -128,6 +130,7 @@ export class RedisBroker implements Broker {
     this.#publisher = new Publisher(this.#log, this.#revisions, this.#rooms);
     this.members = new RedisMembers(link, scripts.node, leaseMs);
     this.#retained = new RedisRetained(link);
+    this.eraser = new RedisEraser(scripts, this.#retained, (room) => this.#rooms.get(room)?.known);
     this.#orders = orders;
     this.marks = marks;
     this.#heartbeat = new Heartbeat(() => this.#checkAll(), leaseMs / 3);

@@ -7,11 +7,11 @@
 import type { RevisedRow } from "./additions.ts";
 import type { OpenDatabase } from "./database_file.ts";
 import type { Log } from "./log_cache.ts";
-import { touch } from "./probe.ts";
 import type { Pruning } from "./pruning.ts";
 import type { RevisionTables } from "./revision_tables.ts";
 import { type NewRow, rewrite } from "./rows.ts";
 import type { StateTables } from "./state_tables.ts";
+import { touch } from "./probe.ts";
 import { isDiskFull, type Statements } from "./statements.ts";
 
 /** What commits need of the store. */
@@ -19,7 +19,7 @@ export interface CommitsContext {
   readonly pruning: Pruning;
   readonly revisions: RevisionTables;
   readonly tables: StateTables;
-  /** Called after each commit of rows. */
+  /** Called after each commit. */
   committed(): void;
 }
 
@@ -44,15 +44,14 @@ export class Commits {
     return this.#lastRowId;
   }
 
+  /** Counts rows that were stored by other means. @param lastRowId the highest id that a row has. */
+  imported(lastRowId: number): void {
+    this.#lastRowId = Math.max(this.#lastRowId, lastRowId);
+  }
+
   /** Appends rows and stores what was revised. @param at milliseconds since 1970. */
   append(rows: readonly NewRow[], at: number, revised: readonly RevisedRow[]): void {
     this.#commit(() => this.#append(rows, at, revised));
-    this.#context.committed();
-  }
-
-  /** Commits something that changes nothing. */
-  probe(): void {
-    this.#commit(() => touch(this.#sql));
   }
 
   /** Runs changes of the tables. */
@@ -67,8 +66,19 @@ export class Commits {
     });
   }
 
-  /** Runs a transaction. If the disk is full, space is freed and it is run once more. */
+  /** Writes and changes nothing. @throws what a commit would throw now. */
+  probe(): void {
+    this.#transact(() => touch(this.#sql));
+  }
+
+  /** Runs a transaction, and tells of it. */
   #commit(transaction: () => void): void {
+    this.#transact(transaction);
+    this.#context.committed();
+  }
+
+  /** Runs a transaction. If the disk is full, space is freed and it is run once more. */
+  #transact(transaction: () => void): void {
     this.#database.files?.assertNotReplaced();
     try {
       transaction();

@@ -28,6 +28,8 @@ export interface OpenDatabase {
   readonly lastRowId: number;
   /** Undefined in memory. */
   readonly files: WatchedFiles | undefined;
+  /** Has SQLite empty the write-ahead log when it has grown. */
+  setCheckpoints(): void;
   /** Whether free pages can be given back to the file system. */
   readonly isShrinkable: boolean;
   /**
@@ -60,7 +62,7 @@ const openFiles = new Set<string>();
 /** @throws {BrokerError} with one line, if the file cannot be used. */
 export function openDatabase(path: string): OpenDatabase {
   const isInMemory = path === ":memory:";
-  const size = isInMemory ? 0 : inspect(path);
+  const { size } = isInMemory ? { size: 0 } : inspect(path);
   const isNew = size === 0;
   let database: DatabaseSync | undefined;
   let isTrusted = true;
@@ -88,7 +90,8 @@ export function openDatabase(path: string): OpenDatabase {
     database.exec("PRAGMA synchronous = FULL");
     // What is removed is overwritten with zeros. It is in the write-ahead log until that is emptied.
     database.exec("PRAGMA secure_delete = ON");
-    database.exec(`PRAGMA wal_autocheckpoint = ${WAL_PAGES}`);
+    const setCheckpoints = () => opened.exec(`PRAGMA wal_autocheckpoint = ${WAL_PAGES}`);
+    setCheckpoints();
     database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
     startWriteAheadLog(database);
     migrate(database);
@@ -103,6 +106,7 @@ export function openDatabase(path: string): OpenDatabase {
       secret: row.secret,
       ...start,
       files,
+      setCheckpoints,
       isShrinkable,
       prune(removal) {
         if (!isShrinkable) return removal();
@@ -116,6 +120,7 @@ export function openDatabase(path: string): OpenDatabase {
       close() {
         if (identity !== undefined) openFiles.delete(identity);
         opened.close();
+        files?.reader.close();
       },
     };
   } catch (thrown) {
@@ -129,9 +134,11 @@ export function openDatabase(path: string): OpenDatabase {
  * Checks the header of the file (https://sqlite.org/fileformat2.html#database_header). SQLite itself
  * is not asked, because it might write to a foreign file, for example to finish a transaction.
  *
- * @returns the file's size. If there is no file, one is made that only its owner may read.
+ * @returns the file's size, and the version of its schema. If there is no file, one is made that only its
+ * owner may read.
+ * @throws {BrokerError} with one line, if the file is foreign or too new.
  */
-function inspect(path: string): number {
+export function inspect(path: string): { readonly size: number; readonly version: number } {
   const header = new Uint8Array(100);
   let size: number;
   // Closing a file gives up all locks that this process has on it, so it is not even opened here.
@@ -143,7 +150,7 @@ function inspect(path: string): number {
     const info = file.statSync();
     if (!info.isFile) throw new BrokerError(`${path} is not a file.`);
     size = info.size;
-    if (size === 0) return 0;
+    if (size === 0) return { size, version: SCHEMA_VERSION };
     file.readSync(header);
   } catch (thrown) {
     throw oneLine(path, thrown);
@@ -156,10 +163,11 @@ function inspect(path: string): number {
   const version = view.getUint32(60);
   if (version < OLDEST_VERSION || version > SCHEMA_VERSION) {
     throw new BrokerError(
-      `${path} has schema version ${version}; this Parley reads ${SCHEMA_VERSION}. It was left as it is.`,
+      `${path} has schema version ${version}; this Parley reads ${OLDEST_VERSION} to ` +
+        `${SCHEMA_VERSION}. It was left as it is.`,
     );
   }
-  return size;
+  return { size, version };
 }
 
 function assertSound(database: DatabaseSync, path: string): void {

@@ -12,6 +12,8 @@ export interface Log {
   id: number;
   /** The era of the file in which the room's log began. */
   readonly era: number;
+  /** The era of the file in which messages were last erased from it; 0 if none ever were. */
+  cut: number;
   /** The lowest `seq` that is stored, or `head + 1`. */
   floor: number;
   head: number;
@@ -90,7 +92,8 @@ export class LogCache {
   #load(room: string): Log {
     const row = this.#sql.room.get(room);
     if (row === undefined) {
-      return { room, id: 0, era: this.era, floor: 1, head: 0, rev: 0, size: 0, savedSize: 0 };
+      const nothing = { floor: 1, head: 0, rev: 0, size: 0, savedSize: 0 };
+      return { room, id: 0, era: this.era, cut: 0, ...nothing };
     }
     const id = Number(row.id);
     const newest = this.#sql.newest.get(id);
@@ -100,6 +103,7 @@ export class LogCache {
     const savedSize = Number(row.size);
     // Without a saved size, all messages are taken to be as long as the newest.
     const size = savedSize || (head - floor + 1) * Number(newest?.size ?? 0) / count;
-    return { room, id, era: Number(row.era), floor, head, rev: Number(row.rev), size, savedSize };
+    const [era, cut, rev] = [Number(row.era), Number(row.cut), Number(row.rev)];
+    return { room, id, era, cut, floor, head, rev, size, savedSize };
   }
 }

@@ -87,9 +87,15 @@ export class Pruning {
   /**
    * Removes a room's oldest rows, within the caller's transaction. An open room keeps its newest row.
    *
+   * @param isErased whether the texts have to be overwritten.
    * @returns how many rows and bytes were removed.
    */
-  oldestOf(id: number, maxRows: number, maxBytes: number): { rows: number; bytes: number } {
+  oldestOf(
+    id: number,
+    maxRows: number,
+    maxBytes: number,
+    isErased = false,
+  ): { rows: number; bytes: number } {
     const name = this.#sql.nameOf.get(id)?.name;
     if (name === undefined) return { rows: 0, bytes: 0 };
     const log = this.#logs.get(String(name));
@@ -102,7 +108,9 @@ export class Pruning {
       rows++;
       bytes += Number(row.size);
     }
-    if (rows > 0) this.#database.prune(() => this.#sql.pruneUpTo.run(id, upTo));
+    const remove = () => this.#sql.pruneUpTo.run(id, upTo);
+    if (rows > 0 && isErased) remove();
+    else if (rows > 0) this.#database.prune(remove);
     bytes += this.#pruned(log);
     return { rows, bytes };
   }

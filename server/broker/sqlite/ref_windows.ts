@@ -76,6 +76,11 @@ export class RefWindows {
     }
   }
 
+  /** Forgets the window of a room from which messages were erased. */
+  forget(room: string): void {
+    this.#windows.delete(room);
+  }
+
   /** Drops windows of rooms without members, if there are too many. */
   trim(): void {
     for (const room of this.#windows.keys()) {

@@ -10,9 +10,9 @@ import { pragma } from "./statements.ts";
 
 /** "Prly", in the header of every Parley database. */
 export const APPLICATION_ID = 0x50726c79;
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 /** The oldest version that {@linkcode migrate} can read. */
-export const OLDEST_VERSION = 2;
+export const OLDEST_VERSION = 1;
 
 /** Starts that are kept. Cursors from before them cannot be resumed. */
 const MAX_STARTS = 1000;
@@ -74,6 +74,23 @@ const MARKS = `
   CREATE INDEX IF NOT EXISTS guest_marks ON marks (changed) WHERE guest = 1;
 `;
 
+const CUTS = `
+  ALTER TABLE rooms ADD COLUMN cut INTEGER NOT NULL DEFAULT 0; -- log.era when messages were erased
+  -- One row a message, for people: the batches hold several messages each.
+  CREATE VIEW messages AS SELECT
+    rooms.name AS room,
+    (batches.place & 0xffffffff) + event.key AS seq,
+    datetime(batches.at / 1000, 'unixepoch') AS time,
+    event.value ->> '$.from.id' AS user,
+    event.value ->> '$.from.name' AS name,
+    event.value ->> '$.type' AS type,
+    event.value ->> '$.payload' AS text,
+    batches.at AS at
+  FROM batches
+  JOIN rooms ON rooms.id = batches.place >> 32
+  JOIN json_each(batches.events) AS event;
+`;
+
 const STATE = `
   CREATE TABLE retained (
     id INTEGER PRIMARY KEY,           -- grows with each change
@@ -120,6 +137,22 @@ const SCHEMA = `
   ${STATE}
   ${MARKS}
   ${REVISIONS}
+  ${CUTS}
+`;
+
+/** Version 1 had no order of writing. Its rows are rewritten, room by room at each time. */
+const fromVersion1 = (place: string) => `
+  ALTER TABLE batches RENAME TO batches_1;
+  CREATE TABLE batches (
+    id INTEGER PRIMARY KEY,
+    place INTEGER NOT NULL UNIQUE,
+    count INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    events TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO batches (place, count, at, events)
+    SELECT ${place}, count, at, events FROM batches_1 ORDER BY at, ${place};
+  DROP TABLE batches_1;
 `;
 
 /**
@@ -147,6 +180,9 @@ const FROM_VERSION_3 = `
 /** Version 4 had no revisions, and at first no marks. */
 const FROM_VERSION_4 = MARKS + REVISIONS;
 
+/** Version 5 had no cuts, and no view for people. */
+const FROM_VERSION_5 = CUTS;
+
 /** Creates the tables, within the caller's transaction. */
 export function create(database: DatabaseSync): void {
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
@@ -156,13 +192,30 @@ export function create(database: DatabaseSync): void {
     .run(randomBytes(9).toString("base64url"), randomBytes(32));
 }
 
-/** Migrates an older file in one transaction. The messages are not rewritten. */
+/** Migrates an older file in one transaction. Only version 1 needs its messages rewritten. */
 export function migrate(database: DatabaseSync): void {
   const version = Number(pragma(database, "user_version"));
   if (version === SCHEMA_VERSION) return;
-  const steps = (version < 3 ? FROM_VERSION_2 : "") +
-    (version < 4 ? FROM_VERSION_3 : "") + FROM_VERSION_4;
-  database.exec(`BEGIN IMMEDIATE; ${steps} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+  database.exec("BEGIN IMMEDIATE");
+  database.exec(stepsFrom(database, version));
+  database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+}
+
+/** Returns the statements that bring a file up to date. */
+export function stepsFrom(database: DatabaseSync, version: number): string {
+  return [
+    version < 2 ? fromVersion1(placeInVersion1(database)) : "",
+    version < 3 ? FROM_VERSION_2 : "",
+    version < 4 ? FROM_VERSION_3 : "",
+    version < 5 ? FROM_VERSION_4 : "",
+    FROM_VERSION_5,
+  ].join("");
+}
+
+/** The first files of version 1 had the room and the `seq` in columns of their own. */
+function placeInVersion1(database: DatabaseSync): string {
+  const columns = database.prepare("SELECT name FROM pragma_table_info('batches')").all();
+  return columns.some(({ name }) => name === "first") ? "(room << 32 | first)" : "id";
 }
 
 /**

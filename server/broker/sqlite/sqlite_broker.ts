@@ -6,9 +6,12 @@
  *
  * @module
  */
+import { type Log, silentLog } from "../../log.ts";
 import type { Draft } from "../../protocol/encode.ts";
 import { AgeClock } from "../age_clock.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
+import type { Archive } from "../archive.ts";
+import type { Backups } from "../backups.ts";
 import type { Journal } from "../journal.ts";
 import type { MarkStore } from "../marks.ts";
 import type { Order, Sanction } from "../orders.ts";
@@ -17,17 +20,25 @@ import type { RetainedEvent } from "../retained.ts";
 import type { ReactionRange, RevisedMessage, RevisedRange } from "../revisions.ts";
 import type { StoreGauges, StoreTrouble } from "../store_health.ts";
 import type { RevisedRow } from "./additions.ts";
+import { keepOldFile } from "./kept_file.ts";
 import { Numbering } from "./numbering.ts";
 import type { RefWindow } from "./ref_window.ts";
 import { RefWindows } from "./ref_windows.ts";
 import type { NewRow } from "./rows.ts";
 import { REACTION_CHARS } from "./revision_tables.ts";
 import { StateWrites } from "./state_writes.ts";
+import { SqliteEraser } from "./sqlite_eraser.ts";
 import { SqliteStore, type StoreOptions } from "./store.ts";
 
 export interface SqliteOptions extends StoreOptions {
   /** Newest messages of a room among which a repeated `ref` is recognised. */
   readonly dedupeMessages: number;
+  /**
+   * Logs how a file of an older schema is kept and migrated.
+   *
+   * @default {silentLog}
+   */
+  readonly log?: Log;
   /**
    * The wall clock: milliseconds since 1970.
    *
@@ -49,6 +60,10 @@ export class SqliteBroker implements Broker {
   readonly secret: Uint8Array;
   readonly journal: Journal;
   readonly marks: MarkStore;
+  readonly eraser: SqliteEraser;
+  readonly backups: Backups | undefined;
+  /** Reads and writes all that the file holds, for programs that serve nobody. */
+  readonly archive: Archive;
   readonly #store: SqliteStore;
   readonly #now: () => number;
   readonly #ages: AgeClock;
@@ -63,9 +78,11 @@ export class SqliteBroker implements Broker {
    *
    * @throws {BrokerError} if it is foreign, damaged, of another version, in use, or not writable.
    */
-  // deno-lint-ignore require-await -- asynchronous because other brokers have to connect
   static async open(options: SqliteOptions): Promise<SqliteBroker> {
-    return new SqliteBroker(options);
+    if (options.path !== ":memory:") await keepOldFile(options.path, options.log ?? silentLog);
+    const broker = new SqliteBroker(options);
+    await broker.#store.backups?.clean();
+    return broker;
   }
 
   private constructor(options: SqliteOptions) {
@@ -79,6 +96,9 @@ export class SqliteBroker implements Broker {
     this.#refs = new RefWindows(this.#store, options.dedupeMessages, this.#open);
     this.#state = new StateWrites(this.#store, this.#open);
     this.marks = this.#state.marks;
+    this.backups = this.#store.backups;
+    this.archive = this.#store.archive;
+    this.eraser = new SqliteEraser(this.#store, this.#refs, this.#state, this.#open);
     this.#pruneTimer = setInterval(() => this.prune(), PRUNE_EVERY_MS);
     Deno.unrefTimer(Number(this.#pruneTimer));
   }
@@ -86,6 +106,7 @@ export class SqliteBroker implements Broker {
   listen(listener: BrokerListener): void {
     this.#listener = listener;
     this.#state.listen(listener);
+    this.eraser.listen(listener);
   }
 
   // deno-lint-ignore require-await -- as above, and so below
@@ -197,7 +218,7 @@ export class SqliteBroker implements Broker {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#pruneTimer);
-    await Promise.resolve();
+    await this.#store.backups?.close();
     this.#state.flush();
     this.#store.close();
   }

@@ -37,7 +37,7 @@ export class StateWrites {
   }
 
   async retain(room: string, event: RetainedEvent): Promise<void> {
-    this.#store.makeRoom(event.event.length);
+    if (!event.isRemoval) this.#store.makeRoom(event.event.length);
     await this.#writes.add(
       () => this.#store.tables.retain(room, event),
       () => {

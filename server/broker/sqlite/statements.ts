@@ -40,7 +40,7 @@ export function prepare(database: DatabaseSync) {
     newEra: sql("UPDATE log SET era = era + 1"),
     startOf: sql("SELECT id FROM starts WHERE mark = ? ORDER BY id DESC LIMIT 1"),
     startAfter: sql("SELECT id, batches FROM starts WHERE id > ? ORDER BY id LIMIT 1"),
-    room: sql("SELECT id, head, era, size, rev FROM rooms WHERE name = ?"),
+    room: sql("SELECT id, head, era, cut, size, rev FROM rooms WHERE name = ?"),
     rooms: sql("SELECT id, name FROM rooms WHERE id > ? ORDER BY id LIMIT ?"),
     nameOf: sql("SELECT name FROM rooms WHERE id = ?"),
     addRoom: sql("INSERT INTO rooms (name, era) VALUES (?, ?)"),

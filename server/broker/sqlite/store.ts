@@ -4,11 +4,13 @@
  *
  * @module
  */
-import type { LogState, Range } from "../broker.ts";
+import { BrokerError, type LogState, type Range } from "../broker.ts";
 import type { Page } from "../page.ts";
 import type { StoreTrouble } from "../store_health.ts";
 import { DatabaseBound } from "./database_bound.ts";
+import { cutMark, startOfMark } from "./cut_mark.ts";
 import { type OpenDatabase, openDatabase } from "./database_file.ts";
+import { Erasing } from "./erasing.ts";
 import { Commits } from "./commits.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import type { GatheredWrites } from "./gathered_writes.ts";
@@ -19,6 +21,8 @@ import type { RevisedRow } from "./additions.ts";
 import { RevisionTables } from "./revision_tables.ts";
 import { type NewRow, readEvent, readPage } from "./rows.ts";
 import { SqliteJournal } from "./sqlite_journal.ts";
+import { SqliteArchive } from "./sqlite_archive.ts";
+import { SqliteBackups } from "./sqlite_backups.ts";
 import { StateTables } from "./state_tables.ts";
 import { prepare, type Statements } from "./statements.ts";
 
@@ -40,6 +44,8 @@ export interface StoredRefs {
   readonly hashes: Uint8Array | undefined;
 }
 
+/** A file up to this size is written anew while others wait: it takes about a tenth of a second. */
+const QUICK_BYTES = 8 << 20;
 /** Rows whose `ref`s are read in one step. It takes about a millisecond. */
 const REF_ROWS = 256;
 
@@ -49,6 +55,10 @@ export class SqliteStore {
   /** What is kept besides messages. Change it within {@linkcode SqliteStore.changeTables}. */
   readonly tables: StateTables;
   readonly revisions: RevisionTables;
+  readonly erasing: Erasing;
+  readonly archive: SqliteArchive;
+  /** Undefined in memory. */
+  readonly backups: SqliteBackups | undefined;
   readonly #database: OpenDatabase;
   readonly #sql: Statements;
   readonly #logs: LogCache;
@@ -81,12 +91,20 @@ export class SqliteStore {
       (log, seq) => readEvent(sql, log, seq),
     );
     this.#pruning = new Pruning(options, database, sql, this.#logs, this.revisions, open);
+    this.erasing = new Erasing(database.database, sql, this.#logs, this.#pruning);
+    const { files } = database;
+    this.backups = files && new SqliteBackups(database, files);
     const maxBytes = (options.maxDatabaseMb ?? 0) * 1_048_576;
     this.#bound = new DatabaseBound(database, sql, this.#pruning, maxBytes);
     this.secret = database.secret;
     this.tables = new StateTables(database.database, open);
     const parts = { pruning: this.#pruning, revisions: this.revisions, tables: this.tables };
     this.#commits = new Commits(database, sql, { ...parts, committed: () => this.journal.wake() });
+    const written = (lastRowId: number) => {
+      this.#commits.imported(lastRowId);
+      this.revisions.measure();
+    };
+    this.archive = new SqliteArchive(database.database, sql, this.#logs, this.tables, written);
     this.journal = new SqliteJournal(sql, database.files, this);
   }
 
@@ -107,9 +125,9 @@ export class SqliteStore {
   }
 
   state(room: string): LogState {
-    const { head, rev, era } = this.#logs.get(room);
+    const { head, rev, era, cut } = this.#logs.get(room);
     const { epoch, mark } = this.#database;
-    return { epoch: era === 0 ? epoch : `${epoch} ${era}`, head, rev, mark };
+    return { epoch: era === 0 ? epoch : `${epoch} ${era}`, head, rev, mark: cutMark(mark, cut) };
   }
 
   /**
@@ -118,11 +136,11 @@ export class SqliteStore {
    * others in their place.
    */
   canResume(room: string, mark: string, seq: number, rev: number): boolean {
-    if (mark === this.#database.mark) return true;
-    const start = this.#sql.startOf.get(mark);
-    if (start === undefined) return false;
     const log = this.#logs.get(room);
-    const { id, floor } = log;
+    const { id, floor, cut } = log;
+    if (mark === cutMark(this.#database.mark, cut)) return true;
+    const start = this.#sql.startOf.get(startOfMark(mark, cut) ?? null);
+    if (start === undefined) return false;
     const next = this.#sql.startAfter.get(Number(start.id));
     if (!this.revisions.wasBefore(log, rev, Number(next?.id))) return false;
     if (seq === 0) return true;
@@ -193,12 +211,17 @@ export class SqliteStore {
   /** Removes some old messages and empty rooms, gives freed space back, and forgets what was deleted. */
   prune(now: number): void {
     this.#database.files?.assertNotReplaced();
+    if (this.erasing.removeErased()) this.loseText();
     this.#pruning.byAge(now);
     this.tables.prune(now);
-    if (this.#hasLostText) this.#forget();
+    // While a backup is made, the write-ahead log is emptied only if that cannot wait.
+    const isFree = this.backups?.isCopying !== true;
+    if (this.#hasLostText && isFree) this.#forget();
     else this.#bound.shrink();
     // Nobody has to wait for it when nothing has been said for a while.
-    if (this.#hasLostCopies && this.#prunedAt === this.lastRowId) this.#compact(8 << 20);
+    if (this.#hasLostCopies && isFree && this.#prunedAt === this.lastRowId) {
+      this.#compact(QUICK_BYTES);
+    }
     this.#prunedAt = this.lastRowId;
   }
 
@@ -212,6 +235,24 @@ export class SqliteStore {
     if (!this.#bound.compact(maxBytes)) return;
     this.#hasLostCopies = false;
     this.#hasLostText = this.#database.files?.emptyLog() === false;
+  }
+
+  /**
+   * Overwrites some of what was erased wherever it may still be. Copies in the unused space of pages stay in
+   * a large file: writing that anew would take too long.
+   *
+   * @returns whether there is more to do.
+   * @throws {BrokerError} if the write-ahead log cannot be emptied now.
+   */
+  forgetErased(): boolean {
+    this.loseText();
+    this.#database.files?.assertNotReplaced();
+    if (!this.#bound.shrink(0)) return true;
+    this.#compact(QUICK_BYTES);
+    if (this.#hasLostCopies) this.#forget();
+    if (!this.#hasLostText) return false;
+    if (this.#database.files === undefined) return false;
+    throw new BrokerError("What was erased is still in the write-ahead log. Repeat it later.");
   }
 
   /** Lets a room lose messages sooner: it has no members any more. */

@@ -13,6 +13,17 @@ export class WatchedFiles {
   readonly #database: DatabaseSync;
   readonly #file: WatchedFile;
   readonly #log: WatchedFile;
+  /** The path of the database file itself. */
+  readonly path: string;
+  /** The path of the write-ahead log. */
+  readonly logPath: string;
+  /**
+   * Reads the database file. It is open as long as the database is: closing any file that is the same gives
+   * up the locks that this process has on it. So does any asynchronous operation of Deno on it.
+   */
+  readonly reader: Deno.FsFile;
+  /** How often the write-ahead log was emptied because it had to be. */
+  checkpoints = 0;
 
   /**
    * @param path the file itself, not a symbolic link to it.
@@ -20,8 +31,11 @@ export class WatchedFiles {
    */
   constructor(database: DatabaseSync, path: string, name: string) {
     this.#database = database;
+    this.path = path;
+    this.logPath = `${path}-wal`;
+    this.reader = Deno.openSync(path, { read: true });
     this.#file = new WatchedFile(path, `The database ${name}`);
-    this.#log = new WatchedFile(`${path}-wal`, `${path}-wal`);
+    this.#log = new WatchedFile(this.logPath, this.logPath);
   }
 
   /**
@@ -42,6 +56,7 @@ export class WatchedFiles {
    * @returns false if it failed: the database may have to grow for it.
    */
   emptyLog(): boolean {
+    this.checkpoints++;
     try {
       if (pragma(this.#database, "wal_checkpoint(TRUNCATE)") !== 0) return false;
     } catch {
@@ -58,6 +73,7 @@ export class WatchedFiles {
 
   /** SQLite still has the removed file open: its content goes into the database before it is closed. */
   #restoreLog(): void {
+    this.checkpoints++;
     const { name } = this.#log;
     const isBusy = pragma(this.#database, "wal_checkpoint(TRUNCATE)") !== 0;
     if (isBusy) throw new BrokerError(`${name} was removed.`);

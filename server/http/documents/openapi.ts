@@ -131,6 +131,20 @@ export function openApi(basePath = ""): Schema {
           },
         },
       },
+      "/backup": {
+        get: {
+          operationId: "backup",
+          security: [{ apiKey: [] }],
+          summary: "A copy of the database, complete and checked",
+          responses: {
+            200: {
+              description: "The copy: a SQLite file",
+              content: { "application/vnd.sqlite3": { schema: { type: "string" } } },
+            },
+            ...problems(401, 403, 409, 429, 501, 503, 507),
+          },
+        },
+      },
       "/rooms/{room}/members": {
         parameters: [room()],
         get: {
@@ -155,6 +169,24 @@ export function openApi(basePath = ""): Schema {
             ...problems(400, 401, 403, 404, 414, 429, 503),
           },
         },
+      },
+      "/rooms/{room}": {
+        parameters: [room()],
+        delete: takeBack("deleteRoom", "Deletes a room for good; its members start afresh", [{
+          apiKey: [],
+        }]),
+      },
+      "/users/{id}": {
+        parameters: [user()],
+        delete: takeBack("deleteUser", "Deletes a user for good, and all that the user has said", [{
+          apiKey: [],
+        }]),
+      },
+      "/users/{id}/messages": {
+        parameters: [user()],
+        delete: takeBack("deleteUserMessages", "Deletes for good what a user has said", [{
+          apiKey: [],
+        }]),
       },
       "/users/{id}/connections": {
         parameters: [user()],

@@ -1,0 +1,46 @@
+/**
+ * `copyBytes` copies a file in small pieces. It reads them with `readSync`: an asynchronous operation of
+ * Deno on a file closes a duplicate of it, and closing one gives up every lock that this process has on the
+ * file, so that another process could open the database. tests/data_test.ts notices.
+ *
+ * @module
+ */
+
+/** So many bytes are read while others wait: it takes a tenth of a millisecond if they are in memory. */
+const CHUNK_BYTES = 131_072;
+/** After so many bytes they are written to the disk, so that none of its waits is long. */
+const SYNC_BYTES = 8 << 20;
+
+/**
+ * Copies so many bytes into a new file that only its owner may read, and waits until they are on the disk.
+ *
+ * @param from is read from where it stands.
+ * @param step is called after each piece. What it throws ends the copying.
+ */
+export async function copyBytes(
+  from: Deno.FsFile,
+  path: string,
+  bytes: number,
+  step: (copied: number) => unknown,
+  bytesPerSecond = Infinity,
+): Promise<void> {
+  using to = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 });
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  const begunAt = performance.now();
+  let unsynced = 0;
+  for (let copied = 0; copied < bytes;) {
+    const read = from.readSync(chunk.subarray(0, Math.min(chunk.length, bytes - copied)));
+    if (read === null) break;
+    for (let written = 0; written < read;) written += await to.write(chunk.subarray(written, read));
+    copied += read;
+    unsynced += read;
+    if (unsynced >= SYNC_BYTES) {
+      await to.syncData();
+      unsynced = 0;
+    }
+    await step(copied);
+    const early = 1000 * copied / bytesPerSecond - (performance.now() - begunAt);
+    if (copied < bytes && early > 1) await new Promise((resolve) => setTimeout(resolve, early));
+  }
+  await to.syncData();
+}

@@ -1,0 +1,39 @@
+/**
+ * The script of the worker thread that finishes a copy of the database: it takes the copy's write-ahead log
+ * into the file, checks the file, and writes it anew. That reads all of it, which the event loop should not wait for.
+ *
+ * @module
+ */
+/// <reference no-default-lib="true" />
+/// <reference lib="deno.worker" />
+import { DatabaseSync } from "node:sqlite";
+import { APPLICATION_ID } from "./schema.ts";
+import { pragma } from "./statements.ts";
+
+/** The answer to a path; `error` says why the copy is of no use. */
+export interface Finished {
+  readonly error?: string;
+}
+
+function finish(path: string): Finished {
+  const whole = `${path}.whole`;
+  try {
+    {
+      using database = new DatabaseSync(path); // takes over the write-ahead log
+      if (pragma(database, "application_id") !== APPLICATION_ID) return { error: "it is foreign" };
+      const result = pragma(database, "quick_check(1)");
+      if (result !== "ok") return { error: `it is damaged (${result})` };
+      // SQLite leaves copies of deleted texts in the unused space of pages. None goes into the backup.
+      Deno.writeFileSync(whole, new Uint8Array(), { mode: 0o600 });
+      database.prepare("VACUUM INTO ?").run(whole);
+    }
+    Deno.renameSync(whole, path);
+    return {};
+  } catch (thrown) {
+    return { error: thrown instanceof Error ? thrown.message : String(thrown) };
+  }
+}
+
+self.onmessage = ({ data }: MessageEvent<string>) => {
+  self.postMessage(finish(data));
+};

@@ -1,0 +1,188 @@
+/**
+ * `SqliteBackups` copies the database file while it is used, in small pieces. SQLite's own `backup()` would
+ * block the event loop until it is done.
+ *
+ * First the write-ahead log is emptied into the file. From then on SQLite is kept from doing that again, so
+ * the file does not change, and every commit is appended to the log. The file is copied, then the log as far
+ * as it goes: together they are the state after one commit. A worker thread joins the two, and checks them.
+ *
+ * @module
+ */
+import { statfs } from "node:fs/promises";
+import { type Backup, BackupRefusal, type Backups } from "../backups.ts";
+import { copyBytes } from "./copy_bytes.ts";
+import type { Finished } from "./finish_backup.ts";
+import type { OpenDatabase } from "./database_file.ts";
+import type { WatchedFiles } from "./watched_files.ts";
+
+/** How fast a file is copied, so that commits do not wait long for the disk. */
+const BYTES_PER_SECOND = 64 << 20;
+/** How far the write-ahead log may grow meanwhile: it is emptied in one go afterwards. */
+const MAX_LOG_BYTES = 256 << 20;
+/** What must be left free on the disk. */
+const FREE_BYTES = 64 << 20;
+/** How often a copy is begun again because the log had to be emptied meanwhile. */
+const TRIES = 3;
+
+export class SqliteBackups implements Backups {
+  readonly #database: OpenDatabase;
+  readonly #files: WatchedFiles;
+  readonly #path: string;
+  readonly #stop = new AbortController();
+  /** Settles when the present copy is made or has failed. */
+  #making: Promise<unknown> = Promise.resolve();
+  #isBusy = false;
+  #isCopying = false;
+
+  constructor(database: OpenDatabase, files: WatchedFiles) {
+    this.#database = database;
+    this.#files = files;
+    this.#path = `${files.path}.backup`;
+  }
+
+  /** Whether the write-ahead log must not be emptied if that can wait. */
+  get isCopying(): boolean {
+    return this.#isCopying;
+  }
+
+  async make(): Promise<Backup> {
+    if (this.#isBusy) {
+      throw new BackupRefusal("busy", "Another backup is being made. Try again when it is done.");
+    }
+    this.#isBusy = true;
+    const making = this.#make(this.#stop.signal);
+    this.#making = making.catch(() => {});
+    try {
+      return await making;
+    } catch (thrown) {
+      this.#isBusy = false;
+      throw asRefusal(thrown);
+    }
+  }
+
+  /** Removes what a process that was killed has left behind. */
+  async clean(): Promise<void> {
+    await removeBackup(this.#path);
+  }
+
+  /** Gives up the present copy, and settles when nothing is left of it. */
+  async close(): Promise<void> {
+    this.#stop.abort(new BackupRefusal("failed", "The server is going down."));
+    await this.#making;
+  }
+
+  async #make(signal: AbortSignal): Promise<Backup> {
+    try {
+      await removeBackup(this.#path);
+      await this.#copy(signal);
+      await finish(this.#path, signal);
+      const file = await Deno.open(this.#path, { read: true });
+      const { size } = await file.stat();
+      return {
+        bytes: size,
+        read: (into) => file.read(into),
+        [Symbol.dispose]: () => {
+          file.close();
+          this.#isBusy = false;
+        },
+      };
+    } finally {
+      // What is open stays readable. So nothing is left behind, whatever happens to the process.
+      await removeBackup(this.#path);
+    }
+  }
+
+  async #copy(signal: AbortSignal): Promise<void> {
+    this.#isCopying = true;
+    const { database } = this.#database;
+    try {
+      database.exec("PRAGMA wal_autocheckpoint = 0");
+      for (let tries = 0; tries < TRIES; tries++) {
+        if (!this.#files.emptyLog()) throw new Error("the write-ahead log cannot be emptied");
+        const { checkpoints } = this.#files;
+        await this.#copyFiles(signal);
+        if (checkpoints === this.#files.checkpoints) return;
+      }
+      throw new Error("the write-ahead log had to be emptied again and again");
+    } finally {
+      this.#isCopying = false;
+      if (database.isOpen) this.#database.setCheckpoints();
+    }
+  }
+
+  async #copyFiles(signal: AbortSignal): Promise<void> {
+    const { reader, path } = this.#files;
+    const { size } = await Deno.stat(path);
+    await assertFree(this.#path, 2 * size); // it is written twice
+    reader.seekSync(0, Deno.SeekMode.Start);
+    const checkLog = async () => {
+      signal.throwIfAborted();
+      if (await sizeOf(this.#files.logPath) <= MAX_LOG_BYTES) return;
+      throw new Error("too much is written meanwhile; try it at a quieter time");
+    };
+    await copyBytes(reader, this.#path, size, checkLog, BYTES_PER_SECOND);
+    using log = await Deno.open(this.#files.logPath, { read: true });
+    const { size: logSize } = await log.stat();
+    const checkSignal = () => signal.throwIfAborted();
+    await copyBytes(log, `${this.#path}-wal`, logSize, checkSignal, BYTES_PER_SECOND);
+  }
+}
+
+/** Removes the files of a copy, as far as they are there. */
+async function removeBackup(path: string): Promise<void> {
+  for (const suffix of ["", "-wal", "-shm", ".whole", ".whole-journal"]) {
+    await Deno.remove(path + suffix).catch(() => {});
+  }
+}
+
+/** Has a worker thread make the two files into one, and check it. */
+async function finish(path: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const worker = new Worker(new URL("./finish_backup.ts", import.meta.url), { type: "module" });
+  const { promise, resolve, reject } = Promise.withResolvers<Finished>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  worker.onmessage = ({ data }: MessageEvent<Finished>) => resolve(data);
+  worker.onerror = (event) => {
+    event.preventDefault(); // an error that is not handled here would end the whole process
+    reject(new Error(event.message));
+  };
+  try {
+    worker.postMessage(path);
+    const { error } = await promise;
+    if (error !== undefined) throw new Error(error);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    worker.terminate();
+  }
+}
+
+/** @throws {BackupRefusal} if the disk has no room. Where that cannot be asked, the copy may fail later. */
+async function assertFree(path: string, bytes: number): Promise<void> {
+  const folder = path.slice(0, path.lastIndexOf("/") + 1) || ".";
+  let free: number;
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    free = bavail * bsize;
+  } catch {
+    return; // the process may not ask: it needs --allow-sys=statfs
+  }
+  if (free >= bytes + FREE_BYTES) return;
+  const [has, needs] = [free, bytes + FREE_BYTES].map((size) => Math.ceil(size / 1_048_576));
+  throw new BackupRefusal("full", `The disk has ${has} MB left; a backup needs ${needs} MB.`);
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await Deno.stat(path)).size;
+  } catch {
+    return 0;
+  }
+}
+
+function asRefusal(thrown: unknown): BackupRefusal {
+  if (thrown instanceof BackupRefusal) return thrown;
+  const why = thrown instanceof Error ? thrown.message : String(thrown);
+  const isFull = /os error 28|database or disk is full/.test(why);
+  return new BackupRefusal(isFull ? "full" : "failed", `The backup was given up: ${why}.`);
+}
