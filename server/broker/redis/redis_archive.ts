@@ -5,6 +5,7 @@
  * @module
  */
 import { silentLog } from "../../log.ts";
+import { Metrics } from "../../metrics.ts";
 import {
   type Archive,
   type ArchivedMessage,
@@ -69,7 +70,7 @@ export class RedisArchive implements Archive, AsyncDisposable {
     const { url, prefix } = options;
     const names = new RedisNames(prefix, databaseOf(url));
     const link = await RedisLink.open({
-      ...{ url, names, scripts: [IMPORT], log: silentLog, settlingMs: 0 },
+      ...{ url, names, scripts: [IMPORT], log: silentLog, metrics: new Metrics(), settlingMs: 0 },
     });
     return new RedisArchive(link, options);
   }
