@@ -1,28 +1,15 @@
 /**
- * Chromium for tests: launched for one test and gone after it, with everything that a page
- * complains of written down.
+ * Chromium for tests: one for all tests of a file, in which each test has contexts of its own. What
+ * their pages complain of is written down.
  *
  * @module
  */
 
 import axe from "npm:axe-core@4.14.1";
-import {
-  type Browser,
-  type BrowserContextOptions,
-  chromium,
-  type Page,
-} from "npm:playwright-core@1.65.1";
+import type { Browser, BrowserContextOptions, Page } from "npm:playwright-core@1.65.1";
 import { assertEquals } from "./assert.ts";
+import { ChromiumProcess, disconnect } from "./chromium_process.ts";
 
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 /** How long anything on a page is waited for, in milliseconds. */
 const PATIENCE_MS = 20_000;
@@ -32,17 +19,38 @@ const AWAY = /WebSocket connection to|Failed to load resource|net::ERR_/;
 
 const executablePath = PATHS.find(exists);
 
+/** The Chromium of this test file, while its tests run. */
+let shared: ChromiumProcess | undefined;
+let isHooked = false;
+
 /** A test in Chromium. Where there is none it is skipped, by name; in CI it then fails instead. */
 export function browserTest(name: string, run: (chrome: Chrome) => Promise<void>): void {
   const ignore = executablePath === undefined && Deno.env.get("CI") !== "true";
+  if (!ignore) shareChromium();
   Deno.test({
     name: `page: ${name}`,
     ignore,
     async fn() {
-      await using chrome = await launch();
+      if (shared === undefined) throw new Error("Chromium did not start.");
+      await using chrome = new Chrome(await shared.connect());
       await run(chrome);
       assertEquals(chrome.complaints, [], "what the pages complained of");
     },
+  });
+}
+
+/**
+ * Starts Chromium before the first test of the file and ends it after the last. The sanitizers see
+ * what a test leaves open and not what a hook does, and of Chromium only the connection is a test's.
+ */
+function shareChromium(): void {
+  if (isHooked) return;
+  isHooked = true;
+  Deno.test.beforeAll(async () => {
+    shared = await start();
+  });
+  Deno.test.afterAll(async () => {
+    await shared?.[Symbol.asyncDispose]();
   });
 }
 
@@ -51,9 +59,12 @@ export class Chrome implements AsyncDisposable {
   /** Errors, warnings, and violations of the security policy, of all pages. */
   readonly complaints: string[] = [];
   readonly #browser: Browser;
+  readonly #process: ChromiumProcess | undefined;
 
-  constructor(browser: Browser) {
+  /** @param process what ends with it; a Chromium that others use does not. */
+  constructor(browser: Browser, process?: ChromiumProcess) {
     this.#browser = browser;
+    this.#process = process;
   }
 
   /** A page in a context of its own: another person, on another device. */
@@ -76,14 +87,20 @@ export class Chrome implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#browser.close();
+    await disconnect(this.#browser);
+    await this.#process?.[Symbol.asyncDispose]();
   }
 }
 
-/** Chromium, until disposed. @throws if it is not installed. */
+/** Starts a Chromium that ends when it is disposed of. @throws if it is not installed. */
 export async function launch(): Promise<Chrome> {
+  const process = await start();
+  return new Chrome(await process.connect(), process);
+}
+
+async function start(): Promise<ChromiumProcess> {
   if (executablePath === undefined) throw new Error("Chromium is not installed.");
-  return new Chrome(await chromium.launch({ executablePath, args: FLAGS }));
+  return await ChromiumProcess.start(executablePath);
 }
 
 /**
