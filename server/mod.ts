@@ -21,6 +21,7 @@ import { Metrics } from "./metrics.ts";
 import type { TokenVerifier } from "./access/authenticator.ts";
 import { type Application, applicationOf } from "./access/application.ts";
 import { type RoomRule, Rules } from "./access/rules.ts";
+import { MIN_RETURN_MS } from "./connections/open_connections.ts";
 import { Server } from "./server.ts";
 import { readWebhookKeys } from "./webhooks/read_webhook_keys.ts";
 
@@ -182,8 +183,9 @@ async function openBroker(
   }
   // Imported only here, so that a server without Redis does not load the client of Redis.
   const { RedisBroker } = await import("./broker/redis/redis_broker.ts");
-  const { redis: url, redisPrefix: prefix } = options;
-  return await RedisBroker.open({ ...options, url, prefix, log, metrics, retainDaysOf });
+  const { redis: url, redisPrefix: prefix, returnSeconds, graceSeconds } = options;
+  const absenceMs = MIN_RETURN_MS + Math.round((returnSeconds + graceSeconds) * 1000);
+  return await RedisBroker.open({ ...options, url, prefix, log, metrics, retainDaysOf, absenceMs });
 }
 
 /** Checks the names and types of hooks: JavaScript would find out at the first request, or never. */

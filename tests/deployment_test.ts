@@ -155,8 +155,10 @@ Deno.test({
   name: "OPERATIONS.md: HAProxy leads to whichever Redis is the master",
   ignore: WITHOUT_HAPROXY || WITHOUT_REDIS,
   async fn() {
-    await using first = await RedisProcess.start();
-    await using second = await RedisProcess.start();
+    // By default a master lets a replica wait 5 seconds for others before it sends its data.
+    const atOnce = ["--repl-diskless-sync-delay", "0"];
+    await using first = await RedisProcess.start("nothing", ...atOnce);
+    await using second = await RedisProcess.start("nothing", ...atOnce);
     await second.ask("REPLICAOF", "127.0.0.1", String(first.port));
     const isUp = async () => (await second.ask("INFO", "replication")).includes("link_status:up");
     await until(isUp, "the replica to have it all");

@@ -1,5 +1,6 @@
 /**
- * A node that is killed says no goodbye for its people: they leave when its lease runs out.
+ * A node that is killed says no goodbye for its people: they leave when its lease runs out. One that is stopped
+ * in order says until when its people should be back.
  *
  * @module
  */
@@ -47,5 +48,44 @@ Deno.test({
     here.send({ type: "join" });
     assertEquals((await here.next("joined", ({ memberCount }) => memberCount === 3)).seq, 0);
     await Promise.all([gone.closed, moved.closed]);
+  },
+});
+
+Deno.test({
+  name: "lease: who does not come back from a node that stopped leaves when they should be back",
+  ignore: WITHOUT_REDIS,
+  fn: async () => {
+    await using redis = await RedisProcess.start();
+    const options = { redis: redis.url, graceSeconds: 0.4, returnSeconds: 0.1 };
+    const a = await serve(options);
+    await using b = await serve(options);
+    await using c = await serve(options);
+    await using cy = await member(c, { name: "Cy" });
+    await using gone = await member(a, { name: "Gone" });
+    await using alone = await member(a, { name: "Alone", room: "den" });
+    await using moving = await connect(a, { protocol: "parley.v1" });
+    moving.send({ type: "hello", name: "Moved" }, { type: "join" });
+    const { token } = await moving.next("welcome");
+    await cy.next("system", ({ payload }) => payload === "Moved joined.");
+    await a.stop();
+    // A second is left, and not a whole lease.
+    for (const room of ["lobby", "den"]) {
+      const [now = 0] = (await redis.ask("TIME")).split("\n").map(Number);
+      const ends = (await redis.ask("ZRANGE", `parley:{${room}}:nodes`, "0", "0", "WITHSCORES"))
+        .split("\n").map(Number);
+      assert((ends[1] ?? 0) < (now + 5) * 1000, `${room}: the lease of the node goes on`);
+    }
+    await using back = await connect(b, { protocol: "parley.v1" });
+    back.send({ type: "hello", token }, { type: "join" });
+    assertEquals((await back.next("joined")).memberCount, 3); // as if nobody had left
+    const read = async (path: string) => await (await fetch(`${b.url}${path}`)).json();
+    await until(
+      async () => (await read("/rooms/lobby/members")).memberCount === 2,
+      "the member who does not come back to leave",
+    );
+    const notice = await cy.next("system", ({ kind }) => kind !== "joined");
+    assertEquals([notice.payload, notice.memberCount], ["Gone left.", 2]);
+    await until(async () => (await read("/rooms")).rooms.length === 1, "the den to be empty");
+    await Promise.all([gone.closed, alone.closed, moving.closed]);
   },
 });

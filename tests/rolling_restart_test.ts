@@ -3,15 +3,31 @@
  *
  * @module
  */
-import { WITHOUT_NGINX } from "./support/nginx_process.ts";
-import { SEED } from "./support/random.ts";
-import { WITHOUT_REDIS } from "./support/redis_process.ts";
-import { rollingRestart } from "./support/rolling_restart.ts";
+import { NginxProcess, WITHOUT_NGINX } from "./support/nginx_process.ts";
+import { SEED, seeded } from "./support/random.ts";
+import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+import { LocalCrowd, LocalNode, rollingRestart } from "./support/rolling_restart.ts";
+
+const CLIENTS = 100;
 
 Deno.test({
   name:
     `OPERATIONS.md: nodes behind nginx are restarted in turn, twice: nothing is lost, seed ${SEED}`,
   ignore: WITHOUT_NGINX || WITHOUT_REDIS,
-  fn: async () =>
-    void await rollingRestart({ clients: 100, thinkMs: 600, returnSeconds: 0.5, between: 100 }),
+  fn: async () => {
+    await using redis = await RedisProcess.start("file");
+    const options = { redis: redis.url, returnSeconds: 0.5 };
+    await using one = new LocalNode(options);
+    await using two = new LocalNode(options);
+    await Promise.all([one.start(), two.start()]);
+    await using nginx = await NginxProcess.start(one.port, two.port);
+    await using crowd = new LocalCrowd(CLIENTS, {
+      nodes: [nginx],
+      random: seeded(SEED),
+      thinkMs: 600,
+      inFlight: 1,
+      leaving: 0.2,
+    });
+    await rollingRestart({ clients: CLIENTS, between: 100 }, [one, two], nginx, [crowd]);
+  },
 });

@@ -49,10 +49,15 @@ export class Crowd implements AsyncDisposable {
     clearTimeout(timer);
   }
 
-  /** Lets everybody see all that they and the others said, from any of these servers, and leave. */
-  async settle(...servers: readonly { readonly url: string }[]): Promise<void> {
+  /** Says nothing new, and waits until all has come back that was said. */
+  async finish(): Promise<void> {
     for (const wanderer of this.#wanderers) wanderer.finish();
     await this.#wandering;
+  }
+
+  /** Lets everybody see all that they and the others said, from any of these servers, and leave. */
+  async settle(...servers: readonly { readonly url: string }[]): Promise<void> {
+    await this.finish();
     for (const server of servers) {
       const { texts } = await readLog(server);
       await Promise.all(this.#wanderers.map((wanderer) => wanderer.reach(texts.length)));

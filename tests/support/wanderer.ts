@@ -18,16 +18,22 @@ export interface Journey {
   readonly messages?: number;
   /** Between an echo and the next message, about so long. */
   readonly thinkMs: number;
+  /** Messages of each of them on their way at once. @default 3 */
+  readonly inFlight?: number;
+  /** How often an echo makes one of them leave without a word. @default 0.03 */
+  readonly leaving?: number;
   /** Whether one who is sent away with `bye` stays away as long as it says. @default at once elsewhere */
   readonly waitsAfterBye?: boolean;
+  /** Is called when one of them has come in. */
+  readonly admitted?: () => void;
   /** Is called when a handshake was refused, or nobody was there. */
   readonly refused?: () => void;
 }
 
 /** One who hears nothing for so long goes elsewhere: the node may be stopped. */
 const QUIET_MS = 4_000;
-/** Messages on their way at once. */
 const IN_FLIGHT = 3;
+const LEAVING = 0.03;
 
 export class Wanderer {
   readonly #journey: Journey;
@@ -106,6 +112,7 @@ export class Wanderer {
     let cameIn = false;
     socket.onopen = () => {
       cameIn = true;
+      this.#journey.admitted?.();
       this.#greet();
     };
     socket.onmessage = ({ data }) => {
@@ -138,7 +145,8 @@ export class Wanderer {
     this.#send({ type: "join", ...(since && { since }) });
     // What was not echoed, and one that was: it must be found, and not be stored again.
     for (const ref of [...open, ...(lastEchoed ? [lastEchoed] : [])]) this.#repeat(ref);
-    for (let i = open.length; i < IN_FLIGHT; i++) this.#sayNext();
+    const { inFlight = IN_FLIGHT } = this.#journey;
+    for (let i = open.length; i < inFlight; i++) this.#sayNext();
   }
 
   #send(command: unknown): void {
@@ -185,7 +193,8 @@ export class Wanderer {
     if (this.#view.heard(text) === undefined) return;
     const here = this.#socket;
     this.#later(this.#journey.thinkMs, () => this.#socket === here && this.#sayNext());
-    if (this.#isDone || this.#journey.random() < 0.03) this.#over?.();
+    const { random, leaving = LEAVING } = this.#journey;
+    if (this.#isDone || random() < leaving) this.#over?.();
   }
 
   #error({ code, ref, retryAfterMs }: Extract<Event, { type: "error" }>): void {

@@ -20,7 +20,7 @@ export class MemberQueries {
 
   async list(room: string): Promise<readonly User[]> {
     if (!await this.#hasMembers(room)) return [];
-    const [, , , all] = await this.run(room, [], true);
+    const [, , , , all] = await this.run(room, [], true);
     return Array.isArray(all) ? usersOf(all) : [];
   }
 

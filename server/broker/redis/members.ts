@@ -53,17 +53,22 @@ class MemberList {
 
 export class RedisMembers implements SharedMembers {
   readonly #leaseMs: number;
+  readonly #absenceMs: number;
   readonly #queries: MemberQueries;
   readonly #counts: RoomCounts;
   readonly #lists = new Map<string, MemberList>();
   #listener: BrokerListener = { committed() {}, signalled() {} };
   #isClosed = false;
 
-  /** @param leaseMs how long a node's report is good. */
-  constructor(link: RedisLink, node: string, leaseMs: number) {
+  /**
+   * @param leaseMs how long a node's report is good.
+   * @param absenceMs how long it is good after the node has stopped.
+   */
+  constructor(link: RedisLink, node: string, leaseMs: number, absenceMs: number) {
     this.#leaseMs = leaseMs;
+    this.#absenceMs = absenceMs;
     this.#queries = new MemberQueries(link, node, leaseMs);
-    this.#counts = new RoomCounts(link, leaseMs);
+    this.#counts = new RoomCounts(link);
   }
 
   listen(listener: BrokerListener): void {
@@ -138,7 +143,8 @@ export class RedisMembers implements SharedMembers {
   /** Renews the lease for a room's users, and finds out whether a change was missed. */
   async heartbeat(room: string): Promise<void> {
     const list = this.#lists.get(room);
-    if (list === undefined || list.ops.length > 0 || list.reporting !== undefined) return;
+    if (this.#isClosed || list === undefined) return;
+    if (list.ops.length > 0 || list.reporting !== undefined) return;
     if (!list.isReported) return await this.#reportAll(list);
     const { latestVersion, version } = list;
     await this.#run(list, [], false);
@@ -147,11 +153,21 @@ export class RedisMembers implements SharedMembers {
     if (latestVersion > version && version >= 0) this.#readAll(list);
   }
 
-  /** Settles when all changes are reported, or cannot be. */
+  /**
+   * Reports what is still to be reported, and that this node stops: its users, who were sent away, stay
+   * members until they should be on another node. It never rejects.
+   */
   async end(): Promise<void> {
     this.#isClosed = true;
     for (const { gathering } of this.#lists.values()) clearTimeout(gathering);
-    await Promise.all([...this.#lists.values()].map(({ reporting }) => reporting));
+    await Promise.allSettled([...this.#lists.values()].map((list) => this.#shortenLease(list)));
+  }
+
+  async #shortenLease({ room, reporting }: MemberList): Promise<void> {
+    await reporting;
+    const ops = [".", String(this.#absenceMs), "", ""];
+    const [, , count, leftMs] = await this.#queries.run(room, ops, false);
+    await this.#counts.set(room, Number(count), Number(leftMs));
   }
 
   #list(room: string): MemberList {
@@ -206,11 +222,13 @@ export class RedisMembers implements SharedMembers {
       list.version = -1;
     }
     const answer = await this.#queries.run(room, ops, readsAll);
-    const [version = 0, here, count = 0] = answer.map(Number);
+    const [version = 0, here, count = 0, leftMs = 0] = answer.map(Number);
     list.latestVersion = version;
     if (list.ops.length === 0 && here !== this.#here(room)) list.isReported = false;
-    if (count !== list.count || ops.length === 0) this.#counts.set(room, list.count = count);
-    const all = answer[3];
+    if (count !== list.count || ops.length === 0) {
+      void this.#counts.set(room, list.count = count, leftMs);
+    }
+    const all = answer[4];
     if (!readsAll || !Array.isArray(all)) return;
     list.version = version;
     const { versionBefore } = list;

@@ -21,9 +21,10 @@ import { script } from "./entries_script.ts";
  * Applies changes and renews the node's lease. Keys: people, turn, nodes, at. Arguments: node, lease in
  * ms, channel, `1` to get all members; then four for each change: `+` enters, `-` leaves or `~` is
  * shown differently, id, what is shown, `1` if the name is only a default. A first change `=` means that
- * all users of this node follow.
+ * all users of this node follow. A change `.` means that the node stops: its lease ends after so many ms,
+ * given as the id.
  *
- * → version, users of this node, members; and if asked for: id, `nodes shown`, …
+ * → version, users of this node, members, ms until the last lease ends; and if asked for: id, `nodes shown`, …
  */
 export const MEMBERS = script(`
 local people, version, nodes, at = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -81,6 +82,7 @@ local function leave(node, id)
   publish('-', id, shown)
 end
 
+local stay = lease
 local first = 5
 if ARGV[first] == '=' then
   local here = {}
@@ -98,6 +100,7 @@ for i = first, #ARGV, 4 do
     local count, old = get(id)
     if count then set(id, count, old, shown) end
   end
+  if kind == '.' then stay = math.min(lease, tonumber(id)) end
 end
 
 -- A clock that was put back would make the leases too long.
@@ -112,10 +115,12 @@ for _, node in ipairs(redis.call('ZRANGEBYSCORE', nodes, '-inf', now)) do
   end
 end
 local here = redis.call('ZLEXCOUNT', at, '[' .. me .. ' ', '(' .. me .. '!')
-if here > 0 then redis.call('ZADD', nodes, now + lease, me) else redis.call('ZREM', nodes, me) end
+if here > 0 then redis.call('ZADD', nodes, now + stay, me) else redis.call('ZREM', nodes, me) end
 for _, key in ipairs({ people, version, nodes, at }) do redis.call('PEXPIRE', key, 4 * lease) end
-local answer = { tonumber(redis.call('GET', version)), here, redis.call('HLEN', people) }
-if all then answer[4] = redis.call('HGETALL', people) end
+local last = redis.call('ZRANGE', nodes, -1, -1, 'WITHSCORES')
+local left = last[2] and tonumber(last[2]) - now or 0
+local answer = { tonumber(redis.call('GET', version)), here, redis.call('HLEN', people), left }
+if all then answer[5] = redis.call('HGETALL', people) end
 return answer
 `);
 

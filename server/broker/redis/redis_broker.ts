@@ -101,7 +101,8 @@ export class RedisBroker implements Broker {
     this.#log = new RedisLog(scripts);
     this.#revisions = new RedisRevisions(scripts);
     this.#publisher = new Publisher(this.#log, this.#revisions, this.#rooms);
-    this.members = new RedisMembers(link, scripts.node, leaseMs);
+    const { absenceMs = leaseMs } = options;
+    this.members = new RedisMembers(link, scripts.node, leaseMs, absenceMs);
     this.#retained = new RedisRetained(link);
     this.eraser = new RedisEraser(scripts, this.#retained, (room) => this.#rooms.get(room)?.known);
     this.#orders = orders;
@@ -204,8 +205,8 @@ export class RedisBroker implements Broker {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#heartbeat.stop();
+    await this.members.end(); // before its rooms are closed, which forgets their members
     for (const room of this.#rooms.keys()) this.close(room);
-    await this.members.end();
     await this.#link.close();
     await this.#heartbeat.settled();
   }

@@ -33,4 +33,11 @@ export interface RedisOptions extends LogPolicy {
    * @default {18000}
    */
   readonly leaseMs?: number;
+  /**
+   * Milliseconds that users stay in a room when their node has stopped in order, at most the lease: they
+   * are on their way to another node.
+   *
+   * @default leaseMs
+   */
+  readonly absenceMs?: number;
 }

@@ -1,5 +1,6 @@
 /**
- * The member counts of all rooms, for the list of rooms. A count expires unless a node renews it.
+ * The member counts of all rooms, for the list of rooms. A count expires with the last lease on the room's
+ * members, unless a node renews it.
  *
  * @module
  */
@@ -8,12 +9,9 @@ import type { RedisLink } from "./link.ts";
 
 export class RoomCounts {
   readonly #link: RedisLink;
-  readonly #leaseMs: number;
 
-  /** @param leaseMs how long a count is good. */
-  constructor(link: RedisLink, leaseMs: number) {
+  constructor(link: RedisLink) {
     this.#link = link;
-    this.#leaseMs = leaseMs;
   }
 
   /** Returns so many rooms, the fullest first, without the first `skip`. */
@@ -34,17 +32,17 @@ export class RoomCounts {
     return rooms;
   }
 
-  /** Sets or renews a room's count. */
-  set(room: string, count: number): void {
+  /**
+   * Sets or renews a room's count. It never rejects: the next heartbeat sets what could not be set.
+   *
+   * @param leftMs how long the count is good.
+   */
+  async set(room: string, count: number, leftMs: number): Promise<void> {
     const { counts, countsUntil } = this.#link.names;
-    const until = String(this.#link.now + this.#leaseMs);
+    const until = String(this.#link.now + leftMs);
     const commands = count === 0
       ? [["ZREM", counts, room], ["ZREM", countsUntil, room]]
       : [["ZADD", counts, String(count), room], ["ZADD", countsUntil, until, room]];
-    for (const command of commands) {
-      this.#link.ask(...command).catch(() => {
-        // The next heartbeat sets it.
-      });
-    }
+    await Promise.allSettled(commands.map((command) => this.#link.ask(...command)));
   }
 }
