@@ -9,6 +9,7 @@
 import type { ChatEvent, Client } from "../client/mod.ts";
 import { ActionBar } from "./action_bar.ts";
 import type { Composer } from "./composer.ts";
+import { copyText } from "./copy_text.ts";
 import { byId } from "./dom.ts";
 import { MessageActions } from "./message_actions.ts";
 import { plainText } from "./parse_text.ts";
@@ -16,7 +17,6 @@ import { PersonActions } from "./person_actions.ts";
 import type { Room } from "./room.ts";
 import { addressOf } from "./room_list.ts";
 import { isolated, strings } from "./strings.ts";
-import { toast } from "./toast.ts";
 
 /** What the deeds are done to, and with. */
 export interface DeedsOptions {
@@ -51,18 +51,8 @@ export function startActions({ client, composer, current }: DeedsOptions): Messa
     },
     edit: (message) => beginEdit(composer, message),
     remove: (seq) => current().remove(seq),
-    copy: ({ payload }) => copy(payload, strings.textCopied),
-    link: (seq) => copy(addressOf(current().name, seq), strings.messageCopied),
+    copy: ({ payload }) => copyText(payload, strings.textCopied),
+    link: (seq) => copyText(addressOf(current().name, seq), strings.messageCopied),
     toSender: ({ from }, line, style) => people.toSender(from, line, style),
   });
-}
-
-/** Copies a text, and says so. */
-export async function copy(text: string, done: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast(done);
-  } catch {
-    prompt(strings.copyThis, text); // a page without TLS has no clipboard
-  }
 }
