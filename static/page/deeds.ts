@@ -31,6 +31,12 @@ export function beginEdit(composer: Composer, { seq, payload }: ChatEvent): void
   composer.begin({ kind: "edit", seq, label: strings.editing }, payload);
 }
 
+/** Returns what is said of a message that is answered, as it is now. */
+export function replyLabel({ from, payload, deleted }: ChatEvent): string {
+  const text = deleted ? strings.deleted : plainText(payload).slice(0, 200);
+  return strings.replyingTo(isolated(from.name), text);
+}
+
 /** Makes the actions on messages and users. */
 export function startActions({ client, composer, current }: DeedsOptions): MessageActions {
   const mayWrite = () => (client.right(current().name) ?? "read") !== "read";
@@ -45,10 +51,8 @@ export function startActions({ client, composer, current }: DeedsOptions): Messa
     mayEdit: (message) => mayWrite() && isOwn(message),
     mayRemove: (message) => isManager() || mayWrite() && isOwn(message),
     react: (seq, reaction, on) => current().react(seq, reaction, on),
-    reply({ seq, from, payload }) {
-      const label = strings.replyingTo(isolated(from.name), plainText(payload).slice(0, 200));
-      composer.begin({ kind: "reply", seq, label });
-    },
+    reply: (message) =>
+      composer.begin({ kind: "reply", seq: message.seq, label: replyLabel(message) }),
     edit: (message) => beginEdit(composer, message),
     remove: (seq) => current().remove(seq),
     copy: ({ payload }) => copyText(payload, strings.textCopied),
