@@ -45,6 +45,7 @@ export { default as "page/choices.ts" } from "./page/choices.ts" with { type: "t
 export { default as "page/commands.ts" } from "./page/commands.ts" with { type: "text" };
 export { default as "page/composer.ts" } from "./page/composer.ts" with { type: "text" };
 export { default as "page/copy_source.ts" } from "./page/copy_source.ts" with { type: "text" };
+export { default as "page/copy_text.ts" } from "./page/copy_text.ts" with { type: "text" };
 export { default as "page/deeds.ts" } from "./page/deeds.ts" with { type: "text" };
 export { default as "page/dialog.ts" } from "./page/dialog.ts" with { type: "text" };
 export { default as "page/dom.ts" } from "./page/dom.ts" with { type: "text" };

@@ -21,6 +21,12 @@ browserTest(
     assertEquals(await ada.locator("#new-name").inputValue(), "a\u200Bb");
     assertEquals(await ada.locator("#new-name").getAttribute("aria-invalid"), "true");
     await assertAccessible(ada, "a name that was refused");
+    await ada.locator("#new-name").fill("👨‍👩‍👧‍👦 一家");
+    await ada.locator("#new-name").press("Enter");
+    await says(ada, "#my-name bdi", "一家");
+    assertEquals(await text(ada, "#my-name .face"), "👨‍👩‍👧‍👦"); // whole
+    await rename(ada, "a\u200Bb");
+    await says(ada, "#me .field-error", "可见字符");
     await ada.locator("#new-name").fill("阿达");
     assertEquals(await text(ada, "#me .field-error"), "");
     await ada.keyboard.press("Enter");

@@ -76,14 +76,18 @@ browserTest(
     await say(bob, "buy pills");
     const mia = await as("mia", chrome, server);
     await shows(mia, ["buy pills"]);
+    await shows(bob, ["buy pills"]);
+    await bob.locator("#say").press("ArrowUp");
+    await bob.locator("#say").fill("buy more pills");
     await lines(mia).first().hover();
     await press(mia, `What you can do about ${isolated("bob")}`);
     await press(mia, `Mute ${isolated("bob")}`);
     await sees(bob, "#notice", "You may not write here any more.");
+    await bob.locator("#notice:focus").waitFor();
     await sees(mia, "#toast", "bob may not write here any more.");
     await assertAccessible(mia, "somebody was muted");
     await mia.locator("#toast button", { hasText: "Undo" }).click();
-    await bob.locator("#say").waitFor();
+    await bob.locator("#say:focus").waitFor();
     await sees(mia, "#toast", "bob may write here again.");
     // From the list of people. What cannot be undone asks first.
     await mia.locator("#people-list .more").click();
@@ -102,6 +106,11 @@ browserTest(
     await press(mia, "Delete");
     await press(mia, "Delete for everybody?");
     for (const page of [mia, bob]) await shows(page, ["This message was deleted."]);
+    // What Bob has written meanwhile cannot be kept there, but he can.
+    assertEquals(await bob.locator("#say").inputValue(), "buy more pills");
+    await bob.locator("#say").press("Enter");
+    await sees(bob, "#toast", "That could not be changed.");
+    await bob.locator("#toast button", { hasText: "Copy the text" }).waitFor();
     // Bob manages nothing, and Mia nothing in the lobby.
     assertEquals(await bob.locator("#people-list .more").count(), 0);
     await enter(mia, "lobby");

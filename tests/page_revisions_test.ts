@@ -121,10 +121,16 @@ browserTest("on a phone a long press brings the same up, and an answer quotes", 
   await say(ada, "who?");
   await says(phone, ".quote", "who?");
   await ada.mouse.move(1, 1);
+  const bob = await chrome.open(server.url);
+  await shows(bob, ["who?", "me"]);
+  await lines(bob).first().hover();
+  await act(bob, "Reply");
+  await says(bob, "#about", "who?");
   await lines(ada).first().hover();
   await act(ada, "Delete");
   await act(ada, "Delete for everybody?");
   for (const page of [ada, phone]) await says(page, ".quote", "This message was deleted.");
+  await says(bob, "#about", "This message was deleted.");
 });
 
 browserTest("a link to a message loads it, goes there and marks it", async (chrome) => {

@@ -76,6 +76,7 @@ export class ActionBar {
 
   /** Gives the focus to the first action. */
   focus(): void {
+    this.#anchor?.classList.add("chosen"); // its own ring goes with the focus
     this.element.querySelector("button")?.focus();
   }
 

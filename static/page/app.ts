@@ -11,7 +11,7 @@ import { connect, RETRIABLE_ERRORS } from "../client/mod.ts";
 import { showConnection } from "./banner.ts";
 import { copyRoomLink, pageCommands } from "./commands.ts";
 import { Composer } from "./composer.ts";
-import { beginEdit, startActions } from "./deeds.ts";
+import { beginEdit, replyLabel, startActions } from "./deeds.ts";
 import { byId, oncePerFrame } from "./dom.ts";
 import { ListedRooms } from "./listed_rooms.ts";
 import { Notifications } from "./notifications.ts";
@@ -130,7 +130,11 @@ client.on("welcome", () => {
 
 client.on("joined", (event) => rooms.get(event.room)?.joined(event));
 client.on("chat", (event) => rooms.get(event.room)?.chat(event));
-client.on("revised", (event) => rooms.get(event.room)?.revised(event));
+client.on("revised", (event) => {
+  rooms.get(event.room)?.revised(event);
+  const { room, message } = event;
+  if (message.type === "chat") composer.relabel(room, message.seq, replyLabel(message));
+});
 client.on("read", ({ room, seq }) => {
   rooms.get(room)?.list.mark.readElsewhere(seq);
   showSoon();

@@ -6,7 +6,7 @@
 
 /// <reference lib="dom" />
 
-import { copy } from "./deeds.ts";
+import { copyText } from "./copy_text.ts";
 import { byId } from "./dom.ts";
 import type { OpenRooms } from "./open_rooms.ts";
 import type { OwnName } from "./own_name.ts";
@@ -28,7 +28,7 @@ export interface CommandsOptions {
 
 /** Copies a link to the room that is shown. */
 export function copyRoomLink({ current }: OpenRooms): void {
-  copy(addressOf(current.name), strings.copied);
+  copyText(addressOf(current.name), strings.copied);
 }
 
 /** Returns the commands that can be run now. */

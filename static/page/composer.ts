@@ -110,6 +110,15 @@ export class Composer {
     this.focus();
   }
 
+  /** Says something else of the message that is answered, if it is this one: it was edited or deleted. */
+  relabel(room: string, seq: number, label: string): void {
+    const about = this.#about;
+    if (room !== this.#room || about?.kind !== "reply" || about.seq !== seq) return;
+    this.#about = { ...about, label };
+    const shown = this.#aboutLine.querySelector("span");
+    if (shown) shown.textContent = label;
+  }
+
   /** Ends that. What was written before comes back. */
   cancel(): void {
     const wasEdit = this.#end()?.kind === "edit";

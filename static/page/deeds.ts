@@ -9,6 +9,7 @@
 import type { ChatEvent, Client } from "../client/mod.ts";
 import { ActionBar } from "./action_bar.ts";
 import type { Composer } from "./composer.ts";
+import { copyText } from "./copy_text.ts";
 import { byId } from "./dom.ts";
 import { MessageActions } from "./message_actions.ts";
 import { plainText } from "./parse_text.ts";
@@ -16,7 +17,6 @@ import { PersonActions } from "./person_actions.ts";
 import type { Room } from "./room.ts";
 import { addressOf } from "./room_list.ts";
 import { isolated, strings } from "./strings.ts";
-import { toast } from "./toast.ts";
 
 /** What the deeds are done to, and with. */
 export interface DeedsOptions {
@@ -29,6 +29,12 @@ export interface DeedsOptions {
 /** Begins to edit a message. */
 export function beginEdit(composer: Composer, { seq, payload }: ChatEvent): void {
   composer.begin({ kind: "edit", seq, label: strings.editing }, payload);
+}
+
+/** Returns what is said of a message that is answered, as it is now. */
+export function replyLabel({ from, payload, deleted }: ChatEvent): string {
+  const text = deleted ? strings.deleted : plainText(payload).slice(0, 200);
+  return strings.replyingTo(isolated(from.name), text);
 }
 
 /** Makes the actions on messages and users. */
@@ -45,24 +51,12 @@ export function startActions({ client, composer, current }: DeedsOptions): Messa
     mayEdit: (message) => mayWrite() && isOwn(message),
     mayRemove: (message) => isManager() || mayWrite() && isOwn(message),
     react: (seq, reaction, on) => current().react(seq, reaction, on),
-    reply({ seq, from, payload }) {
-      const label = strings.replyingTo(isolated(from.name), plainText(payload).slice(0, 200));
-      composer.begin({ kind: "reply", seq, label });
-    },
+    reply: (message) =>
+      composer.begin({ kind: "reply", seq: message.seq, label: replyLabel(message) }),
     edit: (message) => beginEdit(composer, message),
     remove: (seq) => current().remove(seq),
-    copy: ({ payload }) => copy(payload, strings.textCopied),
-    link: (seq) => copy(addressOf(current().name, seq), strings.messageCopied),
+    copy: ({ payload }) => copyText(payload, strings.textCopied),
+    link: (seq) => copyText(addressOf(current().name, seq), strings.messageCopied),
     toSender: ({ from }, line, style) => people.toSender(from, line, style),
   });
-}
-
-/** Copies a text, and says so. */
-export async function copy(text: string, done: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast(done);
-  } catch {
-    prompt(strings.copyThis, text); // a page without TLS has no clipboard
-  }
 }

@@ -8,6 +8,8 @@
 
 /** How soon a page that is not seen is changed, in milliseconds. */
 const UNSEEN_MS = 250;
+/** How many code points an initial may have. The emoji of a family has seven. */
+const INITIAL_CODE_POINTS = 7;
 const segmenter = new Intl.Segmenter();
 
 /** Creates an element with these attributes. Its children are nodes, or text. */
@@ -78,9 +80,10 @@ export function spokenOnly(text: string): HTMLElement {
 
 /** Creates a user's picture: the initial in a circle of the user's own colour. */
 export function avatar(user: { readonly id: string; readonly name: string }): HTMLElement {
-  const [initial = "?"] = segmenter.segment(user.name.trim());
-  const letter = typeof initial === "string" ? initial : initial.segment;
-  const element = create("span", { class: "face", "aria-hidden": "true" }, letter.slice(0, 4));
+  const [first] = segmenter.segment(user.name.trim());
+  // Marks upon marks have no end. To cut between code units would cut an emoji in two.
+  const initial = [...first?.segment ?? "?"].slice(0, INITIAL_CODE_POINTS).join("");
+  const element = create("span", { class: "face", "aria-hidden": "true" }, initial);
   tint(element, user.id);
   return element;
 }

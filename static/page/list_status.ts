@@ -1,6 +1,7 @@
 /**
  * `ListStatus` shows what stands above the messages of a room, or in their place: that they are being
- * loaded, that there are none, or that they begin here.
+ * loaded, that there are none, or that they begin here. Each takes the place of the one before as a new
+ * element: the same one, which would be elsewhere then, would seem to move.
  *
  * @module
  */
@@ -15,7 +16,8 @@ export type Status = "loading" | "empty" | "beginning" | "older" | "olderFailed"
 
 /** The status of one list. */
 export class ListStatus {
-  readonly element = create("div", { class: "top" });
+  #element = create("div", { class: "top" });
+  #shown: Status | undefined;
   readonly #content: Readonly<Record<Status, () => HTMLElement[]>>;
 
   /** @param retry loads the older messages again, when that has failed. */
@@ -35,20 +37,34 @@ export class ListStatus {
     };
   }
 
+  /** The element, until another status is shown. */
+  get element(): HTMLElement {
+    return this.#element;
+  }
+
   show(status: Status): void {
-    this.element.className = `top ${status}`;
-    this.element.replaceChildren(...this.#content[status]());
+    if (status === this.#shown) return;
+    this.#replace(`top ${status}`, this.#content[status]());
+    this.#shown = status;
     this.#setBusy(status === "loading");
   }
 
   clear(): void {
-    this.element.replaceChildren();
+    if (this.#shown === undefined) return;
+    this.#replace("top", []);
+    this.#shown = undefined;
     this.#setBusy(false);
+  }
+
+  #replace(className: string, content: readonly HTMLElement[]): void {
+    const next = create("div", { class: className }, ...content);
+    this.#element.replaceWith(next);
+    this.#element = next;
   }
 
   /** Tells screen readers whether the list is still to come. */
   #setBusy(isBusy: boolean): void {
-    this.element.closest(".list")?.setAttribute("aria-busy", String(isBusy));
+    this.#element.closest(".list")?.setAttribute("aria-busy", String(isBusy));
   }
 }
 

@@ -26,6 +26,7 @@ const KEPT_LINES = 2_000;
 const MAX_LINES = 12_000;
 /** How far from the top older messages are asked for, in pixels. */
 const LOAD_AHEAD_PX = 900;
+
 /** The messages of one room. */
 export class MessageList {
   readonly element: HTMLElement;
@@ -168,9 +169,7 @@ export class MessageList {
       this.#writer.write(message, isOwn);
       this.#lines++;
     }
-    if (this.#lines > (this.isAtLatest ? KEPT_LINES * 1.05 : MAX_LINES)) {
-      this.#removeOldest();
-    }
+    if (this.#lines > (this.isAtLatest ? KEPT_LINES * 1.05 : MAX_LINES)) this.#removeOldest();
     this.#older.showStatus(false);
     this.#showUnsent();
     this.#seek();

@@ -49,6 +49,8 @@ export function startPanels(): Panels {
   for (const [buttonId, panelId] of PANELS) {
     const button = byId(buttonId, HTMLElement);
     const panel = byId(panelId, HTMLElement);
+    button.setAttribute("aria-expanded", "false");
+    button.setAttribute("aria-controls", panelId);
     button.addEventListener("click", () => {
       close();
       opener = button;

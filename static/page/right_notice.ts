@@ -25,7 +25,7 @@ export interface Standing {
 /** A time that is further away than this is shown with its date, in milliseconds. */
 const SAME_DAY_MS = 12 * 3_600_000;
 
-/** The place of the composer. */
+/** The place of the composer. Whoever has the focus in it keeps it there, whichever of the two is shown. */
 export class RightNotice {
   readonly #box = byId("box", HTMLElement);
   readonly #notice = byId("notice", HTMLElement);
@@ -36,13 +36,18 @@ export class RightNotice {
   constructor(enter: () => void) {
     this.#again = button("plain", enter, strings.enterAgain);
     this.#notice.append(this.#text, this.#again);
+    this.#notice.tabIndex = -1;
   }
 
   /** Shows the composer, or what the user's standing in the room is in its place. */
   show(room: string, standing: Standing | undefined): void {
+    const hadFocus = [this.#box, this.#notice].some((it) => it.contains(document.activeElement));
     this.#box.hidden = standing !== undefined;
     this.#notice.hidden = standing === undefined;
     this.#again.hidden = standing?.right !== "none";
+    if (hadFocus && document.activeElement?.checkVisibility() !== true) {
+      (standing ? this.#notice : byId("say", HTMLElement)).focus();
+    }
     const sentence = standing === undefined ? "" : sentenceOf(room, standing);
     if (sentence === this.#text.textContent) return;
     this.#text.textContent = sentence;

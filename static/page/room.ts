@@ -14,6 +14,7 @@ import {
   type RevisedEvent,
 } from "../client/mod.ts";
 import { announceMessage } from "./announcer.ts";
+import { copyText } from "./copy_text.ts";
 import { byId, setText } from "./dom.ts";
 import { KnownNames } from "./known_names.ts";
 import { MemberList } from "./member_list.ts";
@@ -25,7 +26,7 @@ import { remembered } from "./remembered.ts";
 import type { Standing } from "./right_notice.ts";
 import type { RoomRow } from "./room_list.ts";
 import { isolated, strings } from "./strings.ts";
-import { toast } from "./toast.ts";
+import { toast, type ToastAction } from "./toast.ts";
 
 /** What a room calls. */
 export interface RoomOptions {
@@ -91,7 +92,11 @@ export class Room {
   }
 
   edit(seq: number, payload: string): void {
-    this.#revise(seq, this.#client.edit(this.name, seq, payload));
+    const copyIt = {
+      label: strings.copyText,
+      run: () => void copyText(payload, strings.textCopied),
+    };
+    this.#revise(seq, this.#client.edit(this.name, seq, payload), undefined, copyIt);
   }
 
   remove(seq: number): void {
@@ -104,15 +109,23 @@ export class Room {
     this.#revise(seq, this.#client.react(this.name, seq, reaction, on), mine);
   }
 
-  /** @param mine the user's own reactions then, where the answer does not tell. */
-  #revise(seq: number, answer: Promise<RevisedEvent>, mine?: readonly string[]): void {
+  /**
+   * @param mine the user's own reactions then, where the answer does not tell.
+   * @param rescue saves what the user wrote, if it is refused.
+   */
+  #revise(
+    seq: number,
+    answer: Promise<RevisedEvent>,
+    mine?: readonly string[],
+    rescue?: ToastAction,
+  ): void {
     answer.then((event) => {
       this.list.revise(event.message);
       const own = event.mine ?? mine;
       if (own) this.list.lines.setMine({ [seq]: own });
     }, (error: unknown) => {
       const isLeft = error instanceof ClientError && error.code === "left";
-      if (!isLeft) toast(strings.notRevised(reasonOf(error)));
+      if (!isLeft) toast(strings.notRevised(reasonOf(error)), rescue);
     });
   }
 
