@@ -178,7 +178,7 @@ async function openBroker(
 ): Promise<Broker> {
   const retainDaysOf = (room: string) => rules.of(room)?.retainDays;
   if (options.redis === "") {
-    return await SqliteBroker.open({ ...options, path: options.db, log, retainDaysOf });
+    return await SqliteBroker.open({ ...options, path: options.db, retainDaysOf }, log);
   }
   // Imported only here, so that a server without Redis does not load the client of Redis.
   const { RedisBroker } = await import("./broker/redis/redis_broker.ts");

@@ -1,27 +1,22 @@
 /**
- * `Server` answers requests: it upgrades WebSockets, leads HTTP requests to their routes, and serves the
- * page. It listens, and stops without losing a message that was accepted.
+ * `Server` puts the parts of a node together and passes requests to its front door. It listens, and stops
+ * without losing a message that was accepted.
  *
  * @module
  */
 import { readCertificate } from "./certificate.ts";
 import { ApiKeys } from "./access/api_keys.ts";
 import { Rules } from "./access/rules.ts";
-import { type Source, Sources } from "./access/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import { OpenConnections } from "./connections/open_connections.ts";
 import { settleWithin } from "./deadline.ts";
-import { stripBasePath } from "./http/base_path.ts";
-import { clientAddress, type PeerInfo } from "./http/client_address.ts";
+import { FrontDoor } from "./front_door.ts";
+import type { PeerInfo } from "./http/client_address.ts";
 import { drainBody } from "./http/drain_body.ts";
 import { MetricsDoor } from "./http/metrics_door.ts";
 import { Origins } from "./http/origins.ts";
 import { answerFailure, logRequest } from "./http/request_log.ts";
-import { problem } from "./http/responses.ts";
-import { answerOtherMethod, Router } from "./http/router.ts";
 import { routesOf } from "./http/routes.ts";
-import type { StaticFiles } from "./http/static_files.ts";
-import { asksForUpgrade } from "./http/upgrade.ts";
 import { Listener } from "./listener.ts";
 import { type Log, reason, withoutThrowing } from "./log.ts";
 import { Metrics } from "./metrics.ts";
@@ -43,8 +38,6 @@ const COMMIT_MS = 2000;
 const GOODBYE_MS = 1500;
 /** How long `check` waits for a tick, which takes a few milliseconds. */
 const TICK_MS = 2000;
-/** The methods of what can only be read. */
-const READ_METHODS = ["GET", "HEAD"];
 
 /**
  * A `Server` is one node: it has rooms, connections to them, and one broker. `createServer` makes it.
@@ -53,14 +46,10 @@ const READ_METHODS = ["GET", "HEAD"];
 export class Server extends Moderation implements AsyncDisposable {
   readonly #options: Options;
   readonly #broker: Broker;
-  readonly #files: StaticFiles | undefined;
   readonly #log: Log;
   readonly #hub: Hub;
-  readonly #sources: Sources;
   readonly #connections: OpenConnections;
-  readonly #origins: Origins;
-  readonly #upgrader: Upgrader;
-  readonly #router: Router;
+  readonly #frontDoor: FrontDoor;
   readonly #monitor: Monitor;
   readonly #metricsDoor: MetricsDoor;
   readonly #webhook: Webhook | undefined;
@@ -78,19 +67,19 @@ export class Server extends Moderation implements AsyncDisposable {
     this.#hub = hub;
     this.#options = options;
     this.#broker = broker;
-    this.#files = files;
     this.#log = log;
-    this.#sources = new Sources(options, log, now);
     this.#connections = new OpenConnections(hub, options, now);
-    this.#origins = new Origins(options, log);
-    this.#upgrader = new Upgrader(hub, this.#connections, this.#origins);
     const webhookLag = () => this.#webhook?.lagSeconds;
     this.#monitor = new Monitor(hub, this.#connections, { webhookLag });
     this.#metricsDoor = new MetricsDoor(this.#monitor, !apiKeys.isEmpty, log);
     if (!apiKeys.isEmpty) this.#monitor.start();
     const routes = routesOf(hub, this.#connections, options.basePath, this.#monitor);
-    const sourceOf = this.#sourceOf.bind(this);
-    this.#router = new Router({ routes, origins: this.#origins, apiKeys, log, metrics, sourceOf });
+    const origins = new Origins(options, log);
+    const upgrader = new Upgrader(hub, this.#connections, origins);
+    this.#frontDoor = new FrontDoor({
+      ...{ options, files, log, metrics, now, routes, origins, upgrader, apiKeys },
+      metricsDoor: this.#metricsDoor,
+    });
     this.#webhook = startWebhook(options.webhook, broker.journal, parts.webhookKeys, log, metrics);
   }
 
@@ -168,7 +157,8 @@ export class Server extends Moderation implements AsyncDisposable {
    */
   fetch = (request: Request, info: PeerInfo = {}): Response | Promise<Response> => {
     try {
-      const answer = drainBody(request, this.#answer(request, info));
+      const found = this.#frontDoor.answer(request, info, this.#listener?.hostname);
+      const answer = drainBody(request, found);
       if (this.#log.debug !== undefined) void logRequest(this.#log, request, answer);
       return answer instanceof Promise ? answer.then(this.#count) : this.#count(answer);
     } catch (thrown) {
@@ -215,34 +205,10 @@ export class Server extends Moderation implements AsyncDisposable {
     return this.stop();
   }
 
-  #answer(request: Request, info: PeerInfo): Response | Promise<Response> {
-    const url = URL.parse(request.url);
-    if (url === null) return problem(400, "The Host or the path is malformed.");
-    const refused = this.#origins.refuseHost(request, this.#listener?.hostname);
-    if (refused !== undefined) return refused;
-    const { method } = request;
-    const { basePath } = this.#options;
-    const path = stripBasePath(url.pathname, basePath);
-    if (path === undefined) return problem(404, `Everything here is under ${basePath}/.`);
-    const isSocketPath = path === "/ws" && method !== "OPTIONS" ||
-      path === "/" && asksForUpgrade(request);
-    if (isSocketPath) return this.#upgrader.upgrade(request, this.#sourceOf(request, info));
-    const answer = this.#router.answer(request, info, path, url.searchParams);
-    if (answer !== undefined) return answer;
-    if (!READ_METHODS.includes(method)) return answerOtherMethod(request, READ_METHODS);
-    return this.#metricsDoor.answer(request, path, url) ??
-      this.#files?.answer(request, path, url) ?? problem(404, "There is nothing here.");
-  }
-
   #count = (response: Response): Response => {
     this.#monitor.metrics.countResponse(response.status);
     return response;
   };
-
-  #sourceOf(request: Request, info: PeerInfo): Source {
-    const { address, unbelieved } = clientAddress(request, info, this.#options.trustProxies);
-    return this.#sources.of(address, unbelieved);
-  }
 
   static {
     monitorOf = (server) => server.#monitor;

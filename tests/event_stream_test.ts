@@ -217,7 +217,7 @@ Deno.test("a stream is refused when the user may not join", async () => {
 
 Deno.test("a stream that cannot be let in after all is told so, and ends", async () => {
   const options = completeOptions({ port: 0, db: ":memory:" });
-  const broker = await SqliteBroker.open({ ...options, log: silentLog, path: ":memory:" });
+  const broker = await SqliteBroker.open({ ...options, path: ":memory:" });
   broker.open = () => Promise.reject(new Error("away"));
   await using server = new Server({
     options,

@@ -18,6 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/server.ts"],
   [
     "server/server_parts.ts",
+    "server/front_door.ts",
     "server/upgrader.ts",
     "server/moderation.ts",
     "server/voice.ts",

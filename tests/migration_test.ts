@@ -126,7 +126,7 @@ Deno.test("sqlite: the log says that a file was kept", async () => {
   at.makeVersion4();
   const lines: string[] = [];
   const info = (event: string) => void lines.push(event);
-  await using broker = await at.open({ log: { info, warn: info, error: info } });
+  await using broker = await at.open({}, { info, warn: info, error: info });
   assertEquals(lines, ["database kept before its migration"]);
   assertEquals(await textsOf(broker), ["old"]);
 });

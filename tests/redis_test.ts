@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { RedisBroker, type RedisOptions } from "../server/broker/redis/redis_broker.ts";
+import { RedisBroker } from "../server/broker/redis/redis_broker.ts";
+import type { RedisOptions } from "../server/broker/redis/redis_options.ts";
 import { BrokerError, FullError } from "../server/broker/broker.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { draft, linesOf, type Store, testBroker, textsOf } from "./support/broker_suite.ts";

@@ -73,7 +73,7 @@ Deno.test("a slow stream is caught up when it reads again, and goes live", async
 
 Deno.test("a stream that is not read holds no more than the high-water mark and one page", async () => {
   const options = completeOptions({ db: ":memory:" });
-  await using broker = await SqliteBroker.open({ ...options, log: silentLog, path: ":memory:" });
+  await using broker = await SqliteBroker.open({ ...options, path: ":memory:" });
   const now = () => performance.now();
   const hub = new Hub({
     broker,

@@ -126,11 +126,8 @@ export class Feed {
 
   /** Sends an event that is not stored to all who were sent `joined` and are ready, live or behind. */
   relay(event: string, exceptUserId?: string): void {
-    this.#live.relay(Batch.of(event), exceptUserId, this.#behindAndLetIn());
-  }
-
-  *#behindAndLetIn(): Generator<Subscriber> {
-    for (const [subscriber, { held }] of this.#behind) if (held === undefined) yield subscriber;
+    const behind = this.#behind.entries().filter(([, { held }]) => held === undefined);
+    this.#live.relay(Batch.of(event), exceptUserId, behind.map(([subscriber]) => subscriber));
   }
 
   /** Goes on with a subscriber whose connection takes more again. */
@@ -144,10 +141,8 @@ export class Feed {
    * gets it in its turn.
    */
   repeat(subscriber: Subscriber, seq: number, event: string): void {
-    const progress = this.#behind.get(subscriber);
-    if (progress === undefined || progress.seq >= seq) {
-      subscriber.connection.reply(Batch.of(event));
-    }
+    const { seq: sent = seq } = this.#behind.get(subscriber) ?? {};
+    if (sent >= seq) subscriber.connection.reply(Batch.of(event));
   }
 
   /**

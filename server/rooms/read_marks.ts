@@ -101,13 +101,8 @@ export class ReadMarks {
    */
   async of(userId: string, room: string, log: string): Promise<number | undefined> {
     const recent = this.#recent;
-    return newestMark(
-      recent,
-      userId,
-      room,
-      log,
-      await this.#context.broker.marks.get(userId, room),
-    );
+    const stored = await this.#context.broker.marks.get(userId, room);
+    return newestMark(recent, userId, room, log, stored);
   }
 
   /** Returns the marks of a user in those rooms that `isListed` accepts. */

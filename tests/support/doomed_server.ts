@@ -23,7 +23,7 @@ function dieAt(now: string): void {
   if (now === moment && commits === Number(nth)) Deno.kill(Deno.pid, "SIGKILL");
 }
 
-const broker = await SqliteBroker.open({ ...options, log: silentLog, path: options.db });
+const broker = await SqliteBroker.open({ ...options, path: options.db });
 const publish = broker.publish.bind(broker);
 broker.publish = <D extends Draft>(batch: readonly D[]) => {
   commits++;

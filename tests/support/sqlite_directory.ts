@@ -5,6 +5,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { SqliteBroker, type SqliteOptions } from "../../server/broker/sqlite/sqlite_broker.ts";
+import type { Log } from "../../server/log.ts";
 import type { Store } from "./broker_suite.ts";
 
 export class Directory implements Store {
@@ -16,14 +17,14 @@ export class Directory implements Store {
     this.file = `${this.path}/parley.db`;
   }
 
-  open(options: Partial<SqliteOptions> = {}): Promise<SqliteBroker> {
+  open(options: Partial<SqliteOptions> = {}, log?: Log): Promise<SqliteBroker> {
     return SqliteBroker.open({
       path: this.file,
       retainMessages: 0,
       retainDays: 0,
       dedupeMessages: 1000,
       ...options,
-    });
+    }, log);
   }
 
   bytes(): Uint8Array {

@@ -26,7 +26,7 @@ import { reactionsBy } from "./revision_batch.ts";
 import { type LogPolicy, RoomScripts } from "./room_scripts.ts";
 
 /** How long the keys of a room stay that is not complete. */
-const UNFINISHED_SECONDS = 86_400;
+const UNFINISHED_MS = 86_400_000;
 /** The end of the names of those keys. */
 const UNFINISHED = "import";
 const KINDS = ["entries", "young", "revs", "reactions", "about"];
@@ -186,6 +186,6 @@ export class RedisArchive implements Archive, AsyncDisposable {
     if (values.length === 0) return;
     const key = this.#unfinished(room, kind);
     await this.#link.ask(command, key, ...values);
-    await this.#link.ask("EXPIRE", key, String(UNFINISHED_SECONDS));
+    await this.#link.ask("PEXPIRE", key, String(UNFINISHED_MS));
   }
 }

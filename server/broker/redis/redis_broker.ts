@@ -8,9 +8,7 @@
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
-import { Buffer } from "node:buffer";
-import { type Log, silentLog } from "../../log.ts";
+import { silentLog } from "../../log.ts";
 import { Metrics } from "../../metrics.ts";
 import type { Draft } from "../../protocol/encode.ts";
 import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from "../broker.ts";
@@ -22,7 +20,6 @@ import { stateOf } from "../replicated_room.ts";
 import type { ReactionRange, RevisedMessage, RevisedRange } from "../revisions.ts";
 import { APPEND } from "./append_script.ts";
 import { ERASE_SCRIPTS, RedisEraser } from "./erasing.ts";
-import { isFinal, isFull } from "./connection.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { cannotUse, RedisLink } from "./link.ts";
 import { RedisLog } from "./log.ts";
@@ -35,38 +32,13 @@ import { MEMBERS } from "./members_script.ts";
 import { RedisOrders } from "./orders.ts";
 import { RedisRetained } from "./retained.ts";
 import { Publisher } from "./publisher.ts";
+import type { RedisOptions } from "./redis_options.ts";
 import { REVISE, REVISED, TARGETS } from "./revise_scripts.ts";
 import { RedisRevisions } from "./revisions.ts";
 import { RedisRoom, signalMessage } from "./room.ts";
-import { type LogPolicy, RoomScripts } from "./room_scripts.ts";
+import { RoomScripts } from "./room_scripts.ts";
+import { RedisSecret } from "./secret.ts";
 import { CHANGE_FIELD } from "./shared_hash.ts";
-
-export interface RedisOptions extends LogPolicy {
-  /** `redis://user:password@host:port/database`, or `rediss://` for TLS. */
-  readonly url: string;
-  /**
-   * Begins every key and channel, so that several Parleys can share a Redis. It may have letters, digits
-   * and `_.:-`, but no braces: those enclose the room's name.
-   *
-   * @default {"parley"}
-   */
-  readonly prefix?: string;
-  /**
-   * Logs when Redis is away, and when it is back.
-   *
-   * @default {silentLog}
-   */
-  readonly log?: Log;
-  /** @default {new Metrics()} */
-  readonly metrics?: Metrics;
-  /**
-   * Milliseconds that users stay in a room when their node no longer renews its lease. A node renews
-   * it three times in this time.
-   *
-   * @default {18000}
-   */
-  readonly leaseMs?: number;
-}
 
 /** The users of a dead node are gone within a lease and a heartbeat: 24 s. */
 const LEASE_MS = 18_000;
@@ -79,6 +51,7 @@ export class RedisBroker implements Broker {
   readonly members: RedisMembers;
   readonly marks: RedisMarks;
   readonly eraser: RedisEraser;
+  readonly #secret: RedisSecret;
   readonly #link: RedisLink;
   readonly #log: RedisLog;
   readonly #revisions: RedisRevisions;
@@ -101,11 +74,10 @@ export class RedisBroker implements Broker {
     const settlingMs = leaseMs / 6;
     const link = await RedisLink.open({ url, scripts, names, log, metrics, settlingMs });
     try {
-      await link.ask("SET", names.secret, randomBytes(32).toString("base64url"), "NX");
-      const secret = Buffer.from(String(await link.ask("GET", names.secret)), "base64url");
+      const secret = await RedisSecret.open(link);
       const orders = await RedisOrders.open(link);
       const marks = await RedisMarks.open(link);
-      return new RedisBroker(options, link, orders, marks, new Uint8Array(secret), leaseMs);
+      return new RedisBroker(options, link, orders, marks, secret, leaseMs);
     } catch (thrown) {
       await link.close();
       throw cannotUse(url, thrown);
@@ -117,12 +89,13 @@ export class RedisBroker implements Broker {
     link: RedisLink,
     orders: RedisOrders,
     marks: RedisMarks,
-    secret: Uint8Array,
+    secret: RedisSecret,
     leaseMs: number,
   ) {
     const { host, pathname } = new URL(options.url);
     this.location = `Redis at ${host}${pathname === "/" ? "" : pathname}`;
-    this.secret = secret;
+    this.#secret = secret;
+    this.secret = secret.bytes;
     this.#link = link;
     const scripts = new RoomScripts(link, options);
     this.#log = new RedisLog(scripts);
@@ -168,15 +141,8 @@ export class RedisBroker implements Broker {
     return this.#log.canResume(room, mark, seq, rev);
   }
 
-  async probe(): Promise<StoreTrouble | undefined> {
-    if (!this.#link.isConnected) return "redis_away";
-    try {
-      await this.#keepSecret();
-      return undefined;
-    } catch (thrown) {
-      if (isFull(thrown)) return "redis_full";
-      return isFinal(thrown) ? "store_failed" : "redis_away";
-    }
+  probe(): Promise<StoreTrouble | undefined> {
+    return this.#secret.probe();
   }
 
   measure(): StoreGauges {
@@ -250,19 +216,13 @@ export class RedisBroker implements Broker {
    */
   async #checkAll(): Promise<void> {
     await this.#link.check();
-    await this.#keepSecret();
+    await this.#secret.keep();
     await this.#orders.heartbeat();
     const rooms = [...this.#rooms.values()];
     for (let index = 0; index < rooms.length && this.#link.isReady; index += ROOMS_AT_ONCE) {
       const some = rooms.slice(index, index + ROOMS_AT_ONCE);
       await Promise.allSettled(some.map((room) => this.#checkRoom(room)));
     }
-  }
-
-  /** Gives the secret again to a Redis that has lost everything, before a new node makes another. */
-  async #keepSecret(): Promise<void> {
-    const secret = Buffer.from(this.secret).toString("base64url");
-    await this.#link.ask("SET", this.#link.names.secret, secret, "NX");
   }
 
   async #checkRoom(room: RedisRoom): Promise<void> {

@@ -10,7 +10,8 @@ import { setImmediate } from "node:timers";
 import type { Draft } from "../../protocol/encode.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { Hashes, RefWindow } from "./ref_window.ts";
-import type { SqliteStore, StoredRefs } from "./store.ts";
+import type { StoredRefs } from "./rows.ts";
+import type { SqliteStore } from "./store.ts";
 
 /** Windows of rooms without members that are kept, so that a member who returns costs no rebuild. */
 const MAX_IDLE = 256;

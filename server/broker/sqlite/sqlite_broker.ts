@@ -34,12 +34,6 @@ export interface SqliteOptions extends StoreOptions {
   /** Newest messages of a room among which a repeated `ref` is recognised. */
   readonly dedupeMessages: number;
   /**
-   * Logs how a file of an older schema is kept and migrated.
-   *
-   * @default {silentLog}
-   */
-  readonly log?: Log;
-  /**
    * The wall clock: milliseconds since 1970.
    *
    * @default {Date.now}
@@ -76,10 +70,11 @@ export class SqliteBroker implements Broker {
   /**
    * Opens the file, and creates it if there is none.
    *
+   * @param log says how a file of an older schema is kept before it is migrated.
    * @throws {BrokerError} if it is foreign, damaged, of another version, in use, or not writable.
    */
-  static async open(options: SqliteOptions): Promise<SqliteBroker> {
-    if (options.path !== ":memory:") await keepOldFile(options.path, options.log ?? silentLog);
+  static async open(options: SqliteOptions, log: Log = silentLog): Promise<SqliteBroker> {
+    if (options.path !== ":memory:") await keepOldFile(options.path, log);
     const broker = new SqliteBroker(options);
     await broker.#store.backups?.clean();
     return broker;

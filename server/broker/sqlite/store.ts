@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { BrokerError, type LogState, type Range } from "../broker.ts";
+import type { LogState, Range } from "../broker.ts";
 import type { Page } from "../page.ts";
 import type { StoreTrouble } from "../store_health.ts";
 import { DatabaseBound } from "./database_bound.ts";
@@ -12,6 +12,7 @@ import { cutMark, startOfMark } from "./cut_mark.ts";
 import { type OpenDatabase, openDatabase } from "./database_file.ts";
 import { Erasing } from "./erasing.ts";
 import { Commits } from "./commits.ts";
+import { Forgetting } from "./forgetting.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import type { GatheredWrites } from "./gathered_writes.ts";
 import { MarkTable } from "./mark_table.ts";
@@ -19,7 +20,7 @@ import { PROBE_CHARS, troubleOf } from "./probe.ts";
 import { Pruning, type Retention } from "./pruning.ts";
 import type { RevisedRow } from "./additions.ts";
 import { RevisionTables } from "./revision_tables.ts";
-import { type NewRow, readEvent, readPage } from "./rows.ts";
+import { type NewRow, readEvent, readPage, readRefs, type StoredRefs } from "./rows.ts";
 import { SqliteJournal } from "./sqlite_journal.ts";
 import { SqliteArchive } from "./sqlite_archive.ts";
 import { SqliteBackups } from "./sqlite_backups.ts";
@@ -37,18 +38,6 @@ export interface StoreOptions extends Retention {
   readonly maxDatabaseMb?: number;
 }
 
-/** The hashes of a row's `ref`s; `undefined` if the row was stored before there were hashes. */
-export interface StoredRefs {
-  readonly first: number;
-  readonly last: number;
-  readonly hashes: Uint8Array | undefined;
-}
-
-/** A file up to this size is written anew while others wait: it takes about a tenth of a second. */
-const QUICK_BYTES = 8 << 20;
-/** Rows whose `ref`s are read in one step. It takes about a millisecond. */
-const REF_ROWS = 256;
-
 export class SqliteStore {
   readonly secret: Uint8Array;
   readonly journal: SqliteJournal;
@@ -65,13 +54,7 @@ export class SqliteStore {
   readonly #pruning: Pruning;
   readonly #bound: DatabaseBound;
   readonly #commits: Commits;
-  /** Whether free pages or the write-ahead log may hold text that was edited or deleted, also before a crash. */
-  #hasLostText = true;
-  /**
-   * Whether unused space within pages may hold such text. When SQLite moves rows from page to page, it
-   * leaves copies behind, which `secure_delete` does not overwrite.
-   */
-  #hasLostCopies = false;
+  readonly #forgetting: Forgetting;
   /** The highest id of a row when `prune` was last called. */
   #prunedAt = 0;
 
@@ -96,6 +79,7 @@ export class SqliteStore {
     this.backups = files && new SqliteBackups(database, files);
     const maxBytes = (options.maxDatabaseMb ?? 0) * 1_048_576;
     this.#bound = new DatabaseBound(database, sql, this.#pruning, maxBytes);
+    this.#forgetting = new Forgetting(this.#bound, files);
     this.secret = database.secret;
     this.tables = new StateTables(database.database, open);
     const parts = { pruning: this.#pruning, revisions: this.revisions, tables: this.tables };
@@ -164,7 +148,7 @@ export class SqliteStore {
 
   /** Has text that was removed or replaced overwritten wherever it may still be, by `prune` or `close`. */
   loseText(): void {
-    this.#hasLostText = this.#hasLostCopies = true;
+    this.#forgetting.noteRemoval();
   }
 
   /** Runs changes of `tables` in one transaction, durable when this returns. */
@@ -189,14 +173,7 @@ export class SqliteStore {
 
   /** Reads the `ref`s of some rows from a `seq` on; none at the end of the log. */
   refs(room: string, from: number): readonly StoredRefs[] {
-    const { id, head } = this.#logs.get(room);
-    if (from > head) return [];
-    const start = Number(this.#sql.rowAt.get(id, from)?.first ?? from);
-    return this.#sql.refs.all(id, start, REF_ROWS).map(({ first, count, refs }) => ({
-      first: Number(first),
-      last: Number(first) + Number(count) - 1,
-      hashes: refs instanceof Uint8Array ? refs : undefined,
-    }));
+    return readRefs(this.#sql, this.#logs.get(room), from);
   }
 
   /**
@@ -214,45 +191,22 @@ export class SqliteStore {
     if (this.erasing.removeErased()) this.loseText();
     this.#pruning.byAge(now);
     this.tables.prune(now);
-    // While a backup is made, the write-ahead log is emptied only if that cannot wait.
-    const isFree = this.backups?.isCopying !== true;
-    if (this.#hasLostText && isFree) this.#forget();
-    else this.#bound.shrink();
-    // Nobody has to wait for it when nothing has been said for a while.
-    if (this.#hasLostCopies && isFree && this.#prunedAt === this.lastRowId) {
-      this.#compact(QUICK_BYTES);
-    }
+    const isQuiet = this.#prunedAt === this.lastRowId;
     this.#prunedAt = this.lastRowId;
-  }
-
-  /** Empties the list of free pages, in steps, and then the write-ahead log. */
-  #forget(): void {
-    if (this.#bound.shrink(0)) this.#hasLostText = this.#database.files?.emptyLog() === false;
-  }
-
-  /** Writes the file anew, unless that would take too long. Then no unused space holds anything. */
-  #compact(maxBytes: number): void {
-    if (!this.#bound.compact(maxBytes)) return;
-    this.#hasLostCopies = false;
-    this.#hasLostText = this.#database.files?.emptyLog() === false;
+    // While a backup is made, the write-ahead log is emptied only if that cannot wait.
+    if (this.backups?.isCopying) this.#bound.shrink();
+    else this.#forgetting.step(isQuiet);
   }
 
   /**
-   * Overwrites some of what was erased wherever it may still be. Copies in the unused space of pages stay in
-   * a large file: writing that anew would take too long.
+   * Overwrites some of what was erased wherever it may still be.
    *
    * @returns whether there is more to do.
    * @throws {BrokerError} if the write-ahead log cannot be emptied now.
    */
   forgetErased(): boolean {
-    this.loseText();
     this.#database.files?.assertNotReplaced();
-    if (!this.#bound.shrink(0)) return true;
-    this.#compact(QUICK_BYTES);
-    if (this.#hasLostCopies) this.#forget();
-    if (!this.#hasLostText) return false;
-    if (this.#database.files === undefined) return false;
-    throw new BrokerError("What was erased is still in the write-ahead log. Repeat it later.");
+    return this.#forgetting.hurry();
   }
 
   /** Lets a room lose messages sooner: it has no members any more. */
@@ -281,12 +235,7 @@ export class SqliteStore {
 
   /** Closes the file. SQLite empties the write-ahead log. */
   close(): void {
-    try {
-      if (this.#hasLostCopies) this.#compact(256 << 20);
-      while (this.#hasLostText && !this.#bound.shrink(0));
-    } catch {
-      // The disk is full or the file is gone. The next start tries again.
-    }
+    this.#forgetting.finish();
     this.#database.close();
   }
 }
