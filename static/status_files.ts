@@ -5,5 +5,6 @@
  * @module
  */
 export { default as "status/index.html" } from "./status/index.html" with { type: "text" };
+export { default as "status/charts.ts" } from "./status/charts.ts" with { type: "text" };
 export { default as "status/status.ts" } from "./status/status.ts" with { type: "text" };
 export { default as "status/style.css" } from "./status/style.css" with { type: "text" };

@@ -185,6 +185,8 @@ const FROM = '"from":{"id":"ada","name":"Ada"}';
 const message = (seq: number, more = "") =>
   `{"message":{"type":"chat","room":"lobby","seq":${seq},"at":1,${FROM},"payload":"x"${more}}}\n`;
 
+const REACTION = '{"reaction":{"seq":3,"user":"bob","reaction":"👍"}}\n';
+
 /** What is wrong, and what the one line says. */
 const BAD: readonly (readonly [text: string, says: string])[] = [
   ["", "Line 1: the file ends before its last line."],
@@ -195,7 +197,29 @@ const BAD: readonly (readonly [text: string, says: string])[] = [
   ['{"parley":{"version":1}}\n' + message(1), "Line 2: a message must be within a room."],
   [HEAD + message(1) + message(3), 'Line 4: field "seq" must be 2, the next one.'],
   [HEAD + message(4), 'Line 3: field "seq" must be at most 3.'],
-  [HEAD + message(0), 'Line 3: field "seq" must be a whole number from 1.'],
+  [HEAD + message(0), 'Line 3: field "seq" must be a whole number from 1 to 4294967295.'],
+  [
+    '{"parley":{"version":1}}\n{"room":{"name":"lobby","head":4294967296,"rev":0}}\n',
+    'Line 2: field "head" must be a whole number from 0 to 4294967295.',
+  ],
+  [
+    '{"parley":{"version":1}}\n{"room":{"name":"\\u00011","head":1,"rev":0}}\n',
+    'Line 2: field "name" must be 1 to 256 characters.',
+  ],
+  [
+    HEAD + message(3) + REACTION + REACTION,
+    "Line 5: it cannot be stored: Error: UNIQUE constraint failed",
+  ],
+  [HEAD + message(1) + '{"end":{"messages":1}}\n', "Line 4: the last message must have the seq 3."],
+  [
+    HEAD + `{"retained":{"type":"custom","room":"other","name":"n",${FROM},"payload":1}}\n`,
+    'Line 3: field "room" must be "lobby".',
+  ],
+  [
+    '{"parley":{"version":1}}\n' +
+    '{"sanction":{"kind":"ban","room":"lobby","subject":"ada","until":null}}\n',
+    'Line 2: field "subject" must be "user <id>"',
+  ],
   [HEAD + message(1, ',"rev":2'), 'Line 3: field "rev" must be at most 1.'],
   [HEAD + message(1, ',"color":"red"'), 'Line 3: there is no field "color" in a message.'],
   [HEAD + message(1).replace("lobby", "other"), 'Line 3: field "room" must be "lobby".'],
@@ -306,6 +330,25 @@ Deno.test("the commands export, import and back up, and say how it went", async 
   assertEquals(sorted(printed.stdout), sorted(await Deno.readTextFile(lines)));
   const read = await run(["import", "--db", other.file, "--in", lines]);
   assertEquals([read.code, read.stderr], [0, "Imported 1 rooms, 3 messages.\n"]);
+  for (
+    const [args, says] of [
+      [["export", "--db", `${at.path}/typo.db`], /^parley: There is no database .*typo\.db\.$/],
+      [["export", "--db", backup, "--out", "/tmp"], /parley: The export failed: IsADirectory: .*$/],
+      [
+        ["import", "--db", other.file, "--in", "/"],
+        /^parley: The import failed: IsADirectory: .*$/,
+      ],
+      [
+        ["backup", "--url", "http://127.0.0.1:9", "--out", backup],
+        /^parley: No backup from .*:9: .*$/,
+      ],
+    ] as const
+  ) {
+    const { code, stderr } = await run(args, { PARLEY_API_KEYS: key });
+    assertEquals(code, 1);
+    assertMatch(stderr.trimEnd().split("\n").at(-1) ?? "", says);
+    assert(!/ at /.test(stderr), stderr); // no stack
+  }
   const wrong = await run(["import", "--url", "x"]);
   assertEquals([wrong.code, wrong.stderr], [1, "parley: There is no --url for import.\n"]);
   using database = new DatabaseSync(other.file, { readOnly: true });

@@ -34,12 +34,17 @@ Deno.test("OPERATIONS.md: the program stores and serves with the least permissio
     const unit = UNIT.match(/^ExecStart=(.*)$/m)?.[1] ?? "";
     assertEquals(command.trim().split(" --db ")[0], unit.replace("/usr/local/bin/", ""));
     const script = argumentsOf(command, folder, port);
-    await using program = await Program.run(["--port", `${port}`], {}, [], script);
+    const env = { PARLEY_API_KEYS: "k".repeat(32) };
+    await using program = await Program.run(["--port", `${port}`], env, [], script);
     await program.prints(/Parley is at/);
     await using client = await connect(program);
     client.send({ type: "chat", payload: "kept" });
     await client.next("chat");
     assert((await Deno.stat(`${folder}/parley.db`)).isFile);
+    const headers = { authorization: `Bearer ${env.PARLEY_API_KEYS}` };
+    const backup = await fetch(`${program.url}/backup`, { headers });
+    await backup.body?.cancel();
+    assertEquals(backup.status, 200, program.err);
     program.signal("SIGTERM");
     assertEquals((await program.ended()).code, 0);
   } finally {

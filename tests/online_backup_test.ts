@@ -129,9 +129,10 @@ Deno.test("there is one backup at a time, and none is left behind", async () => 
     await cut;
   }
   assertEquals(await namesIn(at), ["parley.db"]);
-  await Deno.writeTextFile(`${at.file}.backup`, "a killed process left this");
+  await Deno.writeTextFile(`${at.file}.backup.unfinished`, "a killed process left this");
+  await Deno.writeTextFile(`${at.file}.backup`, "an operator's own");
   await using server = await start(at);
-  assertEquals((await namesIn(at)).includes("parley.db.backup"), false);
+  assertEquals(await namesIn(at), ["parley.db", "parley.db-wal", "parley.db.backup"]);
   assertEquals((await server.history("lobby", { limit: 1 })).head, 40);
 });
 

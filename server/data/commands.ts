@@ -8,8 +8,9 @@ import { parseArgs } from "node:util";
 import { ApiKeys } from "../access/api_keys.ts";
 import type { Archive } from "../broker/archive.ts";
 import type { Broker } from "../broker/broker.ts";
+import { BrokerError } from "../broker/broker_error.ts";
 import { SqliteBroker } from "../broker/sqlite/sqlite_broker.ts";
-import { silentLog } from "../log.ts";
+import { reason, silentLog } from "../log.ts";
 import { OptionError, type Options } from "../options.ts";
 import { readOptions } from "../read_options.ts";
 import { exportData } from "./export_data.ts";
@@ -70,7 +71,17 @@ export async function runCommand(name: string, process: Process): Promise<void> 
     const shown = known.map((flag) => `--${flag}`).join(", ");
     return void await process.print(`deno task ${name}: ${shown}, and the server's options.\n`);
   }
-  await run(options, flags, process);
+  try {
+    await run(options, flags, process);
+  } catch (thrown) {
+    throw isFault(thrown) ? thrown : new OptionError(`The ${name} failed: ${reason(thrown)}`);
+  }
+}
+
+/** Tells whether something needs no other words: a clear line, or a fault in Parley with its stack. */
+function isFault(thrown: unknown): boolean {
+  return [OptionError, BrokerError, TypeError, RangeError, ReferenceError]
+    .some((kind) => thrown instanceof kind);
 }
 
 /** Splits arguments into the flags of the commands, each with its value, and the server's. */
@@ -89,7 +100,7 @@ function split(args: readonly string[]): { readonly own: string[]; readonly othe
 }
 
 async function backUp(options: Options, flags: Flags, { terminal }: Process): Promise<void> {
-  const { out, url = `http://${options.host}:${options.port}${options.basePath}` } = flags;
+  const { out, url = urlOf(options) } = flags;
   if (out === undefined) throw new OptionError("--out must name the file to write.");
   const [key] = await ApiKeys.list(options);
   if (key === undefined) {
@@ -98,8 +109,15 @@ async function backUp(options: Options, flags: Flags, { terminal }: Process): Pr
   await fetchBackup({ url, key, out }, new Progress(terminal));
 }
 
+/** Where a server with these options listens. */
+function urlOf({ cert, host, port, basePath }: Options): string {
+  const name = host.includes(":") ? `[${host}]` : host;
+  return `${cert === "" ? "http" : "https"}://${name}:${port}${basePath}`;
+}
+
 async function exportTo(options: Options, { out }: Flags, process: Process): Promise<void> {
   const progress = new Progress(process.terminal);
+  if (options.redis === "") await assertThere(options.db);
   await using store = await openStore(options);
   if (out === undefined) {
     return await exportData(store.broker, store.archive, (text) => process.print(text), progress);
@@ -122,6 +140,16 @@ async function exportTo(options: Options, { out }: Flags, process: Process): Pro
     await Deno.remove(unfinished).catch(() => {});
     if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
     throw new OptionError(`Cannot write ${out}: there is no such folder.`);
+  }
+}
+
+/** Opening a database makes it: the export of a wrong path would be empty, and look well. */
+async function assertThere(db: string): Promise<void> {
+  try {
+    await Deno.stat(db);
+  } catch (thrown) {
+    if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+    throw new OptionError(`There is no database ${db}.`);
   }
 }
 

@@ -48,6 +48,10 @@ async function download(
   try {
     const headers = { authorization: `Bearer ${key}` };
     response = await fetch(`${url.replace(/\/$/, "")}/backup`, { headers });
+  } catch (thrown) {
+    const { cause } = thrown instanceof Error ? thrown : {};
+    const where = URL.parse(url)?.host ?? "--url";
+    throw new OptionError(`No backup from ${where}: ${reason(cause ?? thrown)}`);
   } finally {
     clearInterval(waiting);
   }

@@ -12,8 +12,11 @@ import {
   type RoomWriter,
 } from "../broker/archive.ts";
 import type { Broker } from "../broker/broker.ts";
+import { BrokerError } from "../broker/broker_error.ts";
 import { digestOf, epochOf } from "../broker/epoch.ts";
 import type { UserMark } from "../broker/marks.ts";
+import { reason } from "../log.ts";
+import { OptionError } from "../options.ts";
 import { FORMAT_VERSION } from "./export_data.ts";
 import { badLine, type Line, parseLine } from "./lines.ts";
 import type { Progress } from "./progress.ts";
@@ -66,7 +69,11 @@ export class DataImport {
     let number = 0;
     try {
       for await (const text of lines) {
-        await this.#take(parseLine(text, ++number), number);
+        const line = parseLine(text, ++number);
+        await this.#take(line, number).catch((thrown) => {
+          if (thrown instanceof OptionError || thrown instanceof BrokerError) throw thrown;
+          throw badLine(number, `it cannot be stored: ${reason(thrown)}`);
+        });
         await progress.show(() => this.#summary());
       }
       if (!this.#isEnded) throw badLine(number + 1, "the file ends before its last line.");
@@ -129,11 +136,15 @@ export class DataImport {
         await this.#flush(open);
         return await writer?.react([line.reaction]);
       case "retained":
+        assertIsIn(open.room, line.room, number);
         open.retained.push(line.retained);
         return;
       case "end":
         if (line.messages !== open.count) {
           throw badLine(number, `field "messages" must be ${open.count}: some lines are missing.`);
+        }
+        if (open.count > 0 && open.last !== room.head) {
+          throw badLine(number, `the last message must have the seq ${room.head}.`);
         }
         return await this.#finish(open);
       default:
@@ -144,9 +155,7 @@ export class DataImport {
   #check(line: Line & { readonly kind: "message" }, open: OpenRoom, number: number): void {
     const { message: { seq, rev } } = line;
     const { room, last } = open;
-    if (line.room !== room.name) {
-      throw badLine(number, `field "room" must be ${JSON.stringify(room.name)}.`);
-    }
+    assertIsIn(room, line.room, number);
     if (last !== 0 && seq !== last + 1) {
       throw badLine(number, `field "seq" must be ${last + 1}, the next one.`);
     }
@@ -208,18 +217,27 @@ export class DataImport {
   }
 }
 
+function assertIsIn({ name }: RoomHead, room: string, number: number): void {
+  if (room !== name) throw badLine(number, `field "room" must be ${JSON.stringify(name)}.`);
+}
+
 /** Splits a stream into lines. Long ones are refused before they are held. */
 export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   let rest = "";
   let number = 1;
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream("utf-8", { fatal: true }))) {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) {
-      yield line;
-      number++;
+  try {
+    for await (const chunk of stream.pipeThrough(new TextDecoderStream("utf-8", { fatal: true }))) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        yield line;
+        number++;
+      }
+      if (rest.length > MAX_LINE_CHARS) throw badLine(number, "it is too long.");
     }
-    if (rest.length > MAX_LINE_CHARS) throw badLine(number, "it is too long.");
+  } catch (thrown) {
+    if (thrown instanceof TypeError) throw badLine(number, "it or one soon after is not UTF-8.");
+    throw thrown;
   }
   if (rest !== "") yield rest;
 }

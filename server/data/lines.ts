@@ -31,17 +31,38 @@ export type Line =
   | { readonly kind: "room"; readonly room: RoomHead }
   | { readonly kind: "message"; readonly message: ArchivedMessage; readonly room: string }
   | { readonly kind: "reaction"; readonly reaction: Reaction }
-  | { readonly kind: "retained"; readonly retained: RetainedEvent }
+  | { readonly kind: "retained"; readonly retained: RetainedEvent; readonly room: string }
   | { readonly kind: "mark"; readonly userId: string; readonly room: string; readonly seq: number }
   | { readonly kind: "sanction"; readonly sanction: Sanction }
   | { readonly kind: "end"; readonly messages?: number; readonly rooms?: number };
 
-/** The names of rooms and users are not checked as for a command: older servers accepted others. */
+/**
+ * The names of rooms and users are not checked as for a command: older servers accepted others. The store
+ * begins the names of rooms that were erased with U+0001.
+ */
 const OLD_NAME: Rule = {
   ...TEXT,
-  accepts: (value) => TEXT.accepts(value) && value !== "" && String(value).length <= 256,
+  accepts: (value) =>
+    TEXT.accepts(value) && /^[^]{1,256}$/.test(String(value)) &&
+    !String(value).startsWith("\u0001"),
   expects: "1 to 256 characters",
 };
+
+/** Whom a sanction is for, as orders.ts writes it. */
+const SUBJECT: Rule = {
+  ...OLD_NAME,
+  accepts: (value) =>
+    OLD_NAME.accepts(value) && /^(?:user|moderated|address) ./.test(String(value)),
+  expects: '"user <id>", "moderated <id>" or "address <group>"',
+};
+
+/** The file has 32 bits for a `seq`. */
+const MAX_SEQ = 0xffff_ffff;
+const upToMaxSeq = (rule: Rule): Rule => ({
+  ...rule,
+  accepts: (value) => rule.accepts(value) && Number(value) <= MAX_SEQ,
+  expects: `${rule.expects} to ${MAX_SEQ}`,
+});
 
 const USER = record('a user: {"id": text, "name": text, "info"?: JSON, "guest"?: true}', {
   id: required(SENDER_ID),
@@ -69,7 +90,7 @@ type Fields = Readonly<Record<string, Rule & { readonly required: boolean }>>;
 const MESSAGE: Fields = {
   type: required(oneOf("chat", "custom")),
   room: required(OLD_NAME),
-  seq: required(SEQ),
+  seq: required(upToMaxSeq(SEQ)),
   at: required(COUNT),
   name: optional(OLD_NAME),
   from: required(USER),
@@ -93,7 +114,7 @@ const RETAINED: Fields = {
 
 const FIELDS: Readonly<Record<Line["kind"], Fields>> = {
   parley: { version: required(COUNT), at: optional(TEXT) },
-  room: { name: required(OLD_NAME), head: required(COUNT), rev: required(COUNT) },
+  room: { name: required(OLD_NAME), head: required(upToMaxSeq(COUNT)), rev: required(COUNT) },
   message: MESSAGE,
   reaction: { seq: required(SEQ), user: required(SENDER_ID), reaction: required(REACTION) },
   retained: RETAINED,
@@ -101,7 +122,7 @@ const FIELDS: Readonly<Record<Line["kind"], Fields>> = {
   sanction: {
     kind: required(oneOf("ban", "mute")),
     room: required(OLD_NAME),
-    subject: required(OLD_NAME),
+    subject: required(SUBJECT),
     until: required(OR_NULL(COUNT)),
     guestId: optional(SENDER_ID),
   },
@@ -160,7 +181,8 @@ function lineOf(kind: Line["kind"], fields: Record<string, unknown>, number: num
     }
     case "retained": {
       const event = JSON.stringify(fields);
-      return { kind, retained: { name: String(fields.name), event, isRemoval: false } };
+      const retained = { name: String(fields.name), event, isRemoval: false };
+      return { kind, retained, room: String(fields.room) };
     }
     case "mark": {
       const [userId, room] = [String(fields.user), String(fields.room)];

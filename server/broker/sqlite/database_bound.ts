@@ -9,6 +9,7 @@ import type { OpenDatabase } from "./database_file.ts";
 import type { Log } from "./log_cache.ts";
 import type { Pruning } from "./pruning.ts";
 import { pragma, type Statements } from "./statements.ts";
+import { rewriteTables } from "./write_anew.ts";
 
 /** Pruning begins when less than this part of the bound is free. */
 const MARGIN = 1 / 16;
@@ -85,11 +86,11 @@ export class DatabaseBound {
     return pages === free;
   }
 
-  /** Writes the file anew. @returns false if it is larger than that: 64 MB take about a second. */
+  /** Writes all rows anew. @returns false if there is more than that: 64 MB take about a second. */
   compact(maxBytes: number): boolean {
-    if (this.#pageCount() * this.#pageSize > maxBytes) return false;
-    this.#database.database.exec("VACUUM");
-    this.#database.files?.expectSize(this.#pageCount() * this.#pageSize);
+    if (this.measure() > maxBytes) return false;
+    rewriteTables(this.#database.database);
+    while (!this.shrink(0));
     return true;
   }
 

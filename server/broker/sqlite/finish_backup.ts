@@ -9,6 +9,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { APPLICATION_ID } from "./schema.ts";
 import { pragma } from "./statements.ts";
+import { copyTables } from "./write_anew.ts";
 
 /** The answer to a path; `error` says why the copy is of no use. */
 export interface Finished {
@@ -25,7 +26,8 @@ function finish(path: string): Finished {
       if (result !== "ok") return { error: `it is damaged (${result})` };
       // SQLite leaves copies of deleted texts in the unused space of pages. None goes into the backup.
       Deno.writeFileSync(whole, new Uint8Array(), { mode: 0o600 });
-      database.prepare("VACUUM INTO ?").run(whole);
+      using copy = new DatabaseSync(whole);
+      copyTables(database, copy);
     }
     Deno.renameSync(whole, path);
     return {};

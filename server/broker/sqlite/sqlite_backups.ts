@@ -37,7 +37,7 @@ export class SqliteBackups implements Backups {
   constructor(database: OpenDatabase, files: WatchedFiles) {
     this.#database = database;
     this.#files = files;
-    this.#path = `${files.path}.backup`;
+    this.#path = `${files.path}.backup.unfinished`; // a name that nobody gives to a file to keep
   }
 
   /** Whether the write-ahead log must not be emptied if that can wait. */

@@ -57,7 +57,10 @@ function stream(backup: Backup, stallMs: number): ReadableStream<Uint8Array> {
     async pull(controller) {
       clearTimeout(timer);
       const chunk = new Uint8Array(CHUNK_BYTES);
-      const read = await backup.read(chunk);
+      const read = await backup.read(chunk).catch((thrown) => {
+        end(); // else no other backup could be made until the next start
+        throw thrown;
+      });
       if (read === null) {
         end();
         return controller.close();
