@@ -9,6 +9,7 @@ import type { OpenDatabase } from "./database_file.ts";
 import type { Log } from "./log_cache.ts";
 import type { Pruning } from "./pruning.ts";
 import { pragma, type Statements } from "./statements.ts";
+import { writeAnew } from "./write_anew.ts";
 
 /** Pruning begins when less than this part of the bound is free. */
 const MARGIN = 1 / 16;
@@ -88,7 +89,7 @@ export class DatabaseBound {
   /** Writes the file anew. @returns false if it is larger than that: 64 MB take about a second. */
   compact(maxBytes: number): boolean {
     if (this.#pageCount() * this.#pageSize > maxBytes) return false;
-    this.#database.database.exec("VACUUM");
+    writeAnew(this.#database.database);
     this.#database.files?.expectSize(this.#pageCount() * this.#pageSize);
     return true;
   }

@@ -130,7 +130,7 @@ export class SqliteBackups implements Backups {
 
 /** Removes the files of a copy, as far as they are there. */
 async function removeBackup(path: string): Promise<void> {
-  for (const suffix of ["", "-wal", "-shm", ".whole", ".whole-journal"]) {
+  for (const suffix of ["", "-wal", "-shm", "-journal"]) {
     await Deno.remove(path + suffix).catch(() => {});
   }
 }
