@@ -42,6 +42,8 @@ export async function backups(plan: Plan): Promise<Section> {
   const cpu = ratios(withBackups.map(byCpu), without.map(byCpu));
   const copies = withBackups.flatMap((run) => run.backups.milliseconds);
   const bytes = withBackups.reduce((sum, run) => sum + run.backups.bytes, 0);
+  // A slow machine says fewer messages a second, of which a copy then is a greater part.
+  const cost = withBackups.map((run, i) => (byCpu(run) - byCpu(without[i])) * byClock(run) / 1000);
   const row = (label: string, runs: readonly Run[]) => [
     label,
     spread(runs.map(byClock), 0),
@@ -53,7 +55,8 @@ export async function backups(plan: Plan): Promise<Section> {
     text: table(["(backups)", "messages/s", "server CPU µs each", "others' CPU"], [
       row("none", without),
       row("one a second", withBackups),
-    ]) + `\n\nIn pairs: messages × ${spread(clock, 3)}, CPU each × ${spread(cpu, 3)}. ` +
+    ]) + `\n\nIn pairs: messages × ${spread(clock, 3)}, CPU each × ${spread(cpu, 3)}; ` +
+      `${spread(cost, 0)} ms of CPU a copy. ` +
       `${copies.length} copies of ${
         (bytes / copies.length / 1e6).toFixed(1)
       } MB, each a prefix of ` +
@@ -102,7 +105,8 @@ async function fetchBackups(port: number, folder: string, seconds: number): Prom
 
 /**
  * Opens each copy. The room keeps its newest messages only, so a prefix of the log is the messages up to
- * one, without a hole among those that are kept, and never fewer than in the copy before.
+ * one, without a hole among those that are kept, and never fewer than in the copy before. Only before the
+ * generator's first message a copy may have no room.
  */
 function assertPrefixes(folder: string, copies: number): void {
   let last = 0;
@@ -112,13 +116,14 @@ function assertPrefixes(folder: string, copies: number): void {
     const rooms = database.prepare(
       "SELECT min(seq) AS least, max(seq) AS most, count(DISTINCT seq) AS count FROM messages GROUP BY room",
     ).all();
-    const { least, most, count } = rooms[0] ?? {};
+    const { least, most, count } = rooms[0] ?? { least: 1, most: 0, count: 0 };
     const isWhole = Number(most) - Number(least) + 1 === Number(count);
-    if (check !== "ok" || rooms.length !== 1 || !isWhole || Number(most) < last) {
+    if (check !== "ok" || rooms.length > 1 || !isWhole || Number(most) < last) {
       throw new Error(`copy ${copy}: ${JSON.stringify({ check, rooms, last })}`);
     }
     last = Number(most);
   }
+  if (copies > 0 && last === 0) throw new Error("no copy has a message");
 }
 
 function byClock(run: Run | undefined): number {
