@@ -17,7 +17,10 @@ async function watched(options: Partial<Options> = {}): Promise<[server: Server,
   const log: Log = {
     info() {},
     error() {},
-    warn: (event, facts = {}) => lines.push([event, facts]),
+    warn(event, { request: id, ...facts } = {}) {
+      assert(id, "the line has the id of the request");
+      lines.push([event, facts]);
+    },
   };
   const server = await createServer({ port: 0, db: ":memory:", ...options }, { log });
   server.listen();

@@ -380,6 +380,9 @@ Deno.test("the client tells its mark once a second, and again after a reconnect 
   await until(() => reads().length === 3, "that it is told again");
   assertEquals(reads(), commands(5, 9, 9));
   it.received({ type: "read", room: "lobby", seq: 9 }, chat(10), chat(11, me), chat(12));
+  // Another device said it, or the application: only the server knows whether that moves the mark.
+  assertEquals(it.client.unread("lobby"), 3);
+  it.received({ type: "read", room: "lobby", seq: 11 });
   assertEquals(it.client.unread("lobby"), 1);
   it.received({ ...joined(3, false, "another"), unread: 0 } as WireEvent);
   assertEquals(it.client.unread("lobby"), 0);

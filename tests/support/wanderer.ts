@@ -45,6 +45,8 @@ export class Wanderer {
   #goal: number | undefined;
   #isGone = false;
   /** How long it was told to stay away. */
+  /** Whether the server did not let it in on this connection. */
+  #isRefused = false;
   #awayMs = 0;
   /** Pings heard so far. */
   pings = 0;
@@ -131,6 +133,7 @@ export class Wanderer {
   #greet(): void {
     const { since, name, open, lastEchoed } = this.#view;
     this.#view.entered();
+    this.#isRefused = false;
     this.#send({ type: "hello", name, ...(this.#token && { token: this.#token }) });
     this.#send({ type: "join", ...(since && { since }) });
     // What was not echoed, and one that was: it must be found, and not be stored again.
@@ -191,10 +194,15 @@ export class Wanderer {
       this.#token = undefined;
       return this.#over?.();
     }
+    // What it said before it heard that it was not let in.
+    if (code === "not_in_room" && this.#isRefused) return;
     assertEquals(code, "unavailable");
     assert((retryAfterMs ?? 0) > 0, "it does not say when to come again");
     this.#checker.unavailable++;
-    if (ref === undefined) return this.#over?.(); // it was not let in
+    if (ref === undefined) { // it was not let in
+      this.#isRefused = true;
+      return this.#over?.();
+    }
     // What this node cannot do another may.
     if (this.#journey.random() < 0.2) return this.#over?.();
     const socket = this.#socket;
