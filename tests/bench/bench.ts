@@ -3,6 +3,7 @@
  * file; `deno task bench a c --rounds 3` runs a part and only prints; `--quick` is for trying it.
  */
 import { parseArgs } from "node:util";
+import { backups } from "./backups.ts";
 import { type Bars, chart } from "./chart.ts";
 import { clientSize } from "./client_size.ts";
 import { comeBack, idle } from "./connections.ts";
@@ -44,6 +45,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   k: reactions,
   linear,
   strangers,
+  backups,
 };
 
 function throughput(key: string): Part {

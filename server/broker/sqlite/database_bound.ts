@@ -9,7 +9,7 @@ import type { OpenDatabase } from "./database_file.ts";
 import type { Log } from "./log_cache.ts";
 import type { Pruning } from "./pruning.ts";
 import { pragma, type Statements } from "./statements.ts";
-import { rewriteTables } from "./write_anew.ts";
+import { writeAnew } from "./write_anew.ts";
 
 /** Pruning begins when less than this part of the bound is free. */
 const MARGIN = 1 / 16;
@@ -88,9 +88,9 @@ export class DatabaseBound {
 
   /** Writes all rows anew. @returns false if there is more than that: 64 MB take about a second. */
   compact(maxBytes: number): boolean {
-    if (this.measure() > maxBytes) return false;
-    rewriteTables(this.#database.database);
-    while (!this.shrink(0));
+    if (this.#pageCount() * this.#pageSize > maxBytes) return false;
+    writeAnew(this.#database.database);
+    this.#database.files?.expectSize(this.#pageCount() * this.#pageSize);
     return true;
   }
 

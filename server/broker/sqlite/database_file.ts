@@ -16,6 +16,7 @@ import {
 } from "./schema.ts";
 import { pragma } from "./statements.ts";
 import { identityOf, startWriteAheadLog, WatchedFiles } from "./watched_files.ts";
+import { WITHOUT_ATTACH } from "./write_anew.ts";
 
 /** An open database, and the values that it keeps for all rooms. */
 export interface OpenDatabase {
@@ -69,7 +70,7 @@ export function openDatabase(path: string): OpenDatabase {
   try {
     // SQLite puts its write-ahead log beside the file itself, not beside a symbolic link to it.
     const realPath = isInMemory ? path : Deno.realPathSync(path);
-    const opened = database = new DatabaseSync(realPath);
+    const opened = database = new DatabaseSync(realPath, WITHOUT_ATTACH);
     // Exclusive from the first access on: no second process, and no shared-memory file.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec(isNew ? "BEGIN" : "BEGIN EXCLUSIVE");

@@ -11,6 +11,7 @@ import { copyBytes } from "./copy_bytes.ts";
 import { inspect } from "./database_file.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import { pragma } from "./statements.ts";
+import { WITHOUT_ATTACH } from "./write_anew.ts";
 
 /** How often the log says how far it is. */
 const PROGRESS_MS = 2000;
@@ -46,7 +47,7 @@ export async function keepOldFile(path: string, log: Log): Promise<void> {
 function openLocked(path: string): DatabaseSync | undefined {
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path);
+    database = new DatabaseSync(path, WITHOUT_ATTACH);
     database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT");
     const row = database.prepare("SELECT secret FROM log").get();
     if (row !== undefined && pragma(database, "wal_checkpoint(TRUNCATE)") === 0) return database;

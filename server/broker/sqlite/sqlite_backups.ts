@@ -2,16 +2,16 @@
  * `SqliteBackups` copies the database file while it is used, in small pieces. SQLite's own `backup()` would
  * block the event loop until it is done.
  *
- * First the write-ahead log is emptied into the file. From then on SQLite is kept from doing that again, so
- * the file does not change, and every commit is appended to the log. The file is copied, then the log as far
- * as it goes: together they are the state after one commit. A worker thread joins the two, and checks them.
+ * Meanwhile SQLite is kept from emptying the write-ahead log into the file, so the file does not change, and
+ * every commit is appended to the log. The file is copied, then the log as far as it goes: together they are
+ * the state after one commit. A worker thread joins the two, and checks them.
  *
  * @module
  */
 import { statfs } from "node:fs/promises";
 import { type Backup, BackupRefusal, type Backups } from "../backups.ts";
 import { copyBytes } from "./copy_bytes.ts";
-import type { Finished } from "./finish_backup.ts";
+import { BackupThread } from "./backup_thread.ts";
 import type { OpenDatabase } from "./database_file.ts";
 import type { WatchedFiles } from "./watched_files.ts";
 
@@ -19,6 +19,8 @@ import type { WatchedFiles } from "./watched_files.ts";
 const BYTES_PER_SECOND = 64 << 20;
 /** How far the write-ahead log may grow meanwhile: it is emptied in one go afterwards. */
 const MAX_LOG_BYTES = 256 << 20;
+/** A log that is longer than it usually gets is emptied first. Others are copied: nobody waits for that. */
+const LONG_LOG_BYTES = 32 << 20;
 /** What must be left free on the disk. */
 const FREE_BYTES = 64 << 20;
 /** How often a copy is begun again because the log had to be emptied meanwhile. */
@@ -29,6 +31,7 @@ export class SqliteBackups implements Backups {
   readonly #files: WatchedFiles;
   readonly #path: string;
   readonly #stop = new AbortController();
+  readonly #thread = new BackupThread();
   /** Settles when the present copy is made or has failed. */
   #making: Promise<unknown> = Promise.resolve();
   #isBusy = false;
@@ -69,13 +72,13 @@ export class SqliteBackups implements Backups {
   async close(): Promise<void> {
     this.#stop.abort(new BackupRefusal("failed", "The server is going down."));
     await this.#making;
+    this.#thread.end();
   }
 
   async #make(signal: AbortSignal): Promise<Backup> {
     try {
-      await removeBackup(this.#path);
       await this.#copy(signal);
-      await finish(this.#path, signal);
+      await this.#thread.finish(this.#path, signal);
       const file = await Deno.open(this.#path, { read: true });
       const { size } = await file.stat();
       return {
@@ -98,7 +101,10 @@ export class SqliteBackups implements Backups {
     try {
       database.exec("PRAGMA wal_autocheckpoint = 0");
       for (let tries = 0; tries < TRIES; tries++) {
-        if (!this.#files.emptyLog()) throw new Error("the write-ahead log cannot be emptied");
+        await removeBackup(this.#path); // a log of the try before would be taken for this one's
+        if (this.#files.logBytes().used > LONG_LOG_BYTES && !this.#files.emptyLog()) {
+          throw new Error("the write-ahead log cannot be emptied");
+        }
         const { checkpoints } = this.#files;
         await this.#copyFiles(signal);
         if (checkpoints === this.#files.checkpoints) return;
@@ -115,45 +121,25 @@ export class SqliteBackups implements Backups {
     const { size } = await Deno.stat(path);
     await assertFree(this.#path, 2 * size); // it is written twice
     reader.seekSync(0, Deno.SeekMode.Start);
-    const checkLog = async () => {
+    const checkLog = () => {
       signal.throwIfAborted();
-      if (await sizeOf(this.#files.logPath) <= MAX_LOG_BYTES) return;
+      if (this.#files.logBytes().used <= MAX_LOG_BYTES) return;
       throw new Error("too much is written meanwhile; try it at a quieter time");
     };
     await copyBytes(reader, this.#path, size, checkLog, BYTES_PER_SECOND);
     using log = await Deno.open(this.#files.logPath, { read: true });
-    const { size: logSize } = await log.stat();
+    const { used, isInFile } = this.#files.logBytes();
+    // If the file has all of it, the next commit begins the log anew: it must not be copied then.
+    if (isInFile) return;
     const checkSignal = () => signal.throwIfAborted();
-    await copyBytes(log, `${this.#path}-wal`, logSize, checkSignal, BYTES_PER_SECOND);
+    await copyBytes(log, `${this.#path}-wal`, used, checkSignal, BYTES_PER_SECOND);
   }
 }
 
 /** Removes the files of a copy, as far as they are there. */
 async function removeBackup(path: string): Promise<void> {
-  for (const suffix of ["", "-wal", "-shm", ".whole", ".whole-journal"]) {
+  for (const suffix of ["", "-wal", "-shm", "-journal"]) {
     await Deno.remove(path + suffix).catch(() => {});
-  }
-}
-
-/** Has a worker thread make the two files into one, and check it. */
-async function finish(path: string, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const worker = new Worker(new URL("./finish_backup.ts", import.meta.url), { type: "module" });
-  const { promise, resolve, reject } = Promise.withResolvers<Finished>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener("abort", abort);
-  worker.onmessage = ({ data }: MessageEvent<Finished>) => resolve(data);
-  worker.onerror = (event) => {
-    event.preventDefault(); // an error that is not handled here would end the whole process
-    reject(new Error(event.message));
-  };
-  try {
-    worker.postMessage(path);
-    const { error } = await promise;
-    if (error !== undefined) throw new Error(error);
-  } finally {
-    signal.removeEventListener("abort", abort);
-    worker.terminate();
   }
 }
 
@@ -170,14 +156,6 @@ async function assertFree(path: string, bytes: number): Promise<void> {
   if (free >= bytes + FREE_BYTES) return;
   const [has, needs] = [free, bytes + FREE_BYTES].map((size) => Math.ceil(size / 1_048_576));
   throw new BackupRefusal("full", `The disk has ${has} MB left; a backup needs ${needs} MB.`);
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await Deno.stat(path)).size;
-  } catch {
-    return 0;
-  }
 }
 
 function asRefusal(thrown: unknown): BackupRefusal {

@@ -66,6 +66,18 @@ export class WatchedFiles {
     return true;
   }
 
+  /**
+   * Measures the write-ahead log. Its file may be longer: SQLite writes it from the beginning again, once the
+   * database has all of it.
+   */
+  logBytes(): { readonly used: number; readonly isInFile: boolean } {
+    const row = this.#database.prepare("PRAGMA wal_checkpoint(NOOP)").get();
+    const [frames, copied] = [Number(row?.log), Number(row?.checkpointed)];
+    const pageSize = Number(pragma(this.#database, "page_size"));
+    // https://sqlite.org/fileformat2.html#the_write_ahead_log
+    return { used: 32 + frames * (24 + pageSize), isInFile: copied === frames };
+  }
+
   /** Expects SQLite to make the database file smaller. */
   expectSize(bytes: number): void {
     this.#file.maxSize = Math.min(this.#file.maxSize, bytes);

@@ -1,80 +1,37 @@
 /**
- * `rewriteTables` and `copyTables` write all rows of a database anew, so that the unused space of its pages
- * holds nothing that was deleted. `VACUUM` and `VACUUM INTO` would do the same, but fail with "too many
- * attached databases": they attach one, which Deno allows only to a program that may do everything.
- * tests/permissions_test.ts notices.
+ * `writeAnew` writes all tables of a database anew, so that no unused space of its pages holds a text that was
+ * deleted. `VACUUM` would do it, but it fails with "too many attached databases": SQLite attaches a file for
+ * it, and Deno lets only a process attach one that has every permission (`-A`). Servers do not have it.
  *
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import { pragma } from "./statements.ts";
-
-/** A table, an index or a view, and the statement that creates it. */
-interface Part {
-  readonly type: string;
-  readonly name: string;
-  readonly table: string;
-  readonly sql: string;
-}
 
 /**
- * Writes each table anew within the open database, in one transaction. What the rows had taken is free then.
- * With `secure_delete` it is overwritten.
+ * Opens each database as Deno opens it without `-A`, so that a test, which has `-A`, meets what a server
+ * meets. (The types do not know `limits` yet; the other value is the default, and is there for them.)
  */
-export function rewriteTables(database: DatabaseSync): void {
-  const parts = partsOf(database);
-  // Otherwise a table of which a view reads could not be renamed.
-  database.exec("PRAGMA legacy_alter_table = ON");
+export const WITHOUT_ATTACH = { enableForeignKeyConstraints: true, limits: { attach: 0 } };
+
+/** Does it in one transaction. Each table goes through a temporary one, in the order of its key. */
+export function writeAnew(database: DatabaseSync): void {
+  const tables = database.prepare(
+    "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+  ).all();
+  database.exec("BEGIN IMMEDIATE");
   try {
-    database.exec("BEGIN IMMEDIATE");
-    for (const { name, sql } of parts.filter(isTable)) {
-      database.exec(`ALTER TABLE ${name} RENAME TO ${name}_before`);
-      database.exec(sql);
-      database.exec(`INSERT INTO ${name} SELECT * FROM ${name}_before; DROP TABLE ${name}_before`);
-      const indexes = parts.filter(({ type, table }) => type === "index" && table === name);
-      for (const index of indexes) database.exec(index.sql);
+    for (const { name } of tables) {
+      const table = `main."${name}"`;
+      database.exec(`CREATE TEMP TABLE anew AS SELECT * FROM ${table}`);
+      database.exec(`DELETE FROM ${table}`); // its pages are overwritten (`secure_delete`), then used again
+      database.exec(`INSERT INTO ${table} SELECT * FROM temp.anew`);
+      database.exec("DROP TABLE temp.anew");
     }
+    // Its free pages go back to the file system. It answers with a row for each, and `exec` stops at the first.
+    database.prepare("PRAGMA main.incremental_vacuum").all();
     database.exec("COMMIT");
   } catch (thrown) {
     if (database.isTransaction) database.exec("ROLLBACK");
     throw thrown;
-  } finally {
-    database.exec("PRAGMA legacy_alter_table = OFF");
   }
-}
-
-/** Copies all rows into an empty database, in one transaction. */
-export function copyTables(from: DatabaseSync, to: DatabaseSync): void {
-  to.exec("PRAGMA auto_vacuum = INCREMENTAL");
-  for (const name of ["application_id", "user_version"]) {
-    to.exec(`PRAGMA ${name} = ${pragma(from, name)}`);
-  }
-  to.exec("BEGIN");
-  const parts = partsOf(from);
-  for (const { name, sql } of parts.filter(isTable)) {
-    to.exec(sql);
-    const all = from.prepare(`SELECT * FROM ${name}`);
-    all.setReadBigInts(true);
-    const insert = to.prepare(`INSERT INTO ${name} VALUES (${all.columns().map(() => "?")})`);
-    for (const row of all.iterate()) insert.run(...Object.values(row));
-  }
-  for (const part of parts) if (!isTable(part)) to.exec(part.sql);
-  to.exec("COMMIT");
-}
-
-function isTable({ type }: Part): boolean {
-  return type === "table";
-}
-
-/** Returns what somebody has created, in that order. SQLite makes the rest itself. */
-function partsOf(database: DatabaseSync): readonly Part[] {
-  const all = database.prepare(
-    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid",
-  ).all();
-  return all.map(({ type, name, tbl_name, sql }) => ({
-    type: String(type),
-    name: String(name),
-    table: String(tbl_name),
-    sql: String(sql),
-  }));
 }
