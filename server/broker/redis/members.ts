@@ -9,6 +9,7 @@
 import type { User } from "../../protocol/messages.ts";
 import type { BrokerListener, RoomSummary, SharedMembers } from "../broker.ts";
 import type { RedisLink } from "./link.ts";
+import { MemberList } from "./member_list.ts";
 import { MemberQueries } from "./member_queries.ts";
 import { changeOf, opOf, usersOf } from "./members_script.ts";
 import { RoomCounts } from "./room_counts.ts";
@@ -25,31 +26,6 @@ const GATHER_SHARE = 5 / 9;
 const MAX_VERSION_GAP = 10_000;
 /** Changes that are kept while the members are read. A dropped one is noticed as a gap. */
 const MAX_EARLY = 1_024;
-
-/** What this node knows of a room's members. */
-class MemberList {
-  readonly room: string;
-  /** Changes that have yet to be reported, four values each, as the script takes them. */
-  ops: string[] = [];
-  reporting: Promise<void> | undefined;
-  /** Whether Redis knows which users are here. */
-  isReported = true;
-  /** The version that this node has reached; −1 while all members are being read. */
-  version = -1;
-  /** The version before that read; −1 at first. */
-  versionBefore = -1;
-  /** The version that Redis had at the last request. */
-  latestVersion = 0;
-  /** Changes that arrived while all members were being read. */
-  early: string[] = [];
-  count = 0;
-  /** Set while other nodes may not have reported their users again. */
-  gathering: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(room: string) {
-    this.room = room;
-  }
-}
 
 export class RedisMembers implements SharedMembers {
   readonly #leaseMs: number;
