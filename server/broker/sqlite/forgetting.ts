@@ -12,7 +12,7 @@ import type { WatchedFiles } from "./watched_files.ts";
 /** A file up to this size is written anew while others wait: it takes about a tenth of a second. */
 const QUICK_BYTES = 8 << 20;
 /** A file up to this size is written anew at the stop: it takes a few seconds. */
-const MAX_BYTES = 256 << 20;
+const MAX_BYTES = 128 << 20;
 
 export class Forgetting {
   readonly #bound: DatabaseBound;
