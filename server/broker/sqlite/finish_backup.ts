@@ -4,8 +4,6 @@
  *
  * @module
  */
-/// <reference no-default-lib="true" />
-/// <reference lib="deno.worker" />
 import { DatabaseSync } from "node:sqlite";
 import { APPLICATION_ID } from "./schema.ts";
 import { pragma } from "./statements.ts";
