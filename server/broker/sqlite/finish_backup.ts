@@ -32,6 +32,12 @@ function finish(path: string): Finished {
   }
 }
 
+/** What this thread is to the one that started it. JSR refuses `/// <reference lib="deno.worker" />`. */
+declare const self: {
+  onmessage: (event: MessageEvent<string>) => void;
+  postMessage(message: Finished): void;
+};
+
 self.onmessage = ({ data }: MessageEvent<string>) => {
   self.postMessage(finish(data));
 };
