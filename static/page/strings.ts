@@ -359,7 +359,9 @@ const locale = language === "en" && navigator.language.startsWith("en")
 const { hourCycle } = new Intl.DateTimeFormat(navigator.language, { hour: "numeric" })
   .resolvedOptions();
 const hours = hourCycle && { hourCycle };
-const clock = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", ...hours });
+// A day of 24 hours begins at 00:00. With "numeric", some languages would write 0:00.
+const hour = hourCycle === "h23" ? "2-digit" : "numeric";
+const clock = new Intl.DateTimeFormat(locale, { hour, minute: "2-digit", ...hours });
 const day = new Intl.DateTimeFormat(locale, { weekday: "long", month: "long", day: "numeric" });
 const dayAndYear = new Intl.DateTimeFormat(locale, { dateStyle: "full" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium", ...hours });
