@@ -110,7 +110,9 @@ Deno.test("two renewals at once come one after the other, and the listener is no
   const { cert, key } = identity;
   const lines: string[] = [];
   const note = (event: string) => void lines.push(event);
-  await using server = await serve({ cert, key }, { log: { ...silentLog, info: note, warn: note } });
+  await using server = await serve({ cert, key }, {
+    log: { ...silentLog, info: note, warn: note },
+  });
   await replace(identity, next);
   await Promise.all([server.renewCertificate(), server.renewCertificate()]);
   assertEquals(lines, ["certificate renewed", "certificate renewed"]);
