@@ -68,6 +68,23 @@ export async function admitWriter(
 }
 
 /**
+ * Takes what a request costs that changes what others said or may do, and says who asks.
+ *
+ * @param type the command that does the same, or costs as much.
+ * @returns `undefined` for the application, which pays nothing.
+ * @throws {Refusal} `unauthorized`, `rate_limited`, `unavailable`
+ */
+export async function admitAsker(
+  call: Call,
+  hub: Hub,
+  type: Charged["type"],
+): Promise<Identity | undefined> {
+  if (call.isApplication) return undefined;
+  // The guests without a token at an address are one, so that a repeated reaction is counted once.
+  return await admitWriter(call, hub, type) ?? guestFor(call, hub, "");
+}
+
+/**
  * Checks that the application itself asks. Another request costs its address what a command costs.
  *
  * @throws {Refusal} `unauthorized`, `rate_limited`
