@@ -83,7 +83,11 @@ export class Room {
     this.feed.add(subscriber, since, ref);
   }
 
-  /** @param isMeant the client asked for it, so its return is not waited for. */
+  /**
+   * Lets a subscriber out.
+   *
+   * @param isMeant whether the client asked for it: then nobody waits for its return.
+   */
   leave(subscriber: Subscriber, isMeant: boolean): void {
     if (!this.feed.delete(subscriber)) return;
     this.presence.leave(subscriber.user, isMeant);

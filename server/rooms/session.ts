@@ -1,7 +1,7 @@
 /**
  * A session is one connection's conversation: its user and its rooms. It sends encoded events to the
- * connection; `carryOut` has it do what a command says. A method that returns a promise waits for the application;
- * the caller waits too before it calls the next one.
+ * connection; `carryOut` has it do what a command says. A method that returns a promise waits for the
+ * application. The caller waits for it before it calls the next one.
  *
  * @module
  */
