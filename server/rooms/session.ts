@@ -183,14 +183,6 @@ export class Session implements Speaker, UserSession {
     this.#hub.users.release(this.#user);
   }
 
-  #authenticate(token: string | undefined): void | Promise<void> {
-    const identity = this.#hub.authenticator.identify(this.#request, token);
-    const become = (identity: Identity | undefined) => {
-      if (identity !== undefined && !this.#hasEnded) return this.become(identity);
-    };
-    return identity instanceof Promise ? identity.then(become) : become(identity);
-  }
-
   /** Takes another name. @throws {Refusal} `forbidden`, `unauthorized` */
   rename(name: string): void {
     this.#assertTokenHolds();
@@ -210,6 +202,14 @@ export class Session implements Speaker, UserSession {
   assertIn(room: string): void {
     this.#assertTokenHolds();
     this.memberships.assertIn(room);
+  }
+
+  #authenticate(token: string | undefined): void | Promise<void> {
+    const identity = this.#hub.authenticator.identify(this.#request, token);
+    const become = (identity: Identity | undefined) => {
+      if (identity !== undefined && !this.#hasEnded) return this.become(identity);
+    };
+    return identity instanceof Promise ? identity.then(become) : become(identity);
   }
 
   /** @throws {Refusal} `unauthorized` */
