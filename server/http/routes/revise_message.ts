@@ -48,9 +48,14 @@ export async function deleteMessage(call: Call, hub: Hub): Promise<Response> {
   return await reviseAtOnce(call, hub, { type: "delete", room, seq });
 }
 
-export async function setReaction(call: Call, hub: Hub, on: boolean): Promise<Response> {
+export async function putReaction(call: Call, hub: Hub): Promise<Response> {
   const { room, seq, reaction } = call;
-  return await reviseAtOnce(call, hub, { type: "react", room, seq, payload: reaction, on });
+  return await reviseAtOnce(call, hub, { type: "react", room, seq, payload: reaction, on: true });
+}
+
+export async function deleteReaction(call: Call, hub: Hub): Promise<Response> {
+  const { room, seq, reaction } = call;
+  return await reviseAtOnce(call, hub, { type: "react", room, seq, payload: reaction, on: false });
 }
 
 async function reviseAtOnce(call: Call, hub: Hub, command: ReviseCommand): Promise<Response> {
