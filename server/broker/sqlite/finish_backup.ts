@@ -1,7 +1,6 @@
 /**
- * This is the script of the worker thread that finishes a copy of the database. It moves the copy's
- * write-ahead log into the file, checks the file, and writes it anew. That reads the whole file, for which the
- * event loop should not wait.
+ * The script of the worker thread that finishes a copy of the database: it takes the copy's write-ahead log
+ * into the file, checks the file, and writes it anew. That reads all of it, which the event loop should not wait for.
  *
  * @module
  */
