@@ -97,7 +97,7 @@ export function assertIsApplication({ isApplication, source }: Call): void {
 
 /** Says whose allowance a request takes from: the user's, or that of all without a token at the address. */
 export function payerOf({ source }: Call, identity: Identity | undefined): string {
-  return identity?.user.id ?? `address ${source.group}`;
+  return identity?.user.id ?? `address\n${source.group}`; // no user's id has a line break
 }
 
 /** Returns the same guest for the same key, room and address, so that a retry is by the same user. */
