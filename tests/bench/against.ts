@@ -1,7 +1,7 @@
 /**
  * This checkout beside another one, such as the commit before a change:
  * `deno task bench:against ../before a b c --pairs 9`. The other may be this checkout as well, and this
- * side may have other options: `deno task bench:against . c --with "--workers 1"`. Each pair is run next
+ * side may have other options: `deno task bench:against . c --with="--workers 1"`. Each pair is run next
  * to each other, in the order A B, then B A, so that a machine that grows slower harms both alike. Prints
  * the ratios of this side to the other: 1.03 of the CPU means 3 % more work.
  */
@@ -24,7 +24,7 @@ async function main(args: string[]): Promise<number> {
     },
   });
   if (folder === undefined) {
-    const options = "[--pairs n] [--seconds n] [--with OPTIONS]";
+    const options = "[--pairs n] [--seconds n] [--with=OPTIONS]";
     note(`usage: deno task bench:against FOLDER [a] [b] … ${options}`);
     return 2;
   }
