@@ -25,7 +25,7 @@ const { none, one, two, ws, loop } = SIDES;
 
 const COMPARISONS: readonly Comparison[] = [
   of("a", one, none, [{ measure: "by clock", atLeast: 0.75 }]),
-  of("c", none, loop, []),
+  of("c", none, loop, [{ measure: "by clock", atLeast: 0.85 }]),
   of("c", one, none, [NO_WORSE]),
   of("c", one, ws, [NO_WORSE]),
   ...["c", "d", "e"].flatMap((key) => [of(key, two, none, SHARED), of(key, two, one, [NO_WORSE])]),
