@@ -71,9 +71,8 @@ export async function slowDisks(plan: Plan): Promise<Section> {
     });
     if (requests === undefined) throw new Error("no request was sent");
     const { p50, p99, max } = requests;
-    note(
-      `  /healthz: ${[p50, p99, max].map((ms) => ms.toFixed(1))} ms; alone ${aloneMs.toFixed(2)}`,
-    );
+    const figures = [p50, p99, max].map((ms) => ms.toFixed(1)).join(", ");
+    note(`  ${side.label}: /healthz ${figures} ms; a message alone ${aloneMs.toFixed(2)} ms`);
     beside.set(result, { requests, aloneMs });
     return result;
   };
