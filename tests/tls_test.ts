@@ -15,7 +15,6 @@ import {
 import { type Certificate, makeCertificate } from "./support/certificate.ts";
 import { connect, patiently, serve, until } from "./support/harness.ts";
 import { Program } from "./support/program.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 Deno.test("with --cert and --key a room is joined over wss", async () => {
   await using identity = await makeCertificate();
