@@ -31,14 +31,6 @@ export interface WorkersHow {
   readonly script?: URL | undefined;
 }
 
-/** What is kept of a thread. */
-interface Thread {
-  /** Its way to the thread that stores. */
-  readonly store: MessagePort | undefined;
-  /** Those who wait for its answers, which come in the order of the questions. */
-  readonly waiting: ((answer: Answer) => void)[];
-}
-
 export class Workers {
   readonly #options: Options;
   readonly #log: Log;
@@ -46,7 +38,8 @@ export class Workers {
   readonly #storing: StoringThread | undefined;
   readonly #numbers: ThreadNumbers | undefined;
   readonly #isExporting: boolean;
-  readonly #threads = new Map<Worker, Thread>();
+  /** Those who wait for the answers of each thread, which come in the order of the questions. */
+  readonly #threads = new Map<Worker, ((answer: Answer) => void)[]>();
   #started = 0;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #isStopping = false;
@@ -97,16 +90,16 @@ export class Workers {
     } catch (thrown) {
       return this.#replace(reason(thrown)); // the system has no thread or file left
     }
-    const store = this.#storing?.connect();
-    this.#threads.set(thread, { store, waiting: [] });
+    this.#threads.set(thread, []);
     thread.onmessage = ({ data }: MessageEvent<Answer>) => {
-      this.#threads.get(thread)?.waiting.shift()?.(data);
+      this.#threads.get(thread)?.shift()?.(data);
     };
     thread.onerror = (event) => {
       event.preventDefault(); // an error that is not handled here would end the whole process
       this.#failed(thread, event.message);
     };
     const numbers = this.#numbers?.open(thread);
+    const store = this.#storing?.connect();
     const order = {
       start: this.#options,
       thread: ++this.#started,
@@ -120,7 +113,7 @@ export class Workers {
 
   /** Sends an order to a thread and waits for its answer, which is empty if the thread dies. */
   #ask(thread: Worker, order: Order, ports: (MessagePort | undefined)[] = []): Promise<Answer> {
-    const waiting = this.#threads.get(thread)?.waiting;
+    const waiting = this.#threads.get(thread);
     if (waiting === undefined) return Promise.resolve({});
     const { promise, resolve } = Promise.withResolvers<Answer>();
     waiting.push(resolve);
@@ -129,14 +122,12 @@ export class Workers {
   }
 
   #failed(thread: Worker, why: string): void {
-    const failed = this.#threads.get(thread);
-    if (failed === undefined) return;
+    const waiting = this.#threads.get(thread);
+    if (waiting === undefined) return;
     this.#threads.delete(thread);
     this.#numbers?.close(thread);
     thread.terminate();
-    // The runtime tells nobody that the other end of a port is gone: until this, its users stay members.
-    if (failed.store !== undefined) this.#storing?.disconnect(failed.store);
-    for (const answer of failed.waiting) answer({});
+    for (const answer of waiting) answer({});
     this.#replace(why);
   }
 
