@@ -7,9 +7,12 @@
 import type { Log } from "../../log.ts";
 import type { StoreHealth } from "../store_health.ts";
 
-/** A disk whose median commit takes longer is slow: the busy room loses two thirds of its speed there. */
+/**
+ * A disk whose median commit takes longer is slow. Here the busy room made a third of the deliveries that it
+ * makes on a disk of 0.3 ms, and a request beside it took 7.5 ms in place of 2.
+ */
 const SLOW_MS = 2;
-/** How many commits are measured: as many as fit into MAX_MS, within these bounds. */
+/** How many commits are measured: as many as fit into MAX_MS, within these bounds. Of three, one may be odd. */
 const [MIN_COMMITS, MAX_COMMITS] = [3, 9];
 const MAX_MS = 20;
 
@@ -22,7 +25,6 @@ export async function warnOfSlowDisk(
   log: Log,
   now: () => number = () => performance.now(),
 ): Promise<void> {
-  await store.probe(); // the first one makes the write-ahead log
   const times: number[] = [];
   const end = now() + MAX_MS;
   while (times.length < MIN_COMMITS || times.length < MAX_COMMITS && now() < end) {
