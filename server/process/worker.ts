@@ -10,7 +10,7 @@ import { type ConsoleLog, consoleLogOf, reason } from "../log.ts";
 import { createServer, type Options, type Server } from "../mod.ts";
 import { startOpenTelemetry } from "../monitoring/open_telemetry.ts";
 import { monitorOf } from "../server.ts";
-import { catchUnforeseen } from "./safety_net.ts";
+import { catchUnforeseen } from "../safety_net.ts";
 import { shareNumbers } from "./thread_numbers.ts";
 
 /** What a thread starts with. */
