@@ -6,11 +6,9 @@
  */
 import { BrokerError } from "./server/broker/broker_error.ts";
 import { type ConsoleLog, consoleLogOf, reason, writeAll } from "./server/log.ts";
-import type { Server } from "./server/mod.ts";
 import { OptionError, type Options } from "./server/options.ts";
 import { catchUnforeseen } from "./server/safety_net.ts";
 import { descriptorLimit } from "./server/process/descriptor_limit.ts";
-import { Workers } from "./server/process/workers.ts";
 import { helpText, readOptions, shownOptions } from "./server/read_options.ts";
 import { VERSION, whyTooOld } from "./server/runtime.ts";
 
@@ -45,23 +43,15 @@ async function main(): Promise<void> {
   }
   const log = consoleLogOf(options);
   await checkDescriptorLimit(options, log);
-  const server = await start(options, log);
-  const { monitorOf } = await import("./server/server.ts");
-  const monitor = monitorOf(server);
-  const isExporting = exportsTelemetry();
-  if (isExporting) {
-    const { startOpenTelemetry } = await import("./server/monitoring/open_telemetry.ts");
-    await startOpenTelemetry(monitor, 0);
-  }
-  const own = { ...options, port: server.port };
-  const workers = new Workers(own, log, undefined, monitor, isExporting);
-  const drain = drainOnce(options.drainSeconds, log, () => {
-    server.drain();
-    workers.drain();
-  });
-  const stop = exitOnce(() => Promise.all([server.stop(), workers.stop()]), log);
+  // Loaded only now: a runtime that is too old cannot even link all of its modules.
+  const { Serving } = await import("./server/process/serving.ts");
+  const serving = await Serving.listen(options, log, { isExporting: exportsTelemetry() });
+  const { server } = serving;
+  const drain = drainOnce(options.drainSeconds, log, () => serving.drain());
+  const stop = exitOnce(() => serving.stop(), log);
   catchUnforeseen(log, server, () => void stop(1, "unsound"));
-  await workers.start();
+  void serving.storingDied.then(() => stop(1, "storing thread died"));
+  await serving.startWorkers();
   log.info("started", {
     version: VERSION,
     deno: Deno.version.deno,
@@ -75,8 +65,7 @@ async function main(): Promise<void> {
   for (const signal of STOP_SIGNALS) {
     listenTo(signal, () => {
       if (signal === "SIGHUP" && options.cert !== "") {
-        renewing = renewing.then(() => server.renewCertificate())
-          .then(() => workers.renewCertificate());
+        renewing = renewing.then(() => serving.renewCertificate());
         return;
       }
       if (drain(signal, () => void stop(0, signal))) return;
@@ -102,36 +91,6 @@ async function run(command: string, args: readonly string[]): Promise<void> {
       throw new OptionError("Standard output cannot be written to.");
     },
   });
-}
-
-async function start(options: Options, log: ConsoleLog): Promise<Server> {
-  // Loaded only now: a runtime that is too old cannot even link all of its modules.
-  const { createServer } = await import("./server/mod.ts");
-  const server = await createServer({ ...options, workers: 1 }, { log });
-  try {
-    server.listen({ reusePort: options.workers > 1 });
-    return server;
-  } catch (thrown) {
-    const isListening = server.port > 0; // it is the other port that cannot be had
-    await server.stop();
-    throw new OptionError(whyNotListening(options, isListening, thrown));
-  }
-}
-
-function whyNotListening(
-  { host, port, metricsPort, cert, key }: Options,
-  isListening: boolean,
-  thrown: unknown,
-): string {
-  if (isListening) return `Cannot listen on 127.0.0.1:${metricsPort}. ${reason(thrown)}`;
-  if (thrown instanceof Deno.errors.AddrInUse) return `Port ${port} on ${host} is in use.`;
-  if (thrown instanceof Deno.errors.PermissionDenied) {
-    return `The process may not listen on port ${port}.`;
-  }
-  if (thrown instanceof Deno.errors.InvalidData) {
-    return `Cannot use the certificate ${cert} with the key ${key}. ${reason(thrown)}`;
-  }
-  return `Cannot listen on ${host}:${port}. ${reason(thrown)}`;
 }
 
 async function checkDescriptorLimit(

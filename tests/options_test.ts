@@ -141,7 +141,7 @@ const WRONG: readonly (readonly [args: string, names: string, env?: Record<strin
   ["--redis localhost", "--redis"],
   ["--redis http://127.0.0.1:6379", "--redis"],
   ["", "--redis", { PARLEY_REDIS: "localhost:6379" }],
-  ["--workers 2", "--redis"],
+  ["--workers 65", "--workers"],
   ["--jwt-issuer me", "--jwt-issuer"],
   ["--jwt-audience me", "--jwks"],
   ["--jwks a.json --jwt-secret-file b", "--jwks"],

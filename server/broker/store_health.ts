@@ -21,6 +21,8 @@ export type StoreTrouble = keyof typeof STORE_TROUBLES;
 export interface StoreGauges {
   /** The bytes in use. */
   readonly bytes?: number;
+  /** How long a storing thread was busy with commits since its start, in seconds. */
+  readonly busySeconds?: number;
   /** Whether a store on another machine is connected. */
   readonly isConnected?: boolean;
 }
