@@ -7,7 +7,7 @@
 import { BrokerError } from "./server/broker/broker_error.ts";
 import { type ConsoleLog, consoleLogOf, reason, writeAll } from "./server/log.ts";
 import { OptionError, type Options } from "./server/options.ts";
-import { catchUnforeseen } from "./server/process/safety_net.ts";
+import { catchUnforeseen } from "./server/safety_net.ts";
 import { descriptorLimit } from "./server/process/descriptor_limit.ts";
 import { helpText, readOptions, shownOptions } from "./server/read_options.ts";
 import { VERSION, whyTooOld } from "./server/runtime.ts";

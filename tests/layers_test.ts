@@ -35,6 +35,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/broker/"],
   ["server/read_options.ts"],
   ["server/options.ts", "server/listener.ts"],
+  ["server/safety_net.ts"],
   ["server/log.ts", "server/metrics.ts"],
   ["server/certificate.ts"],
   ["server/line_log.ts"],

@@ -245,7 +245,7 @@ Deno.test(`the death of the storing thread ends the program in order, and nothin
 });
 
 Deno.test("createServer() with workers: 1 says so when its storing thread dies, and refuses to store", async () => {
-  replaceScript("STORE_SCRIPT", new URL(`${TROUBLED}?store`));
+  replaceScript("storing_worker.ts", new URL(`${TROUBLED}?store`));
   const log = new Errors();
   await using server = await createServer({ ...ROOMY, workers: 1 }, { log });
   server.listen();

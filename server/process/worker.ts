@@ -11,7 +11,7 @@ import { openServer } from "../create_server.ts";
 import type { Options, Server } from "../mod.ts";
 import { startOpenTelemetry } from "../monitoring/open_telemetry.ts";
 import { monitorOf } from "../server.ts";
-import { catchUnforeseen } from "./safety_net.ts";
+import { catchUnforeseen } from "../safety_net.ts";
 import { shareNumbers } from "./thread_numbers.ts";
 
 /** What a thread starts with. */

@@ -17,6 +17,6 @@ if (typeof options === "string") throw new Error("It takes no options.");
 doom(moment, Number(nth));
 const doomed = new URL("./doomed_store.ts", import.meta.url);
 doomed.search = String(new URLSearchParams({ moment, nth }));
-replaceScript("STORE_SCRIPT", doomed);
+replaceScript("storing_worker.ts", doomed);
 const serving = await Serving.listen(options, silentLog);
 await serving.startWorkers();

@@ -7,4 +7,4 @@ import { doom } from "./doomed_broker.ts";
 
 const { searchParams } = new URL(import.meta.url);
 doom(searchParams.get("moment") ?? "", Number(searchParams.get("nth")));
-await import("../../server/broker/threads/STORE_SCRIPT");
+await import("../../server/broker/threads/storing_worker.ts");

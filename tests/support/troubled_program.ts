@@ -48,5 +48,5 @@ const troubled = (options: Deno.ServeTcpOptions, handler: Deno.ServeHandler<Deno
   });
 Object.assign(Deno, { serve: troubled });
 replaceScript("/process/worker.ts", new URL("./troubled_worker.ts", import.meta.url));
-replaceScript("STORE_SCRIPT", new URL("./troubled_worker.ts?store", import.meta.url));
+replaceScript("storing_worker.ts", new URL("./troubled_worker.ts?store", import.meta.url));
 await import("../../main.ts");

@@ -15,7 +15,7 @@ let isDying = false;
 self.addEventListener("error", (event) => {
   if (isDying) event.stopImmediatePropagation();
 });
-if (isStore) await import("../../server/broker/threads/STORE_SCRIPT");
+if (isStore) await import("../../server/broker/threads/storing_worker.ts");
 else await import("../../server/process/worker.ts");
 
 const channel = new BroadcastChannel(`parley: troubled ${isStore ? "store" : "worker"}`);
