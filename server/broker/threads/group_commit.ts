@@ -26,6 +26,8 @@ export class GroupCommit {
   /** Settles when no batch waits; `undefined` if none does. */
   #committing: Promise<void> | undefined;
   #isClosed = false;
+  /** How long it has committed, in seconds. */
+  busySeconds = 0;
 
   /** @param answered is called when each batch of a transaction was answered. */
   constructor(broker: Pick<Broker, "publish">, answered: () => void) {
@@ -63,7 +65,7 @@ export class GroupCommit {
     const drafts = others.length === 0 ? first.drafts : batches.flatMap(({ drafts }) => drafts);
     let receipts: readonly Receipt<ReceivedDraft>[];
     try {
-      receipts = await this.#broker.publish(drafts);
+      receipts = await this.#publish(drafts);
     } catch (thrown) {
       if (others.length === 0) return first.failed(thrown);
       return await this.#commitEach(batches);
@@ -73,6 +75,15 @@ export class GroupCommit {
     for (const batch of batches) {
       const [one] = batch.drafts;
       batch.committed(one === undefined ? [] : byOwner.get(one.owner) ?? []);
+    }
+  }
+
+  async #publish(drafts: readonly ReceivedDraft[]): Promise<readonly Receipt<ReceivedDraft>[]> {
+    const begin = performance.now();
+    try {
+      return await this.#broker.publish(drafts);
+    } finally {
+      this.busySeconds += (performance.now() - begin) / 1000;
     }
   }
 

@@ -42,7 +42,7 @@ export class Storing {
   constructor(broker: StoringBroker, absenceMs: number) {
     this.#broker = broker;
     this.#absenceMs = absenceMs;
-    this.#gauges = broker.measure();
+    this.#gauges = { ...broker.measure(), busySeconds: 0 };
     this.#commits = new GroupCommit(broker, () => {
       for (const { port } of this.#threads.keys()) port.flush();
     });
@@ -172,8 +172,9 @@ export class Storing {
   }
 
   #measure(): void {
-    const gauges = this.#broker.measure();
-    if (gauges.bytes === this.#gauges.bytes) return;
+    const { bytes, busySeconds } = this.#gauges;
+    const gauges = { ...this.#broker.measure(), busySeconds: this.#commits.busySeconds };
+    if (gauges.bytes === bytes && gauges.busySeconds === busySeconds) return;
     this.#gauges = gauges;
     for (const { port } of this.#threads.keys()) port.say("measured", gauges);
   }
