@@ -26,11 +26,17 @@ export class GroupCommit {
   /** Settles when no batch waits; `undefined` if none does. */
   #committing: Promise<void> | undefined;
   #isClosed = false;
+  #busyMs = 0;
 
   /** @param answered is called when each batch of a transaction was answered. */
   constructor(broker: Pick<Broker, "publish">, answered: () => void) {
     this.#broker = broker;
     this.#answered = answered;
+  }
+
+  /** How long it was busy with commits since the start, in seconds. */
+  get busySeconds(): number {
+    return this.#busyMs / 1000;
   }
 
   /** Adds a batch to the next transaction. Those of one thread are committed in the order in which they came. */
@@ -51,7 +57,9 @@ export class GroupCommit {
       await new Promise<void>((resolve) => setImmediate(resolve)); // others arrive in this turn
       const batches = this.#waiting;
       this.#waiting = [];
+      const begunAt = performance.now();
       await this.#commit(batches);
+      this.#busyMs += performance.now() - begunAt;
       this.#answered();
     }
     this.#committing = undefined;
