@@ -98,7 +98,7 @@ async function checkDescriptorLimit(
   log: ConsoleLog,
 ): Promise<void> {
   const limit = await descriptorLimit();
-  const needed = maxConnections * workers + OWN_DESCRIPTORS;
+  const needed = maxConnections * Math.max(1, workers) + OWN_DESCRIPTORS;
   if (limit === undefined || limit >= needed) return;
   log.warn("descriptor limit is below max-connections", { limit, needed });
 }

@@ -15,8 +15,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/process/"],
   ["server/data/"],
   ["server/mod.ts"],
+  ["server/create_server.ts"],
   ["server/server.ts"],
   [
+    "server/open_storage.ts",
     "server/server_parts.ts",
     "server/front_door.ts",
     "server/upgrader.ts",

@@ -9,6 +9,7 @@ export const STORE_TROUBLES = {
   disk_full: "The disk is full.",
   database_full: "The database has reached --max-database-mb, and nothing can be pruned.",
   database_gone: "The database file was removed, replaced or truncated.",
+  storing_thread_died: "The thread that stores has died.",
   redis_away: "Redis does not answer.",
   redis_full: "Redis has reached its maxmemory.",
   store_failed: "The store does not take what is written.",

@@ -32,7 +32,7 @@ export async function warnOfSlowDisk(
     if (await store.probe() !== undefined) return;
     times.push(now() - begin);
   }
-  const median = times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0;
+  const median = times.toSorted((a, b) => a - b)[(times.length - 1) >> 1] ?? 0;
   if (median <= SLOW_MS) return;
   log.warn("disk is slow; see --workers", { commitMs: Math.round(median * 10) / 10 });
 }

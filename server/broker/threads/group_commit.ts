@@ -26,17 +26,13 @@ export class GroupCommit {
   /** Settles when no batch waits; `undefined` if none does. */
   #committing: Promise<void> | undefined;
   #isClosed = false;
-  #busyMs = 0;
+  /** How long it has committed, in seconds. */
+  busySeconds = 0;
 
   /** @param answered is called when each batch of a transaction was answered. */
   constructor(broker: Pick<Broker, "publish">, answered: () => void) {
     this.#broker = broker;
     this.#answered = answered;
-  }
-
-  /** How long it was busy with commits since the start, in seconds. */
-  get busySeconds(): number {
-    return this.#busyMs / 1000;
   }
 
   /** Adds a batch to the next transaction. Those of one thread are committed in the order in which they came. */
@@ -57,10 +53,12 @@ export class GroupCommit {
       await new Promise<void>((resolve) => setImmediate(resolve)); // others arrive in this turn
       const batches = this.#waiting;
       this.#waiting = [];
-      const begunAt = performance.now();
-      await this.#commit(batches);
-      this.#busyMs += performance.now() - begunAt;
-      this.#answered();
+      try {
+        await this.#commit(batches);
+        this.#answered();
+      } catch (thrown) {
+        reportError(thrown); // for the safety net; the next batches are committed all the same
+      }
     }
     this.#committing = undefined;
   }
@@ -71,7 +69,7 @@ export class GroupCommit {
     const drafts = others.length === 0 ? first.drafts : batches.flatMap(({ drafts }) => drafts);
     let receipts: readonly Receipt<ReceivedDraft>[];
     try {
-      receipts = await this.#broker.publish(drafts);
+      receipts = await this.#publish(drafts);
     } catch (thrown) {
       if (others.length === 0) return first.failed(thrown);
       return await this.#commitEach(batches);
@@ -81,6 +79,15 @@ export class GroupCommit {
     for (const batch of batches) {
       const [one] = batch.drafts;
       batch.committed(one === undefined ? [] : byOwner.get(one.owner) ?? []);
+    }
+  }
+
+  async #publish(drafts: readonly ReceivedDraft[]): Promise<readonly Receipt<ReceivedDraft>[]> {
+    const begin = performance.now();
+    try {
+      return await this.#broker.publish(drafts);
+    } finally {
+      this.busySeconds += (performance.now() - begin) / 1000;
     }
   }
 

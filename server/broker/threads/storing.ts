@@ -42,13 +42,13 @@ export class Storing {
   constructor(broker: StoringBroker, absenceMs: number) {
     this.#broker = broker;
     this.#absenceMs = absenceMs;
+    this.#gauges = { ...broker.measure(), busySeconds: 0 };
     this.#commits = new GroupCommit(broker, () => {
       for (const { port } of this.#threads.keys()) port.flush();
     });
     this.#members = new MemberTable((room, change) => {
       for (const { port } of this.#in(room)) port.say("membersChanged", room, change);
     });
-    this.#gauges = this.#measured();
     this.#measureTimer = setInterval(() => this.#measure(), MEASURE_MS);
     broker.journal.listen(() => {
       for (const thread of this.#threads.keys()) thread.tellJournal(true);
@@ -171,13 +171,9 @@ export class Storing {
     for (const { port } of this.#threads.keys()) port.say("threads", this.#threads.size);
   }
 
-  #measured(): StoreGauges {
-    return { ...this.#broker.measure(), busySeconds: this.#commits.busySeconds };
-  }
-
   #measure(): void {
-    const gauges = this.#measured();
     const { bytes, busySeconds } = this.#gauges;
+    const gauges = { ...this.#broker.measure(), busySeconds: this.#commits.busySeconds };
     if (gauges.bytes === bytes && gauges.busySeconds === busySeconds) return;
     this.#gauges = gauges;
     for (const { port } of this.#threads.keys()) port.say("measured", gauges);

@@ -208,7 +208,7 @@ export class ThreadBroker implements Broker {
   }
 
   probe(): Promise<StoreTrouble | undefined> {
-    return this.call("probe").catch(() => "store_failed");
+    return this.call("probe").catch(() => "storing_thread_died");
   }
 
   measure(): StoreGauges {
