@@ -53,8 +53,12 @@ export class GroupCommit {
       await new Promise<void>((resolve) => setImmediate(resolve)); // others arrive in this turn
       const batches = this.#waiting;
       this.#waiting = [];
-      await this.#commit(batches);
-      this.#answered();
+      try {
+        await this.#commit(batches);
+        this.#answered();
+      } catch (thrown) {
+        reportError(thrown); // for the safety net; the next batches are committed all the same
+      }
     }
     this.#committing = undefined;
   }
