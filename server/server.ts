@@ -46,6 +46,7 @@ const TICK_MS = 2000;
 export class Server extends Moderation implements AsyncDisposable {
   readonly #options: Options;
   readonly #broker: Broker;
+  readonly #storing: AsyncDisposable | undefined;
   readonly #log: Log;
   readonly #hub: Hub;
   readonly #connections: OpenConnections;
@@ -68,6 +69,7 @@ export class Server extends Moderation implements AsyncDisposable {
     this.#hub = hub;
     this.#options = options;
     this.#broker = broker;
+    this.#storing = parts.storing;
     this.#log = log;
     this.#connections = new OpenConnections(hub, options, now);
     const webhookLag = () => this.#webhook?.lagSeconds;
@@ -237,5 +239,6 @@ export class Server extends Moderation implements AsyncDisposable {
     const listeners = [this.#listener?.shutdown(), this.#metricsDoor.shutdown()];
     await settleWithin(GOODBYE_MS, Promise.all(listeners)).catch(logFailure);
     await this.#broker[Symbol.asyncDispose]();
+    await this.#storing?.[Symbol.asyncDispose]();
   }
 }

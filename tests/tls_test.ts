@@ -15,7 +15,6 @@ import {
 import { type Certificate, makeCertificate } from "./support/certificate.ts";
 import { connect, patiently, serve, until } from "./support/harness.ts";
 import { Program } from "./support/program.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 Deno.test("with --cert and --key a room is joined over wss", async () => {
   await using identity = await makeCertificate();
@@ -144,18 +143,11 @@ Deno.test("a certificate that cannot be used is not taken, and nobody is disturb
   assertEquals(await seenBy(server.url, authority), "ok\n");
 });
 
-Deno.test({
-  name: "SIGHUP renews the certificate of every thread, and the program goes on",
-  ignore: WITHOUT_REDIS,
-  fn: renewInThreads,
-});
-
-async function renewInThreads(): Promise<void> {
-  await using redis = await RedisProcess.start();
+Deno.test("SIGHUP renews the certificate of every thread, and the program goes on", async () => {
   await using identity = await makeCertificate();
   await using next = await makeCertificate();
   const { cert, key } = identity;
-  const args = ["--cert", cert, "--key", key, "--redis", redis.url, "--workers", "2"];
+  const args = ["--cert", cert, "--key", key, "--db", ":memory:", "--workers", "2"];
   await using program = await Program.start(args);
   await replace(identity, next);
   program.signal("SIGHUP");
@@ -164,7 +156,7 @@ async function renewInThreads(): Promise<void> {
   for (let n = 0; n < 10; n++) assertEquals(await seenBy(program.url, next.authority), "ok\n");
   program.signal("SIGTERM");
   assertEquals((await program.ended()).code, 0);
-}
+});
 
 Deno.test("plain http on the TLS port gets no answer, and the server goes on", async () => {
   await using identity = await makeCertificate();

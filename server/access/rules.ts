@@ -12,7 +12,7 @@ import { quote, Refusal } from "../protocol/refusal.ts";
 import type { AnnouncedRate, AnnouncedRoomLimits } from "../protocol/messages.ts";
 import { BOOLEAN, isRecord } from "../protocol/rules.ts";
 import { type Right, RIGHTS } from "../protocol/tables.ts";
-import { matches } from "./pattern.ts";
+import { matches } from "../protocol/pattern.ts";
 
 /**
  * A `RoomRule` is what holds in the rooms of one pattern. The first rule whose pattern matches a room is
