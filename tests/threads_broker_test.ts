@@ -166,7 +166,7 @@ test("a batch that cannot be stored does not fail the others' batches", async ({
     const room = `room ${round}`;
     await b.open(room);
     const [full, stored, nul] = await Promise.allSettled([
-      a.publish([draft("before", { room }), draft("x".repeat(300_000), { room })]),
+      a.publish([draft("before", { room }), draft("x".repeat(600_000), { room })]),
       b.publish([draft("small", { room })]),
       a.publish([draft("what ends a field", { ref: "\0" })]),
     ]);
