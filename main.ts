@@ -51,16 +51,7 @@ async function main(): Promise<void> {
   const stop = exitOnce(() => serving.stop(), log);
   catchUnforeseen(log, server, () => void stop(1, "unsound"));
   void serving.storingDied.then(() => stop(1, "storing thread died"));
-  await serving.startWorkers();
-  log.info("started", {
-    version: VERSION,
-    deno: Deno.version.deno,
-    url: server.url,
-    store: server.location,
-    options: shownOptions(options),
-  });
-  // Not awaited: the program serves even if nobody reads its output, as after `| head -1`.
-  void writeAll(Deno.stdout, `Parley is at ${server.url}\nMessages are in ${server.location}\n`);
+  // Before the other threads are there: clients are served already, and a signal would cut them off.
   let renewing = Promise.resolve();
   for (const signal of STOP_SIGNALS) {
     listenTo(signal, () => {
@@ -73,6 +64,16 @@ async function main(): Promise<void> {
     });
   }
   listenTo("SIGXFSZ", () => log.warn("file too large", { signal: "SIGXFSZ" }));
+  await serving.startWorkers();
+  log.info("started", {
+    version: VERSION,
+    deno: Deno.version.deno,
+    url: server.url,
+    store: server.location,
+    options: shownOptions(options),
+  });
+  // Not awaited: the program serves even if nobody reads its output, as after `| head -1`.
+  void writeAll(Deno.stdout, `Parley is at ${server.url}\nMessages are in ${server.location}\n`);
 }
 
 /** Carries out a command that serves nobody, and ends. */

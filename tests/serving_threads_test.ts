@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { createServer, type Facts, type Log, type Server, silentLog } from "../server/mod.ts";
+import { createServer, type Facts, type Log, silentLog } from "../server/mod.ts";
 import type { Options } from "../server/options.ts";
 import type { Serving } from "../server/process/serving.ts";
 import { ROOMY } from "../server/testing.ts";
@@ -61,7 +61,8 @@ async function onBoth({ server }: Serving, names: readonly [string, string]): Pr
   const found: (Client | undefined)[] = [undefined, undefined];
   while (found.includes(undefined)) {
     const before = server.connectionCount;
-    const client = await connect(server, { protocol: "parley.v1" });
+    const client = await connect(server, { protocol: "parley.v1" }).catch(() => undefined);
+    if (client === undefined) continue; // a thread that dies resets what waits for it
     const index = server.connectionCount > before ? 0 : 1;
     if (found[index] === undefined) {
       found[index] = client;
@@ -147,8 +148,10 @@ Deno.test("mistakes are one line each, also with --workers", async () => {
     [[...memory, "--api-key-file", `${at.path}/nothing`], /nothing/],
     [[...memory, "--webhook", "https://h.example"], /--webhook needs one of/],
   ] as const;
+  // The system of a test may have few descriptors, which would be one more line.
+  const SMALL = ["--port", "0", "--workers", "2", "--max-connections", "9"];
   await Promise.all(mistakes.map(async ([args, sentence]) => {
-    await using program = await Program.run(["--port", "0", "--workers", "2", ...args]);
+    await using program = await Program.run([...SMALL, ...args]);
     const { code, out, err } = await program.ended();
     assertMatch(err, /^parley: [^\n]+\n$/);
     assertMatch(err, sentence);
@@ -177,7 +180,6 @@ Deno.test("the users of a serving thread that dies leave, and come back to its s
   await using serving = await serveTwo({ graceSeconds: 0 }, log);
   const [alice, bob] = await onBoth(serving, ["Alice", "Bob"]);
   assert(alice !== undefined && bob !== undefined);
-  await alice.next("system", ({ payload }) => payload === "Bob joined.");
   bob.send({ type: "chat", payload: "one" });
   await alice.next("chat");
   kill("worker");
@@ -199,27 +201,20 @@ Deno.test(`serving threads that die again and again lose and double nothing, see
   await using serving = await serveTwo(options, log);
   const nodes = [serving];
   await using crowd = new Crowd(8, { nodes, random: seeded(SEED), thinkMs: 2 });
-  for (let deaths = 1; deaths <= 2; deaths++) {
+  for (let deaths = 1; deaths <= 3; deaths++) {
     await crowd.echoes(200);
-    kill("worker");
-    await crowd.meanwhile(until(() => log.lines.length === deaths, "the death to be logged"));
+    const dies = () => {
+      kill("worker"); // the successor hears it when it is there
+      return log.lines.length === deaths;
+    };
+    await crowd.meanwhile(until(dies, "the thread to die"));
     await crowd.checker.check(serving);
-    await crowd.meanwhile(until(() => hasSuccessor(serving.server), "a successor"));
   }
   await crowd.echoes(200);
   await crowd.settle(serving);
   const { texts } = await crowd.conclude(serving);
   assertEquals(texts.length, crowd.checker.echoes);
 });
-
-/** Tells whether a connection is another thread's than the first one's. */
-async function hasSuccessor(server: Server): Promise<boolean> {
-  const before = server.connectionCount;
-  const client = await connect(server).catch(() => undefined);
-  const isOther = client !== undefined && server.connectionCount === before;
-  await client?.close();
-  return isOther;
-}
 
 Deno.test(`the death of the storing thread ends the program in order, and nothing acknowledged is lost, seed ${SEED}`, async () => {
   await using at = new Directory();

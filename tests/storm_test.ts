@@ -104,7 +104,7 @@ Deno.test(`storm: threads and their process fail in turn, and every guarantee is
       await progress(0.03);
     }
     await server.kill();
-    await progress(0.02);
+    await crowd.milliseconds(200);
     await server.restart();
     await progress(0.05);
     server.signal("SIGSTOP");
