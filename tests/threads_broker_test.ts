@@ -87,6 +87,26 @@ test("only what a thread has open is called back there, once", async ({ a, b }) 
   assertEquals([here.texts.length, there.texts.length], [3, 1]);
 });
 
+test("a room that is closed and opened again hears nothing of the time between", async ({ a, b }) => {
+  const { texts } = follow(a);
+  for (let round = 1; round <= 20; round++) {
+    await a.open("tea");
+    const said = ["1", "2", "3"].map((text) => b.publish([draft(text, { room: "tea" })]));
+    await said[0];
+    a.close("tea");
+    const again = a.open("tea");
+    a.close("tea");
+    texts.length = 0;
+    const { head } = await a.open("tea");
+    await Promise.all([again, ...said]);
+    await a.catchUpTo("tea");
+    const heard = texts.flatMap((text) => JSON.parse(text.slice(3)));
+    const expected = Array.from({ length: 3 * round - head }, (_, index) => head + 1 + index);
+    assertEquals(heard.map(({ seq }) => seq), expected);
+    a.close("tea");
+  }
+});
+
 test("signals, marks, retained events and orders reach the other thread", async ({ a, b }) => {
   const there = follow(b);
   await b.open("tea");
