@@ -102,6 +102,8 @@ export interface ToServing {
   failed(id: number, error: SentError): void;
   /** A batch is committed: the pages and revisions that came before in the same message hold it. */
   published(id: number, outcome: SentOutcome): void;
+  /** A room was opened: what is said of it from now on is for that opening. */
+  opened(room: string): void;
   committed(room: string, ...page: SentPage): void;
   revised(room: string, messages: readonly RevisedMessage[]): void;
   signalled(room: string, signal: Signal): void;

@@ -130,6 +130,7 @@ export class Storing {
     let threads = this.#open.get(room);
     if (threads === undefined) this.#open.set(room, threads = new Set());
     threads.add(thread);
+    thread.port.say("opened", room);
     const users = this.#members.list(room);
     thread.port.say("membersChanged", room, { kind: "everyone", users });
     this.#opening = thread;
