@@ -4,7 +4,8 @@
  * @module
  */
 import type { Receipt } from "../server/broker/broker.ts";
-import { GroupCommit } from "../server/broker/threads/group_commit.ts";
+import { Backlog } from "../server/broker/threads/backlog.ts";
+import { GroupCommit, type GroupContext } from "../server/broker/threads/group_commit.ts";
 import {
   receiveBatch,
   type ReceivedDraft,
@@ -41,6 +42,11 @@ class Transactions {
   }
 }
 
+/** Commits to a store, and waits for nothing else. */
+function commitTo(broker: GroupContext["broker"], answered = () => {}): GroupCommit {
+  return new GroupCommit({ broker, ready: () => undefined, answered });
+}
+
 function add(commits: GroupCommit, ...texts: readonly string[]): Promise<readonly number[]> {
   const { promise, resolve, reject } = Promise.withResolvers<readonly number[]>();
   const drafts = receiveBatch(sendBatch(texts.map((text) => draft(text))), {});
@@ -55,7 +61,7 @@ function add(commits: GroupCommit, ...texts: readonly string[]): Promise<readonl
 Deno.test("batches that arrive in one turn are one transaction, and each gets its own answer", async () => {
   const store = new Transactions();
   let answers = 0;
-  const commits = new GroupCommit(store, () => void answers++);
+  const commits = commitTo(store, () => void answers++);
   const all = [add(commits, "a", "b"), add(commits, "c"), add(commits), add(commits, "d")];
   assertEquals(await Promise.all(all), [[1, 2], [3], [], [4]]);
   assertEquals([store.sizes, answers], [[4], 1]);
@@ -63,7 +69,7 @@ Deno.test("batches that arrive in one turn are one transaction, and each gets it
 
 Deno.test("while a commit is in flight the next batches gather, and keep their order", async () => {
   const store = new Transactions();
-  const commits = new GroupCommit(store, () => {});
+  const commits = commitTo(store);
   const release = store.hold();
   const first = add(commits, "a");
   while (store.sizes.length === 0) await new Promise((resolve) => setTimeout(resolve));
@@ -75,7 +81,7 @@ Deno.test("while a commit is in flight the next batches gather, and keep their o
 
 Deno.test("batches that cannot be committed together are committed one by one", async () => {
   const store = new Transactions();
-  const commits = new GroupCommit(store, () => {});
+  const commits = commitTo(store);
   const bad = add(commits, "b", "bad");
   const good = [add(commits, "a"), add(commits, "c", "d")];
   await assertRejects(() => bad, Error, "bad");
@@ -83,9 +89,34 @@ Deno.test("batches that cannot be committed together are committed one by one", 
   assertEquals(store.sizes, [5, 2, 1, 2]);
 });
 
+Deno.test("commits wait for a thread that has too much to take", async () => {
+  const slow = {};
+  const backlog = new Backlog(600_000);
+  const store = new Transactions();
+  const commits = new GroupCommit({ broker: store, ready: () => backlog.wait(), answered() {} });
+  backlog.sent(slow, 17_000_000);
+  const waiting = add(commits, "a");
+  for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setTimeout(resolve));
+  backlog.took(slow, 200_000);
+  assertEquals(store.sizes, []);
+  backlog.took(slow, 800_000);
+  assertEquals(await waiting, [1]);
+});
+
+Deno.test("commits do not wait for long for a thread that takes nothing, nor for one that is gone", async () => {
+  const stuck = {};
+  const backlog = new Backlog(1);
+  const store = new Transactions();
+  const commits = new GroupCommit({ broker: store, ready: () => backlog.wait(), answered() {} });
+  backlog.sent(stuck, 17_000_000);
+  assertEquals(await add(commits, "a"), [1]);
+  backlog.forget(stuck);
+  assertEquals(backlog.wait(), undefined);
+});
+
 Deno.test("close() commits what has arrived, and refuses what comes later", async () => {
   const store = new Transactions();
-  const commits = new GroupCommit(store, () => {});
+  const commits = commitTo(store);
   const early = add(commits, "a");
   const closed = commits.close();
   await assertRejects(() => add(commits, "late"), Error, "closed");
@@ -97,7 +128,7 @@ Deno.test("batches of two threads, committed together, come to what one batch of
   await using directory = new Directory();
   await using alone = await directory.open({ path: ":memory:", now: () => 1 });
   await using together = await directory.open({ path: ":memory:", now: () => 1 });
-  const commits = new GroupCommit(together, () => {});
+  const commits = commitTo(together);
   const rounds: readonly (readonly (readonly Draft[])[])[] = [
     [[draft("a", { ref: "r" }), draft("b", { room: "x", receipt: true })], [draft("c")]],
     [[draft("a", { ref: "r" })], [draft("d", { ref: "r", receipt: true }), react(1, "👍")]],
