@@ -5,6 +5,7 @@
  */
 import type { Receipt } from "../server/broker/broker.ts";
 import { Backlog } from "../server/broker/threads/backlog.ts";
+import { Gathering } from "../server/broker/threads/gathering.ts";
 import { GroupCommit, type GroupContext } from "../server/broker/threads/group_commit.ts";
 import {
   receiveBatch,
@@ -13,7 +14,7 @@ import {
 } from "../server/broker/threads/sent_batch.ts";
 import { receiveOutcome, sendOutcome } from "../server/broker/threads/sent_outcome.ts";
 import type { Draft } from "../server/protocol/encode.ts";
-import { assertEquals, assertRejects } from "./support/assert.ts";
+import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { draft } from "./support/broker_suite.ts";
 import { Directory } from "./support/sqlite_directory.ts";
 import { react } from "./support/revision_suite.ts";
@@ -51,6 +52,8 @@ function add(commits: GroupCommit, ...texts: readonly string[]): Promise<readonl
   const { promise, resolve, reject } = Promise.withResolvers<readonly number[]>();
   const drafts = receiveBatch(sendBatch(texts.map((text) => draft(text))), {});
   commits.add({
+    thread: {},
+    pauseMs: 0,
     drafts,
     committed: (receipts) => resolve(receipts.map(({ seq }) => seq)),
     failed: reject,
@@ -114,6 +117,33 @@ Deno.test("commits do not wait for long for a thread that takes nothing, nor for
   assertEquals(backlog.wait(), undefined);
 });
 
+Deno.test("a slow transaction waits for the threads that will be there in a moment, and for no others", async () => {
+  let now = 0;
+  const gathering = new Gathering(() => now);
+  const [a, b, slow, silent] = [{}, {}, {}, {}];
+  const begin = (commitMs: number) => {
+    for (const [thread, pauseMs] of [[a, 2], [b, 2], [slow, 30], [silent, 2]] as const) {
+      gathering.arrived(thread, pauseMs);
+    }
+    gathering.committed([a, b, slow], commitMs);
+    gathering.arrived(a, 1);
+  };
+  begin(0.5);
+  assertEquals(gathering.wait(), undefined); // the commit is as quick as a timer
+  begin(3);
+  assertEquals(gathering.wait(), undefined); // waiting would take longer than it saves
+  begin(50);
+  const waiting = gathering.wait();
+  assert(waiting !== undefined);
+  gathering.arrived(b, 1);
+  await waiting;
+  begin(50);
+  now += 4;
+  assertEquals(gathering.wait(), undefined); // it is late, and so may not come at all
+  begin(50);
+  await gathering.wait(); // it does not come
+});
+
 Deno.test("close() commits what has arrived, and refuses what comes later", async () => {
   const store = new Transactions();
   const commits = commitTo(store);
@@ -141,7 +171,7 @@ Deno.test("batches of two threads, committed together, come to what one batch of
       const drafts: readonly ReceivedDraft[] = receiveBatch(sendBatch(batch), {});
       const committed = (receipts: readonly Receipt<ReceivedDraft>[]) =>
         resolve(receiveOutcome(batch, structuredClone(sendOutcome(drafts, receipts))));
-      commits.add({ drafts, committed, failed: reject });
+      commits.add({ thread: {}, pauseMs: 0, drafts, committed, failed: reject });
       return promise;
     }));
     const plain = ({ draft, refusal, ...rest }: Receipt<Draft>) =>

@@ -7,10 +7,14 @@
 import { setImmediate } from "node:timers";
 import type { Broker, Receipt } from "../broker.ts";
 import { BrokerError } from "../broker_error.ts";
+import { Gathering } from "./gathering.ts";
 import type { ReceivedDraft } from "./sent_batch.ts";
 
 /** A batch of one serving thread. */
 export interface ReceivedBatch {
+  readonly thread: object;
+  /** How long the thread took for it since its last batch was answered. */
+  readonly pauseMs: number;
   /** Each names this batch as its owner. */
   readonly drafts: readonly ReceivedDraft[];
   /** Is called when the batch is durable. */
@@ -30,6 +34,7 @@ export interface GroupContext {
 
 export class GroupCommit {
   readonly #context: GroupContext;
+  readonly #gathering = new Gathering();
   #waiting: ReceivedBatch[] = [];
   /** Settles when no batch waits; `undefined` if none does. */
   #committing: Promise<void> | undefined;
@@ -45,6 +50,7 @@ export class GroupCommit {
   add(batch: ReceivedBatch): void {
     if (this.#isClosed) return batch.failed(new BrokerError("The store is closed."));
     this.#waiting.push(batch);
+    this.#gathering.arrived(batch.thread, batch.pauseMs);
     this.#committing ??= this.#run();
   }
 
@@ -57,15 +63,18 @@ export class GroupCommit {
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       await new Promise<void>((resolve) => setImmediate(resolve)); // others arrive in this turn
+      await this.#gathering.wait();
       await this.#context.ready();
       const batches = this.#waiting;
       this.#waiting = [];
+      const begin = performance.now();
       try {
         await this.#commit(batches);
         this.#context.answered();
       } catch (thrown) {
         reportError(thrown); // for the safety net; the next batches are committed all the same
       }
+      this.#gathering.committed(batches.map(({ thread }) => thread), performance.now() - begin);
     }
     this.#committing = undefined;
   }

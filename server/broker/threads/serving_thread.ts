@@ -50,7 +50,7 @@ export class ServingThread {
     const { members, backlog } = context;
     this.port = new ThreadPort<ToServing, ToStoring>(port, {
       call: (id, name, args) => void this.#answer(id, name, args),
-      publish: (id, batch) => this.#publish(id, batch),
+      publish: (...sent) => this.#publish(...sent),
       close: (room) => context.close(this, room),
       signal: (room, signal) => {
         for (const { port } of context.othersIn(room, this)) port.say("signalled", room, signal);
@@ -88,11 +88,13 @@ export class ServingThread {
     }
   }
 
-  #publish(id: number, batch: Parameters<ToStoring["publish"]>[1]): void {
+  #publish(...[id, batch, pauseMs]: Parameters<ToStoring["publish"]>): void {
     const failed = (thrown: unknown) => this.port.say("failed", id, sendError(thrown));
     try {
       const drafts = receiveBatch(batch, {});
       this.#context.commits.add({
+        thread: this,
+        pauseMs,
         drafts,
         committed: (receipts) => this.port.say("published", id, sendOutcome(drafts, receipts)),
         failed,

@@ -55,6 +55,8 @@ export class ThreadBroker implements Broker {
   readonly #open = new OpenRooms();
   readonly #prepared = new PreparedRooms(this.#open, (room) => this.call("prepare", room));
   readonly #taken = new Taken((chars) => this.port.say("took", chars));
+  /** When a batch was answered last. */
+  #answeredAt = -Infinity;
   #gauges: StoreGauges;
   /** How many threads serve. */
   #threads = 1;
@@ -154,9 +156,11 @@ export class ThreadBroker implements Broker {
 
   async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]> {
     const outcome = await this.#calls.ask((id) => {
-      this.port.say("publish", id, sendBatch(batch));
+      const pauseMs = performance.now() - this.#answeredAt;
+      this.port.say("publish", id, sendBatch(batch), pauseMs);
       this.port.flush(); // the storing thread can begin while this turn goes on
     });
+    this.#answeredAt = performance.now();
     // A cast: a batch is answered by its outcome.
     return receiveOutcome(batch, outcome as SentOutcome);
   }
