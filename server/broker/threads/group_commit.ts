@@ -19,9 +19,17 @@ export interface ReceivedBatch {
   failed(thrown: unknown): void;
 }
 
+/** What `GroupCommit` needs of the storing thread. */
+export interface GroupContext {
+  readonly broker: Pick<Broker, "publish">;
+  /** Returns what the next transaction waits for, if it has to. */
+  ready(): Promise<void> | undefined;
+  /** Is called when each batch of a transaction was answered. */
+  answered(): void;
+}
+
 export class GroupCommit {
-  readonly #broker: Pick<Broker, "publish">;
-  readonly #answered: () => void;
+  readonly #context: GroupContext;
   #waiting: ReceivedBatch[] = [];
   /** Settles when no batch waits; `undefined` if none does. */
   #committing: Promise<void> | undefined;
@@ -29,10 +37,8 @@ export class GroupCommit {
   /** How long it has committed, in seconds. */
   busySeconds = 0;
 
-  /** @param answered is called when each batch of a transaction was answered. */
-  constructor(broker: Pick<Broker, "publish">, answered: () => void) {
-    this.#broker = broker;
-    this.#answered = answered;
+  constructor(context: GroupContext) {
+    this.#context = context;
   }
 
   /** Adds a batch to the next transaction. Those of one thread are committed in the order in which they came. */
@@ -51,11 +57,12 @@ export class GroupCommit {
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       await new Promise<void>((resolve) => setImmediate(resolve)); // others arrive in this turn
+      await this.#context.ready();
       const batches = this.#waiting;
       this.#waiting = [];
       try {
         await this.#commit(batches);
-        this.#answered();
+        this.#context.answered();
       } catch (thrown) {
         reportError(thrown); // for the safety net; the next batches are committed all the same
       }
@@ -85,7 +92,7 @@ export class GroupCommit {
   async #publish(drafts: readonly ReceivedDraft[]): Promise<readonly Receipt<ReceivedDraft>[]> {
     const begin = performance.now();
     try {
-      return await this.#broker.publish(drafts);
+      return await this.#context.broker.publish(drafts);
     } finally {
       this.busySeconds += (performance.now() - begin) / 1000;
     }
