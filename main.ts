@@ -19,8 +19,10 @@ const MAX_STOP_MS = 4500;
 /** File descriptors that are used without a single connection: about 30, and those of the database. */
 const OWN_DESCRIPTORS = 50;
 /**
- * The signals that stop the program in order; with TLS, SIGHUP renews the certificate instead. Without a listener each would end it at once, with no word
- * to the clients. SIGUSR1 is not among them: the runtime opens its debugger at it.
+ * The signals at which the program says goodbye to its clients and ends. With TLS, SIGHUP renews the
+ * certificate instead. A signal without a listener would end the program at once, without a goodbye.
+ *
+ * SIGUSR1 is not among them: the runtime opens its debugger at it.
  */
 const STOP_SIGNALS: readonly Deno.Signal[] = [
   "SIGINT",

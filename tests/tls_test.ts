@@ -103,6 +103,21 @@ Deno.test("a renewed certificate costs no message: clients are sent away and res
   assertEquals(seqs, [1, 2, 3, 4, 5]);
 });
 
+Deno.test("two renewals at once come one after the other, and the listener is not lost", async () => {
+  await using identity = await makeCertificate();
+  await using next = await makeCertificate();
+  const { cert, key } = identity;
+  const lines: string[] = [];
+  const note = (event: string) => void lines.push(event);
+  await using server = await serve({ cert, key }, {
+    log: { ...silentLog, info: note, warn: note },
+  });
+  await replace(identity, next);
+  await Promise.all([server.renewCertificate(), server.renewCertificate()]);
+  assertEquals(lines, ["certificate renewed", "certificate renewed"]);
+  assertEquals(await seenBy(server.url, next.authority), "ok\n");
+});
+
 Deno.test("a certificate that cannot be used is not taken, and nobody is disturbed", async () => {
   await using identity = await makeCertificate();
   await using next = await makeCertificate();

@@ -90,7 +90,7 @@ export const RULE_FIELDS: { readonly [F in keyof RoomRule]-?: Field } = {
   store: BOOLEAN,
 };
 
-/** How many seconds of a rate may be used at once. The defaults of `--rate` and `--burst` have this proportion. */
+/** How many seconds of a rate may be used at once: the proportion of the defaults of `--rate` and `--burst`. */
 const BURST_SECONDS = 3;
 /** How many rules there may be: each is tried for a room that was not seen lately. */
 const MAX_RULES = 1000;
