@@ -89,7 +89,8 @@ Deno.test(`storm: threads and their process fail in turn, and every guarantee is
   const script = ["tests/support/troubled_program.ts"];
   const options = { PARLEY_WORKERS: "2", ...OPTIONS };
   await using server = await ServerProcess.start(options, { script, always: true });
-  const { messages, thinkMs } = SCALE;
+  const { thinkMs } = SCALE;
+  const messages = IS_LONG ? SCALE.messages : 40;
   const journey = { nodes: [server], random: seeded(SEED), messages, thinkMs };
   await using crowd = new Crowd(SCALE.wanderers, journey);
   const { checker } = crowd;
