@@ -132,6 +132,25 @@ test("what was erased by one thread is replaced on the other", async ({ a, b }) 
   assertEquals(texts.at(-1), "tea replaced");
 });
 
+test("a listener that throws keeps nothing from being heard", async ({ a }) => {
+  const errors: unknown[] = [];
+  const take = (event: ErrorEvent) => {
+    event.preventDefault();
+    errors.push(event.error.message);
+  };
+  addEventListener("error", take);
+  a.listen({
+    committed() {
+      throw new Error("the listener");
+    },
+    signalled() {},
+  });
+  await a.open("lobby");
+  assertEquals((await a.publish([draft("1", { receipt: true })])).length, 1);
+  removeEventListener("error", take);
+  assertEquals(errors, ["the listener"]);
+});
+
 test("a user on two threads is one member, until both are left", async ({ a, b }) => {
   const { members } = follow(b);
   a.members.enter("tea", USER);

@@ -16,6 +16,7 @@ import type { RetainedEvent } from "../retained.ts";
 import type { ReactionRange, RevisedMessage, RevisedRange } from "../revisions.ts";
 import type { StoreGauges, StoreTrouble } from "../store_health.ts";
 import { AskedBackups, AskedEraser, AskedJournal, AskedMarks, AskedMembers } from "./asked.ts";
+import { Taken } from "./backlog.ts";
 import type { CallName, Calls, Hello, ToServing, ToStoring, Welcome } from "./exchange.ts";
 import { KnownSanctions } from "./known_sanctions.ts";
 import { Lifeline } from "./lifeline.ts";
@@ -53,6 +54,9 @@ export class ThreadBroker implements Broker {
   readonly #sanctions: KnownSanctions;
   readonly #open = new OpenRooms();
   readonly #prepared = new PreparedRooms(this.#open, (room) => this.call("prepare", room));
+  readonly #taken = new Taken((chars) => this.port.say("took", chars));
+  /** When a batch was answered last. */
+  #answeredAt = -Infinity;
   #gauges: StoreGauges;
   /** How many threads serve. */
   #threads = 1;
@@ -104,6 +108,7 @@ export class ThreadBroker implements Broker {
       opened: (room) => this.#open.opened(room),
       committed: (room, first, last, array) => {
         this.#in(room)?.committed(room, { first, last, batch: Batch.fromArray(array) });
+        this.#taken.add(array.length);
       },
       revised: (room, messages) => this.#in(room)?.revised?.(room, messages),
       signalled: (room, signal) => this.#in(room)?.signalled(room, signal),
@@ -151,9 +156,11 @@ export class ThreadBroker implements Broker {
 
   async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]> {
     const outcome = await this.#calls.ask((id) => {
-      this.port.say("publish", id, sendBatch(batch));
+      const pauseMs = performance.now() - this.#answeredAt;
+      this.port.say("publish", id, sendBatch(batch), pauseMs);
       this.port.flush(); // the storing thread can begin while this turn goes on
     });
+    this.#answeredAt = performance.now();
     // A cast: a batch is answered by its outcome.
     return receiveOutcome(batch, outcome as SentOutcome);
   }
