@@ -52,6 +52,7 @@ export { default as "page/dom.ts" } from "./page/dom.ts" with { type: "text" };
 export { default as "page/field_error.ts" } from "./page/field_error.ts" with { type: "text" };
 export { default as "page/find_address.ts" } from "./page/find_address.ts" with { type: "text" };
 export { default as "page/find_fences.ts" } from "./page/find_fences.ts" with { type: "text" };
+export { default as "page/focus_keeper.ts" } from "./page/focus_keeper.ts" with { type: "text" };
 export { default as "page/index.html" } from "./page/index.html" with { type: "text" };
 export { default as "page/known_names.ts" } from "./page/known_names.ts" with { type: "text" };
 export { default as "page/lines.ts" } from "./page/lines.ts" with { type: "text" };
