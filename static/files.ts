@@ -42,6 +42,7 @@ export { default as "page/announcer.ts" } from "./page/announcer.ts" with { type
 export { default as "page/app.ts" } from "./page/app.ts" with { type: "text" };
 export { default as "page/banner.ts" } from "./page/banner.ts" with { type: "text" };
 export { default as "page/choices.ts" } from "./page/choices.ts" with { type: "text" };
+export { default as "page/colours.css" } from "./page/colours.css" with { type: "text" };
 export { default as "page/commands.ts" } from "./page/commands.ts" with { type: "text" };
 export { default as "page/composer.ts" } from "./page/composer.ts" with { type: "text" };
 export { default as "page/copy_source.ts" } from "./page/copy_source.ts" with { type: "text" };
