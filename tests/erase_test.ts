@@ -124,12 +124,12 @@ Deno.test("a wrong name is refused, and so is who has no key", async () => {
 async function eraseUserOfTwo(one: Server, two: Server): Promise<string> {
   await using ada = await member(one, { protocol: "parley.v1", name: `${SECRET}name` });
   await using bob = await member(two, { protocol: "parley.v1" });
+  ada.send({ type: "custom", name: "topic", payload: SECRET, retain: true });
+  await bob.next("custom");
   for (let i = 0; i < 5; i++) ada.send({ type: "chat", payload: `${SECRET}${i}`, ref: `${i}` });
   ada.send({ type: "react", seq: 1, payload: `${SECRET}x` });
-  ada.send({ type: "custom", name: "topic", payload: SECRET, retain: true });
   const { from } = await bob.next("chat", ({ seq }) => seq === 5);
   await bob.next("revised");
-  await bob.next("custom");
   const { epoch } = (await ask(two, MESSAGES)).json;
   await erase(two, `/users/${from.id}`);
   assertEquals((await ada.closed).code, 3003);

@@ -170,6 +170,7 @@ test("a list of rooms leaves none out that has members while it is read", async 
   for (const [index, room] of ["first", "second", "third"].entries()) {
     for (let n = index; n < 3; n++) a.members.enter(room, { id: `u${n}`, name: "Ada" });
   }
+  await a.check(); // what was said before has arrived
   const list = [...await b.members.rooms(1, 0)];
   for (let n = 0; n < 3; n++) a.members.leave("first", { id: `u${n}`, name: "Ada" });
   await a.check();
