@@ -3,14 +3,14 @@
  *
  * @module
  */
+
 /** Windows of rooms without members that are kept, so that a member who returns costs no rebuild. */
 const MAX_IDLE = 256;
 
-/** @typeParam W the kind of window. */
-export class WindowCache<W> {
+export class WindowCache<Window extends object> {
   readonly #open: ReadonlySet<string>;
   /** The least recently used first, as far as rooms without members are concerned. */
-  readonly #windows = new Map<string, W>();
+  readonly #windows = new Map<string, Window>();
 
   /** @param open the rooms that have members. Their windows are kept. */
   constructor(open: ReadonlySet<string>) {
@@ -18,13 +18,13 @@ export class WindowCache<W> {
   }
 
   /** Returns a room's window, if there is one. */
-  get(room: string): W | undefined {
+  get(room: string): Window | undefined {
     const window = this.#windows.get(room);
     if (window !== undefined && !this.#open.has(room)) this.set(room, window);
     return window;
   }
 
-  set(room: string, window: W): W {
+  set(room: string, window: Window): Window {
     this.#windows.delete(room);
     this.#windows.set(room, window);
     this.trim();
