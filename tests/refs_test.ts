@@ -49,6 +49,19 @@ Deno.test("the refs of a long log are read in steps, and every one is recognised
   assertEquals([old.receipt?.repeated, old.receipt?.seq], [false, 1501]);
 });
 
+Deno.test("the newest refs are recognised, however many came before", async () => {
+  await using at = new Directory();
+  await using broker = await at.open({ ...OPTIONS, path: ":memory:" });
+  for (let head = 0; head < 8000; head += 250) {
+    const texts = Array.from({ length: 250 }, (_, index) => `${head + index}`);
+    await broker.publish(texts.map((text) => draft(text, { ref: `r${text}` })));
+    const known = [head + 249, head, head - 749].filter((number) => number >= 0);
+    const again = known.map((number) => draft(`${number}`, { ref: `r${number}` }));
+    const receipts = await broker.publish(again);
+    assertEquals(receipts.map(({ seq, repeated }) => repeated && seq - 1), known);
+  }
+});
+
 Deno.test("other rooms go on while refs are read, and a batch of both rooms is stored whole", async () => {
   await using at = new Directory();
   {

@@ -195,7 +195,7 @@ function filtered(choices: readonly Choice[], query: string): readonly Choice[] 
   return [...found.filter(isFirst), ...found.filter((choice) => !isFirst(choice))];
 }
 
-/** Takes case and accents away from a text, as who types quickly does. */
+/** Returns a text in lower case and without accents, so that a query typed in haste still finds it. */
 function folded(text: string): string {
   return text.normalize("NFKD").replaceAll(/\p{Mn}/gu, "").toLocaleLowerCase(language)
     .replaceAll(/[\s#]+/g, " ").trim();

@@ -2,7 +2,7 @@
  * `MessageList` shows the messages of one room. It owns their order on the screen, and what the user has
  * not seen yet. It knows nothing of connections.
  *
- * All that arrives before a frame is shown together, and the layout is looked at when the browser has made it.
+ * All that arrives before a frame is shown together. Sizes are asked for when the browser has laid it out.
  * Blocks out of sight are not laid out (message_writer.ts), and the oldest are removed.
  *
  * @module

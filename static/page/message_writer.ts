@@ -17,7 +17,7 @@ import { dayName } from "./strings.ts";
 const MAX_PAUSE_MS = 5 * 60_000;
 /** How many lines a group may have. */
 const MAX_GROUP_LINES = 25;
-/** From how many lines on a block is full. The last block is drawn again with each message. */
+/** A block of so many lines is full. The last block is drawn again with each message, so it stays small. */
 const FULL_BLOCK_LINES = 12;
 /** How many blocks at the end are always laid out. */
 const LATE_BLOCKS = 2;

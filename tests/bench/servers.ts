@@ -77,6 +77,11 @@ export const COMPARED = ["parley", "bun", "deno", "ws", "socketio"] as const;
 
 export type YardstickId = Exclude<ServerId, typeof COMPARED[number]>;
 
+/** What is known of a server, which may be named or described. */
+export function kindOf(which: ServerId | ServerKind): ServerKind {
+  return typeof which === "string" ? SERVERS[which] : which;
+}
+
 /** A server that answers. */
 export interface Running {
   readonly port: number;
@@ -89,6 +94,8 @@ export interface Running {
 export interface StartOptions {
   /** More flags for Parley. */
   readonly flags?: readonly string[];
+  /** More variables for its environment, each as `NAME=value`. */
+  readonly settings?: readonly string[];
   /** Parley's database; a new one if it is left out. */
   readonly db?: string;
 }
@@ -98,10 +105,12 @@ export async function start(
   which: ServerId | ServerKind,
   options: StartOptions = {},
 ): Promise<Running> {
-  const kind = typeof which === "string" ? SERVERS[which] : which;
+  const kind = kindOf(which);
   const { command, folder } = kind;
   const db = options.db ?? `${SCRATCH}/${crypto.randomUUID()}.db`;
-  const [program = "", ...args] = [...command(db), ...(options.flags ?? [])];
+  const { flags = [], settings = [] } = options;
+  const prefix = settings.length > 0 ? ["env", ...settings] : [];
+  const [program = "", ...args] = [...prefix, ...command(db), ...flags];
   const begin = performance.now();
   const child = new Deno.Command(program, {
     args,

@@ -82,18 +82,6 @@ local function replace(seq, event)
   return at
 end
 
--- Deletes who has reacted to a message.
-local function forget_reactions(seq)
-  while true do
-    local all, gone = redis.call('ZRANGEBYSCORE', about, seq, seq, 'LIMIT', 0, MAX), {}
-    for _, member in ipairs(all) do
-      if member ~= seq then gone[#gone + 1] = member end
-    end
-    if #gone == 0 then return end
-    for _, key in ipairs({ reactions, about }) do redis.call('ZREM', key, unpack(gone)) end
-  end
-end
-
 local last = before + count
 -- The first command may be refused because Redis is full: nothing has been changed yet.
 redis.call('HSET', log, by, table.concat({ batch, epoch, before, last, string.format('%.0f', now) }, ' '))

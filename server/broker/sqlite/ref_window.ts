@@ -12,11 +12,10 @@
 export class RefWindow {
   readonly #size: number;
   readonly #seeds: Uint32Array;
-  #young = new Table(64);
-  #old = new Table(64);
+  readonly #table = new Table();
 
   /**
-   * @param size the least number of messages that are remembered. At most twice as many are.
+   * @param size how many of the newest messages are remembered at least.
    * @param seeds two secret numbers, so that nobody can choose `ref`s that collide. Stored hashes are
    * only good for the seeds that they were made with.
    */
@@ -27,10 +26,9 @@ export class RefWindow {
 
   /** Remembers a message by the stored hash of its `ref`. */
   restore(hashLow: number, hashHigh: number, seq: number): void {
-    this.#makeRoom();
     low = hashLow;
     high = hashHigh;
-    this.#young.set(this.#young.find(), seq);
+    this.#put(this.#table.find(), seq);
   }
 
   /**
@@ -41,12 +39,11 @@ export class RefWindow {
    * @returns the `seq` that was found; 0 if there was none.
    */
   claim(userId: string, ref: string, seq: number, hashes: Hashes): number {
-    this.#makeRoom();
     hash(userId, ref, this.#seeds);
     hashes.push(low, high);
-    const slot = this.#young.find();
-    const found = this.#young.get(slot) || this.#old.get(this.#old.find());
-    if (found === 0) this.#young.set(slot, seq);
+    const slot = this.#table.find();
+    const found = this.#table.get(slot);
+    if (found === 0) this.#put(slot, seq);
     return found;
   }
 
@@ -60,13 +57,12 @@ export class RefWindow {
   set(userId: string, ref: string, seq: number): void {
     this.#makeRoom();
     hash(userId, ref, this.#seeds);
-    this.#young.set(this.#young.find(), seq);
+    this.#put(this.#table.find(), seq);
   }
 
-  #makeRoom(): void {
-    if (this.#young.count < this.#size) return;
-    this.#old = this.#young;
-    this.#young = new Table(this.#old.slots); // as large, since it will hold as many
+  #put(slot: number, seq: number): void {
+    this.#table.set(slot, seq);
+    if (this.#table.isFull) this.#table.forgetUpTo(seq - this.#size);
   }
 }
 
@@ -136,24 +132,20 @@ function mix(text: string): void {
 /** Numbers in a slot: two halves of a hash, and a `seq`. All are 0 in a free slot. */
 const WIDTH = 3;
 
-/** A hash table with open addressing, at most half full. */
+/** A hash table with open addressing. It is made anew when three quarters of it are full. */
 class Table {
-  count = 0;
-  #slots: Uint32Array;
+  #mask = 63;
+  #slots = new Uint32Array(64 * WIDTH);
+  #count = 0;
 
-  /** @param slots a power of two. */
-  constructor(slots: number) {
-    this.#slots = new Uint32Array(slots * WIDTH);
-  }
-
-  get slots(): number {
-    return this.#slots.length / WIDTH;
+  get isFull(): boolean {
+    return this.#count > this.#mask * 0.75;
   }
 
   /** Finds the slot of the present hash, or the free slot where it belongs. */
   find(): number {
     const slots = this.#slots;
-    const mask = this.slots - 1;
+    const mask = this.#mask;
     for (let slot = low & mask;; slot = (slot + 1) & mask) {
       const at = slot * WIDTH;
       if (slots[at] === low && slots[at + 1] === high) return at;
@@ -167,25 +159,26 @@ class Table {
 
   /** @param at what `find` returned, with no other `set` in between. */
   set(at: number, seq: number): void {
-    if (this.get(at) === 0) this.count++;
-    this.#put(at, seq);
-    if (this.count * 2 >= this.slots) this.#grow();
-  }
-
-  #grow(): void {
-    const before = this.#slots;
-    this.#slots = new Uint32Array(before.length * 2);
-    for (let at = 0; at < before.length; at += WIDTH) {
-      low = before[at] ?? 0;
-      high = before[at + 1] ?? 0;
-      const seq = before[at + 2] ?? 0;
-      if (seq !== 0) this.#put(this.find(), seq);
-    }
-  }
-
-  #put(at: number, seq: number): void {
+    if (this.get(at) === 0) this.#count++;
     this.#slots[at] = low;
     this.#slots[at + 1] = high;
     this.#slots[at + 2] = seq;
+  }
+
+  /** Forgets what has that `seq` or a lower one. The slots become more if the rest fills half of them. */
+  forgetUpTo(seq: number): void {
+    const before = this.#slots;
+    const isKept = (at: number) => (before[at + 2] ?? 0) > Math.max(0, seq);
+    let kept = 0;
+    for (let at = 0; at < before.length; at += WIDTH) if (isKept(at)) kept++;
+    if (kept * 2 > this.#mask) this.#mask = this.#mask * 2 + 1;
+    this.#slots = new Uint32Array((this.#mask + 1) * WIDTH);
+    this.#count = 0;
+    for (let at = 0; at < before.length; at += WIDTH) {
+      if (!isKept(at)) continue;
+      low = before[at] ?? 0;
+      high = before[at + 1] ?? 0;
+      this.set(this.find(), before[at + 2] ?? 0);
+    }
   }
 }

@@ -104,7 +104,7 @@ export class SqliteBroker implements Broker {
     this.eraser.listen(listener);
   }
 
-  // deno-lint-ignore require-await -- as above, and so below
+  // deno-lint-ignore require-await -- asynchronous because other stores are on another machine; so also below
   async open(room: string): Promise<LogState> {
     this.#open.add(room);
     this.#state.opened(room);

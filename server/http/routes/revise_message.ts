@@ -18,13 +18,13 @@ import type { Hub } from "../../rooms/hub.ts";
 import { postRevision } from "../../rooms/post.ts";
 import { type ReviseCommand, revisionOf } from "../../rooms/revise.ts";
 import { readJson } from "../read_json.ts";
-import { admitWriter, assertRight, guestFor } from "../requester.ts";
+import { admitAsker, assertRight } from "../requester.ts";
 import { json } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 export async function patchMessage(call: Call, hub: Hub): Promise<Response> {
   const { room, seq } = call;
-  const asker = await admit(call, hub, "edit");
+  const asker = await admitAsker(call, hub, "edit");
   const { payload } = parseRequest("edit", await readJson(call, hub.context.options));
   const command: EditCommand = { type: "edit", room, seq, payload };
   if (asker === undefined) return await revise(call, hub, command, undefined);
@@ -48,30 +48,20 @@ export async function deleteMessage(call: Call, hub: Hub): Promise<Response> {
   return await reviseAtOnce(call, hub, { type: "delete", room, seq });
 }
 
-export async function setReaction(call: Call, hub: Hub, on: boolean): Promise<Response> {
+export async function putReaction(call: Call, hub: Hub): Promise<Response> {
   const { room, seq, reaction } = call;
-  return await reviseAtOnce(call, hub, { type: "react", room, seq, payload: reaction, on });
+  return await reviseAtOnce(call, hub, { type: "react", room, seq, payload: reaction, on: true });
+}
+
+export async function deleteReaction(call: Call, hub: Hub): Promise<Response> {
+  const { room, seq, reaction } = call;
+  return await reviseAtOnce(call, hub, { type: "react", room, seq, payload: reaction, on: false });
 }
 
 async function reviseAtOnce(call: Call, hub: Hub, command: ReviseCommand): Promise<Response> {
-  const asker = await admit(call, hub, command.type);
+  const asker = await admitAsker(call, hub, command.type);
   const right = asker && await assertRight(call, hub, asker, "write");
   return await revise(call, hub, command, asker, right);
-}
-
-/**
- * Takes what a revision costs, and says who asks for it.
- *
- * @returns `undefined` for the application.
- */
-async function admit(
-  call: Call,
-  hub: Hub,
-  type: ReviseCommand["type"],
-): Promise<Identity | undefined> {
-  if (call.isApplication) return undefined;
-  // The guests without a token at an address are one, so that a repeated reaction is counted once.
-  return await admitWriter(call, hub, type) ?? guestFor(call, hub, "");
 }
 
 /** @param asker `undefined` for the application. */
