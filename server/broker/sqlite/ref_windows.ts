@@ -3,9 +3,6 @@
  * from the end of the log, some rows at a time: a log may hold more text than one turn of the event
  * loop can read.
  *
- * The `ref`s of revisions have windows of their own, in memory only. They are for revisions that were stuck in
- * a connection, which does not outlive the process.
- *
  * @module
  */
 import { createHash } from "node:crypto";
@@ -13,10 +10,15 @@ import { setImmediate } from "node:timers";
 import type { Draft } from "../../protocol/encode.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { Hashes, RefWindow } from "./ref_window.ts";
+import { RevisionRefs } from "./revision_refs.ts";
 import type { StoredRefs } from "./rows.ts";
 import type { SqliteStore } from "./store.ts";
 import { WindowCache } from "./window_cache.ts";
 
+/** Windows of rooms without members that are kept, so that a member who returns costs no rebuild. */
+const MAX_IDLE = 256;
+/** The same of revisions. They are needed only until a dead connection is closed, and they are larger. */
+const MAX_IDLE_REVISIONS = 32;
 /** Characters that are read for rows from before version 3 of the file, which have no hashes. */
 const MAX_OLD_CHARS = 1_048_576;
 
@@ -24,8 +26,8 @@ export class RefWindows {
   readonly #store: SqliteStore;
   readonly #size: number;
   readonly #seeds: Uint32Array;
-  readonly #messages: WindowCache;
-  readonly #revisions: WindowCache;
+  readonly #messages: WindowCache<RefWindow>;
+  readonly #revisions: WindowCache<RevisionRefs>;
   /** Rooms whose `ref`s are being read, one after the other. */
   readonly #preparing = new Map<string, Promise<void>>();
   #lastPrepared: Promise<unknown> = Promise.resolve();
@@ -37,8 +39,8 @@ export class RefWindows {
   constructor(store: SqliteStore, size: number, open: ReadonlySet<string>) {
     this.#store = store;
     this.#size = size;
-    this.#messages = new WindowCache(open);
-    this.#revisions = new WindowCache(open);
+    this.#messages = new WindowCache(open, MAX_IDLE);
+    this.#revisions = new WindowCache(open, MAX_IDLE_REVISIONS);
     // From the file's secret: the same for all hashes in the file, and known to nobody else.
     const digest = createHash("sha256").update("refs").update(store.secret).digest();
     this.#seeds = Uint32Array.from({ length: 2 }, (_, index) => digest.readUInt32LE(4 * index));
@@ -49,10 +51,9 @@ export class RefWindows {
     return this.#messages.get(room);
   }
 
-  /** Returns the window of a room's revisions. What it gives a `ref` is the digest of the revision. */
-  ofRevisions(room: string): RefWindow {
-    return this.#revisions.get(room) ??
-      this.#revisions.set(room, new RefWindow(this.#size, this.#seeds));
+  /** Returns those of a room's revisions. */
+  ofRevisions(room: string): RevisionRefs {
+    return this.#revisions.get(room) ?? this.#revisions.set(room, new RevisionRefs(this.#size));
   }
 
   /**

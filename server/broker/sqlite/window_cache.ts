@@ -1,31 +1,31 @@
 /**
- * `WindowCache` keeps a window of recent `ref`s for each room that has members, and for some of the others.
+ * `WindowCache` keeps the recent `ref`s of each room that has members, and of some of the others.
  *
  * @module
  */
-import type { RefWindow } from "./ref_window.ts";
-
-/** Windows of rooms without members that are kept, so that a member who returns costs no rebuild. */
-const MAX_IDLE = 256;
-
-export class WindowCache {
+export class WindowCache<W> {
   readonly #open: ReadonlySet<string>;
+  readonly #maxIdle: number;
   /** The least recently used first, as far as rooms without members are concerned. */
-  readonly #windows = new Map<string, RefWindow>();
+  readonly #windows = new Map<string, W>();
 
-  /** @param open the rooms that have members. Their windows are kept. */
-  constructor(open: ReadonlySet<string>) {
+  /**
+   * @param open the rooms that have members. Their windows are kept.
+   * @param maxIdle windows of other rooms that are kept: their members may return.
+   */
+  constructor(open: ReadonlySet<string>, maxIdle: number) {
     this.#open = open;
+    this.#maxIdle = maxIdle;
   }
 
   /** Returns a room's window, if there is one. */
-  get(room: string): RefWindow | undefined {
+  get(room: string): W | undefined {
     const window = this.#windows.get(room);
     if (window !== undefined && !this.#open.has(room)) this.set(room, window);
     return window;
   }
 
-  set(room: string, window: RefWindow): RefWindow {
+  set(room: string, window: W): W {
     this.#windows.delete(room);
     this.#windows.set(room, window);
     this.trim();
@@ -39,7 +39,7 @@ export class WindowCache {
   /** Drops windows of rooms without members, if there are too many. */
   trim(): void {
     for (const room of this.#windows.keys()) {
-      if (this.#windows.size <= MAX_IDLE + this.#open.size) return;
+      if (this.#windows.size <= this.#maxIdle + this.#open.size) return;
       if (!this.#open.has(room)) this.#windows.delete(room);
     }
   }
