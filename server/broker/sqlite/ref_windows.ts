@@ -13,6 +13,7 @@ import { setImmediate } from "node:timers";
 import type { Draft } from "../../protocol/encode.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { Hashes, RefWindow } from "./ref_window.ts";
+import { RevisionRefs } from "./revision_refs.ts";
 import type { StoredRefs } from "./rows.ts";
 import type { SqliteStore } from "./store.ts";
 import { WindowCache } from "./window_cache.ts";
@@ -24,8 +25,8 @@ export class RefWindows {
   readonly #store: SqliteStore;
   readonly #size: number;
   readonly #seeds: Uint32Array;
-  readonly #messages: WindowCache;
-  readonly #revisions: WindowCache;
+  readonly #messages: WindowCache<RefWindow>;
+  readonly #revisions: WindowCache<RevisionRefs>;
   /** Rooms whose `ref`s are being read, one after the other. */
   readonly #preparing = new Map<string, Promise<void>>();
   #lastPrepared: Promise<unknown> = Promise.resolve();
@@ -49,10 +50,10 @@ export class RefWindows {
     return this.#messages.get(room);
   }
 
-  /** Returns the window of a room's revisions. What it gives a `ref` is the digest of the revision. */
-  ofRevisions(room: string): RefWindow {
+  /** Returns the `ref`s of a room's revisions. */
+  ofRevisions(room: string): RevisionRefs {
     return this.#revisions.get(room) ??
-      this.#revisions.set(room, new RefWindow(this.#size, this.#seeds));
+      this.#revisions.set(room, new RevisionRefs(this.#size, this.#seeds));
   }
 
   /**

@@ -3,15 +3,14 @@
  *
  * @module
  */
-import type { RefWindow } from "./ref_window.ts";
 
 /** Windows of rooms without members that are kept, so that a member who returns costs no rebuild. */
 const MAX_IDLE = 256;
 
-export class WindowCache {
+export class WindowCache<Window extends object> {
   readonly #open: ReadonlySet<string>;
   /** The least recently used first, as far as rooms without members are concerned. */
-  readonly #windows = new Map<string, RefWindow>();
+  readonly #windows = new Map<string, Window>();
 
   /** @param open the rooms that have members. Their windows are kept. */
   constructor(open: ReadonlySet<string>) {
@@ -19,13 +18,13 @@ export class WindowCache {
   }
 
   /** Returns a room's window, if there is one. */
-  get(room: string): RefWindow | undefined {
+  get(room: string): Window | undefined {
     const window = this.#windows.get(room);
     if (window !== undefined && !this.#open.has(room)) this.set(room, window);
     return window;
   }
 
-  set(room: string, window: RefWindow): RefWindow {
+  set(room: string, window: Window): Window {
     this.#windows.delete(room);
     this.#windows.set(room, window);
     this.trim();
