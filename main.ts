@@ -6,11 +6,9 @@
  */
 import { BrokerError } from "./server/broker/broker_error.ts";
 import { type ConsoleLog, consoleLogOf, reason, writeAll } from "./server/log.ts";
-import type { Server } from "./server/mod.ts";
 import { OptionError, type Options } from "./server/options.ts";
-import { catchUnforeseen } from "./server/process/safety_net.ts";
+import { catchUnforeseen } from "./server/safety_net.ts";
 import { descriptorLimit } from "./server/process/descriptor_limit.ts";
-import { Workers } from "./server/process/workers.ts";
 import { helpText, readOptions, shownOptions } from "./server/read_options.ts";
 import { VERSION, whyTooOld } from "./server/runtime.ts";
 
@@ -20,9 +18,13 @@ const COMMANDS = ["backup", "export", "import"];
 const MAX_STOP_MS = 4500;
 /** File descriptors that are used without a single connection: about 30, and those of the database. */
 const OWN_DESCRIPTORS = 50;
+/** And those of each thread besides the first: 6 or 7. */
+const THREAD_DESCRIPTORS = 8;
 /**
- * The signals that stop the program in order; with TLS, SIGHUP renews the certificate instead. Without a listener each would end it at once, with no word
- * to the clients. SIGUSR1 is not among them: the runtime opens its debugger at it.
+ * The signals at which the program says goodbye to its clients and ends. With TLS, SIGHUP renews the
+ * certificate instead. A signal without a listener would end the program at once, without a goodbye.
+ *
+ * SIGUSR1 is not among them: the runtime opens its debugger at it.
  */
 const STOP_SIGNALS: readonly Deno.Signal[] = [
   "SIGINT",
@@ -45,23 +47,28 @@ async function main(): Promise<void> {
   }
   const log = consoleLogOf(options);
   await checkDescriptorLimit(options, log);
-  const server = await start(options, log);
-  const { monitorOf } = await import("./server/server.ts");
-  const monitor = monitorOf(server);
-  const isExporting = exportsTelemetry();
-  if (isExporting) {
-    const { startOpenTelemetry } = await import("./server/monitoring/open_telemetry.ts");
-    await startOpenTelemetry(monitor, 0);
-  }
-  const own = { ...options, port: server.port };
-  const workers = new Workers(own, log, undefined, monitor, isExporting);
-  const drain = drainOnce(options.drainSeconds, log, () => {
-    server.drain();
-    workers.drain();
-  });
-  const stop = exitOnce(() => Promise.all([server.stop(), workers.stop()]), log);
+  // Loaded only now: a runtime that is too old cannot even link all of its modules.
+  const { Serving } = await import("./server/process/serving.ts");
+  const serving = await Serving.listen(options, log, { isExporting: exportsTelemetry() });
+  const { server } = serving;
+  const drain = drainOnce(options.drainSeconds, log, () => serving.drain());
+  const stop = exitOnce(() => serving.stop(), log);
   catchUnforeseen(log, server, () => void stop(1, "unsound"));
-  await workers.start();
+  void serving.storingDied.then(() => stop(1, "storing thread died"));
+  // Before the other threads are there: clients are served already, and a signal would cut them off.
+  let renewing = Promise.resolve();
+  for (const signal of STOP_SIGNALS) {
+    listenTo(signal, () => {
+      if (signal === "SIGHUP" && options.cert !== "") {
+        renewing = renewing.then(() => serving.renewCertificate());
+        return;
+      }
+      if (drain(signal, () => void stop(0, signal))) return;
+      if (!stop(0, signal)) Deno.exit(1); // one more signal does not wait for the stop
+    });
+  }
+  listenTo("SIGXFSZ", () => log.warn("file too large", { signal: "SIGXFSZ" }));
+  await serving.startWorkers();
   log.info("started", {
     version: VERSION,
     deno: Deno.version.deno,
@@ -71,19 +78,6 @@ async function main(): Promise<void> {
   });
   // Not awaited: the program serves even if nobody reads its output, as after `| head -1`.
   void writeAll(Deno.stdout, `Parley is at ${server.url}\nMessages are in ${server.location}\n`);
-  let renewing = Promise.resolve();
-  for (const signal of STOP_SIGNALS) {
-    listenTo(signal, () => {
-      if (signal === "SIGHUP" && options.cert !== "") {
-        renewing = renewing.then(() => server.renewCertificate())
-          .then(() => workers.renewCertificate());
-        return;
-      }
-      if (drain(signal, () => void stop(0, signal))) return;
-      if (!stop(0, signal)) Deno.exit(1); // one more signal does not wait for the stop
-    });
-  }
-  listenTo("SIGXFSZ", () => log.warn("file too large", { signal: "SIGXFSZ" }));
 }
 
 /** Carries out a command that serves nobody, and ends. */
@@ -104,42 +98,13 @@ async function run(command: string, args: readonly string[]): Promise<void> {
   });
 }
 
-async function start(options: Options, log: ConsoleLog): Promise<Server> {
-  // Loaded only now: a runtime that is too old cannot even link all of its modules.
-  const { createServer } = await import("./server/mod.ts");
-  const server = await createServer({ ...options, workers: 1 }, { log });
-  try {
-    server.listen({ reusePort: options.workers > 1 });
-    return server;
-  } catch (thrown) {
-    const isListening = server.port > 0; // it is the other port that cannot be had
-    await server.stop();
-    throw new OptionError(whyNotListening(options, isListening, thrown));
-  }
-}
-
-function whyNotListening(
-  { host, port, metricsPort, cert, key }: Options,
-  isListening: boolean,
-  thrown: unknown,
-): string {
-  if (isListening) return `Cannot listen on 127.0.0.1:${metricsPort}. ${reason(thrown)}`;
-  if (thrown instanceof Deno.errors.AddrInUse) return `Port ${port} on ${host} is in use.`;
-  if (thrown instanceof Deno.errors.PermissionDenied) {
-    return `The process may not listen on port ${port}.`;
-  }
-  if (thrown instanceof Deno.errors.InvalidData) {
-    return `Cannot use the certificate ${cert} with the key ${key}. ${reason(thrown)}`;
-  }
-  return `Cannot listen on ${host}:${port}. ${reason(thrown)}`;
-}
-
 async function checkDescriptorLimit(
   { maxConnections, workers }: Options,
   log: ConsoleLog,
 ): Promise<void> {
   const limit = await descriptorLimit();
-  const needed = maxConnections * workers + OWN_DESCRIPTORS;
+  const own = OWN_DESCRIPTORS + workers * THREAD_DESCRIPTORS;
+  const needed = maxConnections * Math.max(1, workers) + own;
   if (limit === undefined || limit >= needed) return;
   log.warn("descriptor limit is below max-connections", { limit, needed });
 }

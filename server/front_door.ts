@@ -9,7 +9,7 @@ import { clientAddress, type PeerInfo } from "./http/client_address.ts";
 import type { MetricsDoor } from "./http/metrics_door.ts";
 import type { Origins } from "./http/origins.ts";
 import { problem } from "./http/responses.ts";
-import { answerOtherMethod, Router, type RouterParts } from "./http/router.ts";
+import { answerOtherMethod, READ_METHODS, Router, type RouterParts } from "./http/router.ts";
 import type { StaticFiles } from "./http/static_files.ts";
 import { asksForUpgrade } from "./http/upgrade.ts";
 import type { Options } from "./options.ts";
@@ -25,9 +25,6 @@ export interface FrontDoorParts extends Omit<RouterParts, "sourceOf"> {
   /** The page. */
   readonly files: StaticFiles | undefined;
 }
-
-/** The methods of what can only be read. */
-const READ_METHODS = ["GET", "HEAD"];
 
 export class FrontDoor {
   readonly #parts: FrontDoorParts;

@@ -17,8 +17,8 @@ import { type Facts, lineOf, LOG_LEVELS, type LogFormat, type LogLevel } from ".
 /** A `Log` writes lines for the operator. An application may bring its own. */
 export interface Log {
   /**
-   * Logs what only who looks for a fault wants to see: each connection and each request. Without this method
-   * these lines are not even made.
+   * Logs what helps to find a fault, and is too much otherwise: each connection and each request. Without
+   * this method these lines are not even made.
    */
   debug?: ((event: string, facts?: Facts) => void) | undefined;
   /** Logs what is normal, such as a start. */

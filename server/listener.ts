@@ -1,8 +1,8 @@
 /**
- * `Listener` is the listening socket, which is opened again when it is lost, and with another certificate
- * when that is renewed. Deno gives up listening when one
- * `accept` fails, for example because the process has no file descriptor left; open connections stay.
- * So we listen again on the same port, and try that until it works or the listener is shut down.
+ * `Listener` is the listening socket. It is opened again when it is lost, and with another certificate when
+ * that is renewed. Deno gives up listening when one `accept` fails, for example because the process has no
+ * file descriptor left; open connections stay. So we listen again on the same port, and try that until it
+ * works or the listener is shut down.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface ListenOptions {
 const RETRY_MS = 200;
 /** How long a listener must last before it counts as back. */
 const STABLE_MS = 1000;
-/** How long to wait before the port is tried again that the listener before has just given up. */
+/** How long to wait before trying again to open the port that the older listener is closing. */
 const REBIND_MS = 1;
 const MAX_REBINDS = 100;
 /** How many lost listeners are kept: a shutdown ends the connections that they still have. */
@@ -117,6 +117,7 @@ export class Listener {
       handler,
     );
     server.finished.catch((thrown) => {
+      if (server !== this.#server) return; // another certificate has taken its place
       if (this.#lost.length < MAX_LOST) this.#lost.push(server);
       this.#listenLater(thrown);
     });

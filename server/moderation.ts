@@ -72,7 +72,11 @@ export class Moderation extends Voice {
     await this.#impose("ban", room, userId, terms);
   }
 
-  /** Lifts a ban, and for a guest those of the guest's addresses. @throws {Refusal} as above. */
+  /**
+   * Lifts a ban, and for a guest those of the guest's addresses.
+   *
+   * @throws {Refusal} as {@linkcode Moderation.remove} does.
+   */
   async unban(room: string, userId: string): Promise<void> {
     await this.#lift("unban", room, userId);
   }
@@ -86,7 +90,11 @@ export class Moderation extends Voice {
     await this.#impose("mute", room, userId, terms);
   }
 
-  /** Lifts a mute. The user gets `right`. @throws {Refusal} as above. */
+  /**
+   * Lifts a mute. The user gets `right`.
+   *
+   * @throws {Refusal} as {@linkcode Moderation.remove} does.
+   */
   async unmute(room: string, userId: string): Promise<void> {
     await this.#lift("unmute", room, userId);
   }

@@ -65,14 +65,16 @@ export interface Options {
    */
   readonly redisPrefix: string;
   /**
-   * Threads that listen on the port, each a node; needs Redis above 1.
+   * Threads that serve, beside one that stores; 0 does both in one.
    *
-   * For the program alone: `createServer` makes one node and refuses more than 1. To have several,
-   * call it in threads of your own, and listen with `reusePort`.
+   * With 0 a commit blocks the event loop that serves. With 1 it blocks another thread, for the price of
+   * a hop between the two. With Redis nothing is stored here, and 0 and 1 are the same.
    *
-   * From 1 to 64.
+   * `createServer` makes one node and refuses more than 1, which is for the program alone.
    *
-   * @default {1}
+   * From 0 to 64.
+   *
+   * @default {0}
    */
   readonly workers: number;
   /**
@@ -532,7 +534,7 @@ export const OPTIONS: { readonly [K in keyof Options]: OptionRow<Options[K]> } =
   },
   redis: { default: "", help: "URL of a Redis that nodes share, in place of the database" },
   redisPrefix: { default: "parley", help: "text that every key and channel in Redis begins with" },
-  workers: whole(1, [1, 64], "threads that listen on the port, each a node; needs Redis above 1"),
+  workers: whole(0, [0, 64], "threads that serve, beside one that stores; 0 does both in one"),
   allowOrigin: { default: [], help: "other origins whose pages may connect, or *, or null" },
   basePath: { default: "", help: "path that everything is served under; empty for the root" },
   page: { default: true, help: "whether the chat page is served; with false, / is 404" },
@@ -651,15 +653,12 @@ export function completeOptions(given: Partial<Options> = {}): Options {
   }
   const options: Options = { ...defaults(), ...given };
   for (const name of OPTION_NAMES) check(name, options[name]);
-  const { lowWaterBytes, highWaterBytes, redis, redisPrefix, workers, basePath, cert, key } =
-    options;
+  const { lowWaterBytes, highWaterBytes, redis, redisPrefix, basePath, cert, key } = options;
   demand(lowWaterBytes < highWaterBytes, "--low-water-bytes must be less than --high-water-bytes.");
   const isRedisUrl = /^rediss?:$/.test(URL.parse(redis)?.protocol ?? "");
   demand(redis === "" || isRedisUrl, "--redis must be a URL such as redis://127.0.0.1:6379.");
   const isPrefix = /^[\w.:-]{1,64}$/.test(redisPrefix);
   demand(isPrefix, "--redis-prefix must be 1 to 64 letters, digits or _.:- characters.");
-  const canShare = workers === 1 || redis !== "";
-  demand(canShare, "--workers above 1 needs --redis: nodes cannot share a database file.");
   const sentence = `--base-path must be like /realtime, not "${basePath}".`;
   demand(BASE_PATH.test(basePath), sentence);
   demand((cert === "") === (key === ""), "--cert and --key must be given together.");

@@ -46,6 +46,7 @@ const TICK_MS = 2000;
 export class Server extends Moderation implements AsyncDisposable {
   readonly #options: Options;
   readonly #broker: Broker;
+  readonly #storing: AsyncDisposable | undefined;
   readonly #log: Log;
   readonly #hub: Hub;
   readonly #connections: OpenConnections;
@@ -54,6 +55,7 @@ export class Server extends Moderation implements AsyncDisposable {
   readonly #metricsDoor: MetricsDoor;
   readonly #webhook: Webhook | undefined;
   #listener: Listener | undefined;
+  #renewing = Promise.resolve();
   #stopping: Promise<void> | undefined;
 
   /** Makes a server of its parts. Programs call `createServer`. */
@@ -67,6 +69,7 @@ export class Server extends Moderation implements AsyncDisposable {
     this.#hub = hub;
     this.#options = options;
     this.#broker = broker;
+    this.#storing = parts.storing;
     this.#log = log;
     this.#connections = new OpenConnections(hub, options, now);
     const webhookLag = () => this.#webhook?.lagSeconds;
@@ -115,12 +118,15 @@ export class Server extends Moderation implements AsyncDisposable {
    *
    * @param how with `reusePort`, other threads and processes may listen on the same port. Deno ends the
    * program then, unless its `deno.json` has `"unstable": ["net"]`.
+   * @throws {Error} if the server listens already, or was stopped.
    * @throws {Deno.errors.AddrInUse} if the port is in use.
    * @throws {Deno.errors.PermissionDenied} if the process may not listen on the port.
    * @throws {Deno.errors.NotFound} if the file of the certificate or its key does not exist.
    * @throws {Deno.errors.InvalidData} if the certificate and the key cannot be used.
    */
   listen({ reusePort = false }: { readonly reusePort?: boolean } = {}): void {
+    if (this.#listener !== undefined) throw new Error("The server listens already.");
+    if (this.#stopping !== undefined) throw new Error("The server was stopped.");
     const { host, port, metricsPort, cert } = this.#options;
     this.#listener = new Listener({
       hostname: host,
@@ -136,11 +142,14 @@ export class Server extends Moderation implements AsyncDisposable {
   /**
    * Serves with the certificate and key that the files hold now. Deno closes WebSockets with the listener
    * that took them, so all clients are sent away with `bye` and come back as after a restart. If the files
-   * cannot be used, that is logged and nothing changes.
+   * cannot be used, that is logged and nothing changes. Renewals wait for each other.
    */
   async renewCertificate(): Promise<void> {
-    if (this.#listener === undefined) return;
-    await renewCertificate(this.#listener, this.#connections, this.#options, this.#log);
+    const listener = this.#listener;
+    if (listener === undefined) return;
+    await (this.#renewing = this.#renewing.then(() =>
+      renewCertificate(listener, this.#connections, this.#options, this.#log)
+    ));
   }
 
   /**
@@ -230,5 +239,6 @@ export class Server extends Moderation implements AsyncDisposable {
     const listeners = [this.#listener?.shutdown(), this.#metricsDoor.shutdown()];
     await settleWithin(GOODBYE_MS, Promise.all(listeners)).catch(logFailure);
     await this.#broker[Symbol.asyncDispose]();
+    await this.#storing?.[Symbol.asyncDispose]();
   }
 }

@@ -17,6 +17,8 @@ import type { Options } from "./options.ts";
 export interface ServerParts {
   readonly options: Options;
   readonly broker: Broker;
+  /** The thread that stores, if it is the server's own. It is disposed of after the broker. */
+  readonly storing?: AsyncDisposable | undefined;
   /** The page and the client library; `undefined` if they are not served. */
   readonly files: StaticFiles | undefined;
   readonly log: Log;

@@ -92,8 +92,9 @@ export class Voice {
    * Publishes a text: a `chat` message, which is stored, numbered and sent to all members.
    *
    * @returns the message, when it is on disk; for a repeated `ref`, the original.
-   * @throws {Refusal} `bad_field` if a value does not fit, and `field` names it; `too_large` above 1,048,576 characters of JSON;
-   * `conflict` if the `ref` belongs to another message; `unavailable` if it could not be stored.
+   * @throws {Refusal} `bad_field` if a value does not fit, and `field` names it; `too_large` above 1,048,576
+   * characters of JSON; `conflict` if the `ref` belongs to another message; `unavailable` if it could not be
+   * stored.
    */
   async publish(room: string, text: string, options: PublishOptions = {}): Promise<ChatEvent> {
     const { event } = await this.#say(room, { ...options, type: "chat", payload: text });

@@ -7,6 +7,7 @@ import type { Server } from "../server/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { type Client, connect, serve, told } from "./support/harness.ts";
 import { bearer, say } from "./support/http.ts";
+import { claimsOf, SECRET, tokenFor } from "./support/tokens.ts";
 
 /** What is not spent at once is not there: in a test no time passes that could be measured by it. */
 const RATE = 0.001;
@@ -99,4 +100,13 @@ Deno.test("allowance: a command of an array that comes too early is overtaken by
     const stored = answers("chat").map((event) => "ref" in event && event.ref);
     assertEquals(stored, refs.slice(0, stored.length));
   }
+});
+
+Deno.test("allowance: no user shares the one that those without a token have at an address", async () => {
+  await using server = await serve({ ...OPTIONS, jwtSecret: SECRET });
+  const statuses: number[] = [];
+  for (let n = 0; n <= BURST; n++) statuses.push((await say(server, "x")).status);
+  assertEquals(statuses, [...Array<number>(BURST).fill(201), 429]);
+  const token = await tokenFor(claimsOf({ sub: "address 127.0.0.1" }));
+  assertEquals((await say(server, "x", {}, bearer(token))).status, 201);
 });

@@ -1,7 +1,8 @@
 /**
  * A disk that fails under a running server, and is well again: full, read-only, or with files deleted
  * by hand. Sends fail with an error that says when to try again, nothing is echoed that is not stored,
- * reads and heartbeats go on, and when the disk is well so is the server, by itself.
+ * reads and heartbeats go on, and when the disk is well so is the server, by itself. `WORKERS=2` runs all of
+ * it over threads.
  *
  * @module
  */
@@ -13,6 +14,7 @@ import { type Client, member, until } from "./support/harness.ts";
 import { ask, MESSAGES } from "./support/http.ts";
 import { SEED, seeded } from "./support/random.ts";
 import { ServerProcess } from "./support/server_process.ts";
+import { named, WORKERS } from "./support/workers.ts";
 
 const OPTIONS = {
   PARLEY_RATE: "0",
@@ -22,6 +24,18 @@ const OPTIONS = {
   PARLEY_GRACE_SECONDS: "0.1",
   PARLEY_HEARTBEAT_SECONDS: "0.5",
 };
+
+type Environment = Readonly<Record<string, string>>;
+
+/** @param isBrief whether the gate runs it over threads as well. */
+function test(name: string, isBrief: boolean, act: (options: Environment) => Promise<void>): void {
+  for (const workers of WORKERS) {
+    if (workers > 0 && WORKERS.length > 1 && !isBrief) continue;
+    const options = { ...OPTIONS, PARLEY_WORKERS: `${workers}` };
+    Deno.test(`${name}${named(workers)}, seed ${SEED}`, () => act(options));
+  }
+}
+
 /** Breaks the disk under people who talk, and mends it. @returns the messages in the end. */
 async function scene(
   server: ServerProcess,
@@ -88,11 +102,11 @@ async function fill(file: string): Promise<void> {
   }
 }
 
-Deno.test(`a full disk, then space again, seed ${SEED}`, async () => {
+test("a full disk, then space again", true, async (options) => {
   const folder = `${await Deno.makeTempDir()}/disk`;
   const isMounted = await mount(folder);
   try {
-    const env = { ...OPTIONS, PARLEY_DB: `${folder}/parley.db` };
+    const env = { ...options, PARLEY_DB: `${folder}/parley.db` };
     await using server = await ServerProcess.start(env);
     const { stored, echoes } = await scene(server, async (crowd) => {
       for (let time = 0; time < 2; time++) {
@@ -111,12 +125,15 @@ Deno.test(`a full disk, then space again, seed ${SEED}`, async () => {
   }
 });
 
-Deno.test("a full disk takes messages as long as old ones make room for them", async () => {
+test("a full disk takes messages as long as old ones make room for them", false, async (given) => {
   const folder = `${await Deno.makeTempDir()}/disk`;
   const isMounted = await mount(folder);
   try {
-    const options = { ...OPTIONS, RETAIN_MESSAGES: "100" };
-    await using server = await ServerProcess.start({ ...options, DB: `${folder}/parley.db` });
+    const options = { ...given, PARLEY_RETAIN_MESSAGES: "100" };
+    await using server = await ServerProcess.start({
+      ...options,
+      PARLEY_DB: `${folder}/parley.db`,
+    });
     const post = async (count: number) => {
       const statuses = new Set<number>();
       for (let n = 0; n < count; n++) {
@@ -125,25 +142,22 @@ Deno.test("a full disk takes messages as long as old ones make room for them", a
       }
       return [...statuses];
     };
-    await post(250);
-    server.signal("SIGTERM");
-    await server.ended(); // the write-ahead log is in the file, which is as large as it gets
-    await server.restart();
-    await post(50);
+    // By then the database is as large as it gets, and the write-ahead log as well.
+    await post(700);
     // Where nothing can be mounted, this sees at least that all goes on.
     if (isMounted) await fill(`${folder}/ballast`);
-    assertEquals(await post(250), [201]);
+    assertEquals(await post(400), [201]);
     await server.kill();
     await server.restart();
-    assertEquals((await ask(server, `${MESSAGES}?limit=1`)).json.head, 550);
+    assertEquals((await ask(server, `${MESSAGES}?limit=1`)).json.head, 1100);
   } finally {
     if (isMounted) await new Deno.Command("umount", { args: [folder] }).output();
     await Deno.remove(folder.replace(/disk$/, ""), { recursive: true });
   }
 });
 
-Deno.test(`a disk that can only be read for a while, seed ${SEED}`, async () => {
-  await using server = await ServerProcess.start(OPTIONS);
+test("a disk that can only be read for a while", false, async (options) => {
+  await using server = await ServerProcess.start(options);
   const { stored, echoes } = await scene(server, async (crowd) => {
     await server.limitFiles(0); // chmod means nothing to root, nor a remount to an open file
     await inTrouble(server, crowd);
@@ -152,8 +166,8 @@ Deno.test(`a disk that can only be read for a while, seed ${SEED}`, async () => 
   assertEquals(stored, echoes);
 });
 
-Deno.test(`a database that is deleted underfoot, and begun anew by a restart, seed ${SEED}`, async () => {
-  await using server = await ServerProcess.start(OPTIONS);
+test("a database that is deleted underfoot, and begun anew by a restart", true, async (options) => {
+  await using server = await ServerProcess.start(options);
   const checker = new Checker({ mayLose: true });
   await scene(server, async (crowd) => {
     await Deno.remove(server.db);
@@ -164,8 +178,8 @@ Deno.test(`a database that is deleted underfoot, and begun anew by a restart, se
   assertEquals(checker.epochs.length, 2);
 });
 
-Deno.test(`a write-ahead log that is deleted underfoot costs nothing, seed ${SEED}`, async () => {
-  await using server = await ServerProcess.start(OPTIONS);
+test("a write-ahead log that is deleted underfoot costs nothing", false, async (options) => {
+  await using server = await ServerProcess.start(options);
   const { stored, echoes, unavailable } = await scene(server, async (crowd) => {
     for (let time = 0; time < 5; time++) {
       await Deno.remove(`${server.db}-wal`).catch(() => {}); // by then it should be there again
@@ -175,8 +189,8 @@ Deno.test(`a write-ahead log that is deleted underfoot costs nothing, seed ${SEE
   assertEquals([stored, unavailable], [echoes, 0]);
 });
 
-Deno.test(`another process that wants the database is kept out, seed ${SEED}`, async () => {
-  await using server = await ServerProcess.start(OPTIONS);
+test("another process that wants the database is kept out", false, async (options) => {
+  await using server = await ServerProcess.start(options);
   const script = `
     import { DatabaseSync } from "node:sqlite";
     const database = new DatabaseSync(Deno.args[0]);

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { createServer, type Log, type Options, type Server } from "../server/mod.ts";
-import { assert, assertEquals, assertStringIncludes } from "./support/assert.ts";
+import { createServer, type Log, type Options, type Server, silentLog } from "../server/mod.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "./support/assert.ts";
 import { serve } from "./support/harness.ts";
 import { type Answer, RawSocket, type RequestOptions } from "./support/raw_socket.ts";
 
@@ -120,6 +120,17 @@ Deno.test("a program that has a listener of its own decides itself which hosts i
   const { status } = await socket.request(server, plain("/rooms", { host: "chat.example" }));
   assertEquals(status, 200);
   await listener.shutdown();
+});
+
+Deno.test("a server listens once, and not after its stop", async () => {
+  await using server = await serve();
+  const { port } = server;
+  assertThrows(() => server.listen(), Error, "listens already");
+  assertEquals(server.port, port);
+  await server.stop();
+  const stopped = await createServer({ db: ":memory:", port: 0 }, { log: silentLog });
+  await stopped.stop();
+  assertThrows(() => stopped.listen(), Error, "was stopped");
 });
 
 /** An origin, the request's Host, and whether the page is the server's own. */

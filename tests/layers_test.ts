@@ -15,8 +15,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/process/"],
   ["server/data/"],
   ["server/mod.ts"],
+  ["server/create_server.ts"],
   ["server/server.ts"],
   [
+    "server/open_storage.ts",
     "server/server_parts.ts",
     "server/front_door.ts",
     "server/upgrader.ts",
@@ -33,6 +35,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["server/broker/"],
   ["server/read_options.ts"],
   ["server/options.ts", "server/listener.ts"],
+  ["server/safety_net.ts"],
   ["server/log.ts", "server/metrics.ts"],
   ["server/certificate.ts"],
   ["server/line_log.ts"],

@@ -18,6 +18,7 @@ import { chat, joined, me, scripted, welcome } from "./support/scripted_client.t
 import { ServerProcess } from "./support/server_process.ts";
 import { Directory } from "./support/sqlite_directory.ts";
 import { Stream } from "./support/stream.ts";
+import { Threads } from "./support/threads.ts";
 
 const MONTH_MS = 30 * 86_400_000;
 
@@ -28,8 +29,8 @@ function userOf(token: string | undefined) {
   return token === undefined ? undefined : { id: token };
 }
 
-function serveUsers(options: Partial<Options> = {}): Promise<Server> {
-  return serve({ graceSeconds: 0, ...options }, HOOKS);
+function serveUsers(options: Partial<Options> = {}, by = { serve }): Promise<Server> {
+  return by.serve({ graceSeconds: 0, ...options }, HOOKS);
 }
 
 /** A device of a user in some rooms, and what `joined` said of each. */
@@ -77,7 +78,7 @@ async function myRooms(server: { readonly url: string }, token: string) {
   );
 }
 
-/** Two nodes over Redis, or twice the same node. */
+/** Two nodes over Redis or over a storing thread, or twice the same node. */
 interface Nodes {
   readonly a: Server;
   readonly b: Server;
@@ -87,6 +88,12 @@ function test(behaviour: string, act: (nodes: Nodes) => Promise<void>): void {
   Deno.test(`marks on one node: ${behaviour}`, async () => {
     await using a = await serveUsers();
     await act({ a, b: a });
+  });
+  Deno.test(`marks on two threads: ${behaviour}`, async () => {
+    await using threads = await Threads.start();
+    await using a = await serveUsers({}, threads);
+    await using b = await serveUsers({}, threads);
+    await act({ a, b });
   });
   Deno.test({
     name: `marks on two nodes: ${behaviour}`,

@@ -371,10 +371,25 @@ Deno.test("metrics: a loop that was busy is seen, and the database's size grows"
   assert(now.get("process_memory_usage_bytes") > 10_000_000);
 });
 
+Deno.test("metrics: the storing thread says how long it was busy, and no other", async () => {
+  await using alone = await serve();
+  assert(!(await alone.metrics()).includes("parley_store_busy_seconds_total"));
+  await using server = await serve({ workers: 1 });
+  const busy = async () =>
+    new Scrape(await server.metrics()).get("parley_store_busy_seconds_total");
+  const before = await busy();
+  await using client = await member(server);
+  await until(async () => {
+    await echoed(client, "x");
+    return await busy() > before;
+  }, "the thread to say it");
+});
+
 Deno.test("metrics: the parser finds every metric of the table that applies, with its help and type", async () => {
   await using receiver = new Receiver();
   await using server = await serve({
     apiKeys: KEY,
+    workers: 1,
     webhook: receiver.url,
     webhookSecret: SECRET,
   });

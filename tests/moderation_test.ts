@@ -1,6 +1,7 @@
 /**
  * Taking back: removed, banned, muted and disconnected users, from when on they read and write what. Each
- * test runs on one node, and on two over Redis, where one is asked and the users are on the other.
+ * test runs on one node, and on two over Redis and over a storing thread, where one is asked and the users are
+ * on the other.
  *
  * @module
  */
@@ -12,6 +13,7 @@ import { ask, bearer, MESSAGES, say } from "./support/http.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 import { Directory } from "./support/sqlite_directory.ts";
 import { Stream } from "./support/stream.ts";
+import { Threads } from "./support/threads.ts";
 
 /** Where orders are given, and where the users are. */
 interface Nodes {
@@ -28,6 +30,12 @@ function test(behaviour: string, act: (nodes: Nodes) => Promise<void>, hooks: Ho
   Deno.test(`on the same node: ${behaviour}`, async () => {
     await using server = await serve(OPTIONS, hooks);
     await act({ asked: server, server });
+  });
+  Deno.test(`on another thread: ${behaviour}`, async () => {
+    await using threads = await Threads.start(OPTIONS);
+    await using asked = await threads.serve({}, hooks);
+    await using server = await threads.serve({}, hooks);
+    await act({ asked, server });
   });
   Deno.test({
     name: `on another node: ${behaviour}`,

@@ -1,5 +1,6 @@
 /**
- * Several nodes over one Redis: what their clients see is what clients of one node see.
+ * Several nodes over one Redis, or over one thread that stores: what their clients see is what clients of one
+ * node see.
  *
  * @module
  */
@@ -8,18 +9,33 @@ import { assert, assertEquals } from "./support/assert.ts";
 import { type Client, connect, member, serve, until } from "./support/harness.ts";
 import { Stream } from "./support/stream.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
+import { Threads } from "./support/threads.ts";
 import { claimsOf, SECRET, tokenFor } from "./support/tokens.ts";
 
-/** Some nodes in this process, and their Redis. */
+/** Some nodes in this process. */
 interface Nodes {
-  readonly redis: RedisProcess;
   readonly a: Server;
   readonly b: Server;
 }
 
+/** Registers a test over a Redis and one over a storing thread. */
 function test(
   behaviour: string,
   act: (nodes: Nodes) => Promise<void>,
+  options: Partial<Options> = {},
+): void {
+  testRedis(behaviour, act, options);
+  Deno.test(`threads: ${behaviour}`, async () => {
+    await using threads = await Threads.start({ graceSeconds: 0.05, ...options });
+    await using a = await threads.serve();
+    await using b = await threads.serve();
+    await act({ a, b });
+  });
+}
+
+function testRedis(
+  behaviour: string,
+  act: (nodes: Nodes & { readonly redis: RedisProcess }) => Promise<void>,
   options: Partial<Options> = {},
 ): void {
   Deno.test({
@@ -128,27 +144,30 @@ test("a client on one node and an event stream on the other are in one room", as
   assertEquals((await stream.next("chat")).payload, "hi");
 });
 
-test("FLUSHALL begins a new epoch on all nodes, and no seq comes twice", async ({ redis, a, b }) => {
-  await using alice = await member(a, { name: "Alice" });
-  await using bob = await member(b, { name: "Bob" });
-  alice.send({ type: "chat", payload: "one" }, { type: "chat", payload: "two" });
-  await bob.take("chat", 2);
-  const state = async () => (await fetch(`${a.url}/rooms/lobby/messages`)).json();
-  const { epoch } = await state();
-  await redis.ask("FLUSHALL");
-  bob.send({ type: "chat", payload: "three" });
-  const joined = [await alice.next("joined"), await bob.next("joined")];
-  assertEquals(joined.map(({ recovered }) => recovered), [false, false]);
-  assertEquals(joined[0]?.epoch, joined[1]?.epoch);
-  assert(joined[0]?.epoch !== epoch);
-  const heard = [await alice.next("chat"), await bob.next("chat")];
-  assertEquals(heard.map(({ seq, payload }) => [seq, payload]), [[1, "three"], [1, "three"]]);
-  await using again = await connect(a, { protocol: "parley.v1" });
-  again.send({ type: "join", since: { epoch, seq: 2 } });
-  assertEquals((await again.next("joined")).recovered, false);
-});
+testRedis(
+  "FLUSHALL begins a new epoch on all nodes, and no seq comes twice",
+  async ({ redis, a, b }) => {
+    await using alice = await member(a, { name: "Alice" });
+    await using bob = await member(b, { name: "Bob" });
+    alice.send({ type: "chat", payload: "one" }, { type: "chat", payload: "two" });
+    await bob.take("chat", 2);
+    const state = async () => (await fetch(`${a.url}/rooms/lobby/messages`)).json();
+    const { epoch } = await state();
+    await redis.ask("FLUSHALL");
+    bob.send({ type: "chat", payload: "three" });
+    const joined = [await alice.next("joined"), await bob.next("joined")];
+    assertEquals(joined.map(({ recovered }) => recovered), [false, false]);
+    assertEquals(joined[0]?.epoch, joined[1]?.epoch);
+    assert(joined[0]?.epoch !== epoch);
+    const heard = [await alice.next("chat"), await bob.next("chat")];
+    assertEquals(heard.map(({ seq, payload }) => [seq, payload]), [[1, "three"], [1, "three"]]);
+    await using again = await connect(a, { protocol: "parley.v1" });
+    again.send({ type: "join", since: { epoch, seq: 2 } });
+    assertEquals((await again.next("joined")).recovered, false);
+  },
+);
 
-test("writes that a failover lost begin a new epoch", async ({ redis, a, b }) => {
+testRedis("writes that a failover lost begin a new epoch", async ({ redis, a, b }) => {
   await using alice = await member(a, { name: "Alice" });
   await using bob = await member(b, { name: "Bob" });
   alice.send({ type: "chat", payload: "one" });
@@ -171,24 +190,27 @@ test("writes that a failover lost begin a new epoch", async ({ redis, a, b }) =>
   assertEquals((await bob.next("joined")).epoch, epoch);
 });
 
-test("clients stay connected while Redis is away, and catch up afterwards", async ({ redis, a, b }) => {
-  await using alice = await member(a, { name: "Alice" });
-  await using bob = await member(b, { name: "Bob" });
-  alice.send({ type: "chat", payload: "before" });
-  const { seq } = await bob.next("chat");
-  await redis.kill();
-  alice.send({ type: "chat", payload: "lost", ref: "r" });
-  const { code, ref } = await alice.next("error");
-  assertEquals([code, ref], ["unavailable", "r"]);
-  await redis.restart();
-  await until(async () => await post(b, "after") === 201, "Redis to be used again");
-  const after = await alice.next("chat", ({ payload }) => payload === "after");
-  assertEquals(after.seq, seq + 1); // of the same epoch
-  assertEquals(await bob.next("chat"), after);
-  assert(!bob.pending.some(({ type }) => type === "joined"));
-});
+testRedis(
+  "clients stay connected while Redis is away, and catch up afterwards",
+  async ({ redis, a, b }) => {
+    await using alice = await member(a, { name: "Alice" });
+    await using bob = await member(b, { name: "Bob" });
+    alice.send({ type: "chat", payload: "before" });
+    const { seq } = await bob.next("chat");
+    await redis.kill();
+    alice.send({ type: "chat", payload: "lost", ref: "r" });
+    const { code, ref } = await alice.next("error");
+    assertEquals([code, ref], ["unavailable", "r"]);
+    await redis.restart();
+    await until(async () => await post(b, "after") === 201, "Redis to be used again");
+    const after = await alice.next("chat", ({ payload }) => payload === "after");
+    assertEquals(after.seq, seq + 1); // of the same epoch
+    assertEquals(await bob.next("chat"), after);
+    assert(!bob.pending.some(({ type }) => type === "joined"));
+  },
+);
 
-test("a gap in what Pub/Sub brings is filled from the log", async ({ redis, a, b }) => {
+testRedis("a gap in what Pub/Sub brings is filled from the log", async ({ redis, a, b }) => {
   await using alice = await member(a, { name: "Alice" });
   await using bob = await member(b, { name: "Bob" });
   // What b listened to is cut off, and comes back; what is said meanwhile is not heard.

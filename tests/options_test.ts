@@ -141,7 +141,7 @@ const WRONG: readonly (readonly [args: string, names: string, env?: Record<strin
   ["--redis localhost", "--redis"],
   ["--redis http://127.0.0.1:6379", "--redis"],
   ["", "--redis", { PARLEY_REDIS: "localhost:6379" }],
-  ["--workers 2", "--redis"],
+  ["--workers 65", "--workers"],
   ["--jwt-issuer me", "--jwt-issuer"],
   ["--jwt-audience me", "--jwks"],
   ["--jwks a.json --jwt-secret-file b", "--jwks"],
@@ -282,9 +282,26 @@ Deno.test("whatever runs the program may read the variable of every option, by o
       assertStringIncludes(tasks.compile ?? "", ` --include=${name} `);
     }
   }
+  for (const script of await threadScripts("server/")) {
+    assertStringIncludes(tasks.compile ?? "", ` --include=${script} `);
+  }
   const others = OPTION_NAMES.map(variableOf).filter((name) => !name.startsWith("PARLEY_"));
   assertEquals(others, ["PORT", "HOST"]);
 });
+
+/** The scripts of all threads. The compiler does not see them. */
+async function threadScripts(folder: string): Promise<string[]> {
+  const scripts: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(new URL(folder, ROOT))) {
+    if (isDirectory) scripts.push(...await threadScripts(`${folder}${name}/`));
+    else if (name.endsWith(".ts")) {
+      const code = await Deno.readTextFile(new URL(folder + name, ROOT));
+      const found = code.matchAll(/new URL\("\.\/(\w+\.ts)", import\.meta\.url\)/g);
+      scripts.push(...[...found].map(([, script]) => `${folder}${script}`));
+    }
+  }
+  return scripts;
+}
 
 Deno.test("the documentation of Options says what the table says", async () => {
   const source = await Deno.readTextFile(new URL("server/options.ts", ROOT));

@@ -158,7 +158,7 @@ Deno.test("OPERATIONS.md has exactly the reasons why a server is not ready", () 
 });
 
 Deno.test("OPERATIONS.md's alerts ask for series that there are", async () => {
-  await using server = await serve();
+  await using server = await serve({ workers: 1 });
   const text = await server.metrics();
   const alerts = OPERATIONS.tableLines("Alerts").map((line) => line.split("` |")[0] ?? "");
   assert(alerts.length > 8);

@@ -12,6 +12,7 @@ import { type Client, connect, member, serve, told, until } from "./support/harn
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 import { Directory } from "./support/sqlite_directory.ts";
 import { Stream } from "./support/stream.ts";
+import { Threads } from "./support/threads.ts";
 
 /** Retains a value, and waits for the echo. */
 async function retain(client: Client, name: string, payload: unknown, room = "lobby") {
@@ -193,19 +194,30 @@ Deno.test({
     await using redis = await RedisProcess.start();
     await using a = await serve({ redis: redis.url });
     await using b = await serve({ redis: redis.url });
-    await using alice = await member(a, { name: "Alice" });
-    await using bob = await member(b, { name: "Bob" });
-    const echo = await retain(alice, "topic", "tea");
-    assertEquals(await bob.next("custom"), echo);
-    await retain(bob, "mood", 1);
-    for (const node of [a, b]) {
-      assertEquals(retained(await joining(node)), ['topic="tea"', "mood=1"]);
-    }
-    await retain(bob, "topic", null);
-    await alice.next("custom", ({ payload }) => payload === null);
-    for (const node of [a, b]) assertEquals(retained(await joining(node)), ["mood=1"]);
+    await retainOnBoth(a, b);
   },
 });
+
+Deno.test("retain: over threads, members and those who join get it on every node", async () => {
+  await using threads = await Threads.start();
+  await using a = await threads.serve();
+  await using b = await threads.serve();
+  await retainOnBoth(a, b);
+});
+
+async function retainOnBoth(a: Server, b: Server): Promise<void> {
+  await using alice = await member(a, { name: "Alice" });
+  await using bob = await member(b, { name: "Bob" });
+  const echo = await retain(alice, "topic", "tea");
+  assertEquals(await bob.next("custom"), echo);
+  await retain(bob, "mood", 1);
+  for (const node of [a, b]) {
+    assertEquals(retained(await joining(node)), ['topic="tea"', "mood=1"]);
+  }
+  await retain(bob, "topic", null);
+  await alice.next("custom", ({ payload }) => payload === null);
+  for (const node of [a, b]) assertEquals(retained(await joining(node)), ["mood=1"]);
+}
 
 Deno.test("RetainedEvents.apply() tells the members what they missed", () => {
   const event = (name: string, payload: number) =>

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { matches } from "../server/access/pattern.ts";
+import { matches } from "../server/protocol/pattern.ts";
 import { Rules } from "../server/access/rules.ts";
 import { createServer, OptionError } from "../server/mod.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "./support/assert.ts";

@@ -1,6 +1,7 @@
 /**
  * Clients that share a connection, in random rooms at random times, while their holder goes and the
- * network is cut. They say, edit, delete and react, and each must have what the log has. They are in one process: Deno has Web Locks and `BroadcastChannel` too.
+ * network is cut. They say, edit, delete and react, and each must have what the log has. They are in one
+ * process: Deno has Web Locks and `BroadcastChannel` too.
  *
  * @module
  */

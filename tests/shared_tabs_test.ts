@@ -1,6 +1,7 @@
 /**
- * Tabs that share one connection (`shared: true`): one socket for all of them, nothing lost, doubled or
- * out of order when the tab that holds it goes, messages and revisions alike, and each tab for itself where the browser cannot share.
+ * Tabs that share one connection (`shared: true`) have one socket for all of them. Nothing is lost, doubled or
+ * out of order when the tab that holds it goes, neither messages nor revisions. Where the browser cannot
+ * share, each tab has a socket of its own.
  *
  * @module
  */

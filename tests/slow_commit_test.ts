@@ -1,16 +1,19 @@
 /**
- * A commit that takes long: the operator is told once, with how long and how much.
+ * A commit that takes long: the operator is told once, with how long and how much. And a disk on which all of
+ * them do, which is noticed at start.
  *
  * @module
  */
 import { Rules } from "../server/access/rules.ts";
+import { warnOfSlowDisk } from "../server/broker/sqlite/slow_disk.ts";
+import type { StoreTrouble } from "../server/broker/store_health.ts";
 import { type Facts, silentLog } from "../server/log.ts";
 import { Metrics } from "../server/metrics.ts";
 import { completeOptions } from "../server/options.ts";
 import { parsePublication } from "../server/protocol/publications.ts";
 import { Hub } from "../server/rooms/hub.ts";
 import { publish } from "../server/rooms/publish.ts";
-import { assertEquals } from "./support/assert.ts";
+import { assert, assertEquals } from "./support/assert.ts";
 import { FaultyBroker } from "./support/faulty_broker.ts";
 
 for (const [tookMs, logged] of [[1500, 1], [900, 0]] as const) {
@@ -40,3 +43,31 @@ for (const [tookMs, logged] of [[1500, 1], [900, 0]] as const) {
     hub.close();
   });
 }
+
+/** Measures a disk whose commits take so long, one after the other, as far as it takes any. */
+async function measure(timesMs: readonly number[], trouble?: StoreTrouble) {
+  const lines: [string, Facts | undefined][] = [];
+  const log = { ...silentLog, warn: (event: string, facts?: Facts) => lines.push([event, facts]) };
+  let [now, commits] = [0, 0];
+  const probe = () => {
+    now += timesMs[commits++ % timesMs.length] ?? 0;
+    return Promise.resolve(trouble);
+  };
+  await warnOfSlowDisk({ probe, measure: () => ({}) }, log, () => now);
+  return { lines, now, commits };
+}
+
+Deno.test("warnOfSlowDisk() names the median commit of a slow disk, and takes little of it", async () => {
+  const line: [string, Facts] = ["disk is slow; see --workers", { commitMs: 5.1 }];
+  const { lines, now } = await measure([9, 5.1, 4]);
+  assertEquals(lines, [line]);
+  assert(now < 40);
+  assertEquals((await measure([200, 200])).commits, 3);
+});
+
+Deno.test("warnOfSlowDisk() says nothing of a quick disk, of one slow commit, and of one that fails", async () => {
+  assertEquals((await measure([0.3])).lines, []);
+  assertEquals((await measure([30, 0.3, 0.3])).lines, []);
+  assertEquals((await measure([0.3])).commits, 9);
+  assertEquals((await measure([30], "disk_full")).lines, []);
+});

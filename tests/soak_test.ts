@@ -6,12 +6,16 @@
 import { assertEquals } from "./support/assert.ts";
 import { cutConnections } from "./support/cut_connections.ts";
 import { type Row, soak, verdict } from "./support/soak.ts";
+import { named, WORKERS } from "./support/workers.ts";
 
-Deno.test("rooms, connections and messages leave nothing behind (the short form)", async () => {
-  const plan = { rounds: 6, rooms: 12_000, connections: 600, messages: 180_000 };
-  const rows = await soak(plan, () => {});
-  assertEquals([rows.length, verdict(rows)], [6, []]);
-});
+for (const workers of WORKERS) {
+  Deno.test(`rooms, connections and messages leave nothing behind (the short form)${named(workers)}`, async () => {
+    const part = workers === 0 ? 1 : 2;
+    const plan = { rounds: 6, rooms: 12_000 / part, connections: 600, messages: 180_000 / part };
+    const rows = await soak({ ...plan, workers }, () => {});
+    assertEquals([rows.length, verdict(rows)], [6, []]);
+  });
+}
 
 const seed = Math.floor(Math.random() * 2 ** 32);
 

@@ -1,7 +1,8 @@
 /**
  * One and a hundred peers that stop reading in a busy room. The server is a process of its own, so
  * that its memory can be told from the test's; it is measured after it has let go of all it can.
- * `STORM=1` keeps the default patience of 30 seconds, and says what was measured.
+ * `STORM=1` keeps the default patience of 30 seconds, and says what was measured; `WORKERS=2 STORM=1` is the
+ * same over threads.
  *
  * @module
  */
@@ -9,6 +10,7 @@ import { assert, assertEquals } from "./support/assert.ts";
 import { type Client, member, until } from "./support/harness.ts";
 import { RawSocket } from "./support/raw_socket.ts";
 import { type Sample, WatchedProcess } from "./support/watched_process.ts";
+import { named, WORKERS } from "./support/workers.ts";
 
 const IS_LONG = Deno.env.get("STORM") !== undefined;
 const TEXT = "x".repeat(10_000);
@@ -114,9 +116,19 @@ function show(what: string, { rssBytes, queuedBytes, mostQueuedBytes }: Sample):
   if (IS_LONG) console.log(`${what}: RSS ${rss} MB, queued ${queued} MB, at most ${most} MB`);
 }
 
-for (const count of IS_LONG ? [1, 100, 500] : [1, 100]) {
-  Deno.test(`${count} stuck peers: memory stays bounded, and a peer that reads again misses nothing`, async () => {
-    await using server = await WatchedProcess.start({ stallSeconds: 3600, recentMessages: 0 });
+for (const workers of WORKERS) {
+  for (const count of IS_LONG ? [1, 100, 500] : [1, 100]) {
+    // In the gate, one of them over threads is enough.
+    const isBrief = workers > 0 && WORKERS.length > 1;
+    if (!isBrief) testMemory(count, workers);
+    if (!isBrief || count === 100) testDropping(count, workers);
+  }
+}
+
+function testMemory(count: number, workers: number): void {
+  Deno.test(`${count} stuck peers: memory stays bounded, and a peer that reads again misses nothing${named(workers)}`, async () => {
+    const patience = { stallSeconds: 3600, recentMessages: 0 };
+    await using server = await WatchedProcess.start({ ...patience, workers });
     await using pair = await Pair.in(server);
     await speak(pair, "alone"); // SQLite's cache is full now
     const before = await server.sample();
@@ -150,10 +162,12 @@ for (const count of IS_LONG ? [1, 100, 500] : [1, 100]) {
       }
     }
   });
+}
 
-  Deno.test(`${count} peers stuck for good: the room drops them, and they count as connections until they go`, async () => {
+function testDropping(count: number, workers: number): void {
+  Deno.test(`${count} peers stuck for good: the room drops them, and they count as connections until they go${named(workers)}`, async () => {
     const patience = IS_LONG ? {} : { stallSeconds: 0.5, graceSeconds: 0.1 };
-    await using server = await WatchedProcess.start({ ...patience, recentMessages: 0 });
+    await using server = await WatchedProcess.start({ ...patience, recentMessages: 0, workers });
     await using pair = await Pair.in(server);
     using peers = await Peers.in(server, count);
     await until(async () => await peopleOf(server) === count + 2, "all to be in");

@@ -15,7 +15,6 @@ import {
 import { type Certificate, makeCertificate } from "./support/certificate.ts";
 import { connect, patiently, serve, until } from "./support/harness.ts";
 import { Program } from "./support/program.ts";
-import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 
 Deno.test("with --cert and --key a room is joined over wss", async () => {
   await using identity = await makeCertificate();
@@ -104,6 +103,21 @@ Deno.test("a renewed certificate costs no message: clients are sent away and res
   assertEquals(seqs, [1, 2, 3, 4, 5]);
 });
 
+Deno.test("two renewals at once come one after the other, and the listener is not lost", async () => {
+  await using identity = await makeCertificate();
+  await using next = await makeCertificate();
+  const { cert, key } = identity;
+  const lines: string[] = [];
+  const note = (event: string) => void lines.push(event);
+  await using server = await serve({ cert, key }, {
+    log: { ...silentLog, info: note, warn: note },
+  });
+  await replace(identity, next);
+  await Promise.all([server.renewCertificate(), server.renewCertificate()]);
+  assertEquals(lines, ["certificate renewed", "certificate renewed"]);
+  assertEquals(await seenBy(server.url, next.authority), "ok\n");
+});
+
 Deno.test("a certificate that cannot be used is not taken, and nobody is disturbed", async () => {
   await using identity = await makeCertificate();
   await using next = await makeCertificate();
@@ -129,18 +143,11 @@ Deno.test("a certificate that cannot be used is not taken, and nobody is disturb
   assertEquals(await seenBy(server.url, authority), "ok\n");
 });
 
-Deno.test({
-  name: "SIGHUP renews the certificate of every thread, and the program goes on",
-  ignore: WITHOUT_REDIS,
-  fn: renewInThreads,
-});
-
-async function renewInThreads(): Promise<void> {
-  await using redis = await RedisProcess.start();
+Deno.test("SIGHUP renews the certificate of every thread, and the program goes on", async () => {
   await using identity = await makeCertificate();
   await using next = await makeCertificate();
   const { cert, key } = identity;
-  const args = ["--cert", cert, "--key", key, "--redis", redis.url, "--workers", "2"];
+  const args = ["--cert", cert, "--key", key, "--db", ":memory:", "--workers", "2"];
   await using program = await Program.start(args);
   await replace(identity, next);
   program.signal("SIGHUP");
@@ -149,7 +156,7 @@ async function renewInThreads(): Promise<void> {
   for (let n = 0; n < 10; n++) assertEquals(await seenBy(program.url, next.authority), "ok\n");
   program.signal("SIGTERM");
   assertEquals((await program.ended()).code, 0);
-}
+});
 
 Deno.test("plain http on the TLS port gets no answer, and the server goes on", async () => {
   await using identity = await makeCertificate();

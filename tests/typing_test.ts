@@ -8,6 +8,7 @@ import { assertEquals } from "./support/assert.ts";
 import { type Client, connect, member, serve, told } from "./support/harness.ts";
 import { ask, bearer, tokenOf } from "./support/http.ts";
 import { Stream } from "./support/stream.ts";
+import { claimsOf, SECRET, tokenFor } from "./support/tokens.ts";
 
 const type = (...payloads: boolean[]) => payloads.map((payload) => ({ type: "typing", payload }));
 
@@ -96,6 +97,19 @@ Deno.test("a guest without a token can end what it typed over HTTP", async () =>
   const start = await bob.next("typing");
   const end = await bob.next("typing");
   assertEquals([start.payload, end.payload, end.from.id], [true, false, start.from.id]);
+});
+
+Deno.test("users and rooms are told apart, also where their names have blanks", async () => {
+  await using server = await serve({ jwtSecret: SECRET });
+  await using bob = await member(server, { name: "Bob" });
+  bob.send({ type: "join", room: "c" }, { type: "join", room: "b c" });
+  await bob.take("joined", 2);
+  for (const [sub, room] of [["a b", "c"], ["a", "b c"]] as const) {
+    const headers = bearer(await tokenFor(claimsOf({ sub })));
+    const path = `/rooms/${encodeURIComponent(room)}/typing`;
+    await ask(server, path, { method: "POST", body: { payload: true }, headers });
+    assertEquals((await bob.next("typing")).from.id, sub);
+  }
 });
 
 /** How somebody who types goes away. */

@@ -7,6 +7,7 @@
 import type { Journal } from "../server/broker/journal.ts";
 import type { SqliteBroker, SqliteOptions } from "../server/broker/sqlite/sqlite_broker.ts";
 import { createServer, type Log, type Message, OptionError, type Options } from "../server/mod.ts";
+import { systemClock } from "../server/webhooks/clock.ts";
 import { signedHeaders, webhookKeys } from "../server/webhooks/signature.ts";
 import { Webhook } from "../server/webhooks/webhook.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./support/assert.ts";
@@ -565,4 +566,24 @@ Deno.test("a webhook gets what became of messages, in order, over a restart, and
     "rev 3 of 1: uno",
     "rev 4 of 2: ",
   ]);
+});
+
+Deno.test("a sleep of the real clock leaves nothing at its signal, and ends when that is aborted", async () => {
+  const until = new AbortController();
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = until.signal;
+  until.signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    listeners++;
+    addEventListener.apply(until.signal, args);
+  };
+  until.signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    listeners--;
+    removeEventListener.apply(until.signal, args);
+  };
+  for (let i = 0; i < 3; i++) await systemClock.sleep(1, until.signal);
+  assertEquals(listeners, 0);
+  const sleeping = systemClock.sleep(60_000, until.signal);
+  until.abort();
+  await sleeping;
+  assertEquals(listeners, 0);
 });

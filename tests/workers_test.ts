@@ -113,7 +113,7 @@ async function first(redis: RedisProcess) {
 test("a worker that dies is logged and replaced, and the others go on", async (redis) => {
   await using node = await first(redis);
   const { url, failures } = node;
-  const workers = new Workers(node.options, node.log, TROUBLED);
+  const workers = new Workers(node.options, node.log, { script: TROUBLED });
   await workers.start();
   const clients = await everywhere(redis, url, 2);
   const channel = new BroadcastChannel("parley: troubled worker");
@@ -140,7 +140,7 @@ test("a worker that dies is logged and replaced, and the others go on", async (r
 test("a worker goes on with its clients when something unforeseen is thrown", async (redis) => {
   await using node = await first(redis);
   const { url, failures } = node;
-  const workers = new Workers(node.options, node.log, TROUBLED);
+  const workers = new Workers(node.options, node.log, { script: TROUBLED });
   await workers.start();
   const clients = await everywhere(redis, url, 2);
   const channel = new BroadcastChannel("parley: troubled worker");

@@ -96,7 +96,7 @@ function parseIPv6(text: string): readonly number[] | undefined {
   return words.map((word) => parseInt(word, 16));
 }
 
-/** Writes an IPv6 address as in RFC 5952 §4: lower case, the longest run of zeros shortened. `URL` does that. */
+/** Writes an IPv6 address as in RFC 5952 §4, in lower case and with the longest run of zeros shortened. */
 function formatIPv6(words: readonly number[]): string {
   const text = words.map((word) => word.toString(16)).join(":");
   return new URL(`http://[${text}]/`).hostname.slice(1, -1);

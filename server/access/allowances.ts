@@ -19,7 +19,7 @@ export type Clock = () => number;
  *
  * Not charged: static files, `/healthz`, `/readyz`, the published schemas, preflights and paths that do not
  * exist. They are answered from memory, so a refusal would cost as much as the answer, and a page that
- * was refused one of its 28 files would stay broken.
+ * was refused one of its files would stay broken.
  */
 export const COSTS = {
   /** A command that is not stored: `typing`, `read`, `pong`, and `custom` unless it is durable or retained. */

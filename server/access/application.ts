@@ -69,10 +69,10 @@ export type OnMessage = (
   message: IncomingMessage,
 ) => MessageChange | void | Promise<MessageChange | void>;
 
-/** Is told of a message that was stored, or of what became of one: an event of the type `revised`. */
+/** A function that is told of a message that was stored, or, with a `revised` event, of what became of one. */
 export type OnStored = (message: Message | RevisedEvent) => void | Promise<void>;
 
-/** Is told of a member that came or left. */
+/** A function that is told of a member who came or left. */
 export type OnMember = (room: string, user: User) => void | Promise<void>;
 
 /** The functions of the embedding program. */
@@ -93,9 +93,8 @@ export interface Application {
   /**
    * May change or refuse a message before it is stored or sent on. It is asked last, about each `chat`,
    * `custom` and `edit` of a socket and each posted message and edit, but not about what the application
-   * itself says. Return
-   * nothing, or `{ payload }` with another payload. A `Refusal` that is thrown is what the sender gets; if
-   * anything else is thrown, the sender gets `unavailable`, and the log says why.
+   * itself says. Return nothing, or `{ payload }` with another payload. A `Refusal` that is thrown is what
+   * the sender gets; if anything else is thrown, the sender gets `unavailable`, and the log says why.
    *
    * It may be asynchronous and has 10 seconds. What the same connection sends meanwhile waits, so each
    * sender's messages keep their order. A message that is sent again with its `ref` comes here again:
@@ -104,7 +103,8 @@ export interface Application {
   readonly onMessage?: OnMessage | undefined;
   /**
    * Is told of each message that this server has stored, also of the application's own, when members were
-   * sent it; and of each that it has revised, once for each tick, with an event of the type `revised`. It is told at most once: use a webhook where no message may be missed.
+   * sent it; and of each that it has revised, once for each tick, with an event of the type `revised`. It
+   * is told of each at most once: use a webhook where no message may be missed.
    */
   readonly onStored?: OnStored | undefined;
   /**

@@ -38,7 +38,7 @@ export class ConnectionLimits {
       const { connections, times } = usage;
       if (connections < this.#maxPerAddress * times) continue;
       const what = `has ${connections} connections open, and may have no more`;
-      throw source.refusal("rate_limited", usage, "--max-connections-per-address", what, RETRY_MS);
+      throw source.refusal(usage, "--max-connections-per-address", what, RETRY_MS);
     }
   }
 

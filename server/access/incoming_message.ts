@@ -1,5 +1,5 @@
 /**
- * Asks the embedding program about messages, before they are stored or sent on.
+ * `payloadAfter` asks the embedding program about a message, before it is stored or sent on.
  *
  * @module
  */

@@ -10,7 +10,7 @@ import { Refusal } from "../protocol/refusal.ts";
 import { type Right, RIGHTS } from "../protocol/tables.ts";
 import { type Application, askApplication } from "./application.ts";
 import type { Identity } from "./identity.ts";
-import { matches } from "./pattern.ts";
+import { matches } from "../protocol/pattern.ts";
 import type { Source } from "./source.ts";
 
 /** The rights that the rules of a server give in a room. */

@@ -50,7 +50,7 @@ export class RoomLimits {
         : Math.max(this.#share, Math.min(this.#share * times, this.#max * SITE_SHARE));
       if (rooms < max) continue;
       const what = `has ${rooms} rooms open, and may have no more`;
-      throw source.refusal("too_many_rooms", usage, "--max-rooms", what, RETRY_MS);
+      throw source.refusal(usage, "--max-rooms", what, RETRY_MS);
     }
   }
 

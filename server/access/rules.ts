@@ -12,7 +12,7 @@ import { quote, Refusal } from "../protocol/refusal.ts";
 import type { AnnouncedRate, AnnouncedRoomLimits } from "../protocol/messages.ts";
 import { BOOLEAN, isRecord } from "../protocol/rules.ts";
 import { type Right, RIGHTS } from "../protocol/tables.ts";
-import { matches } from "./pattern.ts";
+import { matches } from "../protocol/pattern.ts";
 
 /**
  * A `RoomRule` is what holds in the rooms of one pattern. The first rule whose pattern matches a room is
@@ -90,7 +90,7 @@ export const RULE_FIELDS: { readonly [F in keyof RoomRule]-?: Field } = {
   store: BOOLEAN,
 };
 
-/** How many seconds of a rate may be used at once. The defaults of `--rate` and `--burst` have this proportion. */
+/** How many seconds of a rate may be used at once: the proportion of the defaults of `--rate` and `--burst`. */
 const BURST_SECONDS = 3;
 /** How many rules there may be: each is tried for a room that was not seen lately. */
 const MAX_RULES = 1000;

@@ -45,13 +45,21 @@ type SourceOptions = Pick<Options, "addressRate" | "addressBurst" | "trustProxie
 /** The limits that an address can reach, by the options that set them. */
 export type AddressLimit = "--address-rate" | "--max-connections-per-address" | "--max-rooms";
 
-/** The details of a refusal by each limit. By its `field` a client can tell the limits apart. */
+/** The code and the details of a refusal by each limit. By its `field` a client can tell the limits apart. */
 const DETAILS: {
-  readonly [L in AddressLimit]: { readonly field?: string; readonly limit: LimitName };
+  readonly [L in AddressLimit]: {
+    readonly code: "rate_limited" | "too_many_rooms";
+    readonly field?: string;
+    readonly limit: LimitName;
+  };
 } = {
-  "--address-rate": { limit: "address_rate" },
-  "--max-connections-per-address": { field: "address", limit: "max_connections_per_address" },
-  "--max-rooms": { field: "room", limit: "max_rooms" },
+  "--address-rate": { code: "rate_limited", limit: "address_rate" },
+  "--max-connections-per-address": {
+    code: "rate_limited",
+    field: "address",
+    limit: "max_connections_per_address",
+  },
+  "--max-rooms": { code: "too_many_rooms", field: "room", limit: "max_rooms" },
 };
 
 /** All sources of one node. Each node has limits of its own. */
@@ -168,13 +176,7 @@ export class Source {
         if (taken === usage) break;
         taken.bucket.giveBack(units);
       }
-      throw this.refusal(
-        "rate_limited",
-        usage,
-        "--address-rate",
-        "has used up its allowance",
-        wait,
-      );
+      throw this.refusal(usage, "--address-rate", "has used up its allowance", wait);
     }
   }
 
@@ -188,17 +190,16 @@ export class Source {
     return this.#isLimited ? COSTS.kib * utf8Length(text) / 1024 : 0;
   }
 
-  /** Makes a refusal because of a limit on the address, and logs it. */
-  refusal(
-    code: "rate_limited" | "too_many_rooms",
-    { key }: Usage,
-    limit: AddressLimit,
-    what: string,
-    waitMs: number,
-  ): Refusal {
+  /**
+   * Makes a refusal because of a limit on the address, and logs it.
+   *
+   * @param what the rest of a sentence about the address, such as `has 5 rooms open`.
+   */
+  refusal({ key }: Usage, limit: AddressLimit, what: string, waitMs: number): Refusal {
     this.#log.warn("address refused", { address: key, limit });
+    const { code, ...details } = DETAILS[limit];
     return new Refusal(code, `The address ${key} ${what} (${limit}).${this.#hint}`, {
-      ...DETAILS[limit],
+      ...details,
       retryAfterMs: Math.ceil(
         waitMs + MIN_SPREAD_MS + Math.random() * (MAX_SPREAD_MS - MIN_SPREAD_MS),
       ),

@@ -29,5 +29,5 @@ export function digestOf(epoch: string): string {
  */
 export function markOf(epoch: string, own: string): string | undefined {
   const [digest, mark = "", ...more] = epoch.split(".");
-  return more.length === 0 && digest === own.split(".")[0] ? mark : undefined;
+  return more.length === 0 && digest === digestOf(own) ? mark : undefined;
 }

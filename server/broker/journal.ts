@@ -1,6 +1,7 @@
 /**
  * The interface of a journal: the messages of all rooms and what became of them, in the one order in which
- * they were committed, for a reader that keeps its place in the store. A broker without such an order has no journal.
+ * they were committed, for a reader that keeps its place in the store. A broker without such an order has no
+ * journal.
  *
  * @module
  */

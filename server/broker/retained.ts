@@ -30,11 +30,15 @@ export const MAX_RETAINED_BYTES = 65_536;
 
 /** A room can keep no more events, or no larger ones. Clients are shown the message. */
 export class RetainedBoundError extends BrokerError {
+  readonly what: "events" | "bytes";
+
+  /** @param what it has too many of. */
   constructor(what: "events" | "bytes") {
     const bound = what === "events" ? `${MAX_RETAINED} events` : `${MAX_RETAINED_BYTES} bytes`;
     super(
       `Cannot retain this: a room keeps at most ${bound}. Remove others with a payload of null.`,
     );
+    this.what = what;
   }
 }
 

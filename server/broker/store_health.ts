@@ -9,6 +9,7 @@ export const STORE_TROUBLES = {
   disk_full: "The disk is full.",
   database_full: "The database has reached --max-database-mb, and nothing can be pruned.",
   database_gone: "The database file was removed, replaced or truncated.",
+  storing_thread_died: "The thread that stores has died.",
   redis_away: "Redis does not answer.",
   redis_full: "Redis has reached its maxmemory.",
   store_failed: "The store does not take what is written.",
@@ -21,6 +22,8 @@ export type StoreTrouble = keyof typeof STORE_TROUBLES;
 export interface StoreGauges {
   /** The bytes in use. */
   readonly bytes?: number;
+  /** How long a storing thread was busy with commits since its start, in seconds. */
+  readonly busySeconds?: number;
   /** Whether a store on another machine is connected. */
   readonly isConnected?: boolean;
 }

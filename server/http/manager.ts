@@ -7,19 +7,8 @@
 import type { Identity } from "../access/identity.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "../rooms/hub.ts";
-import { admitWriter, assertRight, guestFor } from "./requester.ts";
+import { assertRight } from "./requester.ts";
 import type { Call } from "./router.ts";
-
-/**
- * Takes what it costs to take something back, and says who asks. It costs as much as a `delete`.
- *
- * @returns `undefined` for the application.
- * @throws {Refusal} `unauthorized`, `rate_limited`, `unavailable`
- */
-export async function admitManager(call: Call, hub: Hub): Promise<Identity | undefined> {
-  if (call.isApplication) return undefined;
-  return await admitWriter(call, hub, "delete") ?? guestFor(call, hub, "");
-}
 
 /**
  * Checks that a user manages the room of the path, and asks for somebody else.

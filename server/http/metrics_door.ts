@@ -14,14 +14,12 @@ import { TROUBLES } from "../monitoring/readiness.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { isLoopbackHost } from "./origins.ts";
 import { json, problem, problemOf } from "./responses.ts";
-import { answerOtherMethod } from "./router.ts";
+import { answerOtherMethod, READ_METHODS } from "./router.ts";
 import { metrics, statusEvents } from "./routes/get_metrics.ts";
 import { StaticFiles } from "./static_files.ts";
 
 /** The address of `--metrics-port`. */
 const HOST = "127.0.0.1";
-/** The methods of what can only be read. */
-const READ_METHODS = ["GET", "HEAD"];
 /** What the paths of the page begin with. */
 const STATUS = /^\/status(?:\/|$)/;
 

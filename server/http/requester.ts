@@ -68,6 +68,23 @@ export async function admitWriter(
 }
 
 /**
+ * Takes what a request costs that changes what others said or may do, and says who asks.
+ *
+ * @param type the command that does the same, or costs as much.
+ * @returns `undefined` for the application, which pays nothing.
+ * @throws {Refusal} `unauthorized`, `rate_limited`, `unavailable`
+ */
+export async function admitAsker(
+  call: Call,
+  hub: Hub,
+  type: Charged["type"],
+): Promise<Identity | undefined> {
+  if (call.isApplication) return undefined;
+  // The guests without a token at an address are one, so that a repeated reaction is counted once.
+  return await admitWriter(call, hub, type) ?? guestFor(call, hub, "");
+}
+
+/**
  * Checks that the application itself asks. Another request costs its address what a command costs.
  *
  * @throws {Refusal} `unauthorized`, `rate_limited`
@@ -80,7 +97,7 @@ export function assertIsApplication({ isApplication, source }: Call): void {
 
 /** Says whose allowance a request takes from: the user's, or that of all without a token at the address. */
 export function payerOf({ source }: Call, identity: Identity | undefined): string {
-  return identity?.user.id ?? `address ${source.group}`;
+  return identity?.user.id ?? `address\n${source.group}`; // no user's id has a line break
 }
 
 /** Returns the same guest for the same key, room and address, so that a retry is by the same user. */

@@ -28,6 +28,16 @@ export function json(status: number, text: string, headers: HeadersInit = {}): R
   return new Response(text + "\n", { status, headers: all });
 }
 
+/** The headers of an event stream. */
+export const EVENT_STREAM = {
+  "content-type": "text/event-stream",
+  // A proxy that compresses the stream would gather events before it sends them …
+  "cache-control": "no-store, no-transform",
+  // … and so would nginx, whatever the headers before say.
+  "x-accel-buffering": "no",
+  "x-content-type-options": "nosniff",
+};
+
 /** Returns an answer that has nothing to say. */
 export function noContent(): Response {
   return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });

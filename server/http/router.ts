@@ -60,6 +60,8 @@ export function route(pathname: string, methods: Methods): Route {
   return { pattern: new URLPattern({ pathname }), handlers };
 }
 
+/** The methods of what can only be read. */
+export const READ_METHODS: readonly string[] = ["GET", "HEAD"];
 /**
  * Characters of the longest path that is matched: a room's name has 64 and the id of a user 128, each at
  * most 12 when it is percent-encoded. `URLPattern` caches the last 4,096 paths, however long they are.

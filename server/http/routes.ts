@@ -19,13 +19,18 @@ import { getMyRooms } from "./routes/get_my_rooms.ts";
 import { getRooms } from "./routes/get_rooms.ts";
 import { deleteConnections, deleteMember } from "./routes/delete_member.ts";
 import { deleteSanction, putSanction } from "./routes/put_sanction.ts";
-import { deleteRoom, deleteUser } from "./routes/erase.ts";
+import { deleteRoom, deleteUser, deleteUserMessages } from "./routes/erase.ts";
 import { postHello } from "./routes/post_hello.ts";
 import { postMessage } from "./routes/post_message.ts";
 import { postPublish } from "./routes/post_publish.ts";
 import { postRead } from "./routes/post_read.ts";
 import { postTyping } from "./routes/post_typing.ts";
-import { deleteMessage, patchMessage, setReaction } from "./routes/revise_message.ts";
+import {
+  deleteMessage,
+  deleteReaction,
+  patchMessage,
+  putReaction,
+} from "./routes/revise_message.ts";
 
 /**
  * Returns the routes of a server. Their paths are relative to its base path, which the documents name.
@@ -48,8 +53,8 @@ export function routesOf(
     route("/me/rooms", { GET: (call) => getMyRooms(call, hub) }),
     route("/rooms", { GET: (call) => getRooms(call, hub) }),
     route("/rooms/:room", { DELETE: (call) => deleteRoom(call, hub) }),
-    route("/users/:id", { DELETE: (call) => deleteUser(call, hub, true) }),
-    route("/users/:id/messages", { DELETE: (call) => deleteUser(call, hub, false) }),
+    route("/users/:id", { DELETE: (call) => deleteUser(call, hub) }),
+    route("/users/:id/messages", { DELETE: (call) => deleteUserMessages(call, hub) }),
     route("/rooms/:room/messages", {
       GET: (call) => getMessages(call, hub),
       POST: (call) => postMessage(call, hub),
@@ -59,8 +64,8 @@ export function routesOf(
       DELETE: (call) => deleteMessage(call, hub),
     }),
     route("/rooms/:room/messages/:seq/reactions/:reaction", {
-      PUT: (call) => setReaction(call, hub, true),
-      DELETE: (call) => setReaction(call, hub, false),
+      PUT: (call) => putReaction(call, hub),
+      DELETE: (call) => deleteReaction(call, hub),
     }),
     route("/rooms/:room/members", { GET: (call) => getMembers(call, hub) }),
     route("/rooms/:room/members/:id", {

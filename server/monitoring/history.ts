@@ -23,7 +23,7 @@ export interface Sample {
   readonly values: readonly Value[];
 }
 
-/** Is told of samples. Neither function may throw. */
+/** A `Watcher` is told of samples. Neither function may throw. */
 export interface Watcher {
   taken(sample: Sample): void;
   /** The server stops. */

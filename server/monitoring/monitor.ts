@@ -12,7 +12,7 @@ import { LoopDelay } from "./loop_delay.ts";
 import { prometheusText } from "./prometheus.ts";
 import { Readiness, TROUBLES } from "./readiness.ts";
 import { type Snapshot, snapshotOf } from "./snapshot.ts";
-import type { Gauges } from "./table.ts";
+import type { Measurements } from "./table.ts";
 
 /** What is measured besides rooms and connections. */
 export interface Measured {
@@ -61,7 +61,7 @@ export class Monitor {
 
   /** Copies the numbers of this server. */
   snapshot(): Snapshot {
-    return this.#last ?? snapshotOf(this.metrics, this.#gauges());
+    return this.#last ?? snapshotOf(this.metrics, this.#measure());
   }
 
   /** Shows these numbers from now on in place of its own: those of all threads together. */
@@ -84,7 +84,7 @@ export class Monitor {
     this.history.add(this.snapshot(), Date.now());
   }
 
-  #gauges(): Gauges {
+  #measure(): Measurements {
     const { opened, ended } = this.metrics;
     const open = KINDS.map((
       kind,
@@ -94,7 +94,7 @@ export class Monitor {
       subscribers += feed.size;
       behind += feed.behind;
     }
-    const { bytes, isConnected } = this.#hub.context.broker.measure();
+    const { bytes, busySeconds, isConnected } = this.#hub.context.broker.measure();
     const lag = this.#measured.webhookLag();
     const { last } = this.readiness;
     return {
@@ -104,6 +104,7 @@ export class Monitor {
       "parley.subscribers": { live: subscribers - behind, behind },
       "parley.queued": this.#connections.queuedBytes,
       ...(bytes !== undefined && { "parley.store.size": bytes }),
+      ...(busySeconds !== undefined && { "parley.store.busy": busySeconds }),
       ...(isConnected !== undefined && { "parley.redis.up": isConnected ? 1 : 0 }),
       ...(lag !== undefined && { "parley.webhook.lag": lag }),
       "parley.not_ready": Object.fromEntries(

@@ -5,7 +5,7 @@
  */
 import { Histogram, type Metrics } from "../metrics.ts";
 import {
-  type Gauges,
+  type Measurements,
   METRIC_NAMES,
   METRIC_ROWS,
   type MetricName,
@@ -25,9 +25,9 @@ export type Series = Readonly<Record<string, number | Buckets>>;
 export type Snapshot = { readonly [N in MetricName]?: Series };
 
 /** Copies all numbers as they are now. */
-export function snapshotOf(metrics: Metrics, gauges: Gauges): Snapshot {
+export function snapshotOf(metrics: Metrics, measurements: Measurements): Snapshot {
   const snapshot: Partial<Record<MetricName, Series>> = {};
-  const measured: Readonly<Partial<Record<string, Numbers>>> = gauges;
+  const measured: Readonly<Partial<Record<string, Numbers>>> = measurements;
   for (const name of METRIC_NAMES) {
     const numbers = METRIC_ROWS[name].read?.(metrics) ?? measured[name];
     if (numbers !== undefined) snapshot[name] = Object.fromEntries(flatten(numbers, ""));

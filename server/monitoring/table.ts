@@ -18,7 +18,7 @@ export interface MetricRow {
   readonly labels?: readonly string[];
   /** How the numbers of several threads become one: most are added up. */
   readonly merge?: "max" | "min";
-  /** Where it is counted. A gauge has no such place: it is measured when somebody looks. */
+  /** Where it is counted. What has no such place is measured when somebody looks. */
   readonly read?: (metrics: Metrics) => Numbers;
 }
 
@@ -157,6 +157,12 @@ export const METRICS = {
     help: "Bytes of the database in use. Not with Redis.",
     merge: "max",
   },
+  "parley.store.busy": {
+    kind: "counter",
+    unit: "s",
+    help: "Time that the storing thread was busy with commits. Only with --workers.",
+    merge: "max",
+  },
   "parley.redis.up": {
     kind: "gauge",
     unit: "",
@@ -204,7 +210,7 @@ export const METRIC_ROWS: Readonly<Record<MetricName, MetricRow>> = METRICS;
 export const METRIC_NAMES = Object.keys(METRICS) as MetricName[];
 
 /** The metrics that are measured when somebody looks. One that does not apply is left out. */
-export type GaugeName = {
-  [N in MetricName]: (typeof METRICS)[N] extends { readonly kind: "gauge" } ? N : never;
+export type MeasuredName = {
+  [N in MetricName]: (typeof METRICS)[N] extends { readonly read: unknown } ? never : N;
 }[MetricName];
-export type Gauges = { readonly [N in GaugeName]?: Numbers };
+export type Measurements = { readonly [N in MeasuredName]?: Numbers };

@@ -7,10 +7,11 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 import { type ConsoleLog, consoleLogOf, reason } from "../log.ts";
-import { createServer, type Options, type Server } from "../mod.ts";
+import { openServer } from "../create_server.ts";
+import type { Options, Server } from "../mod.ts";
 import { startOpenTelemetry } from "../monitoring/open_telemetry.ts";
 import { monitorOf } from "../server.ts";
-import { catchUnforeseen } from "./safety_net.ts";
+import { catchUnforeseen } from "../safety_net.ts";
 import { shareNumbers } from "./thread_numbers.ts";
 
 /** What a thread starts with. */
@@ -20,6 +21,8 @@ export interface Start {
   readonly thread: number;
   /** Where its metrics go; `undefined` if nobody adds them up. */
   readonly numbers: MessagePort | undefined;
+  /** Leads to the thread that stores; `undefined` with Redis. */
+  readonly store: MessagePort | undefined;
   /** Whether the runtime exports metrics with OpenTelemetry. */
   readonly isExporting: boolean;
 }
@@ -46,9 +49,11 @@ async function obey(order: Order): Promise<Answer> {
   }
 }
 
-async function start({ start: options, thread, numbers, isExporting }: Start): Promise<void> {
+async function start(order: Start): Promise<void> {
+  const { start: options, thread, numbers, store, isExporting } = order;
   log = consoleLogOf(options);
-  const started = await createServer({ ...options, workers: 1 }, { log });
+  const connect = store && (() => store);
+  const started = await openServer({ ...options, workers: 0 }, { log }, connect);
   server = started;
   const monitor = monitorOf(started);
   if (numbers !== undefined) stopSharing = shareNumbers(monitor, numbers);
@@ -73,6 +78,9 @@ async function stop(): Promise<void> {
   }
 }
 
-self.onmessage = async ({ data }: MessageEvent<Order>) => {
-  self.postMessage(await obey(data));
+/** One order after the other: a stop that comes while the server starts waits until it has. */
+let obeyed = Promise.resolve();
+
+self.onmessage = ({ data }: MessageEvent<Order>) => {
+  obeyed = obeyed.then(async () => self.postMessage(await obey(data)));
 };

@@ -1,11 +1,12 @@
 /**
  * `Workers` runs more nodes on the machine's other cores. Each is a thread that listens on the same port,
- * and the kernel divides the connections among them. They share nothing but Redis. They are threads and
- * not processes, because the program would need the permission to run other programs.
+ * and the kernel divides the connections among them. They share nothing but the thread that stores, or Redis.
+ * They are threads and not processes, because the program would need the permission to run other programs.
  *
  * @module
  */
 import { type Log, reason } from "../log.ts";
+import type { StoringThread } from "../broker/threads/storing_thread.ts";
 import type { Options } from "../options.ts";
 import type { Monitor } from "../monitoring/monitor.ts";
 import { ThreadNumbers } from "./thread_numbers.ts";
@@ -14,33 +15,42 @@ import type { Answer, Order } from "./worker.ts";
 /** How long to wait before a thread that failed is replaced. */
 const REPLACE_MS = 1000;
 
+/**
+ * What only the first node does: `--metrics-port` answers for all, and the webhook has one reader of the log.
+ */
+const FIRST_ONLY = { metricsPort: 0, webhook: "", webhookSecret: "", webhookSecretFile: "" };
+
+export interface WorkersHow {
+  /** Where the threads store. With Redis there is none. */
+  readonly storing?: StoringThread | undefined;
+  /** The monitor of the first node, which adds up the metrics of all. Without it nobody does. */
+  readonly monitor?: Monitor;
+  /** Whether the runtime exports metrics with OpenTelemetry. */
+  readonly isExporting?: boolean;
+  /** @default {new URL("./worker.ts", import.meta.url)} */
+  readonly script?: URL | undefined;
+}
+
 export class Workers {
   readonly #options: Options;
   readonly #log: Log;
   readonly #script: URL;
+  readonly #storing: StoringThread | undefined;
   readonly #numbers: ThreadNumbers | undefined;
   readonly #isExporting: boolean;
-  readonly #threads = new Set<Worker>();
+  /** Those who wait for the answers of each thread, which come in the order of the questions. */
+  readonly #threads = new Map<Worker, ((answer: Answer) => void)[]>();
   #started = 0;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #isStopping = false;
 
-  /**
-   * @param options those of the first node, with the port that it listens on.
-   * @param monitor of the first node, if it shows the metrics of all.
-   * @param isExporting whether the runtime exports metrics with OpenTelemetry.
-   */
-  constructor(
-    options: Options,
-    log: Log,
-    script: URL = new URL("./worker.ts", import.meta.url),
-    monitor?: Monitor,
-    isExporting: boolean = false,
-  ) {
-    // `--metrics-port` is the first node's: it answers for all.
-    this.#options = { ...options, metricsPort: 0 };
+  /** @param options those of the first node, with the port that it listens on. */
+  constructor(options: Options, log: Log, how: WorkersHow = {}) {
+    const { storing, monitor, isExporting = false } = how;
+    this.#options = { ...options, ...FIRST_ONLY };
     this.#log = log;
-    this.#script = script;
+    this.#script = how.script ?? new URL("./worker.ts", import.meta.url);
+    this.#storing = storing;
     this.#numbers = monitor && options.workers > 1 ? new ThreadNumbers(monitor) : undefined;
     this.#isExporting = isExporting;
   }
@@ -53,7 +63,7 @@ export class Workers {
 
   /** Lets all threads read the certificate again, one after the other. */
   async renewCertificate(): Promise<void> {
-    for (const thread of [...this.#threads]) await ask(thread, "renew certificate");
+    for (const thread of [...this.#threads.keys()]) await this.#ask(thread, "renew certificate");
   }
 
   /** Stops all threads in order. */
@@ -61,8 +71,8 @@ export class Workers {
     this.#isStopping = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#numbers?.stop();
-    await Promise.all([...this.#threads].map(async (thread) => {
-      await ask(thread, "stop");
+    await Promise.all([...this.#threads.keys()].map(async (thread) => {
+      await this.#ask(thread, "stop");
       thread.terminate();
     }));
     this.#threads.clear();
@@ -70,7 +80,7 @@ export class Workers {
 
   /** Has all threads say that they are about to stop. */
   drain(): void {
-    for (const thread of this.#threads) void ask(thread, "drain");
+    for (const thread of this.#threads.keys()) void this.#ask(thread, "drain");
   }
 
   async #start(): Promise<void> {
@@ -80,26 +90,44 @@ export class Workers {
     } catch (thrown) {
       return this.#replace(reason(thrown)); // the system has no thread or file left
     }
-    this.#threads.add(thread);
-    const numbers = this.#numbers?.open(thread);
+    this.#threads.set(thread, []);
+    thread.onmessage = ({ data }: MessageEvent<Answer>) => {
+      this.#threads.get(thread)?.shift()?.(data);
+    };
     thread.onerror = (event) => {
       event.preventDefault(); // an error that is not handled here would end the whole process
       this.#failed(thread, event.message);
     };
+    const numbers = this.#numbers?.open(thread);
+    const store = this.#storing?.connect();
     const order = {
       start: this.#options,
       thread: ++this.#started,
       numbers,
+      store,
       isExporting: this.#isExporting,
     };
-    const { error } = await ask(thread, order, numbers);
+    const { error } = await this.#ask(thread, order, [numbers, store]);
     if (error !== undefined) this.#failed(thread, error);
   }
 
+  /** Sends an order to a thread and waits for its answer, which is empty if the thread dies. */
+  #ask(thread: Worker, order: Order, ports: (MessagePort | undefined)[] = []): Promise<Answer> {
+    const waiting = this.#threads.get(thread);
+    if (waiting === undefined) return Promise.resolve({});
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    waiting.push(resolve);
+    thread.postMessage(order, ports.filter((port) => port !== undefined));
+    return promise;
+  }
+
   #failed(thread: Worker, why: string): void {
-    if (!this.#threads.delete(thread)) return;
+    const waiting = this.#threads.get(thread);
+    if (waiting === undefined) return;
+    this.#threads.delete(thread);
     this.#numbers?.close(thread);
     thread.terminate();
+    for (const answer of waiting) answer({});
     this.#replace(why);
   }
 
@@ -112,13 +140,4 @@ export class Workers {
     }, REPLACE_MS);
     this.#timers.add(timer);
   }
-}
-
-/** Sends an order to a thread and waits for its answer, which is empty if the thread dies. */
-function ask(thread: Worker, order: Order, port?: MessagePort): Promise<Answer> {
-  const { promise, resolve } = Promise.withResolvers<Answer>();
-  thread.onmessage = ({ data }: MessageEvent<Answer>) => resolve(data);
-  thread.addEventListener("error", () => resolve({}), { once: true });
-  thread.postMessage(order, port === undefined ? [] : [port]);
-  return promise;
 }

@@ -116,7 +116,11 @@ export function revisedText(room: string, rev: number, message: string): string 
   return `{"type":"revised","room":${JSON.stringify(room)},"rev":${rev},"message":${message}}`;
 }
 
-/** Writes a `revised` event for the user who asked. @param event as {@linkcode revisedText} writes it. */
+/**
+ * Writes a `revised` event for the user who asked.
+ *
+ * @param event the event as {@linkcode revisedText} writes it.
+ */
 export function revisedAnswer(
   event: string,
   mine: readonly string[],
@@ -215,7 +219,11 @@ export function myRoomText(
     `${last === undefined ? "" : `,"last":${last}`}}`;
 }
 
-/** Writes the body of a user's own list of rooms. @param rooms each as {@linkcode myRoomText}. */
+/**
+ * Writes the body of a user's own list of rooms.
+ *
+ * @param rooms each room as {@linkcode myRoomText} writes it.
+ */
 export function roomsText(rooms: readonly string[]): string {
   return `{"rooms":[${rooms.join(",\n")}]}`;
 }

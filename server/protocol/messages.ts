@@ -302,8 +302,8 @@ export interface CustomEvent
 
 /**
  * `revised` says that a message was edited, deleted or reacted to. It comes at most ten times a second for
- * each message, in the order of `rev`. To whoever asked for the revision it comes once more, as the answer: with
- * `mine`, and `ref` if there was one.
+ * each message, in the order of `rev`. Whoever asked for the revision gets it once more as the answer, with
+ * `mine`, and with `ref` if there was one.
  */
 export interface RevisedEvent extends RoomEvent<"revised"> {
   /** Which revision of the room it is; 0 in an answer if the message was never revised. */

@@ -92,7 +92,7 @@ export function parseCommand(value: unknown): Command {
 export function parseRequest<R extends keyof Requests>(request: R, value: unknown): Requests[R] {
   if (!isRecord(value)) throw new Refusal("bad_command", "The body must be an object.");
   check(value, REQUEST_FIELDS[request]);
-  return value as unknown as Requests[R]; // as above
+  return value as unknown as Requests[R]; // a cast: the table has just been checked
 }
 
 /**

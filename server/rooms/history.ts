@@ -35,15 +35,13 @@ export interface HistoryText {
   readonly epoch: string;
   /** The room's newest `seq`. */
   readonly head: number;
-  /** The room's newest revision. The messages are as of that `rev`, or newer. */
+  /** The room's newest revision, 0 if there was none. The messages are as of that `rev`, or newer. */
   readonly rev: number;
   /** The `seq` of the first message and of the last; 1 and 0 if there is none. */
   readonly first: number;
   readonly last: number;
   /** The messages in the order of their `seq`, as a JSON array. */
   readonly messages: string;
-  /** Whether any message of the room was ever revised. */
-  readonly isRevised: boolean;
 }
 
 /** @throws {Refusal} `bad_field` if more than one of `after`, `before` and `around` is given. */
@@ -74,7 +72,6 @@ export async function readHistory(
     first: cutPage?.first ?? 1,
     last: cutPage?.last ?? 0,
     messages: cutPage?.batch.array ?? "[]",
-    isRevised: rev > 0,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * `Live` are the subscribers of a room that are at the head of its log. They are written to as messages are
- * committed. What became of messages is gathered: the first revision after a quiet time is told at once,
+ * `Live` holds the subscribers of a room that are at the head of its log. They are written to as messages
+ * are committed. What became of messages is gathered: the first revision after a quiet time is told at once,
  * and what follows ten times a second. So a message that a thousand people react to is sent to a thousand
  * members ten times a second, and not in every tick.
  *

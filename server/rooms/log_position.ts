@@ -15,6 +15,8 @@ export interface LogPosition {
 }
 
 /**
+ * Says where a room's log stands.
+ *
  * @param known what this node knows of the room, if it is open here.
  * @param seq if this node has not heard of it, the store is asked: another node may be ahead.
  */

@@ -78,7 +78,7 @@ export class Memberships {
 
   /** Leaves a room, because the user wants to or has to. @throws {Refusal} `not_in_room` */
   leave(name: string): void {
-    this.#membershipIn(name).room.leave(this.#session, true);
+    this.#membershipIn(name).room.leave(this.#session);
     this.#byRoom.delete(name);
   }
 
@@ -90,9 +90,9 @@ export class Memberships {
   /** Leaves all rooms: the connection is gone. */
   end(): void {
     for (const [name, { room }] of this.#byRoom) {
-      const leave = () => room.leave(this.#session, false);
+      const lose = () => room.lose(this.#session);
       const facts = { room: name, connection: this.#session.connection.id };
-      logThrown(this.#hub.context.log, "leave failed", leave, facts);
+      logThrown(this.#hub.context.log, "leave failed", lose, facts);
     }
     this.#byRoom.clear();
   }

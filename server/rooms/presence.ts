@@ -99,16 +99,14 @@ export class Presence {
     this.#tell("onJoin", user.user);
   }
 
-  /**
-   * Counts one connection less.
-   *
-   * @param isMeant the user asked for it, so there is no grace period.
-   */
-  leave(user: ConnectedUser, isMeant: boolean): void {
-    const member = this.#local.get(user.id);
-    if (member === undefined || --member.connections > 0) return;
-    this.#context.disconnected(user);
-    if (isMeant) return this.#depart(user);
+  /** Counts one connection less. If it was the last one, the member departs at once. */
+  leave(user: ConnectedUser): void {
+    if (this.#countOff(user)) this.#depart(user);
+  }
+
+  /** Counts one connection less. If it was the last one, the member has the grace period to come back. */
+  lose(user: ConnectedUser): void {
+    if (!this.#countOff(user)) return;
     const { now, options } = this.#context;
     const graceMs = options.graceSeconds * 1000;
     this.#graceEnds.set(user.id, now() + graceMs);
@@ -167,6 +165,14 @@ export class Presence {
       const member = this.#local.get(id);
       if (member !== undefined) this.#depart(member.user);
     }
+  }
+
+  /** Counts one connection less. @returns whether it was the user's last one. */
+  #countOff(user: ConnectedUser): boolean {
+    const member = this.#local.get(user.id);
+    if (member === undefined || --member.connections > 0) return false;
+    this.#context.disconnected(user);
+    return true;
   }
 
   #depart(user: ConnectedUser): void {

@@ -13,9 +13,10 @@ import type { NodeContext } from "./context.ts";
 const RETRY_MS = 1000;
 
 /**
- * Settles when the event is stored.
+ * Stores an event as the newest of its name.
  *
- * @throws {Refusal} `forbidden` if the room keeps nothing, `too_large` if the room retains too much, `unavailable` if it cannot be stored now.
+ * @throws {Refusal} `forbidden` if the room keeps nothing, `too_large` if the room retains too much,
+ * `unavailable` if it cannot be stored now.
  */
 export async function retain(
   { broker, rules, log }: NodeContext,

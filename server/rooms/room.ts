@@ -60,7 +60,7 @@ export class Room {
       presence: this.presence,
       retained: this.#retained,
       joinFailed: (subscriber, ref) => {
-        this.leave(subscriber, true);
+        this.leave(subscriber);
         const refusal = this.#refusal("unavailable", "its log cannot be read now", UNREADABLE_MS);
         subscriber.joinFailed(name, refusal, ref);
       },
@@ -83,16 +83,23 @@ export class Room {
     this.feed.add(subscriber, since, ref);
   }
 
-  /** @param isMeant the client asked for it, so its return is not waited for. */
-  leave(subscriber: Subscriber, isMeant: boolean): void {
+  /** Lets a subscriber out who wants to go or has to. */
+  leave(subscriber: Subscriber): void {
     if (!this.feed.delete(subscriber)) return;
-    this.presence.leave(subscriber.user, isMeant);
+    this.presence.leave(subscriber.user);
+    this.#closeIfEmpty();
+  }
+
+  /** Lets a subscriber out whose connection is gone. Its user has the grace period to come back. */
+  lose(subscriber: Subscriber): void {
+    if (!this.feed.delete(subscriber)) return;
+    this.presence.lose(subscriber.user);
     this.#closeIfEmpty();
   }
 
   /** Replaces the user that a subscriber had before by its present one. */
   changeUser(subscriber: Subscriber, previous: ConnectedUser): void {
-    this.presence.leave(previous, true);
+    this.presence.leave(previous);
     this.presence.enter(subscriber.user);
   }
 

@@ -1,7 +1,7 @@
 /**
  * A session is one connection's conversation: its user and its rooms. It sends encoded events to the
- * connection; `carryOut` has it do what a command says. A method that returns a promise waits for the application;
- * the caller waits too before it calls the next one.
+ * connection; `carryOut` has it do what a command says. A method that returns a promise waits for the
+ * application. The caller waits for it before it calls the next one.
  *
  * @module
  */
@@ -183,14 +183,6 @@ export class Session implements Speaker, UserSession {
     this.#hub.users.release(this.#user);
   }
 
-  #authenticate(token: string | undefined): void | Promise<void> {
-    const identity = this.#hub.authenticator.identify(this.#request, token);
-    const become = (identity: Identity | undefined) => {
-      if (identity !== undefined && !this.#hasEnded) return this.become(identity);
-    };
-    return identity instanceof Promise ? identity.then(become) : become(identity);
-  }
-
   /** Takes another name. @throws {Refusal} `forbidden`, `unauthorized` */
   rename(name: string): void {
     this.#assertTokenHolds();
@@ -210,6 +202,14 @@ export class Session implements Speaker, UserSession {
   assertIn(room: string): void {
     this.#assertTokenHolds();
     this.memberships.assertIn(room);
+  }
+
+  #authenticate(token: string | undefined): void | Promise<void> {
+    const identity = this.#hub.authenticator.identify(this.#request, token);
+    const become = (identity: Identity | undefined) => {
+      if (identity !== undefined && !this.#hasEnded) return this.become(identity);
+    };
+    return identity instanceof Promise ? identity.then(become) : become(identity);
   }
 
   /** @throws {Refusal} `unauthorized` */

@@ -1,6 +1,6 @@
 /**
- * Tells the application of the messages that this node has stored or revised, when their receivers have been sent
- * them. So what the application does with a message keeps nobody waiting for that message.
+ * `StoredMessages` tells the application of the messages that this node has stored or revised, after they
+ * were sent to the members. So what the application does with a message keeps nobody waiting for it.
  *
  * @module
  */

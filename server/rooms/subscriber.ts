@@ -31,6 +31,10 @@ export interface Subscriber extends Sender {
   readonly connection: ClientConnection;
   /** Returns what the user may do in a room that the session is in. */
   rightIn(room: string): Right;
-  /** Is called when a join failed after all. @param ref of that `join`. */
+  /**
+   * Is called when a join failed after all.
+   *
+   * @param ref the `ref` of that `join`.
+   */
   joinFailed(room: string, refusal: Refusal, ref: string | undefined): void;
 }

@@ -4,7 +4,6 @@
  *
  * @module
  */
-
 import { Refusal } from "../protocol/refusal.ts";
 
 /** How long a session goes on reading after its token has ended. */
@@ -12,7 +11,7 @@ export const GRACE_MS = 25_000;
 /** The longest time that `setTimeout` can wait. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** Is told when the token ends, and when the grace is over. */
+/** A `TokenEndListener` is told when the token ends, and when the grace is over. */
 export interface TokenEndListener {
   tokenEnded(graceMs: number): void;
   graceEnded(): void;

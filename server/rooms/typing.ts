@@ -65,6 +65,7 @@ export class Typing {
   }
 }
 
+/** An id and a room's name may have blanks, but no line breaks. */
 function keyOf(room: string, { id }: User): string {
-  return `${id} ${room}`;
+  return `${id}\n${room}`;
 }

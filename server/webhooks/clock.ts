@@ -15,10 +15,14 @@ export interface WebhookClock {
 export const systemClock: WebhookClock = {
   now: () => Date.now(),
   sleep(milliseconds, until) {
-    const { promise, resolve } = Promise.withResolvers<void>();
     if (until.aborted) return Promise.resolve();
-    const timer = setTimeout(resolve, milliseconds);
-    until.addEventListener("abort", () => resolve(), { once: true });
-    return promise.finally(() => clearTimeout(timer));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = () => resolve();
+    const timer = setTimeout(wake, milliseconds);
+    until.addEventListener("abort", wake);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      until.removeEventListener("abort", wake); // the signal lives as long as the server
+    });
   },
 };

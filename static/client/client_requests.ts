@@ -1,6 +1,6 @@
 /**
- * `ClientRequests` is the part of a client that uses single HTTP requests, beside the connection. Their code is
- * loaded with the first of them.
+ * `ClientRequests` is the part of a client that makes single HTTP requests, beside the connection. The code
+ * for them is loaded with the first request.
  *
  * @module
  */

@@ -159,7 +159,10 @@ export function holdConnection(
     flush();
   }
 
-  /** Returns in how many milliseconds a command may be sent; 0: now. Signals have an allowance of the tab. */
+  /**
+   * Returns in how many milliseconds a command may be sent; 0: now. A signal has no `ref` and is not counted
+   * here: its tab has counted it.
+   */
   function waitFor({ ref }: Command, time: number): number {
     return Math.max(0, pausedUntil - time) || (ref && spend?.(time)) || 0;
   }

@@ -15,7 +15,7 @@ import { strings } from "./strings.ts";
 
 /** How many names are offered at once. */
 const MAX_OFFERED = 6;
-/** How long a name may be, in UTF-16 units: what is further behind an `@` is none. */
+/** How long a name may be, in UTF-16 units. No name is looked for further behind an `@`. */
 const MAX_NAME = 128;
 
 /** The names that are offered in one text field. */

@@ -10,7 +10,7 @@ import { parseText, plainText } from "./parse_text.ts";
 import { richText } from "./rich_text.ts";
 import { clockTime, fullTime, strings } from "./strings.ts";
 
-/** From how many lines or characters on a message is folded. */
+/** A message with more lines or characters than these is folded. */
 const LONG_LINES = 30;
 const LONG_CHARACTERS = 4_000;
 

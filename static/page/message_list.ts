@@ -2,7 +2,7 @@
  * `MessageList` shows the messages of one room. It owns their order on the screen, and what the user has
  * not seen yet. It knows nothing of connections.
  *
- * All that arrives before a frame is shown together, and the layout is looked at when the browser has made it.
+ * All that arrives before a frame is shown together. Sizes are asked for when the browser has laid it out.
  * Blocks out of sight are not laid out (message_writer.ts), and the oldest are removed.
  *
  * @module
@@ -13,7 +13,7 @@ import { Lines } from "./lines.ts";
 import { listElement, type MessageListOptions } from "./list_element.ts";
 import { ListStatus } from "./list_status.ts";
 import { MessageSeeker } from "./message_seeker.ts";
-import { isoDay, MessageWriter, removeOldest, renewDays } from "./message_writer.ts";
+import { isoDay, markLate, MessageWriter, removeOldest, renewDays } from "./message_writer.ts";
 import type { Notice } from "./notice_run.ts";
 import { OlderMessages } from "./older_messages.ts";
 import { ReadMark } from "./read_mark.ts";
@@ -212,6 +212,7 @@ export class MessageList {
       const next = this.#messages.querySelector<HTMLElement>(".day");
       if (next && isoDay(Number(next.dataset.at)) === writer.day) next.remove();
       this.#messages.prepend(...container.childNodes);
+      markLate(this.#messages);
       this.lines.completeQuotes();
     }, "first");
   }
@@ -242,9 +243,8 @@ export class MessageList {
   }
 
   #markRead(): void {
-    if (this.#isActive && this.isAtLatest && this.#last >= this.#head) {
-      this.mark.readAll(this.#last);
-    }
+    const isRead = this.#isActive && this.isAtLatest && this.#last >= this.#head;
+    if (isRead) this.mark.readAll(this.#last);
     this.#options.changed();
   }
 }

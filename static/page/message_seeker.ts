@@ -20,7 +20,7 @@ export class MessageSeeker {
     this.#position = position;
   }
 
-  /** Sets the message that is to be gone to. */
+  /** Says which message the list shall go to. */
   seek(seq: number): void {
     this.#sought = seq;
   }
@@ -28,7 +28,7 @@ export class MessageSeeker {
   /**
    * Goes to the message if it is shown, or loads the next page.
    *
-   * @param isComplete whether all that was missed is shown: what is not there then, is not to come.
+   * @param isComplete whether all that was missed is shown. A message that is not there then will not come.
    * @returns whether the list has gone there now.
    */
   step(isComplete: boolean): boolean {

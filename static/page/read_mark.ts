@@ -7,7 +7,7 @@
 import { create } from "./dom.ts";
 import { strings } from "./strings.ts";
 
-/** From how many unread messages on the first is not gone to: it would take too many pages. */
+/** With more unread messages than these the list does not go to the first: it would take too many pages. */
 const MAX_SOUGHT = 1_000;
 
 /** The mark of one room. */

@@ -14,7 +14,7 @@ export type ShortcutPlace = "anywhere" | "writing" | "messages";
 
 /** One shortcut. */
 export interface Shortcut {
-  /** The keys, such as `Mod+k`; any of them will do. `Mod` is Command on Apple's keyboards, and Control on others. */
+  /** The keys, such as `Mod+k`: one is enough. `Mod` is Command on Apple's keyboards, and Control on others. */
   readonly keys: readonly string[];
   readonly place: ShortcutPlace;
   readonly says: string;

@@ -1,15 +1,17 @@
 /** What a backup every second costs the busy room, and whether each one holds a prefix of the log. */
 import { DatabaseSync } from "node:sqlite";
 import { loadavg } from "node:os";
-import { generate, output } from "./generator.ts";
+import { output } from "./generator.ts";
 import type { BackupsResult } from "./load/backups.ts";
 import type { FloodResult } from "./load/job.ts";
-import { faultless, note, type Plan } from "./plan.ts";
+import { inPairs } from "./pairs.ts";
+import { note, type Plan } from "./plan.ts";
 import type { Section } from "./section.ts";
-import { SCRATCH, start } from "./servers.ts";
+import { SCRATCH } from "./servers.ts";
 import { median, ratios, spread } from "./statistics.ts";
 import { table } from "./table.ts";
-import { WORKLOADS } from "./workloads.ts";
+import { byCpuEach, byMessages, run } from "./throughput.ts";
+import { workload } from "./workloads.ts";
 
 const LOAD = `${import.meta.dirname}/load/backups.ts`;
 const KEY_FILE = `${SCRATCH}/backups.key`;
@@ -22,32 +24,33 @@ interface Run extends FloodResult {
 
 const NONE: BackupsResult = { copies: 0, milliseconds: [], bytes: 0 };
 
-/** Pairs in the order with, without, without, with: a machine that grows slower harms both alike. */
 export async function backups(plan: Plan): Promise<Section> {
   await Deno.writeTextFile(KEY_FILE, "k".repeat(32), { mode: 0o600 });
-  const withBackups: Run[] = [];
-  const without: Run[] = [];
-  for (let round = 0; round < plan.rounds; round++) {
-    for (const isBackedUp of round % 2 === 0 ? [true, false] : [false, true]) {
-      (isBackedUp ? withBackups : without).push(await run(plan, isBackedUp));
-    }
-    const [clock, cpu] = [byClock, byCpu].map((by) => by(withBackups.at(-1)) / by(without.at(-1)));
-    note(
-      `(backups) round ${round + 1}: clock × ${clock?.toFixed(3)}, CPU × ${cpu?.toFixed(3)}, ` +
-        `copied in ${median(withBackups.at(-1)?.backups.milliseconds ?? []).toFixed(0)} ms, ` +
-        `load ${loadavg()[0]?.toFixed(1)}`,
-    );
-  }
-  const clock = ratios(withBackups.map(byClock), without.map(byClock));
-  const cpu = ratios(withBackups.map(byCpu), without.map(byCpu));
+  const [withBackups, without] = await inPairs(
+    plan.rounds,
+    [() => runWith(plan, true), () => runWith(plan, false)],
+    (pair, backedUp, plain) => {
+      const [clock, cpu] = [byMessages, byCpuEach].map((by) => by(backedUp) / by(plain));
+      note(
+        `(backups) pair ${pair}: clock × ${clock?.toFixed(3)}, CPU × ${cpu?.toFixed(3)}, ` +
+          `copied in ${median(backedUp.backups.milliseconds).toFixed(0)} ms, ` +
+          `load ${loadavg()[0]?.toFixed(1)}`,
+      );
+    },
+  );
+  const clock = ratios(withBackups.map(byMessages), without.map(byMessages));
+  const cpu = ratios(withBackups.map(byCpuEach), without.map(byCpuEach));
   const copies = withBackups.flatMap((run) => run.backups.milliseconds);
   const bytes = withBackups.reduce((sum, run) => sum + run.backups.bytes, 0);
   // A slow machine says fewer messages a second, of which a copy then is a greater part.
-  const cost = withBackups.map((run, i) => (byCpu(run) - byCpu(without[i])) * byClock(run) / 1000);
+  const plain = without.map(byCpuEach);
+  const cost = withBackups.map((run, pair) =>
+    (byCpuEach(run) - (plain[pair] ?? NaN)) * byMessages(run) / 1000
+  );
   const row = (label: string, runs: readonly Run[]) => [
     label,
-    spread(runs.map(byClock), 0),
-    spread(runs.map(byCpu), 2),
+    spread(runs.map(byMessages), 0),
+    spread(runs.map(byCpuEach), 2),
     spread(runs.map((run) => run.otherCpuSeconds / run.seconds), 2),
   ];
   const kept = median(clock);
@@ -70,27 +73,20 @@ export async function backups(plan: Plan): Promise<Section> {
   };
 }
 
-async function run(plan: Plan, isBackedUp: boolean): Promise<Run> {
-  const workload = WORKLOADS.a;
-  if (workload === undefined) throw new Error("There is no busy room.");
-  const server = await start("parley", { flags: ["--api-key-file", KEY_FILE] });
+async function runWith(plan: Plan, isBackedUp: boolean): Promise<Run> {
   const folder = await Deno.makeTempDir({ dir: SCRATCH });
+  let backups = NONE;
   try {
-    const { members, rooms, senders, inFlight, dialect } = workload;
-    const { warmUpSeconds, seconds } = plan;
-    const flood = generate<"flood">({
-      ...{ kind: "flood", port: server.port, pid: server.pid, dialect },
-      ...{ members, rooms, senders, inFlight, rate: 0, warmUpSeconds, seconds },
+    const result = await run("parley", workload("a"), plan, {
+      flags: ["--api-key-file", KEY_FILE],
+      beside: async ({ port }) => {
+        if (!isBackedUp) return;
+        backups = await fetchBackups(port, folder, plan.warmUpSeconds + plan.seconds);
+      },
     });
-    const [result, backups] = await Promise.all([
-      flood,
-      isBackedUp ? fetchBackups(server.port, folder, warmUpSeconds + seconds) : NONE,
-    ]);
-    faultless(`The busy room with ${backups.copies} backups`, result);
     assertPrefixes(folder, backups.copies);
     return { ...result, backups };
   } finally {
-    await server.stop();
     await Deno.remove(folder, { recursive: true });
   }
 }
@@ -124,13 +120,4 @@ function assertPrefixes(folder: string, copies: number): void {
     last = Number(most);
   }
   if (copies > 0 && last === 0) throw new Error("no copy has a message");
-}
-
-function byClock(run: Run | undefined): number {
-  return run === undefined ? NaN : run.messages / run.seconds;
-}
-
-/** Microseconds of the server's CPU, all threads together, for a message. */
-function byCpu(run: Run | undefined): number {
-  return run === undefined ? NaN : 1e6 * run.serverCpuSeconds / run.messages;
 }

@@ -1,6 +1,7 @@
 /**
  * The benchmark. `deno task bench` runs all of it and writes RESULTS.md and chart.svg beside this
  * file; `deno task bench a c --rounds 3` runs a part and only prints; `--quick` is for trying it.
+ * `--seconds` is how long each run is measured; `--only "sync 5 ms"` picks from what `workers` compares.
  */
 import { parseArgs } from "node:util";
 import { backups } from "./backups.ts";
@@ -12,6 +13,7 @@ import { latency } from "./latency.ts";
 import { linear } from "./linear.ts";
 import { longRoom } from "./long_room.ts";
 import { machine } from "./machine.ts";
+import { metrics } from "./metrics.ts";
 import { note, type Plan } from "./plan.ts";
 import { reactions } from "./reactions.ts";
 import { redis } from "./redis.ts";
@@ -29,6 +31,7 @@ import {
   throughputTable,
   workTable,
 } from "./throughput.ts";
+import { workers } from "./workers.ts";
 import { WORKLOADS } from "./workloads.ts";
 
 type Part = (plan: Plan) => Promise<Section>;
@@ -46,6 +49,8 @@ const PARTS: Readonly<Record<string, Part>> = {
   linear,
   strangers,
   backups,
+  metrics,
+  workers,
 };
 
 function throughput(key: string): Part {
@@ -68,17 +73,23 @@ async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { rounds: { type: "string" }, quick: { type: "boolean", default: false } },
+    options: {
+      rounds: { type: "string" },
+      seconds: { type: "string" },
+      only: { type: "string", default: "" },
+      quick: { type: "boolean", default: false },
+    },
   });
+  const { only, quick } = values;
   const unknown = positionals.find((name) => PARTS[name] === undefined);
-  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
-  if (unknown !== undefined || !Number.isInteger(rounds) || rounds < 1) {
-    note(`usage: deno task bench [${Object.keys(PARTS).join("] [")}] [--rounds n] [--quick]`);
+  const rounds = Number(values.rounds ?? (quick ? 1 : 5));
+  const seconds = Number(values.seconds ?? (quick ? 2 : 4));
+  if (unknown !== undefined || !Number.isInteger(rounds) || rounds < 1 || !(seconds >= 1)) {
+    const options = "[--rounds n] [--seconds n] [--only TEXT] [--quick]";
+    note(`usage: deno task bench [${Object.keys(PARTS).join("] [")}] ${options}`);
     return 2;
   }
-  const plan: Plan = values.quick
-    ? { rounds, warmUpSeconds: 1, seconds: 2, quick: true }
-    : { rounds, warmUpSeconds: 3, seconds: 4, quick: false };
+  const plan: Plan = { rounds, warmUpSeconds: quick ? 1 : 3, seconds, quick, only };
   const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
   await install();
   await bundleGenerator();
@@ -106,7 +117,7 @@ async function main(args: string[]): Promise<number> {
     clientBytes: await clientSize(),
   });
   Deno.stdout.writeSync(new TextEncoder().encode(report));
-  if (positionals.length === 0 && !values.quick && failed === 0) {
+  if (positionals.length === 0 && !quick && only === "" && failed === 0) {
     await Deno.writeTextFile(`${import.meta.dirname}/RESULTS.md`, report);
     const svg = chart("Deliveries a second, every message to every member of its room", charted);
     await Deno.writeTextFile(`${import.meta.dirname}/chart.svg`, svg);

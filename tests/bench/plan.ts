@@ -7,6 +7,8 @@ export interface Plan {
   readonly seconds: number;
   /** Smaller crowds and logs where they take minutes: for trying the bench itself. */
   readonly quick: boolean;
+  /** Of a part that compares several things, those whose titles hold this text. */
+  readonly only: string;
 }
 
 /** To people who wait; results go to standard output. */

@@ -1,4 +1,7 @@
-/** (k) a thousand people react to one message within a second, beside what it costs when they all say something. */
+/**
+ * (k) What it costs when a thousand people react to one message within a second, beside what it costs when
+ * they all say something.
+ */
 import { output } from "./generator.ts";
 import type { ReactionsResult } from "./load/reactions.ts";
 import { note, type Plan } from "./plan.ts";

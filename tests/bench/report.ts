@@ -25,6 +25,13 @@ machine, and of its host: where it is more than a few per cent, the clock was di
 where the generator's CPU is near 100 %, the clock measures both, and the figure for each server CPU
 second is the truer one. Ratios are taken within a round and are the result; figures are medians of
 rounds (least–greatest), servers started anew and in rotated order in each round.
+
+(workers) compares two ways to run a server at a time. The two run next to each other, in the order A B,
+then B A, and a ratio is the median of the pairs' ratios. On a machine whose cores the generator shares,
+what scales is the CPU of the busiest thread for a delivery, read from /proc for each thread. On slower
+disks each sync of the server takes at least so long (\`slow_sync.c\`, loaded by \`LD_PRELOAD\`), and a
+process that does nothing else asks for \`/healthz\` a hundred times a second. (metrics) is compared in
+pairs as well.
 `.trim();
 
 export interface Report {

@@ -4,7 +4,8 @@ import { eachLine } from "./lines.ts";
 import type { Dialect } from "./load/job.ts";
 
 const HERE = import.meta.dirname ?? ".";
-const ROOT = `${HERE}/../..`;
+/** This checkout. */
+export const ROOT = `${HERE}/../..`;
 const PEER_FOLDER = `${HERE}/peers`;
 /** In the repository, not in /tmp, which may be memory: durability has to cost what it costs. */
 export const SCRATCH = `${HERE}/.run`;
@@ -77,6 +78,11 @@ export const COMPARED = ["parley", "bun", "deno", "ws", "socketio"] as const;
 
 export type YardstickId = Exclude<ServerId, typeof COMPARED[number]>;
 
+/** What is known of a server, which may be named or described. */
+export function kindOf(which: ServerId | ServerKind): ServerKind {
+  return typeof which === "string" ? SERVERS[which] : which;
+}
+
 /** A server that answers. */
 export interface Running {
   readonly port: number;
@@ -89,6 +95,8 @@ export interface Running {
 export interface StartOptions {
   /** More flags for Parley. */
   readonly flags?: readonly string[];
+  /** More variables for its environment, each as `NAME=value`. */
+  readonly settings?: readonly string[];
   /** Parley's database; a new one if it is left out. */
   readonly db?: string;
 }
@@ -98,10 +106,12 @@ export async function start(
   which: ServerId | ServerKind,
   options: StartOptions = {},
 ): Promise<Running> {
-  const kind = typeof which === "string" ? SERVERS[which] : which;
+  const kind = kindOf(which);
   const { command, folder } = kind;
   const db = options.db ?? `${SCRATCH}/${crypto.randomUUID()}.db`;
-  const [program = "", ...args] = [...command(db), ...(options.flags ?? [])];
+  const { flags = [], settings = [] } = options;
+  const prefix = settings.length > 0 ? ["env", ...settings] : [];
+  const [program = "", ...args] = [...prefix, ...command(db), ...flags];
   const begin = performance.now();
   const child = new Deno.Command(program, {
     args,

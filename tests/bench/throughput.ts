@@ -2,33 +2,51 @@
 import { generate } from "./generator.ts";
 import type { FloodResult } from "./load/job.ts";
 import { faultless, note, type Plan, rotated } from "./plan.ts";
-import { COMPARED, type ServerId, SERVERS, start, type StartOptions } from "./servers.ts";
+import {
+  COMPARED,
+  kindOf,
+  type Running,
+  type ServerId,
+  type ServerKind,
+  SERVERS,
+  start,
+  type StartOptions,
+} from "./servers.ts";
 import { median, ratios, spread } from "./statistics.ts";
 import { table } from "./table.ts";
-import { type Bar, type Workload, WORKLOADS } from "./workloads.ts";
+import { type Bar, type Workload, workload, WORKLOADS } from "./workloads.ts";
 
 const MILLION = 1e6;
 
 /** The rounds of every server that was tried at one workload. */
 export type Rounds = ReadonlyMap<ServerId, FloodResult[]>;
 
+export interface RunOptions extends StartOptions {
+  /** Messages a second in all; 0, as by default, is as fast as echoes come. */
+  readonly rate?: number;
+  readonly twoNodes?: boolean;
+  /** What else goes on meanwhile. */
+  readonly beside?: (server: Running) => Promise<void>;
+}
+
 /** One run of one server, from its start to its end. */
 export async function run(
-  id: ServerId,
-  workload: Workload,
+  which: ServerId | ServerKind,
+  work: Workload,
   plan: Plan,
-  more: StartOptions & { rate?: number; twoNodes?: boolean } = {},
+  more: RunOptions = {},
 ): Promise<FloodResult> {
-  const server = await start(id, more);
-  const second = more.twoNodes ? await start(id, more) : undefined;
+  const kind = kindOf(which);
+  const server = await start(kind, more);
+  const second = more.twoNodes ? await start(kind, more) : undefined;
   try {
-    const { members, rooms, senders, inFlight } = workload;
-    const result = await generate<"flood">({
+    const { members, rooms, senders, inFlight } = work;
+    const flood = generate<"flood">({
       kind: "flood",
       port: server.port,
       pid: server.pid,
       ...(second && { second: { port: second.port, pid: second.pid } }),
-      dialect: SERVERS[id].dialect === "batched" ? workload.dialect : server.dialect,
+      dialect: kind.dialect === "batched" ? work.dialect : kind.dialect,
       members,
       rooms,
       senders,
@@ -37,7 +55,8 @@ export async function run(
       warmUpSeconds: plan.warmUpSeconds,
       seconds: plan.seconds,
     });
-    faultless(`${workload.title}, ${SERVERS[id].label}`, result);
+    const [result] = await Promise.all([flood, more.beside?.(server)]);
+    faultless(`${work.title}, ${kind.label}`, result);
     return result;
   } finally {
     await second?.stop();
@@ -47,13 +66,12 @@ export async function run(
 
 /** All rounds of all servers at one workload, interleaved. */
 export async function measure(key: string, plan: Plan): Promise<Rounds> {
-  const workload = WORKLOADS[key];
-  if (workload === undefined) throw new Error(`There is no workload ${key}.`);
-  const ids: readonly ServerId[] = [...COMPARED, ...workload.yardsticks];
+  const work = workload(key);
+  const ids: readonly ServerId[] = [...COMPARED, ...work.yardsticks];
   const rounds = new Map<ServerId, FloodResult[]>(ids.map((id) => [id, []]));
   for (let round = 0; round < plan.rounds; round++) {
     for (const id of rotated(ids, round)) {
-      const result = await run(id, workload, plan);
+      const result = await run(id, work, plan);
       rounds.get(id)?.push(result);
       note(`(${key}) round ${round + 1} ${id}: ${(byClock(result) / MILLION).toFixed(3)} M/s`);
     }
@@ -72,6 +90,16 @@ export function byClock({ deliveries, seconds }: FloodResult): number {
 
 export function byCpu({ deliveries, serverCpuSeconds }: FloodResult): number {
   return deliveries / serverCpuSeconds;
+}
+
+/** Messages a second. */
+export function byMessages({ messages, seconds }: FloodResult): number {
+  return messages / seconds;
+}
+
+/** Microseconds of the server's CPU, all threads together, for a message. */
+export function byCpuEach({ serverCpuSeconds, messages }: FloodResult): number {
+  return MILLION * serverCpuSeconds / messages;
 }
 
 /** What was measured. */

@@ -77,3 +77,10 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     yardsticks: ["memory"],
   },
 };
+
+/** @throws {Error} if there is none of that name. */
+export function workload(key: string): Workload {
+  const work = WORKLOADS[key];
+  if (work === undefined) throw new Error(`There is no workload ${key}.`);
+  return work;
+}

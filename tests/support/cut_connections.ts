@@ -17,6 +17,8 @@ export interface CutPlan {
   /** For as long the runtime keeps the socket of a peer that went without a word. */
   readonly heartbeatSeconds: number;
   readonly seed: number;
+  /** @default {0} */
+  readonly workers?: number;
 }
 
 export interface CutOutcome {
@@ -47,6 +49,7 @@ export async function cutConnections(plan: CutPlan): Promise<CutOutcome> {
     retainMessages: 1000,
     graceSeconds: 0,
     heartbeatSeconds,
+    workers: plan.workers ?? 0,
   });
   await using talker = await member(server, { name: "Talker" });
   await using bystander = await member(server, { name: "Bystander" });
@@ -115,6 +118,7 @@ if (import.meta.main) {
     restSeconds: 120,
     heartbeatSeconds: 25,
     seed: SEED,
+    workers: Number(Deno.env.get("WORKERS") ?? 0),
   };
   const say = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(text + "\n"));
   say(`${plan.streams} streams and ${plan.sockets} sockets, cut within ${MAX_MS} ms, seed ${SEED}`);

@@ -1,6 +1,6 @@
 /**
- * A real nginx in front of servers, with the configuration of OPERATIONS.md. Tests that need one are skipped by name where it
- * is not installed; never on a build machine, where that would hide them.
+ * A real nginx in front of servers, with the configuration of OPERATIONS.md. Tests that need one are skipped
+ * by name where it is not installed, but never on a build machine, which would hide them.
  *
  * @module
  */

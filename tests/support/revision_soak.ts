@@ -12,8 +12,9 @@ import { converse, MANAGERS, NARROW } from "./revision_model.ts";
 import { Directory } from "./sqlite_directory.ts";
 
 const RUNS = 10_000;
-/** Conversations at once on the same servers, so that they wait for the disk together; and how many restart theirs. */
+/** Conversations at once on the same servers, so that they wait for the disk together. */
 const AT_ONCE = 30;
+/** The share of all runs in which a server restarts. */
 const RESTARTING = 0.02;
 const STEPS = 40;
 const NODES = 3;

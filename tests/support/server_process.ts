@@ -10,6 +10,8 @@ import { startTask } from "./program.ts";
 export interface Start {
   /** A script with arguments in place of `main.ts`, until it is restarted. */
   readonly script?: readonly string[];
+  /** Whether it is the script also then. */
+  readonly always?: boolean;
   /** The command that starts the command. */
   readonly prefix?: readonly string[];
 }
@@ -20,13 +22,18 @@ export class ServerProcess extends Child {
   readonly db: string;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #prefix: readonly string[];
+  readonly #always: boolean;
   #script: readonly string[] | undefined;
 
-  private constructor(environment: Readonly<Record<string, string>>, { script, prefix }: Start) {
+  private constructor(
+    environment: Readonly<Record<string, string>>,
+    { script, always = false, prefix }: Start,
+  ) {
     super();
     this.db = environment.PARLEY_DB ?? `${this.folder}/parley.db`;
     this.#environment = { ...environment, PORT: String(this.port), PARLEY_DB: this.db };
     this.#script = script;
+    this.#always = always;
     this.#prefix = prefix ?? [];
   }
 
@@ -50,7 +57,7 @@ export class ServerProcess extends Child {
   protected override command(): Deno.Command {
     const task = startTask();
     const args = this.#script ? ["run", "-A", ...this.#script] : task.args;
-    this.#script = undefined;
+    if (!this.#always) this.#script = undefined;
     const [command = "", ...rest] = [...this.#prefix, Deno.execPath(), ...args];
     return new Deno.Command(command, {
       args: rest,

@@ -17,6 +17,8 @@ export interface Plan {
   readonly rooms: number;
   readonly connections: number;
   readonly messages: number;
+  /** @default {0} */
+  readonly workers?: number;
 }
 
 /** What the server holds when everybody is gone. */
@@ -34,7 +36,7 @@ const ALLOWED: readonly (readonly [keyof Row, part: number, little: number])[] =
   ["connections", 0, 0],
   ["keptConnections", 0, 0],
   ["rooms", 0, 0],
-  ["walBytes", 0.1, 1_000_000],
+  ["walBytes", 0.1, 17_000_000], // it is written from the beginning again at 16.4 MB
   ["databaseBytes", 0.1, 1_000_000],
 ];
 /** Rooms that a client is in at once, clients there at once, messages on their way at once. */
@@ -49,6 +51,7 @@ export async function soak(plan: Plan, told: (row: Row) => void): Promise<Row[]>
     heartbeatSeconds: 1, // for so long the runtime keeps a socket that ended without a word
     retainMessages: 1000,
     dedupeMessages: 1000,
+    workers: plan.workers ?? 0,
   });
   const part = (all: number) => Math.ceil(all / plan.rounds);
   const rows: Row[] = [];
@@ -148,7 +151,8 @@ if (import.meta.main) {
   const say = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(text + "\n"));
   say(`${LONG.rooms} rooms, ${LONG.connections} connections, ${LONG.messages} messages\n${HEAD}`);
   let round = 0;
-  const grown = verdict(await soak(LONG, (row) => say(line(row, ++round))));
+  const plan = { ...LONG, workers: Number(Deno.env.get("WORKERS") ?? 0) };
+  const grown = verdict(await soak(plan, (row) => say(line(row, ++round))));
   say(grown.length === 0 ? "flat" : grown.join("\n"));
   Deno.exit(grown.length === 0 ? 0 : 1);
 }

@@ -1,12 +1,13 @@
 /**
  * The program as it is, and a door through which a test lets in what nobody thought of: a request for
- * `/trouble/…` throws where nothing catches it.
+ * `/trouble/…` throws where nothing catches it, or has the other serving threads die, or the storing one.
  *
  *     deno run -A tests/support/troubled_program.ts --db … --port 0
  *
  * @module
  */
 import { consoleLog } from "../../server/log.ts";
+import { replaceScript } from "./replaced_script.ts";
 
 const TROUBLES: Readonly<Record<string, () => void>> = {
   rejection: () => void Promise.reject(trouble()),
@@ -22,7 +23,16 @@ const TROUBLES: Readonly<Record<string, () => void>> = {
   flood: () => {
     for (let n = 0; n < 50; n++) consoleLog.warn(`flood ${n}`, { fact: "x".repeat(2000) });
   },
+  worker: () => kill("worker"),
+  store: () => kill("store"),
 };
+
+/** Has the threads of that kind die. */
+function kill(kind: string): void {
+  const channel = new BroadcastChannel(`parley: troubled ${kind}`);
+  channel.postMessage("die");
+  channel.close();
+}
 
 function trouble(): Error {
   return new Error("as it was told to");
@@ -37,4 +47,6 @@ const troubled = (options: Deno.ServeTcpOptions, handler: Deno.ServeHandler<Deno
     return new Response(what);
   });
 Object.assign(Deno, { serve: troubled });
+replaceScript("/process/worker.ts", new URL("./troubled_worker.ts", import.meta.url));
+replaceScript("storing_worker.ts", new URL("./troubled_worker.ts?store", import.meta.url));
 await import("../../main.ts");

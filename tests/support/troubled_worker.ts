@@ -1,20 +1,24 @@
 /**
- * A worker like any other, to which the unforeseen happens when the test says so: a promise is rejected
+ * A thread like any other, to which the unforeseen happens when the test says so: a promise is rejected
  * that nobody awaits, or the thread dies, because its safety net is passed by.
+ *
+ * It serves, or with the query `?store` it stores.
  *
  * @module
  */
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 
+const isStore = new URL(import.meta.url).search === "?store";
 let isDying = false;
-// Before the worker's own listeners, which are its safety net.
+// Before the thread's own listeners, which are its safety net.
 self.addEventListener("error", (event) => {
   if (isDying) event.stopImmediatePropagation();
 });
-await import("../../server/process/worker.ts");
+if (isStore) await import("../../server/broker/threads/storing_worker.ts");
+else await import("../../server/process/worker.ts");
 
-const channel = new BroadcastChannel("parley: troubled worker");
+const channel = new BroadcastChannel(`parley: troubled ${isStore ? "store" : "worker"}`);
 channel.onmessage = ({ data }) => {
   if (data === "die") {
     isDying = true;

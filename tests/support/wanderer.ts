@@ -14,7 +14,7 @@ export interface Journey {
   /** Where they may go; whoever finds nobody there goes on. */
   readonly nodes: readonly { readonly url: string }[];
   readonly random: () => number;
-  /** Messages that each of them says. @default as many as it can until it shall {@linkcode Wanderer.finish} */
+  /** Messages that each of them says; by default as many as it can, until {@linkcode Wanderer.finish}. */
   readonly messages?: number;
   /** Between an echo and the next message, about so long. */
   readonly thinkMs: number;

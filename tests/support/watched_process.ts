@@ -23,7 +23,7 @@ export interface Sample {
   /** Sockets that the runtime still has. */
   readonly sockets: number;
   readonly connections: number;
-  /** Connections to WebSockets that are in memory: those that are open, and those that something still refers to. */
+  /** The connections of WebSockets that are in memory: open, or closed and still referred to. */
   readonly keptConnections: number;
   readonly rooms: number;
   readonly timers: number;

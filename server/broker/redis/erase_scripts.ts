@@ -34,16 +34,7 @@ for i = 1, #members, 2 do
   redis.call('ZADD', entries, last, members[i + 1])
   redis.call('ZREM', entries, members[i]) -- after the other: an empty set would lose its expiry
 end
-for _, seq in ipairs(seqs) do
-  while true do
-    local all, gone = redis.call('ZRANGEBYSCORE', about, seq, seq, 'LIMIT', 0, MAX), {}
-    for _, member in ipairs(all) do
-      if member ~= seq then gone[#gone + 1] = member end
-    end
-    if #gone == 0 then break end
-    for _, key in ipairs({ reactions, about }) do redis.call('ZREM', key, unpack(gone)) end
-  end
-end
+for _, seq in ipairs(seqs) do forget_reactions(seq) end
 for _, member in ipairs(reacted) do
   redis.call('ZREM', reactions, member)
   redis.call('ZREM', about, member)

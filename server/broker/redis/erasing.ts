@@ -18,6 +18,7 @@ import type { LogPosition } from "../replicated_room.ts";
 import { batchOf, withoutPlace } from "./batch_text.ts";
 import { ERASE, ERASE_ROOM } from "./erase_scripts.ts";
 import type { RedisLink } from "./link.ts";
+import { readHash } from "./read_hash.ts";
 import { RedisKeys } from "./redis_keys.ts";
 import type { RedisRetained } from "./retained.ts";
 import type { RoomScripts } from "./room_scripts.ts";
@@ -75,7 +76,7 @@ export class RedisEraser implements Eraser {
 
   async room(room: string): Promise<void> {
     await this.#scripts.position(ERASE_ROOM, room, undefined);
-    for (const [name, event] of await this.#keys.hash(this.#scripts.key(room, "retained"))) {
+    for (const [name, event] of await readHash(this.#link, this.#scripts.key(room, "retained"))) {
       if (name !== "") await this.#retained.retain(room, removalOf(name, event));
     }
     const { names } = this.#link;
@@ -89,14 +90,14 @@ export class RedisEraser implements Eraser {
     const { userId, isWhole } = erasure;
     for await (const room of this.#keys.rooms("entries")) await this.#eraseFrom(room, erasure);
     for await (const room of this.#keys.rooms("retained")) {
-      for (const [name, event] of await this.#keys.hash(this.#scripts.key(room, "retained"))) {
+      for (const [name, event] of await readHash(this.#link, this.#scripts.key(room, "retained"))) {
         if (name === "" || !isRetainedBy(event, userId)) continue;
         await this.#retained.retain(room, removalOf(name, event));
       }
     }
     if (!isWhole) return;
     const key = this.#link.names.marks(userId);
-    const rooms = [...(await this.#keys.hash(key)).keys()];
+    const rooms = [...(await readHash(this.#link, key)).keys()];
     await this.#link.ask("DEL", key);
     if (rooms.length === 0) return;
     const guests = rooms.map((room) => `${key}\n${room}`);

@@ -1,11 +1,18 @@
 /**
  * The scripts that Redis runs on the log of a room. Redis runs one script at a time, so no two nodes can
- * give out the same `seq` or `rev`. The hash `log` has the epoch, the head, the newest revision (`rev`),
- * when the log last grew (`at`), how many of the two `ref` hashes there are (`refs`) and how many of the
- * sets that revisions need (`kept`), the head when all entries were too old (`emptied`), the run of Redis in which it was last used (`life`) and the newest
- * revision at its start (`start`), where each earlier mark ended (`marks`), and for each node the last
- * batch that it appended and the last one that it revised, so that a repeated one is recognised. The
- * other keys are described in `entries_script.ts`.
+ * give out the same `seq` or `rev`. The hash `log` has:
+ *
+ * - `epoch`, `head` and `rev`: the epoch, the head and the newest revision;
+ * - `at`: when the log last grew;
+ * - `refs` and `kept`: how many there are of the two `ref` hashes, and of the sets that revisions need;
+ * - `emptied`: the head when all entries were too old;
+ * - `life` and `start`: the run of Redis in which it was last used, and the newest revision at its start;
+ * - `marks`: where each earlier mark ended;
+ * - `aged`: when what is too old was last deleted;
+ * - and for each node the last batch that it appended and the last one that it revised, so that a repeated
+ *   one is recognised.
+ *
+ * The other keys are described in `entries_script.ts`.
  *
  * A run ends when the server restarts, perhaps with a restored backup, or when a replica takes over. The
  * newest writes may then be missing. If no node is left that knows the log, the epoch gets another mark
@@ -13,7 +20,7 @@
  *
  * Redis may evict any of these keys. Without `log` or `entries` the log is lost. Without one of the
  * others it is kept under another epoch, since within one epoch no message may be stored twice, and no
- * revision may be missed.
+ * revision may be missed. Without `asked` a revision that comes late may undo a newer one.
  *
  * What is too old is deleted by the earlier of two clocks: Redis's own, and the node's, which does not
  * follow a jump at once. Redis expires keys by its own clock, so two things cannot be helped: a jump
@@ -62,6 +69,18 @@ local function trim(min)
   count_kept()
 end
 
+-- Deletes who has reacted to a message.
+local function forget_reactions(seq)
+  while true do
+    local all, gone = redis.call('ZRANGEBYSCORE', about, seq, seq, 'LIMIT', 0, MAX), {}
+    for _, member in ipairs(all) do
+      if member ~= seq then gone[#gone + 1] = member end
+    end
+    if #gone == 0 then return end
+    for _, key in ipairs({ reactions, about }) do redis.call('ZREM', key, unpack(gone)) end
+  end
+end
+
 -- Whether the log still has everything that the caller knows of.
 local function is_complete(epoch, head, rev, start)
   if known_epoch ~= epoch or known_head > head or known_rev > rev then return false end
@@ -104,7 +123,7 @@ local function find()
   if not is_lost and not is_new_run and not was_cut then return epoch, head, at, refs, rev end
   if not is_lost and not is_known and waits then return nil end
   if is_lost then
-    redis.call('DEL', young, old, revs, reactions, about)
+    redis.call('DEL', young, old, revs, reactions, about, asked, asked_old)
     redis.call('HSET', log, 'refs', 0, 'kept', 0)
     refs = 0
   end

@@ -15,8 +15,9 @@ import {
 } from "../marks.ts";
 import { isGuestId } from "../../protocol/names.ts";
 import { isRecord } from "../../protocol/rules.ts";
-import type { RedisLink } from "./link.ts";
 import { script } from "./entries_script.ts";
+import type { RedisLink } from "./link.ts";
+import { readHash } from "./read_hash.ts";
 
 /**
  * Stores marks. The value of a field is `log seq changed`. The guests' set has all marks of guests, as key,
@@ -92,13 +93,8 @@ export class RedisMarks implements MarkStore {
   }
 
   async all(userId: string): Promise<readonly Mark[]> {
-    const flat = await this.#link.ask("HGETALL", this.#link.names.marks(userId));
-    const marks: Mark[] = [];
-    for (let index = 0; Array.isArray(flat) && index < flat.length; index += 2) {
-      const mark = markOf(String(flat[index]), flat[index + 1]);
-      if (mark !== undefined) marks.push(mark);
-    }
-    return marks;
+    const fields = await readHash(this.#link, this.#link.names.marks(userId));
+    return [...fields].flatMap(([room, value]) => markOf(room, value) ?? []);
   }
 
   async write(marks: readonly UserMark[]): Promise<void> {

@@ -24,7 +24,8 @@ import { script } from "./entries_script.ts";
  * all users of this node follow. A change `.` means that the node stops: its lease ends after so many ms,
  * given as the id.
  *
- * → version, users of this node, members, ms until the last lease ends; and if asked for: id, `nodes shown`, …
+ * → version, users of this node, members, ms until the last lease ends; and if asked for, for each member
+ * the id and `nodes shown`
  */
 export const MEMBERS = script(`
 local people, version, nodes, at = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

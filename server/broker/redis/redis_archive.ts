@@ -21,6 +21,7 @@ import { RedisLink } from "./link.ts";
 import { LOG } from "./log_scripts.ts";
 import { markOf } from "./marks.ts";
 import { databaseOf, RedisNames } from "./names.ts";
+import { readHash } from "./read_hash.ts";
 import { RedisKeys } from "./redis_keys.ts";
 import { reactionsBy } from "./revision_batch.ts";
 import { type LogPolicy, RoomScripts } from "./room_scripts.ts";
@@ -106,7 +107,7 @@ export class RedisArchive implements Archive, AsyncDisposable {
   }
 
   async retained(room: string): Promise<ReadonlyMap<string, string>> {
-    const fields = new Map(await this.#keys.hash(this.#scripts.key(room, "retained")));
+    const fields = await readHash(this.#link, this.#scripts.key(room, "retained"));
     fields.delete(""); // the version
     return fields;
   }
@@ -115,7 +116,7 @@ export class RedisArchive implements Archive, AsyncDisposable {
     const start = this.#link.names.marks("");
     for await (const keys of this.#keys.marks()) {
       for (const key of keys) {
-        for (const [room, value] of await this.#keys.hash(key)) {
+        for (const [room, value] of await readHash(this.#link, key)) {
           const mark = markOf(room, value);
           if (mark !== undefined) yield { userId: key.slice(start.length), ...mark };
         }

@@ -35,16 +35,6 @@ export class RedisKeys {
     return this.#matching(this.#link.names.marks("*"));
   }
 
-  /** Reads a hash. */
-  async hash(key: string): Promise<ReadonlyMap<string, string>> {
-    const flat = await this.#link.ask("HGETALL", key);
-    const fields = new Map<string, string>();
-    for (let index = 0; Array.isArray(flat) && index < flat.length; index += 2) {
-      fields.set(String(flat[index]), String(flat[index + 1]));
-    }
-    return fields;
-  }
-
   async *#matching(pattern: string): AsyncGenerator<readonly string[]> {
     let cursor = "0";
     do {

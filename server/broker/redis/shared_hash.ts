@@ -9,6 +9,7 @@ import { FullError } from "../broker_error.ts";
 import { isFull } from "./connection.ts";
 import type { RedisLink } from "./link.ts";
 import { script } from "./entries_script.ts";
+import { readHash } from "./read_hash.ts";
 
 /** A change of one field. */
 export interface FieldChange {
@@ -154,11 +155,7 @@ export class SharedHash {
 
   async #read(): Promise<void> {
     this.#version = undefined;
-    const flat = await this.#link.ask("HGETALL", this.#key);
-    const fields = new Map<string, string>();
-    for (let index = 0; Array.isArray(flat) && index < flat.length; index += 2) {
-      fields.set(String(flat[index]), String(flat[index + 1]));
-    }
+    const fields = await readHash(this.#link, this.#key);
     this.#version = fields.get("") ?? "0";
     fields.delete("");
     this.#fields.clear();

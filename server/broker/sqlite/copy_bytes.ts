@@ -14,9 +14,9 @@ const SYNC_BYTES = 8 << 20;
 /**
  * Copies so many bytes into a new file that only its owner may read.
  *
- * @param from is read from where it stands.
- * @param step is called after each piece. What it throws ends the copying.
- * @param bytesPerSecond is how fast it goes. Without it, the copy is on the disk in the end; a copy that is made
+ * @param from the file, which is read from where it stands.
+ * @param step what is called after each piece. If it throws, that ends the copying.
+ * @param bytesPerSecond how fast to copy. Without it, the copy is on the disk in the end. A copy that is made
  * slowly is for others to read, and a wait for the disk would make commits wait as well.
  */
 export async function copyBytes(

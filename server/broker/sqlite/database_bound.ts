@@ -74,7 +74,7 @@ export class DatabaseBound {
    * Gives some free pages back to the file system.
    *
    * @param kept how many may stay.
-   * @returns whether there are not more of them now.
+   * @returns whether no more than those are left.
    */
   shrink(kept = FREE_PAGES): boolean {
     const free = this.#database.isShrinkable ? this.#freePages() - kept : 0;

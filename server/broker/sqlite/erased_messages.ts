@@ -36,7 +36,10 @@ export class ErasedMessages {
     this.#logs = logs;
   }
 
-  /** Erases what a user has said, some in each step. It yields each room that has changed, when it is done or has failed. */
+  /**
+   * Erases what a user has said, some in each step. It yields each room that has changed, when the room is
+   * done or has failed.
+   */
   *eraseAll(erasure: Erasure): Generator<string | undefined> {
     for (let after = 0;;) {
       const rooms = this.#statements.rooms.all(after, ROOMS);

@@ -47,12 +47,12 @@ export class Erasing {
   }
 
   /**
-   * Takes a room's messages away from it, durable when this returns. The room's name is gone with them, and
-   * {@linkcode Erasing.removeErased} removes them.
+   * Empties a room at once: its messages keep no name by which they could be found. They are on the disk
+   * until {@linkcode Erasing.removeErased} has removed them. When this returns, a crash undoes nothing of it.
    */
-  takeFrom(room: string): void {
+  detach(room: string): void {
     this.#pruning.transaction(() => {
-      this.#sql.takeName.run(room);
+      this.#sql.detachName.run(room);
       this.#statements.newEra.run();
     });
     this.#logs.era++;
@@ -61,7 +61,7 @@ export class Erasing {
 
   /** Removes some of the messages of rooms that were erased. @returns whether there are more. */
   removeErased(): boolean {
-    const id = this.#sql.taken.get()?.id;
+    const id = this.#sql.detached.get()?.id;
     if (id === undefined) return false;
     this.#pruning.transaction(() =>
       void this.#pruning.oldestOf(Number(id), REMOVED_ROWS, REMOVED_BYTES, true)
@@ -106,14 +106,14 @@ export class Erasing {
   }
 }
 
-/** Begins the name of a room that was erased. No room has such a name. */
-const TAKEN = "\u0001";
+/** Stands before the name of what an erased room has left. No room can have such a name. */
+const DETACHED = "\u0001";
 
 function prepare(database: DatabaseSync) {
   const sql = (text: string): StatementSync => database.prepare(text);
   return {
-    takeName: sql(`UPDATE rooms SET name = '${TAKEN}' || id WHERE name = ?`),
-    taken: sql(`SELECT id FROM rooms WHERE name >= '${TAKEN}' AND name < '\u0002' LIMIT 1`),
+    detachName: sql(`UPDATE rooms SET name = '${DETACHED}' || id WHERE name = ?`),
+    detached: sql(`SELECT id FROM rooms WHERE name >= '${DETACHED}' AND name < '\u0002' LIMIT 1`),
     retained: sql("SELECT id, room, name, event FROM retained WHERE id > ? ORDER BY id LIMIT ?"),
     markedUser: sql(
       "SELECT user FROM marks WHERE user > ?1 GROUP BY user ORDER BY user LIMIT 1 OFFSET ?2",

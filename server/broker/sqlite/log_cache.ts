@@ -1,5 +1,5 @@
 /**
- * The states of rooms' logs, kept in memory so that the file need not be read for them.
+ * `LogCache` keeps the states of rooms' logs in memory, so that the file need not be read for them.
  *
  * @module
  */

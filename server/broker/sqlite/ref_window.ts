@@ -47,8 +47,15 @@ export class RefWindow {
     return found;
   }
 
+  /** Returns what a user's `ref` was given; 0 if nothing. */
+  get(userId: string, ref: string): number {
+    hash(userId, ref, this.#seeds);
+    return this.#young.get(this.#young.find()) || this.#old.get(this.#old.find());
+  }
+
   /** Gives a user's `ref` that `seq`, in place of an earlier one. */
   set(userId: string, ref: string, seq: number): void {
+    this.#makeRoom();
     hash(userId, ref, this.#seeds);
     this.#put(this.#table.find(), seq);
   }

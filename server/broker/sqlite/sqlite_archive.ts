@@ -73,7 +73,7 @@ export class SqliteArchive implements Archive {
     }
   }
 
-  // deno-lint-ignore require-await -- as above, and so below
+  // deno-lint-ignore require-await -- asynchronous because other stores are on another machine; so also below
   async write(room: RoomHead): Promise<RoomWriter> {
     const log = this.#logs.get(room.name);
     if (log.head > 0) throw new RoomExistsError(room.name);

@@ -104,7 +104,7 @@ export class SqliteBroker implements Broker {
     this.eraser.listen(listener);
   }
 
-  // deno-lint-ignore require-await -- as above, and so below
+  // deno-lint-ignore require-await -- asynchronous because other stores are on another machine; so also below
   async open(room: string): Promise<LogState> {
     this.#open.add(room);
     this.#state.opened(room);
@@ -147,7 +147,7 @@ export class SqliteBroker implements Broker {
     }
     this.#store.makeRoom(chars);
     const at = this.#now();
-    const numbering = new Numbering<D>(this.#store, at, windows);
+    const numbering = new Numbering<D>(this.#store, this.#refs, at, windows);
     numbering.take(batch);
     this.#commit(numbering.revised(), numbering.rows(), at);
     return numbering.receipts();

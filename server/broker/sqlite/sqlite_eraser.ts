@@ -58,7 +58,7 @@ export class SqliteEraser implements Eraser {
   async #eraseRoom(room: string): Promise<void> {
     const { erasing, tables } = this.#store;
     this.#store.check();
-    erasing.takeFrom(room);
+    erasing.detach(room);
     this.#replaced(room);
     for (const [name, event] of tables.retained(room)) {
       await this.#state.retain(room, removalOf(name, event));

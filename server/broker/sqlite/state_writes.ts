@@ -1,6 +1,6 @@
 /**
- * `StateWrites` changes the retained events, the sanctions and the read marks in the file, and then calls back what has
- * changed.
+ * `StateWrites` changes the retained events, the sanctions and the read marks in the file, and then tells
+ * the broker's listener what has changed.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The store keeps the log as rows of a SQLite file: it reads and prunes them, and has them committed. It knows nothing
- * of numbering, `ref`s or members.
+ * The store keeps the log as rows of a SQLite file: it reads and prunes them, and has them committed. It
+ * knows nothing of numbering, `ref`s or members.
  *
  * @module
  */

@@ -145,7 +145,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       object({ type: required({ schema: { const: type } }), ...fields }),
     ]),
   ),
-  Message: { oneOf: MESSAGE_TYPES.map((type) => reference(nameOf(type, "Event"))) },
+  Message: MESSAGE,
   TermsRequest: closed(REQUESTS.terms),
   EditRequest: closed(REQUESTS.edit),
   HelloRequest: closed(REQUESTS.hello),

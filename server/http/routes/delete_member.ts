@@ -8,13 +8,13 @@
 import { parseRequest } from "../../protocol/parse.ts";
 import type { ReasonRequest } from "../../protocol/requests.ts";
 import type { Hub } from "../../rooms/hub.ts";
-import { admitManager, assertMayBind } from "../manager.ts";
-import { assertIsApplication } from "../requester.ts";
+import { assertMayBind } from "../manager.ts";
+import { admitAsker, assertIsApplication } from "../requester.ts";
 import { noContent } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 export async function deleteMember(call: Call, hub: Hub): Promise<Response> {
-  const asker = await admitManager(call, hub);
+  const asker = await admitAsker(call, hub, "delete");
   const reason = reasonOf(call);
   const by = asker && await assertMayBind(call, hub, asker);
   await hub.moderator.remove(call.room, call.userId, { ...reason, by });

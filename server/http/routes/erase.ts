@@ -17,9 +17,14 @@ export async function deleteRoom(call: Call, hub: Hub): Promise<Response> {
   return noContent();
 }
 
-/** @param isWhole whether the user goes too, and not only the messages. */
-export async function deleteUser(call: Call, hub: Hub, isWhole: boolean): Promise<Response> {
+export async function deleteUser(call: Call, hub: Hub): Promise<Response> {
   assertIsApplication(call);
-  await eraseUser(hub, { userId: call.userId, isWhole });
+  await eraseUser(hub, { userId: call.userId, isWhole: true });
+  return noContent();
+}
+
+export async function deleteUserMessages(call: Call, hub: Hub): Promise<Response> {
+  assertIsApplication(call);
+  await eraseUser(hub, { userId: call.userId, isWhole: false });
   return noContent();
 }

@@ -18,21 +18,13 @@ import { badField, Refusal } from "../../protocol/refusal.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { wholeNumber } from "../query.ts";
 import { identify } from "../requester.ts";
+import { EVENT_STREAM } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 /** How many rooms a stream follows at most. */
 export const MAX_ROOMS = 20;
 /** The maximum of `seconds`, after which the stream ends. */
 export const MAX_SECONDS = 60;
-
-const HEADERS = {
-  "content-type": "text/event-stream",
-  // A proxy that compresses the stream would gather events before it sends them …
-  "cache-control": "no-store, no-transform",
-  // … and so would nginx, whatever the headers before say.
-  "x-accel-buffering": "no",
-  "x-content-type-options": "nosniff",
-};
 
 export async function getEvents(
   call: Call,
@@ -58,7 +50,7 @@ export async function getEvents(
  */
 function comeBack(refusal: Refusal, returnSeconds: number): Response {
   const retry = retryLine(returnMs(returnSeconds, refusal.retryAfterMs));
-  return new Response(`${retry}data: ${encode(refusal.event())}\n\n`, { headers: HEADERS });
+  return new Response(`${retry}data: ${encode(refusal.event())}\n\n`, { headers: EVENT_STREAM });
 }
 
 async function open(call: Call, hub: Hub, connections: OpenConnections): Promise<Response> {
@@ -74,7 +66,7 @@ async function open(call: Call, hub: Hub, connections: OpenConnections): Promise
     if (first !== undefined && rooms.length === 1) {
       await hub.rights.assert(identity, source, first.room, "read");
     }
-    return new Response(null, { headers: HEADERS });
+    return new Response(null, { headers: EVENT_STREAM });
   }
   connections.check(source, "stream"); // others may have come while the application was asked
   const stream = connections.open(
@@ -87,7 +79,7 @@ async function open(call: Call, hub: Hub, connections: OpenConnections): Promise
     stream.end();
     throw thrown;
   }
-  return new Response(stream.body, { headers: HEADERS });
+  return new Response(stream.body, { headers: EVENT_STREAM });
 }
 
 /** Returns the rooms that a request names, each with its cursor. */

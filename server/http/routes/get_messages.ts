@@ -29,14 +29,14 @@ export async function getMessages(call: Call, hub: Hub): Promise<Response> {
   return json(200, pageText(room, page, reader && await ownReactions(broker, room, reader, page)));
 }
 
-/** Reads what a reader has reacted to the messages of a page, if any of them was revised. */
+/** Reads what a reader has reacted to the messages of a page, if any message of the room was revised. */
 async function ownReactions(
   broker: Broker,
   room: string,
   { user }: Identity,
-  { first, last, isRevised }: HistoryText,
+  { first, last, rev }: HistoryText,
 ): Promise<Readonly<Record<string, readonly string[]>> | undefined> {
-  if (!isRevised) return undefined;
+  if (rev === 0) return undefined;
   const range = { after: first - 1, upTo: last, limit: MAX_MINE };
   return Object.fromEntries(await broker.reactionsOf(room, user.id, range));
 }

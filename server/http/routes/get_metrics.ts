@@ -10,6 +10,7 @@ import type { Monitor } from "../../monitoring/monitor.ts";
 import { PROMETHEUS_TYPE } from "../../monitoring/prometheus.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import { assertIsApplication } from "../requester.ts";
+import { EVENT_STREAM } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 /** How many may watch at once. */
@@ -18,13 +19,6 @@ const MAX_WATCHERS = 50;
 const RETRY_MS = 5000;
 /** A stream that has not taken so many bytes is ended: the page comes back for what it missed. */
 const MAX_QUEUED_BYTES = 1_048_576;
-
-const EVENT_STREAM = {
-  "content-type": "text/event-stream",
-  "cache-control": "no-store, no-transform", // a proxy that compresses would gather events
-  "x-accel-buffering": "no",
-  "x-content-type-options": "nosniff",
-};
 
 export function getMetrics(call: Call, monitor: Monitor): Promise<Response> {
   assertIsApplication(call);

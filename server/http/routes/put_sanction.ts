@@ -8,7 +8,8 @@
 import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { readJson } from "../read_json.ts";
-import { admitManager, assertManages, assertMayBind } from "../manager.ts";
+import { assertManages, assertMayBind } from "../manager.ts";
+import { admitAsker } from "../requester.ts";
 import { noContent } from "../responses.ts";
 import type { Call } from "../router.ts";
 
@@ -17,7 +18,7 @@ export async function putSanction(
   hub: Hub,
   kind: "ban" | "mute",
 ): Promise<Response> {
-  const asker = await admitManager(call, hub);
+  const asker = await admitAsker(call, hub, "delete");
   const body = await readJson(call, hub.context.options, {}); // else for good and without a reason
   const terms = parseRequest("terms", body);
   // Judged after the body was read: the manager may have been muted meanwhile.
@@ -31,7 +32,7 @@ export async function deleteSanction(
   hub: Hub,
   kind: "unban" | "unmute",
 ): Promise<Response> {
-  const asker = await admitManager(call, hub);
+  const asker = await admitAsker(call, hub, "delete");
   const by = asker && await assertManages(call, hub, asker);
   await hub.moderator.lift(kind, call.room, call.userId, by);
   return noContent();

@@ -1,7 +1,7 @@
 /**
  * `PATCH` and `DELETE /rooms/{room}/messages/{seq}` edit and delete a message, and `PUT` and `DELETE
  * …/reactions/{emoji}` add and remove a reaction, as the commands `edit`, `delete` and `react` do. The
- * answer is the message as it is now. With an API key the application asks: it may change anyone's, and
+ * answer is the message as it is now. `?ref=` names the revision, as the command's `ref` does. With an API key the application asks: it may change anyone's, and
  * react as anyone, whom `?from=` names.
  *
  * @module
@@ -12,19 +12,19 @@ import { payloadAfter } from "../../access/incoming_message.ts";
 import type { EditCommand } from "../../protocol/messages.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import { SERVER } from "../../protocol/publications.ts";
-import { parseUserId } from "../../protocol/requests.ts";
+import { parseRef, parseUserId } from "../../protocol/requests.ts";
 import type { Right } from "../../protocol/tables.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { postRevision } from "../../rooms/post.ts";
 import { type ReviseCommand, revisionOf } from "../../rooms/revise.ts";
 import { readJson } from "../read_json.ts";
-import { admitWriter, assertRight, guestFor } from "../requester.ts";
+import { admitAsker, assertRight } from "../requester.ts";
 import { json } from "../responses.ts";
 import type { Call } from "../router.ts";
 
 export async function patchMessage(call: Call, hub: Hub): Promise<Response> {
   const { room, seq } = call;
-  const asker = await admit(call, hub, "edit");
+  const asker = await admitAsker(call, hub, "edit");
   const { payload } = parseRequest("edit", await readJson(call, hub.context.options));
   const command: EditCommand = { type: "edit", room, seq, payload };
   if (asker === undefined) return await revise(call, hub, command, undefined);
@@ -48,30 +48,20 @@ export async function deleteMessage(call: Call, hub: Hub): Promise<Response> {
   return await reviseAtOnce(call, hub, { type: "delete", room, seq });
 }
 
-export async function setReaction(call: Call, hub: Hub, on: boolean): Promise<Response> {
+export async function putReaction(call: Call, hub: Hub): Promise<Response> {
   const { room, seq, reaction } = call;
-  return await reviseAtOnce(call, hub, { type: "react", room, seq, payload: reaction, on });
+  return await reviseAtOnce(call, hub, { type: "react", room, seq, payload: reaction, on: true });
+}
+
+export async function deleteReaction(call: Call, hub: Hub): Promise<Response> {
+  const { room, seq, reaction } = call;
+  return await reviseAtOnce(call, hub, { type: "react", room, seq, payload: reaction, on: false });
 }
 
 async function reviseAtOnce(call: Call, hub: Hub, command: ReviseCommand): Promise<Response> {
-  const asker = await admit(call, hub, command.type);
+  const asker = await admitAsker(call, hub, command.type);
   const right = asker && await assertRight(call, hub, asker, "write");
   return await revise(call, hub, command, asker, right);
-}
-
-/**
- * Takes what a revision costs, and says who asks for it.
- *
- * @returns `undefined` for the application.
- */
-async function admit(
-  call: Call,
-  hub: Hub,
-  type: ReviseCommand["type"],
-): Promise<Identity | undefined> {
-  if (call.isApplication) return undefined;
-  // The guests without a token at an address are one, so that a repeated reaction is counted once.
-  return await admitWriter(call, hub, type) ?? guestFor(call, hub, "");
 }
 
 /** @param asker `undefined` for the application. */
@@ -86,5 +76,7 @@ async function revise(
   const userId = asker?.user.id ?? (from === null ? SERVER.id : parseUserId("from", from));
   const { editSeconds } = hub.context.options;
   const revision = revisionOf(command, right === "manage", editSeconds);
-  return json(200, JSON.stringify(await postRevision(hub, room, userId, revision)));
+  const named = query.get("ref");
+  const ref = named === null ? undefined : parseRef(named);
+  return json(200, JSON.stringify(await postRevision(hub, room, userId, revision, ref)));
 }

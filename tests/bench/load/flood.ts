@@ -7,7 +7,7 @@ import type { Client } from "./client.ts";
 import { all, faultsOf, gather, until } from "./crowd.ts";
 import { Histogram } from "./histogram.ts";
 import type { FillJob, FillResult, FloodJob, FloodResult, Usage } from "./job.ts";
-import { machineCpuSeconds, usageOf } from "./proc.ts";
+import { machineCpuSeconds, threadsOf, usageOf, usedBetween } from "./proc.ts";
 import { countOf, Scanner } from "./scanner.ts";
 
 /** What was sent has this long to arrive, after the last was sent. */
@@ -54,6 +54,7 @@ export async function flood(job: FloodJob): Promise<FloodResult> {
     deliveries: after.deliveries - before.deliveries,
     bytes: after.bytes - before.bytes,
     serverCpuSeconds: after.server.cpuSeconds - before.server.cpuSeconds,
+    threads: usedBetween(before.threads, after.threads),
     loadCpuSeconds: after.load.cpuSeconds - before.load.cpuSeconds,
     otherCpuSeconds: after.others - before.others,
     rssBytes: after.server.rssBytes,
@@ -62,8 +63,8 @@ export async function flood(job: FloodJob): Promise<FloodResult> {
   };
 
   function look() {
-    const server = [job, job.second].reduce((sum, node) => {
-      const { cpuSeconds, rssBytes } = node === undefined ? NOTHING : usageOf(node.pid);
+    const nodes = job.second === undefined ? [job.pid] : [job.pid, job.second.pid];
+    const server = nodes.map(usageOf).reduce((sum, { cpuSeconds, rssBytes }) => {
       return { cpuSeconds: sum.cpuSeconds + cpuSeconds, rssBytes: sum.rssBytes + rssBytes };
     }, NOTHING);
     const load = usageOf(process.pid);
@@ -73,6 +74,7 @@ export async function flood(job: FloodJob): Promise<FloodResult> {
       deliveries: scanner.deliveries,
       bytes: scanner.bytes,
       server,
+      threads: new Map(nodes.flatMap((pid) => [...threadsOf(pid)])),
       load,
       others: machineCpuSeconds() - server.cpuSeconds - load.cpuSeconds,
     };

@@ -68,13 +68,31 @@ export interface PagesJob extends Target {
   readonly messages: number;
 }
 
-export type Job = FloodJob | FillJob | IdleJob | ReturnJob | ScaleJob | PagesJob;
+/** Requests for one path over HTTP, so many a second, whatever else goes on. */
+export interface RequestsJob {
+  readonly kind: "requests";
+  readonly port: number;
+  readonly path: string;
+  readonly perSecond: number;
+  /** Those of the beginning do not count. */
+  readonly warmUpSeconds: number;
+  readonly seconds: number;
+}
+
+export type Job = FloodJob | FillJob | IdleJob | ReturnJob | ScaleJob | PagesJob | RequestsJob;
 
 /** What a process had used at some moment. */
 export interface Usage {
   /** User and system time, all threads. */
   readonly cpuSeconds: number;
   readonly rssBytes: number;
+}
+
+/** What a thread used in a while. */
+export interface ThreadUsage {
+  /** The runtime's name of it. */
+  readonly name: string;
+  readonly cpuSeconds: number;
 }
 
 /** What was wrong with what arrived. All zero, or the run does not count. */
@@ -93,6 +111,8 @@ export interface FloodResult extends Faults {
   readonly deliveries: number;
   readonly bytes: number;
   readonly serverCpuSeconds: number;
+  /** The server's threads, busiest first. */
+  readonly threads: readonly ThreadUsage[];
   readonly loadCpuSeconds: number;
   /** Of everything else on the machine: it should be next to nothing. */
   readonly otherCpuSeconds: number;
@@ -139,6 +159,14 @@ export interface PagesResult {
   readonly ms: number;
 }
 
+/** How long the requests took, in milliseconds. */
+export interface RequestsResult {
+  readonly count: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
 /** The answer to each kind of job. */
 export interface Results {
   readonly flood: FloodResult;
@@ -147,4 +175,5 @@ export interface Results {
   readonly return: ReturnResult;
   readonly scale: ScaleResult;
   readonly pages: PagesResult;
+  readonly requests: RequestsResult;
 }

@@ -7,6 +7,7 @@ import { fill, flood } from "./flood.ts";
 import { idle } from "./idle.ts";
 import { comeBack } from "./come_back.ts";
 import { pages } from "./pages.ts";
+import { requests } from "./requests.ts";
 import { scale } from "./scale.ts";
 import type { Job, Results } from "./job.ts";
 
@@ -24,6 +25,8 @@ async function run(job: Job): Promise<Results[Job["kind"]]> {
       return await scale(job);
     case "pages":
       return await pages(job);
+    case "requests":
+      return await requests(job);
   }
 }
 

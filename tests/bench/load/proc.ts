@@ -1,19 +1,51 @@
 /** What the operating system says of a process: proc(5). */
-import { readFileSync } from "node:fs";
-import type { Usage } from "./job.ts";
+import { readdirSync, readFileSync } from "node:fs";
+import type { ThreadUsage, Usage } from "./job.ts";
 
 /** `sysconf(_SC_CLK_TCK)`: 100 on every Linux that Node and Deno run on. */
 const TICKS_A_SECOND = 100;
 
 /** CPU time and resident memory of a process, all its threads together. */
 export function usageOf(pid: number): Usage {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  // The second field is a name in brackets, which may hold spaces: count from behind it.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const ticks = Number(fields[11]) + Number(fields[12]);
+  const { cpuSeconds } = timesOf(`/proc/${pid}/stat`);
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const rssKilobytes = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
-  return { cpuSeconds: ticks / TICKS_A_SECOND, rssBytes: rssKilobytes * 1024 };
+  return { cpuSeconds, rssBytes: rssKilobytes * 1024 };
+}
+
+/** CPU time of each thread that a process has now, by its id. */
+export function threadsOf(pid: number): Map<string, ThreadUsage> {
+  const threads = new Map<string, ThreadUsage>();
+  for (const id of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      threads.set(id, timesOf(`/proc/${pid}/task/${id}/stat`));
+    } catch { /* the thread has just ended */ }
+  }
+  return threads;
+}
+
+/** What the threads used between two moments, busiest first. */
+export function usedBetween(
+  before: ReadonlyMap<string, ThreadUsage>,
+  after: ReadonlyMap<string, ThreadUsage>,
+): ThreadUsage[] {
+  return [...after]
+    .map(([id, { name, cpuSeconds }]) => ({
+      name,
+      cpuSeconds: cpuSeconds - (before.get(id)?.cpuSeconds ?? 0),
+    }))
+    .filter(({ cpuSeconds }) => cpuSeconds > 0)
+    .sort((a, b) => b.cpuSeconds - a.cpuSeconds);
+}
+
+/** Reads a `stat` file, of a process or of a thread. */
+function timesOf(path: string): ThreadUsage {
+  const stat = readFileSync(path, "utf8");
+  // The second field is a name in brackets, which may hold spaces: count from behind it.
+  const end = stat.lastIndexOf(")");
+  const fields = stat.slice(end + 2).split(" ");
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  return { name: stat.slice(stat.indexOf("(") + 1, end), cpuSeconds: ticks / TICKS_A_SECOND };
 }
 
 /** CPU time that was spent on this machine since it was started, by whomever, its host included. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type Log, reason } from "../log.ts";
+import { type Log, reason } from "./log.ts";
 
 /** A server that can say whether it still works. */
 export interface Checkable {

@@ -1,0 +1,149 @@
+/**
+ * The parts of a `ThreadBroker` that only ask the storing thread: each stands for the part of the same kind
+ * there.
+ *
+ * @module
+ */
+import type { Backup, Backups } from "../backups.ts";
+import type { RoomSummary, SharedMembers } from "../broker.ts";
+import type { Eraser, Erasure } from "../eraser.ts";
+import type { Excerpt, Journal, Place } from "../journal.ts";
+import type { Mark, MarkStore, MovedMark, UserMark } from "../marks.ts";
+import type { User } from "../../protocol/messages.ts";
+import type { CallName, Calls, ToStoring } from "./exchange.ts";
+import type { ThreadPort } from "./thread_port.ts";
+
+/** Asks the storing thread, or only tells it. */
+export interface Asking {
+  readonly port: Pick<ThreadPort<ToStoring, never>, "say">;
+  call<K extends CallName>(name: K, ...args: Parameters<Calls[K]>): ReturnType<Calls[K]>;
+}
+
+export class AskedMembers implements SharedMembers {
+  readonly #asking: Asking;
+
+  constructor(asking: Asking) {
+    this.#asking = asking;
+  }
+
+  enter(room: string, user: User): void {
+    this.#asking.port.say("enterRoom", room, user);
+  }
+
+  leave(room: string, user: User): void {
+    this.#asking.port.say("leaveRoom", room, user);
+  }
+
+  rename(room: string, user: User): void {
+    this.#asking.port.say("renameIn", room, user);
+  }
+
+  rooms(max: number, skip: number): Promise<readonly RoomSummary[]> {
+    return this.#asking.call("roomsWithMembers", max, skip);
+  }
+
+  list(room: string): Promise<readonly User[]> {
+    return this.#asking.call("membersOf", room);
+  }
+
+  find(room: string, id: string): Promise<User | undefined> {
+    return this.#asking.call("memberOf", room, id);
+  }
+}
+
+export class AskedMarks implements MarkStore {
+  readonly #asking: Asking;
+
+  constructor(asking: Asking) {
+    this.#asking = asking;
+  }
+
+  get(userId: string, room: string): Promise<Mark | undefined> {
+    return this.#asking.call("mark", userId, room);
+  }
+
+  all(userId: string): Promise<readonly Mark[]> {
+    return this.#asking.call("marksOf", userId);
+  }
+
+  write(marks: readonly UserMark[]): Promise<void> {
+    return this.#asking.call("writeMarks", marks);
+  }
+
+  tell(marks: readonly MovedMark[]): void {
+    this.#asking.port.say("tellMarks", marks);
+  }
+}
+
+export class AskedEraser implements Eraser {
+  readonly #asking: Asking;
+
+  constructor(asking: Asking) {
+    this.#asking = asking;
+  }
+
+  room(room: string): Promise<void> {
+    return this.#asking.call("eraseRoom", room);
+  }
+
+  user(erasure: Erasure): Promise<void> {
+    return this.#asking.call("eraseUser", erasure);
+  }
+}
+
+/** The bytes of a copy cross in pieces: its file is open in the storing thread, and has no name any more. */
+export class AskedBackups implements Backups {
+  readonly #asking: Asking;
+
+  constructor(asking: Asking) {
+    this.#asking = asking;
+  }
+
+  async make(): Promise<Backup> {
+    const bytes = await this.#asking.call("makeBackup");
+    return {
+      bytes,
+      read: async (into) => {
+        const piece = await this.#asking.call("readBackup", into.length);
+        if (piece === null) return null;
+        into.set(piece);
+        return piece.length;
+      },
+      [Symbol.dispose]: () => this.#asking.port.say("endBackup"),
+    };
+  }
+}
+
+export class AskedJournal implements Journal {
+  readonly #asking: Asking;
+  /** What the storing thread has said last. */
+  #waitingSince: number | undefined;
+  #committed: () => void = () => {};
+
+  constructor(asking: Asking, waitingSince: number | undefined) {
+    this.#asking = asking;
+    this.#waitingSince = waitingSince;
+  }
+
+  listen(committed: () => void): void {
+    this.#committed = committed;
+  }
+
+  read(upTo?: Place): Promise<Excerpt | undefined> {
+    return this.#asking.call("readJournal", upTo);
+  }
+
+  waitingSince(): number | undefined {
+    return this.#waitingSince;
+  }
+
+  take(upTo: Place): Promise<void> {
+    return this.#asking.call("takeFromJournal", upTo);
+  }
+
+  /** Takes over what the storing thread says. */
+  moved(waitingSince: number | undefined, hasGrown: boolean): void {
+    this.#waitingSince = waitingSince;
+    if (hasGrown) this.#committed();
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * A `ServingThread` is what the storing thread knows of one serving thread: its port, and what is asked over
+ * it.
+ *
+ * @module
+ */
+import type { Backup } from "../backups.ts";
+import type { Broker, LogState } from "../broker.ts";
+import { BrokerError } from "../broker_error.ts";
+import type { Journal } from "../journal.ts";
+import type { Backlog } from "./backlog.ts";
+import type { CallName, Calls, SentPage, ToServing, ToStoring } from "./exchange.ts";
+import type { GroupCommit } from "./group_commit.ts";
+import type { MemberTable } from "./member_table.ts";
+import { receiveBatch } from "./sent_batch.ts";
+import { sendError } from "./sent_error.ts";
+import { sendOutcome } from "./sent_outcome.ts";
+import { ThreadPort } from "./thread_port.ts";
+
+/** The broker that stores. It has no members of its own, but a journal. */
+export type StoringBroker = Broker & { readonly journal: Journal };
+
+/** What a serving thread asks of the storing thread. */
+export interface ServingContext {
+  readonly broker: StoringBroker;
+  readonly commits: GroupCommit;
+  readonly members: MemberTable;
+  readonly backlog: Backlog;
+  open(thread: ServingThread, room: string): Promise<LogState>;
+  close(thread: ServingThread, room: string): void;
+  /** All other threads. */
+  others(thread: ServingThread): Iterable<ServingThread>;
+  /** The other threads where a room is open. */
+  othersIn(room: string, thread: ServingThread): Iterable<ServingThread>;
+}
+
+export class ServingThread {
+  readonly port: ThreadPort<ToServing, ToStoring>;
+  readonly readsJournal: boolean;
+  readonly #context: ServingContext;
+  readonly #calls: Calls;
+  /** The copy of the store that the thread reads. There is one at a time. */
+  #backup: Backup | undefined;
+  #isGone = false;
+
+  constructor(port: MessagePort, readsJournal: boolean, context: ServingContext) {
+    this.#context = context;
+    this.readsJournal = readsJournal;
+    this.#calls = this.#table();
+    const { members, backlog } = context;
+    this.port = new ThreadPort<ToServing, ToStoring>(port, {
+      call: (id, name, args) => void this.#answer(id, name, args),
+      publish: (...sent) => this.#publish(...sent),
+      close: (room) => context.close(this, room),
+      signal: (room, signal) => {
+        for (const { port } of context.othersIn(room, this)) port.say("signalled", room, signal);
+      },
+      enterRoom: (room, user) => members.enter(this, room, user),
+      leaveRoom: (room, user) => members.leave(this, room, user),
+      renameIn: (room, user) => members.rename(room, user),
+      tellMarks: (marks) => {
+        for (const { port } of context.others(this)) port.say("marked", marks);
+      },
+      took: (chars) => backlog.took(this, chars),
+      endBackup: () => this.#endBackup(),
+    });
+  }
+
+  /** Tells the reader of the journal where it stands, if this thread has it. */
+  tellJournal(hasGrown: boolean): void {
+    if (!this.readsJournal) return;
+    this.port.say("journalMoved", this.#context.broker.journal.waitingSince(), hasGrown);
+  }
+
+  /** Forgets the thread. */
+  end(): void {
+    this.#isGone = true;
+    this.#endBackup();
+    this.port.close();
+  }
+
+  async #answer(id: number, name: CallName, args: readonly unknown[]): Promise<void> {
+    try {
+      // The other end's types are those of `Calls`.
+      this.port.say("answered", id, await Reflect.apply(this.#calls[name], undefined, args));
+    } catch (thrown) {
+      this.port.say("failed", id, sendError(thrown));
+    }
+  }
+
+  #publish(...[id, batch, pauseMs]: Parameters<ToStoring["publish"]>): void {
+    const failed = (thrown: unknown) => this.port.say("failed", id, sendError(thrown));
+    try {
+      const drafts = receiveBatch(batch, {});
+      this.#context.commits.add({
+        thread: this,
+        pauseMs,
+        drafts,
+        committed: (receipts) => this.port.say("published", id, sendOutcome(drafts, receipts)),
+        failed,
+      });
+    } catch (thrown) {
+      failed(thrown);
+    }
+  }
+
+  #table(): Calls {
+    const { broker, members } = this.#context;
+    const { marks, eraser, journal } = broker;
+    const moved = async <T>(act: () => Promise<T>): Promise<T> => {
+      try {
+        return await act();
+      } finally {
+        this.tellJournal(false);
+      }
+    };
+    return {
+      open: (room) => this.#context.open(this, room),
+      state: (room) => broker.state(room),
+      canResume: async (...of) => await broker.canResume?.(...of) ?? false,
+      prepare: async (room) => {
+        const draft = { room, userId: "", ref: "any", head: "", rest: "" };
+        await broker.prepare?.([draft])?.get(room);
+      },
+      read: async (room, range) => {
+        const page = await broker.read(room, range);
+        return page && [page.first, page.last, page.batch.array] satisfies SentPage;
+      },
+      revisedSince: (room, range) => broker.revisedSince(room, range),
+      reactionsOf: (room, userId, range) => broker.reactionsOf(room, userId, range),
+      retain: (room, event) => broker.retain(room, event),
+      order: (order) => broker.order(order),
+      mark: (userId, room) => marks.get(userId, room),
+      marksOf: (userId) => marks.all(userId),
+      writeMarks: (some) => marks.write(some),
+      eraseRoom: (room) => eraser.room(room),
+      eraseUser: (erasure) => eraser.user(erasure),
+      roomsWithMembers: (max, skip) => Promise.resolve(members.rooms(max, skip)),
+      membersOf: (room) => Promise.resolve(members.list(room)),
+      memberOf: (room, id) => Promise.resolve(members.find(room, id)),
+      readJournal: (upTo) => moved(() => journal.read(upTo)),
+      takeFromJournal: (upTo) => moved(() => journal.take(upTo)),
+      makeBackup: () => this.#makeBackup(),
+      readBackup: (max) => this.#readBackup(max),
+      probe: () => broker.probe(),
+      check: () => broker.check(),
+      leave: () => Promise.resolve(),
+    };
+  }
+
+  async #makeBackup(): Promise<number> {
+    const { backups } = this.#context.broker;
+    if (backups === undefined) throw new BrokerError("There are no backups.");
+    const backup = await backups.make();
+    this.#backup = backup;
+    if (this.#isGone) this.#endBackup();
+    return backup.bytes;
+  }
+
+  async #readBackup(max: number): Promise<Uint8Array | null> {
+    const bytes = new Uint8Array(max);
+    const count = await this.#backup?.read(bytes) ?? null;
+    return count === null ? null : bytes.slice(0, count); // a part would take the whole along
+  }
+
+  #endBackup(): void {
+    this.#backup?.[Symbol.dispose]();
+    this.#backup = undefined;
+  }
+}

@@ -1,0 +1,49 @@
+/** What more threads bring and cost: at the machine's own sync, and on slower disks. */
+import {
+  compareAll,
+  type Comparison,
+  type RatioBar,
+  ratioBars,
+  type Side,
+  SIDES,
+  tables,
+} from "./comparison.ts";
+import type { Plan } from "./plan.ts";
+import type { Section } from "./section.ts";
+import { slowDisks } from "./slow_disks.ts";
+import { run } from "./throughput.ts";
+import { workload } from "./workloads.ts";
+
+const NO_WORSE: RatioBar = { measure: "by clock", atLeast: 1 };
+/** Of two threads that share the work of one. */
+const SHARED: readonly RatioBar[] = [
+  { measure: "CPU of the busiest thread", atMost: 0.6 },
+  { measure: "CPU of all threads", atMost: 1.3 },
+];
+
+const { none, one, two, ws, loop } = SIDES;
+
+const COMPARISONS: readonly Comparison[] = [
+  of("a", one, none, [{ measure: "by clock", atLeast: 0.75 }]),
+  of("c", none, loop, [{ measure: "by clock", atLeast: 0.85 }]),
+  of("c", one, none, [NO_WORSE]),
+  of("c", one, ws, [NO_WORSE]),
+  ...["c", "d", "e"].flatMap((key) => [of(key, two, none, SHARED), of(key, two, one, [NO_WORSE])]),
+];
+
+export async function workers(plan: Plan): Promise<Section> {
+  const { all, failed } = await compareAll(
+    COMPARISONS,
+    plan,
+    ({ work }, { kind, flags }) => run(kind, work, plan, { flags }),
+  );
+  const onSlowDisks = await slowDisks(plan);
+  return {
+    text: [tables("(workers)", all), onSlowDisks.text].filter((text) => text !== "").join("\n\n"),
+    bars: [...ratioBars(all), ...failed, ...onSlowDisks.bars],
+  };
+}
+
+function of(key: string, ours: Side, other: Side, bars: readonly RatioBar[]): Comparison {
+  return { title: `(${key})`, work: workload(key), ours, other, bars };
+}

@@ -1,0 +1,272 @@
+/**
+ * `--workers` without Redis: threads that serve, and one that stores. What clients of different threads see
+ * of each other is in `nodes_test.ts`, `marks_test.ts` and `moderation_test.ts`; this is what becomes of them
+ * when a thread dies, and the program around the threads.
+ *
+ * @module
+ */
+import { createServer, type Facts, type Log, silentLog } from "../server/mod.ts";
+import type { Options } from "../server/options.ts";
+import type { Serving } from "../server/process/serving.ts";
+import { ROOMY } from "../server/testing.ts";
+import { assert, assertEquals, assertMatch } from "./support/assert.ts";
+import { freePort } from "./support/child.ts";
+import { Crowd } from "./support/crowd.ts";
+import { type Client, connect, member, until } from "./support/harness.ts";
+import { ask, MESSAGES } from "./support/http.ts";
+import { Program } from "./support/program.ts";
+import { SEED, seeded } from "./support/random.ts";
+import { replaceScript } from "./support/replaced_script.ts";
+import { KEY, Scrape } from "./support/scrape.ts";
+import { Directory } from "./support/sqlite_directory.ts";
+import { serveWith } from "./support/threads.ts";
+import { Receiver, SECRET } from "./support/webhook_receiver.ts";
+
+const TROUBLED = new URL("./support/troubled_worker.ts", import.meta.url);
+/** The program, some threads of which die when they are told to. */
+const TROUBLED_PROGRAM = [
+  "run",
+  "-A",
+  "--lock=tests/deno.lock",
+  "tests/support/troubled_program.ts",
+];
+/** So many connections that the kernel gives some to each of two threads. */
+const MANY = 12;
+/** Has the next request come over a connection of its own, which the kernel gives to any thread. */
+const APART = { connection: "close" };
+
+function kill(kind: "worker" | "store"): void {
+  const channel = new BroadcastChannel(`parley: troubled ${kind}`);
+  channel.postMessage("die");
+  channel.close();
+}
+
+/** A log that keeps the errors. */
+class Errors implements Log {
+  readonly info = silentLog.info;
+  readonly warn = silentLog.warn;
+  readonly lines: string[] = [];
+  readonly error = (event: string, { reason }: Facts = {}) => {
+    this.lines.push(`${event}: ${reason}`);
+  };
+}
+
+/** Serves from two threads, of which the second can be killed. */
+function serveTwo(options: Partial<Options> = {}, log: Log = silentLog) {
+  return serveWith(2, options, log, TROUBLED);
+}
+
+/** A member at the first thread, and one at the second: the kernel says who is where. */
+async function onBoth({ server }: Serving, names: readonly [string, string]): Promise<Client[]> {
+  const found: (Client | undefined)[] = [undefined, undefined];
+  while (found.includes(undefined)) {
+    const before = server.connectionCount;
+    const client = await connect(server, { protocol: "parley.v1" }).catch(() => undefined);
+    if (client === undefined) continue; // a thread that dies resets what waits for it
+    const index = server.connectionCount > before ? 0 : 1;
+    if (found[index] === undefined) {
+      found[index] = client;
+      client.send({ type: "hello", name: names[index] }, { type: "join" });
+      await client.next("joined");
+    } else await client.close();
+  }
+  return found.filter((client) => client !== undefined);
+}
+
+Deno.test("the program serves from two threads and stores in a third, with the permissions of its task", async () => {
+  await using at = new Directory();
+  await using copy = new Directory();
+  const port = freePort();
+  const args = ["--db", at.file, "--workers", "2", "--metrics-port", `${port}`];
+  await using program = await Program.start(args, { PARLEY_API_KEYS: KEY });
+  const clients: Client[] = [];
+  for (let n = 0; n < MANY; n++) clients.push(await member(program, { name: `${n}` }));
+  for (const [n, client] of clients.entries()) client.send({ type: "chat", payload: `${n}` });
+  const heard = await Promise.all(clients.map((client) => client.take("chat", MANY)));
+  for (const events of heard) assertEquals(events, heard[0]);
+  assertEquals(heard[0]?.map(({ seq }) => seq), heard[0]?.map((_, index) => index + 1));
+
+  const own = `http://127.0.0.1:${port}/metrics`;
+  const commands = 'parley_commands_total{verdict="accepted",type="chat"}';
+  await until(async () => (await Scrape.of(own)).get(commands) === MANY, "the totals");
+  const totals = await Scrape.of(own);
+  assertEquals(totals.get("parley_messages_total"), MANY);
+  assertEquals(totals.get('parley_connections_open{kind="websocket"}'), MANY);
+  // Of the one store, each thread tells the same. An empty database has 0.1 MB.
+  const storeBytes = totals.get("parley_store_size_bytes");
+  assert(storeBytes > 20_000 && storeBytes < 400_000, `${storeBytes} bytes`);
+
+  for (let n = 0; n < 4; n++) {
+    assertEquals((await ask(program, "/readyz", { headers: APART })).status, 200);
+    const headers = { authorization: `Bearer ${KEY}`, ...APART };
+    const backup = await fetch(`${program.url}/backup`, { headers });
+    assertEquals(backup.status, 200, program.err);
+    copy.write(await backup.bytes());
+    await using broker = await copy.open();
+    assertEquals((await broker.state("lobby")).head, MANY);
+  }
+
+  program.signal("SIGTERM");
+  for (const client of clients) {
+    await client.next("bye");
+    assertEquals((await client.closed).code, 1012);
+  }
+  const { code, err } = await program.ended();
+  assertEquals([code, / (?:warn|error) (?!descriptor|disk is slow)/.test(err)], [0, false], err);
+  await using broker = await at.open();
+  assertEquals((await broker.state("lobby")).head, MANY);
+});
+
+Deno.test("--workers 1 stores in another thread than the one that serves, also in memory", async () => {
+  await using program = await Program.start(["--db", ":memory:", "--workers", "1"]);
+  await using client = await connect(program);
+  client.send({ type: "chat", payload: "hello" });
+  assertEquals((await client.next("chat")).seq, 1);
+  assertEquals((await ask(program, "/backup", { headers: APART })).status, 401);
+  program.signal("SIGTERM");
+  await client.next("bye");
+  assertEquals((await program.ended()).code, 0);
+});
+
+Deno.test("mistakes are one line each, also with --workers", async () => {
+  await using at = new Directory();
+  at.write("this is no database");
+  await using used = new Directory();
+  await using _broker = await used.open();
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const rules = `${at.path}/rules.json`;
+  await Deno.writeTextFile(rules, '[{"match": "a", "everyone": "nobody"}]');
+  const memory = ["--db", ":memory:"];
+  const mistakes = [
+    [["--db", at.file], /is not a Parley database/],
+    [["--db", used.file], /is in use by another process/],
+    [["--db", `${at.path}/nowhere/parley.db`], /Cannot use the database/],
+    [[...memory, "--port", `${port}`], /is in use/],
+    [[...memory, "--metrics-port", `${port}`], /Cannot listen on/],
+    [[...memory, "--rules", rules], /"everyone" must be/],
+    [[...memory, "--api-key-file", `${at.path}/nothing`], /nothing/],
+    [[...memory, "--webhook", "https://h.example"], /--webhook needs one of/],
+  ] as const;
+  // The system of a test may have few descriptors, which would be one more line.
+  const SMALL = ["--port", "0", "--workers", "2", "--max-connections", "9"];
+  await Promise.all(mistakes.map(async ([args, sentence]) => {
+    await using program = await Program.run([...SMALL, ...args]);
+    const { code, out, err } = await program.ended();
+    assertMatch(err, /^parley: [^\n]+\n$/);
+    assertMatch(err, sentence);
+    assertEquals([code, out], [1, ""], err);
+  }));
+  assertEquals(new TextDecoder().decode(at.bytes()), "this is no database");
+});
+
+Deno.test("SIGTERM while the other threads start ends the program in order", async () => {
+  const port = freePort();
+  const args = ["--db", ":memory:", "--workers", "4", "--port", `${port}`];
+  await using program = await Program.run(args);
+  const healthy = () => fetch(`http://127.0.0.1:${port}/healthz`, { headers: APART });
+  await until(async () => (await healthy().catch(() => undefined))?.text() !== undefined, "it");
+  program.signal("SIGTERM");
+  const { code, signal, err } = await program.ended();
+  assertEquals([code, signal, err.includes(" error ")], [0, null, false], err);
+});
+
+Deno.test("of several threads one posts to the webhook, and each message once", async () => {
+  await using receiver = new Receiver();
+  const args = ["--db", ":memory:", "--workers", "2", "--webhook", receiver.url];
+  await using program = await Program.start(args, { PARLEY_WEBHOOK_SECRET: SECRET });
+  const said = Array.from({ length: MANY }, (_, n) => `${n}`);
+  for (const payload of said) {
+    await ask(program, MESSAGES, { method: "POST", body: { payload }, headers: APART });
+  }
+  await receiver.takes(MANY);
+  assertEquals(receiver.payloads, said);
+  program.signal("SIGTERM");
+  assertEquals((await program.ended()).code, 0);
+  assertEquals(receiver.taken.length, MANY);
+});
+
+Deno.test("the users of a serving thread that dies leave, and come back to its successor", async () => {
+  const log = new Errors();
+  await using serving = await serveTwo({ graceSeconds: 0 }, log);
+  const [alice, bob] = await onBoth(serving, ["Alice", "Bob"]);
+  assert(alice !== undefined && bob !== undefined);
+  bob.send({ type: "chat", payload: "one" });
+  await alice.next("chat");
+  kill("worker");
+  await alice.next("system", ({ payload }) => payload === "Bob left.");
+  assertEquals(log.lines.length, 1);
+  assertMatch(log.lines[0] ?? "", /^worker failed: .*died, as it was told to/);
+  alice.send({ type: "chat", payload: "two" });
+  assertEquals((await alice.next("chat", ({ payload }) => payload === "two")).seq, 2);
+  // Its successor listens when a connection is not the first thread's.
+  const [, carol] = await onBoth(serving, ["Dave", "Carol"]);
+  carol?.send({ type: "chat", payload: "three" });
+  assertEquals((await alice.next("chat", ({ payload }) => payload === "three")).seq, 3);
+  await Promise.all([alice.close(), bob.close()]);
+});
+
+Deno.test(`serving threads that die again and again lose and double nothing, seed ${SEED}`, async () => {
+  const log = new Errors();
+  const options = { recentMessages: 0, retainMessages: 0, graceSeconds: 0.1 };
+  await using serving = await serveTwo(options, log);
+  const nodes = [serving];
+  await using crowd = new Crowd(8, { nodes, random: seeded(SEED), thinkMs: 2 });
+  for (let deaths = 1; deaths <= 3; deaths++) {
+    await crowd.echoes(200);
+    const dies = () => {
+      kill("worker"); // the successor hears it when it is there
+      return log.lines.length === deaths;
+    };
+    await crowd.meanwhile(until(dies, "the thread to die"));
+    await crowd.checker.check(serving);
+  }
+  await crowd.echoes(200);
+  await crowd.settle(serving);
+  const { texts } = await crowd.conclude(serving);
+  assertEquals(texts.length, crowd.checker.echoes);
+});
+
+Deno.test(`the death of the storing thread ends the program in order, and nothing acknowledged is lost, seed ${SEED}`, async () => {
+  await using at = new Directory();
+  const url = `http://127.0.0.1:${freePort()}`;
+  const args = ["--db", at.file, "--workers", "2", "--port", new URL(url).port];
+  const more = ["--recent-messages", "0", "--retain-messages", "0", "--grace-seconds", "0.1"];
+  await using doomed = await Program.start([...args, ...more], {}, [], TROUBLED_PROGRAM);
+  await using crowd = new Crowd(8, { nodes: [{ url }], random: seeded(SEED), thinkMs: 2 });
+  await crowd.echoes(300);
+  // The door is the first thread's.
+  const knock = async () => (await ask({ url }, "/trouble/store", { headers: APART })).status;
+  void until(async () => await knock() === 200, "the door").catch(() => {});
+  const { code, err } = await doomed.ended();
+  const lines = err.split("\n").filter((line) => / (?:error|stopping) /.test(line));
+  assertEquals(code, 1, err);
+  assertEquals(lines.filter((line) => line.includes("error storing thread died")).length, 1, err);
+  assertMatch(err, /info stopping why="storing thread died"/);
+  await using program = await Program.start([...args, ...more]);
+  await crowd.checker.check(program);
+  await crowd.echoes(100);
+  await crowd.settle(program);
+  assertEquals((await crowd.conclude(program)).texts.length, crowd.checker.echoes);
+});
+
+Deno.test("createServer() with workers: 1 says so when its storing thread dies, and refuses to store", async () => {
+  replaceScript("storing_worker.ts", new URL(`${TROUBLED}?store`));
+  const log = new Errors();
+  await using server = await createServer({ ...ROOMY, workers: 1 }, { log });
+  server.listen();
+  await using client = await member(server);
+  client.send({ type: "chat", payload: "before", ref: "a" });
+  assertEquals((await client.next("chat")).seq, 1);
+  assertEquals((await ask(server, "/readyz")).status, 200);
+  kill("store");
+  await until(() => log.lines.length > 0, "the death to be logged");
+  assertMatch(log.lines[0] ?? "", /^storing thread died: .*died, as it was told to/);
+  client.send({ type: "chat", payload: "after", ref: "b" });
+  assertEquals((await client.next("error", ({ ref }) => ref === "b")).code, "unavailable");
+  const { status, json } = await ask(server, "/readyz");
+  assertEquals([status, "reason" in json && json.reason], [503, "storing_thread_died"]);
+  await using late = await connect(server, { protocol: "parley.v1" });
+  late.send({ type: "hello" }, { type: "join", room: "tea", ref: "c" });
+  assertEquals((await late.next("error", ({ ref }) => ref === "c")).code, "unavailable");
+});

@@ -1,0 +1,10 @@
+/**
+ * A storing thread whose broker kills the process: see `doomed_server.ts`.
+ *
+ * @module
+ */
+import { doom } from "./doomed_broker.ts";
+
+const { searchParams } = new URL(import.meta.url);
+doom(searchParams.get("moment") ?? "", Number(searchParams.get("nth")));
+await import("../../server/broker/threads/storing_worker.ts");
