@@ -18,6 +18,8 @@ const COMMANDS = ["backup", "export", "import"];
 const MAX_STOP_MS = 4500;
 /** File descriptors that are used without a single connection: about 30, and those of the database. */
 const OWN_DESCRIPTORS = 50;
+/** And those of each thread besides the first: 6 or 7. */
+const THREAD_DESCRIPTORS = 8;
 /**
  * The signals at which the program says goodbye to its clients and ends. With TLS, SIGHUP renews the
  * certificate instead. A signal without a listener would end the program at once, without a goodbye.
@@ -101,7 +103,8 @@ async function checkDescriptorLimit(
   log: ConsoleLog,
 ): Promise<void> {
   const limit = await descriptorLimit();
-  const needed = maxConnections * Math.max(1, workers) + OWN_DESCRIPTORS;
+  const own = OWN_DESCRIPTORS + workers * THREAD_DESCRIPTORS;
+  const needed = maxConnections * Math.max(1, workers) + own;
   if (limit === undefined || limit >= needed) return;
   log.warn("descriptor limit is below max-connections", { limit, needed });
 }

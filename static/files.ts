@@ -42,6 +42,7 @@ export { default as "page/announcer.ts" } from "./page/announcer.ts" with { type
 export { default as "page/app.ts" } from "./page/app.ts" with { type: "text" };
 export { default as "page/banner.ts" } from "./page/banner.ts" with { type: "text" };
 export { default as "page/choices.ts" } from "./page/choices.ts" with { type: "text" };
+export { default as "page/colours.css" } from "./page/colours.css" with { type: "text" };
 export { default as "page/commands.ts" } from "./page/commands.ts" with { type: "text" };
 export { default as "page/composer.ts" } from "./page/composer.ts" with { type: "text" };
 export { default as "page/copy_source.ts" } from "./page/copy_source.ts" with { type: "text" };
@@ -52,6 +53,7 @@ export { default as "page/dom.ts" } from "./page/dom.ts" with { type: "text" };
 export { default as "page/field_error.ts" } from "./page/field_error.ts" with { type: "text" };
 export { default as "page/find_address.ts" } from "./page/find_address.ts" with { type: "text" };
 export { default as "page/find_fences.ts" } from "./page/find_fences.ts" with { type: "text" };
+export { default as "page/focus_keeper.ts" } from "./page/focus_keeper.ts" with { type: "text" };
 export { default as "page/index.html" } from "./page/index.html" with { type: "text" };
 export { default as "page/known_names.ts" } from "./page/known_names.ts" with { type: "text" };
 export { default as "page/lines.ts" } from "./page/lines.ts" with { type: "text" };

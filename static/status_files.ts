@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { default as "page/colours.css" } from "./page/colours.css" with { type: "text" };
 export { default as "status/index.html" } from "./status/index.html" with { type: "text" };
 export { default as "status/charts.ts" } from "./status/charts.ts" with { type: "text" };
 export { default as "status/status.ts" } from "./status/status.ts" with { type: "text" };

@@ -248,7 +248,7 @@ browserTest("the palette goes to rooms and runs commands, by keyboard alone", as
     "lobby",
     "design",
     ...commands,
-    "Tell me of mentions",
+    "Notify me of mentions",
     "Keyboard shortcuts",
     "Sign out",
     "garden",

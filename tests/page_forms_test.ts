@@ -8,7 +8,18 @@ import type { Page } from "npm:playwright-core@1.65.1";
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest } from "./support/browser.ts";
 import { connect, serve, until } from "./support/harness.ts";
-import { enter, fits, lines, PHONE, rename, say, says, shows, text } from "./support/page.ts";
+import {
+  enter,
+  fits,
+  hasFocus,
+  lines,
+  PHONE,
+  rename,
+  say,
+  says,
+  shows,
+  text,
+} from "./support/page.ts";
 
 browserTest(
   "a refusal is beside its field, in Chinese, and what was written is kept",
@@ -51,6 +62,36 @@ browserTest(
     assert(await phone.locator("#toast").isHidden());
   },
 );
+
+browserTest("the focus finds a place when what had it goes away", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(server.url);
+  await enter(ada, "design");
+  await ada.locator("#rooms .leave").last().focus();
+  await ada.keyboard.press("Enter");
+  await ada.locator("#toast button").last().focus();
+  await ada.keyboard.press("Enter"); // closes it
+  await hasFocus(ada, "#say");
+  await ada.evaluate(`dispatchEvent(new Event("offline"))`);
+  await ada.locator("#banner button").focus();
+  await ada.keyboard.press("Enter"); // connects
+  await hasFocus(ada, "#say");
+  await says(ada, "#count", "1 person here");
+  // What was only left stays left: nobody who reads is brought to the text field.
+  await ada.locator("#my-name").focus();
+  await ada.evaluate("document.activeElement.blur(), new Promise((seen) => setTimeout(seen))");
+  await hasFocus(ada, "body");
+  // A touch must not bring up the keyboard, unless one was writing.
+  const phone = await chrome.open(server.url, PHONE);
+  await says(phone, "#count", "2 people here");
+  await phone.evaluate(
+    `document.activeElement.blur(); document.querySelector("#banner").hidden = false`,
+  );
+  await phone.locator("#banner button").focus();
+  await phone.evaluate(`document.querySelector("#banner").hidden = true;
+    new Promise((seen) => requestAnimationFrame(() => setTimeout(() => setTimeout(seen))))`);
+  await hasFocus(phone, "body");
+});
 
 /** Fails if two of these lie over one another, or stick out of the screen. */
 async function apart(page: Page, ...selectors: string[]): Promise<void> {

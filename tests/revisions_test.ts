@@ -153,6 +153,39 @@ Deno.test("what changes nothing is answered with the message as it is, and told 
   assertEquals((await server.history("lobby")).rev, 0);
 });
 
+Deno.test("an edit that was stuck in a dead connection does not undo a newer one", async () => {
+  await using server = await office();
+  await using dead = await enter(server, "ada");
+  await using ada = await enter(server, "ada");
+  const edit = (payload: string) => ({ type: "edit", seq: 1, payload, ref: payload });
+  const react = (on: boolean) => ({ type: "react", seq: 1, payload: "👍", on, ref: `${on}` });
+  ada.send({ type: "chat", payload: "hello" });
+  for (const command of [edit("older"), edit("newer"), react(true), react(false)]) {
+    ada.send(command);
+    await answer(ada, command.ref);
+  }
+  dead.send(edit("older"), react(true)); // arrives at last
+  for (const ref of ["older", "true"]) {
+    const { message, mine } = await answer(dead, ref);
+    assertEquals([message.payload, message.reactions, mine], ["newer", undefined, []]);
+  }
+  dead.send(edit("older"), { ...edit("other"), ref: "newer" });
+  assertEquals((await answer(dead, "older")).message.payload, "newer");
+  const { code, field, ref } = await dead.next("error");
+  assertEquals([code, field, ref], ["conflict", "ref", "newer"]);
+  const path = `${MESSAGES}/1`;
+  const patch = (payload: string, ref: string) =>
+    ask(server, `${path}?ref=${ref}`, {
+      method: "PATCH",
+      headers: bearer("ada"),
+      body: { payload },
+    });
+  assertEquals((await patch("newest", "http")).json.payload, "newest");
+  assertEquals((await patch("older", "older")).json.payload, "newest");
+  assertEquals((await patch("other", "http")).status, 409);
+  assertEquals((await patch("other", "")).json.field, "ref");
+});
+
 Deno.test("one connection's messages and revisions take effect in the order in which they were sent", async () => {
   await using server = await office();
   await using ada = await enter(server, "ada");

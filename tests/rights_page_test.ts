@@ -9,6 +9,7 @@ import { Refusal, type Right, type Server } from "../server/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest } from "./support/browser.ts";
 import { serve, until } from "./support/harness.ts";
+import { hasFocus } from "./support/page.ts";
 
 async function says(page: Page, selector: string, ...wanted: readonly string[]): Promise<void> {
   const shown = page.locator(selector).filter({ visible: true });
@@ -51,12 +52,14 @@ for (const [locale, forAWhile, forGood] of MUTED) {
     await page.locator("#say").fill("a draft");
     await server.mute("lobby", id, { seconds: 600, payload: "Calm down, please." });
     await says(page, "#notice", forAWhile, "Calm down, please.");
+    await hasFocus(page, "#notice");
     const text = await page.locator("#notice").textContent() ?? "";
     assert(/\d{1,2}:\d{2}/.test(text), `a time in "${text}"`);
     assert(!await canWrite(page));
     await assertAccessible(page, "muted");
     await server.unmute("lobby", id);
     await until(() => canWrite(page), "the composer");
+    await hasFocus(page, "#say");
     assertEquals(await page.locator("#say").inputValue(), "a draft");
     await server.mute("lobby", id);
     await says(page, "#notice", forGood);

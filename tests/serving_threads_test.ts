@@ -160,6 +160,17 @@ Deno.test("mistakes are one line each, also with --workers", async () => {
   assertEquals(new TextDecoder().decode(at.bytes()), "this is no database");
 });
 
+Deno.test("SIGTERM while the other threads start ends the program in order", async () => {
+  const port = freePort();
+  const args = ["--db", ":memory:", "--workers", "4", "--port", `${port}`];
+  await using program = await Program.run(args);
+  const healthy = () => fetch(`http://127.0.0.1:${port}/healthz`, { headers: APART });
+  await until(async () => (await healthy().catch(() => undefined))?.text() !== undefined, "it");
+  program.signal("SIGTERM");
+  const { code, signal, err } = await program.ended();
+  assertEquals([code, signal, err.includes(" error ")], [0, null, false], err);
+});
+
 Deno.test("of several threads one posts to the webhook, and each message once", async () => {
   await using receiver = new Receiver();
   const args = ["--db", ":memory:", "--workers", "2", "--webhook", receiver.url];

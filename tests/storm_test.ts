@@ -89,7 +89,8 @@ Deno.test(`storm: threads and their process fail in turn, and every guarantee is
   const script = ["tests/support/troubled_program.ts"];
   const options = { PARLEY_WORKERS: "2", ...OPTIONS };
   await using server = await ServerProcess.start(options, { script, always: true });
-  const { messages, thinkMs } = SCALE;
+  const { thinkMs } = SCALE;
+  const messages = IS_LONG ? SCALE.messages : 40;
   const journey = { nodes: [server], random: seeded(SEED), messages, thinkMs };
   await using crowd = new Crowd(SCALE.wanderers, journey);
   const { checker } = crowd;
@@ -97,9 +98,9 @@ Deno.test(`storm: threads and their process fail in turn, and every guarantee is
   const progress = (share: number) =>
     crowd.echoes(Math.min(total - checker.echoes, share * SCALE.step * total));
 
-  for (let time = 0; time < 2; time++) {
+  for (let time = 0; time < (IS_LONG ? 4 : 1); time++) {
     await progress(0.05);
-    for (let deaths = 0; deaths < 3; deaths++) {
+    for (let deaths = 0; deaths < (IS_LONG ? 3 : 2); deaths++) {
       await crowd.meanwhile(trouble(server, "worker"));
       await progress(0.03);
     }

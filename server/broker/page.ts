@@ -51,7 +51,7 @@ export class Batch {
 
   /** `[event,⏎event]` */
   get array(): string {
-    return this.#array ??= `[${(this.#events ?? []).join(SEPARATOR)}]`;
+    return this.#array ??= arrayOf(this.#events ?? []);
   }
 
   /** `event,⏎event` */
@@ -75,6 +75,13 @@ export class Batch {
 }
 
 const SEPARATOR = ",\n";
+
+/** Writes events as an array. Brackets around a joined text would have all of it copied once more. */
+function arrayOf(events: readonly string[]): string {
+  let text = "[";
+  for (const event of events) text += text === "[" ? event : SEPARATOR + event;
+  return `${text}]`;
+}
 
 /** Returns the part of a page with `after < seq <= upTo`. */
 export function cut(page: Page, after: number, upTo = Infinity): Page | undefined {

@@ -4,9 +4,10 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { type Draft, revisedText, type Revision } from "../protocol/encode.ts";
 import type { Message } from "../protocol/messages.ts";
-import { Refusal } from "../protocol/refusal.ts";
+import { conflict, Refusal } from "../protocol/refusal.ts";
 import { MAX_REACTIONS, MAX_REACTIONS_IN_ALL } from "../protocol/tables.ts";
 import { Batch } from "./page.ts";
 
@@ -72,6 +73,26 @@ export function revisionDraft(
 /** Tells a revision from a message. */
 export function isRevision<D extends Draft>(draft: D): draft is D & RevisionDraft {
   return draft.revision !== undefined;
+}
+
+/**
+ * Digests what a revision asks for to 32 bits, never 0. A broker remembers it under the user's `ref`, and so
+ * recognises a revision that comes again: it may be late, and must not undo a newer one.
+ */
+export function digestOf(revision: Revision): number {
+  const { isManager: _isManager, ...asked } = { ...revision, maxAgeMs: 0 };
+  return createHash("sha1").update(JSON.stringify(asked)).digest().readUInt32LE() || 1;
+}
+
+/**
+ * Tells whether a revision was carried out before.
+ *
+ * @param known the digest that its `ref` was given; 0 if there is none.
+ * @throws {Refusal} `conflict` if its `ref` belongs to another revision.
+ */
+export function isRepeated({ revision }: RevisionDraft, known: number): boolean {
+  if (known !== 0 && known !== digestOf(revision)) throw conflict();
+  return known !== 0;
 }
 
 /** Makes the refusal of a revision of a message that does not exist, or is not kept any more. */

@@ -23,6 +23,8 @@ const ALIASES: Readonly<Record<string, string>> = { [INDEX]: "/", [STATUS]: "/st
 /** The modules that the page asks for, and the place in the page where all that they need is named. */
 const ENTRIES = ["page/app.ts", "client/shared_transport.ts", "client/http.ts"];
 const MODULES = "<!-- modules -->";
+/** The line of a style sheet in whose place another one is written, so that a page needs no request for it. */
+const IMPORT = /^@import "\.\.\/(\S+)";$/m;
 
 const HEADERS = {
   "cache-control": "no-cache",
@@ -67,8 +69,9 @@ export class StaticFiles {
     }
     const files = new Map<string, File>();
     for (const [path, text] of texts) {
-      const isIndex = path === INDEX;
-      const served = isIndex ? text.replace(MODULES, preloadLinks(texts, ENTRIES)) : text;
+      const served = path === INDEX
+        ? text.replace(MODULES, preloadLinks(texts, ENTRIES))
+        : text.replace(IMPORT, (_, imported) => texts.get(imported) ?? "");
       const file = await fileOf(path, served);
       files.set(`/${path}`, file);
       const alias = ALIASES[path];

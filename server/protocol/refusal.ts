@@ -58,9 +58,9 @@ export function badField(field: string, sentence: string): Refusal {
   return new Refusal("bad_field", sentence, { field: clip(field) });
 }
 
-/** Makes the refusal of a `ref` that names another message. */
+/** Makes the refusal of a `ref` that names another message, or another revision. */
 export function conflict(): Refusal {
-  return new Refusal("conflict", "Another message was sent with this ref. Use a new one.", {
+  return new Refusal("conflict", "Something else was sent with this ref. Use a new one.", {
     field: "ref",
   });
 }

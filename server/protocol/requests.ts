@@ -185,6 +185,12 @@ export function parseReaction(field: string, text: string | undefined): string {
   throw badField(field, `Field "${field}" must be ${REACTION.expects}.`);
 }
 
+/** Checks a `ref` that comes in the query of a URL. @throws {Refusal} `bad_field` */
+export function parseRef(text: string): string {
+  if (REF.accepts(text)) return text;
+  throw badField("ref", `Field "ref" must be ${REF.expects}.`);
+}
+
 /** Checks the id of a user that comes in a field or in a path. */
 export function parseUserId(field: string, text: string | undefined): string {
   if (text !== undefined && SENDER_ID.accepts(text)) return text;

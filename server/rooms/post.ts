@@ -63,6 +63,7 @@ export function postRevision(
   room: string,
   userId: string,
   revision: Revision,
+  ref?: string,
 ): Promise<Message> {
   const { promise, resolve, reject } = Promise.withResolvers<Message>();
   const sender: Sender = {
@@ -73,6 +74,6 @@ export function postRevision(
     },
     refuse: reject,
   };
-  hub.tick.queue({ ...revisionDraft(room, userId, revision, undefined), sender, movesMark: false });
+  hub.tick.queue({ ...revisionDraft(room, userId, revision, ref), sender, movesMark: false });
   return promise;
 }

@@ -93,7 +93,8 @@ export function overHttp(
     body?: object,
   ): Promise<void> {
     const { room, seq, ref = "" } = command;
-    const path = roomPath(room, `messages/${seq}${rest}`);
+    const query = ref && `?ref=${encodeURIComponent(ref)}`;
+    const path = roomPath(room, `messages/${seq}${rest}${query}`);
     await post(path, body, ref, method, (answer) => {
       const message = answer as Message; // a cast: that is what this request answers
       return { type: "revised", room, rev: message.rev ?? 0, message, ref };

@@ -12,7 +12,8 @@ import { showConnection } from "./banner.ts";
 import { copyRoomLink, pageCommands } from "./commands.ts";
 import { Composer } from "./composer.ts";
 import { beginEdit, replyLabel, startActions } from "./deeds.ts";
-import { byId, oncePerFrame } from "./dom.ts";
+import { byId, oncePerFrame, setHidden } from "./dom.ts";
+import { keepFocus } from "./focus_keeper.ts";
 import { ListedRooms } from "./listed_rooms.ts";
 import { Notifications } from "./notifications.ts";
 import { OpenRooms } from "./open_rooms.ts";
@@ -36,6 +37,7 @@ import { translatePage } from "./translate.ts";
 const FRAME_OVERHEAD_BYTES = 600;
 
 translatePage();
+keepFocus();
 // Tabs of before somebody signed out are another guest's.
 const client = connect(new URL("ws", location.href), { shared: lastSignOut() ?? true });
 const showSoon = oncePerFrame(show);
@@ -192,7 +194,7 @@ function show(): void {
   const rows = roomRows();
   const unread = rows.reduce((sum, row) => sum + row.unread, 0);
   document.title = `${unread ? `(${unread}) ` : ""}${current.name} · Parley`;
-  byId("elsewhere", HTMLElement).hidden = unread - current.list.mark.unread === 0;
+  setHidden(byId("elsewhere", HTMLElement), unread - current.list.mark.unread === 0);
   roomList.show(rows);
   finder.show();
   current.show();

@@ -8,7 +8,7 @@
 
 /// <reference lib="dom" />
 
-import { create, icon, placeChildren, setText } from "./dom.ts";
+import { create, icon, placeChildren, setHidden, setText } from "./dom.ts";
 import { language } from "./strings.ts";
 
 /** One row of the list. */
@@ -115,7 +115,7 @@ export class Choices {
     placeChildren(this.list, elements);
     const keys = new Set(shown.map(({ key }) => key));
     for (const key of this.#rows.keys()) if (!keys.has(key)) this.#rows.delete(key);
-    this.list.hidden = count === 0;
+    setHidden(this.list, count === 0);
     this.input.setAttribute("aria-expanded", String(count > 0));
     this.#activate(
       keys.has(this.#active) ? this.#active : shown[0]?.key ?? "",
@@ -129,7 +129,7 @@ export class Choices {
     this.#groups.set(label, group);
     const heading = group.querySelector<HTMLElement>(".label") ??
       create("div", { class: "label", "aria-hidden": "true" }, label);
-    heading.hidden = !isLabelled;
+    setHidden(heading, !isLabelled);
     placeChildren(group, [heading, ...choices.map((choice) => this.#row(choice))]);
     return group;
   }

@@ -51,6 +51,11 @@ export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Hides an element, or shows it, if it is not so already: else the style of what it touches is worked out anew. */
+export function setHidden(element: HTMLElement, isHidden: boolean): void {
+  if (element.hidden !== isHidden) element.hidden = isHidden;
+}
+
 /** Puts the children into an element, and leaves those alone that are in their place. */
 export function placeChildren(parent: HTMLElement, children: readonly HTMLElement[]): void {
   const wanted = new Set<Element>(children);
@@ -95,22 +100,36 @@ export function tint(element: HTMLElement, id: string): void {
   element.style.setProperty("--hue", String(hash % 24 * 15));
 }
 
+/** Whether an action that was planned for the next frame is being called. */
+let isDrawing = false;
+
 /**
  * Returns a function that calls `action` before the next frame is drawn: once, however often it is
- * called. A page that is not seen draws no frames, so it is then called a little later.
+ * called. What such an action plans is called before the same frame: another frame would cost as much again. A
+ * page that is not seen draws no frames, so it is then called a little later.
  */
 export function oncePerFrame(action: () => void): () => void {
   let isPlanned = false;
   return () => {
     if (isPlanned) return;
     isPlanned = true;
-    const frame = requestAnimationFrame(run);
-    const timer = setTimeout(run, UNSEEN_MS);
+    let frame = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    if (isDrawing) queueMicrotask(run);
+    else {
+      frame = requestAnimationFrame(run);
+      timer = setTimeout(run, UNSEEN_MS);
+    }
     function run(): void {
       cancelAnimationFrame(frame);
       clearTimeout(timer);
       isPlanned = false;
-      action();
+      isDrawing = frame !== 0; // two actions that plan each other must not do so for ever
+      try {
+        action();
+      } finally {
+        isDrawing = false;
+      }
     }
   };
 }

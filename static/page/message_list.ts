@@ -13,7 +13,7 @@ import { Lines } from "./lines.ts";
 import { listElement, type MessageListOptions } from "./list_element.ts";
 import { ListStatus } from "./list_status.ts";
 import { MessageSeeker } from "./message_seeker.ts";
-import { isoDay, MessageWriter, removeOldest, renewDays } from "./message_writer.ts";
+import { isoDay, markLate, MessageWriter, removeOldest, renewDays } from "./message_writer.ts";
 import type { Notice } from "./notice_run.ts";
 import { OlderMessages } from "./older_messages.ts";
 import { ReadMark } from "./read_mark.ts";
@@ -212,6 +212,7 @@ export class MessageList {
       const next = this.#messages.querySelector<HTMLElement>(".day");
       if (next && isoDay(Number(next.dataset.at)) === writer.day) next.remove();
       this.#messages.prepend(...container.childNodes);
+      markLate(this.#messages);
       this.lines.completeQuotes();
     }, "first");
   }
@@ -242,9 +243,8 @@ export class MessageList {
   }
 
   #markRead(): void {
-    if (this.#isActive && this.isAtLatest && this.#last >= this.#head) {
-      this.mark.readAll(this.#last);
-    }
+    const isRead = this.#isActive && this.isAtLatest && this.#last >= this.#head;
+    if (isRead) this.mark.readAll(this.#last);
     this.#options.changed();
   }
 }

@@ -19,6 +19,8 @@ const MAX_PAUSE_MS = 5 * 60_000;
 const MAX_GROUP_LINES = 25;
 /** A block of so many lines is full. The last block is drawn again with each message, so it stays small. */
 const FULL_BLOCK_LINES = 12;
+/** How many blocks at the end are always laid out. */
+const LATE_BLOCKS = 2;
 /** About how high the head of a group and a line are, in rem. */
 const HEAD_REM = 2.25;
 const LINE_REM = 1.625;
@@ -103,6 +105,7 @@ export class MessageWriter {
       this.#block = create("div", { class: "block" });
       this.#blockLines = this.#blockRem = 0;
       this.#container.append(this.#block);
+      markLate(this.#container);
     }
     this.#block.append(element);
   }
@@ -112,6 +115,19 @@ export class MessageWriter {
     return last?.from.id === from.id && last.from.name === from.name &&
       at - last.at < MAX_PAUSE_MS && (this.#group?.childElementCount ?? 0) < MAX_GROUP_LINES;
   }
+}
+
+/** Marks the latest blocks, and no others. Call it when there are other blocks at the end than before. */
+export function markLate(container: HTMLElement): void {
+  const late = new Set<Element>();
+  for (let block = container.lastElementChild; block && late.size < LATE_BLOCKS;) {
+    late.add(block);
+    block = block.previousElementSibling;
+  }
+  for (const block of container.querySelectorAll(".late")) {
+    if (!late.delete(block)) block.classList.remove("late");
+  }
+  for (const block of late) block.classList.add("late");
 }
 
 /** Creates what stands at the beginning of a group: the user's picture and name, and the time. */

@@ -1,5 +1,6 @@
 /**
- * `RightNotice` says in place of the composer why the user cannot write in the room that is shown.
+ * `RightNotice` says in place of the composer why the user cannot write in the room that is shown. Whoever had
+ * the focus in one of the two has it in the other: focus_keeper.ts.
  *
  * @module
  */
@@ -7,7 +8,7 @@
 /// <reference lib="dom" />
 
 import { announce } from "./announcer.ts";
-import { button, byId, create } from "./dom.ts";
+import { button, byId, create, setHidden } from "./dom.ts";
 import { clockTime, fullTime, isolated, strings } from "./strings.ts";
 
 /** What the user may do in a room, if that is not everything. */
@@ -25,8 +26,9 @@ export interface Standing {
 /** A time that is further away than this is shown with its date, in milliseconds. */
 const SAME_DAY_MS = 12 * 3_600_000;
 
-/** The place of the composer. Whoever has the focus in it keeps it there, whichever of the two is shown. */
+/** The place of the composer. */
 export class RightNotice {
+  readonly #main = byId("main", HTMLElement);
   readonly #box = byId("box", HTMLElement);
   readonly #notice = byId("notice", HTMLElement);
   readonly #text = create("span");
@@ -41,13 +43,10 @@ export class RightNotice {
 
   /** Shows the composer, or what the user's standing in the room is in its place. */
   show(room: string, standing: Standing | undefined): void {
-    const hadFocus = [this.#box, this.#notice].some((it) => it.contains(document.activeElement));
-    this.#box.hidden = standing !== undefined;
-    this.#notice.hidden = standing === undefined;
-    this.#again.hidden = standing?.right !== "none";
-    if (hadFocus && document.activeElement?.checkVisibility() !== true) {
-      (standing ? this.#notice : byId("say", HTMLElement)).focus();
-    }
+    this.#main.classList.toggle("read-only", standing !== undefined);
+    setHidden(this.#box, standing !== undefined);
+    setHidden(this.#notice, standing === undefined);
+    setHidden(this.#again, standing?.right !== "none");
     const sentence = standing === undefined ? "" : sentenceOf(room, standing);
     if (sentence === this.#text.textContent) return;
     this.#text.textContent = sentence;

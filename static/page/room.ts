@@ -15,7 +15,7 @@ import {
 } from "../client/mod.ts";
 import { announceMessage } from "./announcer.ts";
 import { copyText } from "./copy_text.ts";
-import { byId, setText } from "./dom.ts";
+import { byId, setHidden, setText } from "./dom.ts";
 import { KnownNames } from "./known_names.ts";
 import { MemberList } from "./member_list.ts";
 import { Mentions } from "./mentions.ts";
@@ -220,7 +220,7 @@ export class Room {
     setText(typing, names.length ? strings.typing(names.map(isolated)) : "");
     typing.classList.toggle("on", names.length > 0);
     const { isAtLatest, mark: { unread } } = this.list;
-    byId("latest", HTMLElement).hidden = isAtLatest;
+    setHidden(byId("latest", HTMLElement), isAtLatest);
     const label = unread ? strings.unread(unread) : strings.toLatest;
     setText(byId("latest-text", HTMLElement), label);
   }

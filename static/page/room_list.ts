@@ -8,7 +8,7 @@
 
 /// <reference lib="dom" />
 
-import { button, byId, create, icon, spokenOnly } from "./dom.ts";
+import { button, byId, create, icon, setHidden, spokenOnly } from "./dom.ts";
 import { FieldError } from "./field_error.ts";
 import { isRailShown } from "./panels.ts";
 import { strings } from "./strings.ts";
@@ -119,7 +119,7 @@ class Row {
   }
 
   show({ unread, isMentioned, isCurrent }: RoomRow, canLeave: boolean): void {
-    this.#leave.hidden = !canLeave;
+    setHidden(this.#leave, !canLeave);
     if (isMentioned !== this.#mention.isConnected) {
       if (isMentioned) this.#link.append(this.#mention, this.#spokenMention);
       else for (const part of [this.#mention, this.#spokenMention]) part.remove();

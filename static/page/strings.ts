@@ -118,7 +118,7 @@ const english = {
     count === 1 ? "1 name. Enter takes it." : `${count} names. The arrows go through them.`,
   mentioned: "You are mentioned.",
   mentionedIn: (name: string, room: string) => `${name} mentions you in ${room}`,
-  notify: "Tell me of mentions",
+  notify: "Notify me of mentions",
   notifyOn: "on",
   notifyOff: "off",
   notifyIsBlocked: "blocked",

@@ -4,7 +4,7 @@
  * @module
  */
 import type { User } from "../client/mod.ts";
-import { create } from "./dom.ts";
+import { create, setHidden } from "./dom.ts";
 import type { KnownNames } from "./known_names.ts";
 import { markFailed, sendingLine } from "./message_line.ts";
 import { groupHead } from "./message_writer.ts";
@@ -53,7 +53,7 @@ export class UnsentLines {
 
   /** Shows the head of the group, unless the lines continue the user's own group above them. */
   showHead(user: User | undefined, continuesGroup: boolean): void {
-    this.element.hidden = this.isEmpty;
+    setHidden(this.element, this.isEmpty);
     for (const part of this.element.querySelectorAll(".face, .head")) part.remove();
     this.element.classList.toggle("continues", continuesGroup);
     if (user && !continuesGroup && !this.isEmpty) this.element.prepend(...groupHead(user));

@@ -1,15 +1,17 @@
 /**
  * This checkout beside another one, such as the commit before a change:
  * `deno task bench:against ../before a b c --pairs 9`. The other may be this checkout as well, and this
- * side may have other options: `deno task bench:against . c --with="--workers 1"`. Each pair is run next
+ * side may have other options: `deno task bench:against . c --with="--workers 1"`; `--other-with` are the
+ * other side's. `--in-flight 64 --sync-ms 5` changes the work, for both sides alike. Each pair is run next
  * to each other, in the order A B, then B A, so that a machine that grows slower harms both alike. Prints
  * the ratios of this side to the other: 1.03 of the CPU means 3 % more work.
  */
 import { parseArgs } from "node:util";
-import { compareAll, type Comparison, tables } from "./comparison.ts";
+import { compareAll, type Comparison, type Side, tables } from "./comparison.ts";
 import { bundleGenerator, install } from "./generator.ts";
 import { note, type Plan } from "./plan.ts";
-import { parley } from "./servers.ts";
+import { parley, ROOT } from "./servers.ts";
+import { compileSlowSync, slowSync } from "./slow_sync.ts";
 import { run } from "./throughput.ts";
 import { workload } from "./workloads.ts";
 
@@ -21,21 +23,32 @@ async function main(args: string[]): Promise<number> {
       pairs: { type: "string", default: "9" },
       seconds: { type: "string", default: "3" },
       with: { type: "string", default: "" },
+      "other-with": { type: "string", default: "" },
+      "in-flight": { type: "string" },
+      "sync-ms": { type: "string", default: "0" },
     },
   });
   if (folder === undefined) {
-    const options = "[--pairs n] [--seconds n] [--with=OPTIONS]";
-    note(`usage: deno task bench:against FOLDER [a] [b] … ${options}`);
+    note(
+      "usage: deno task bench:against FOLDER [a] [b] … [--pairs n] [--seconds n] " +
+        "[--with=OPTIONS] [--other-with=OPTIONS] [--in-flight n] [--sync-ms n]",
+    );
     return 2;
   }
   await install();
   await bundleGenerator();
-  const label = `this ${values.with}`.trim();
-  const flags = values.with.split(" ").filter((flag) => flag !== "");
-  const ours = { label, kind: parley(label, (file) => file), flags };
-  const other = { label: folder, kind: parley(folder, (file) => file, folder), flags: [] };
+  const syncMs = Number(values["sync-ms"]);
+  if (syncMs > 0 && !await compileSlowSync()) {
+    note("--sync-ms needs a C compiler (`cc`).");
+    return 2;
+  }
+  const settings = syncMs > 0 ? slowSync(syncMs) : [];
+  const ours = side("this", ROOT, values.with);
+  const other = side(folder, folder, values["other-with"]);
+  const inFlight = values["in-flight"];
   const comparisons: Comparison[] = (keys.length > 0 ? keys : ["a", "b", "c"]).map((key) => ({
-    ...{ title: `(${key})`, work: workload(key), ours, other, bars: [] },
+    ...{ title: `(${key})`, ours, other, bars: [] },
+    work: { ...workload(key), ...(inFlight !== undefined && { inFlight: Number(inFlight) }) },
   }));
   const plan: Plan = {
     ...{ rounds: Number(values.pairs), warmUpSeconds: 2, seconds: Number(values.seconds) },
@@ -44,10 +57,17 @@ async function main(args: string[]): Promise<number> {
   const { all, failed } = await compareAll(
     comparisons,
     plan,
-    ({ work }, { kind, flags }) => run(kind, work, plan, { flags }),
+    ({ work }, { kind, flags }) => run(kind, work, plan, { flags, settings }),
   );
   Deno.stdout.writeSync(new TextEncoder().encode(`${tables("work", all)}\n`));
   return failed.length === 0 ? 0 : 1;
+}
+
+/** @param options as on a command line, such as `--workers 1`. */
+function side(name: string, root: string, options: string): Side {
+  const label = `${name} ${options}`.trim();
+  const flags = options.split(" ").filter((flag) => flag !== "");
+  return { label, kind: parley(label, (file) => file, root), flags };
 }
 
 Deno.exit(await main(Deno.args));

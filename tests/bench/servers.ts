@@ -4,7 +4,8 @@ import { eachLine } from "./lines.ts";
 import type { Dialect } from "./load/job.ts";
 
 const HERE = import.meta.dirname ?? ".";
-const ROOT = `${HERE}/../..`;
+/** This checkout. */
+export const ROOT = `${HERE}/../..`;
 const PEER_FOLDER = `${HERE}/peers`;
 /** In the repository, not in /tmp, which may be memory: durability has to cost what it costs. */
 export const SCRATCH = `${HERE}/.run`;

@@ -47,6 +47,12 @@ export async function says(page: Page, selector: string, wanted: string): Promis
   await until(async () => (await text(page, selector)).includes(wanted), `"${wanted}"`);
 }
 
+/** Waits until an element has the focus. */
+export async function hasFocus(page: Page, selector: string): Promise<void> {
+  const isFocused = `document.activeElement.matches(${JSON.stringify(selector)})`;
+  await until(() => page.evaluate<boolean>(isFocused), `the focus in ${selector}`);
+}
+
 export async function rename(page: Page, name: string): Promise<void> {
   await page.locator("#my-name").click();
   await page.locator("#me input").fill(name);

@@ -20,6 +20,7 @@ interface Asker {
   readonly user?: string;
   readonly isManager?: boolean;
   readonly maxAgeMs?: number;
+  readonly ref?: string;
 }
 
 function revision(
@@ -29,12 +30,12 @@ function revision(
     payload: string;
     on: boolean;
   },
-  { room = "lobby", user = "u1", isManager = false, maxAgeMs = Infinity }: Asker,
+  { room = "lobby", user = "u1", isManager = false, maxAgeMs = Infinity, ref }: Asker,
 ): RevisionDraft {
   const revision: Revision = what.kind === "react"
     ? { ...what, isManager }
     : { ...what, isManager, maxAgeMs };
-  return revisionDraft(room, user, revision, undefined);
+  return revisionDraft(room, user, revision, ref);
 }
 
 export const edit = (seq: number, payload: string, who: Asker = {}): RevisionDraft =>
@@ -247,6 +248,65 @@ export function testRevisions(
       [true, { type: "revised", room: "lobby", rev: 0, message }],
     );
     assertEquals([heard, (await broker.state("lobby")).rev], [[], 0]);
+  });
+
+  test("a revision that comes again, and late, undoes nothing", async (store) => {
+    await using broker = await store.open();
+    const heard = await listening(broker);
+    await broker.publish([draft("one"), draft("two")]);
+    const told = async (...revisions: RevisionDraft[]) => outcomes(await broker.publish(revisions));
+    const first = () => edit(1, "uno", { ref: "a" });
+    assertEquals(await told(first()), ["ok"]);
+    assertEquals(await told(edit(1, "eins", { ref: "b" }), react(1, "x", { ref: "on" })), [
+      "ok",
+      "ok",
+    ]);
+    assertEquals(await told(unreact(1, "x", { ref: "off" })), ["ok"]);
+    const late = await broker.publish([first(), react(1, "x", { ref: "on" })]);
+    assertEquals(outcomes(late), ["same", "same"]);
+    const message = await messageAt(broker, 1);
+    assertEquals([message.payload, message.reactions, message.rev], ["eins", undefined, 3]);
+    assertEquals(late.map(({ event, mine }) => [JSON.parse(event).message, mine]), [
+      [message, []],
+      [message, []],
+    ]);
+    assertEquals(heard.map(({ rev }) => rev), [1, 2, 3]);
+    const again = [edit(2, "A", { ref: "c" }), edit(2, "B"), edit(2, "A", { ref: "c" })];
+    assertEquals(await told(...again), ["ok", "ok", "same"]);
+    assertEquals(await told(edit(2, "B", { ref: "nothing" }), edit(2, "C")), ["same", "ok"]);
+    assertEquals(await told(edit(2, "B", { ref: "nothing" })), ["same"]);
+    assertEquals(await textsOf(broker), ["eins", "C"]);
+    await broker.publish([remove(2)]);
+    assertEquals(await told(edit(2, "A", { ref: "c" })), ["same"]);
+  });
+
+  test("a ref names one revision of a user in a room, and no message", async (store) => {
+    await using broker = await store.open();
+    const ref = "r";
+    const elsewhere = { room: "elsewhere", ref };
+    await broker.publish([draft("one", { ref }), draft("one", { room: "elsewhere" })]);
+    const told = async (...revisions: RevisionDraft[]) => outcomes(await broker.publish(revisions));
+    assertEquals(await told(edit(1, "uno", { ref })), ["ok"]);
+    const others = [edit(1, "eins", { ref }), remove(1, { ref }), react(1, "uno", { ref })];
+    assertEquals(await told(...others), ["conflict", "conflict", "conflict"]);
+    assertEquals(await told(edit(1, "uno", elsewhere)), ["ok"]);
+    assertEquals(await told(edit(1, "eins", { ref, user: "u2", isManager: true })), ["ok"]);
+    assertEquals(await told(edit(9, "refused", { ref: "s" }), edit(1, "x", { ref: "s" })), [
+      "not_found",
+      "ok",
+    ]);
+    assertEquals(await textsOf(broker), ["x"]);
+  });
+
+  test("a revision is recognised among the newest dedupeMessages at the least", async (store) => {
+    await using broker = await store.open({ dedupeMessages: 20 });
+    await broker.publish([draft("one")]);
+    const first = () => edit(1, "first", { ref: "first" });
+    await broker.publish([first()]);
+    for (let n = 0; n < 19; n++) await broker.publish([edit(1, `${n}`, { ref: `${n}` })]);
+    assertEquals(outcomes(await broker.publish([first()])), ["same"]);
+    for (let n = 19; n < 60; n++) await broker.publish([edit(1, `${n}`, { ref: `${n}` })]);
+    assertEquals(outcomes(await broker.publish([first()])), ["ok"]);
   });
 
   test("messages and revisions of one batch take effect in their order", async (store) => {

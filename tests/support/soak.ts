@@ -36,7 +36,7 @@ const ALLOWED: readonly (readonly [keyof Row, part: number, little: number])[] =
   ["connections", 0, 0],
   ["keptConnections", 0, 0],
   ["rooms", 0, 0],
-  ["walBytes", 0.1, 1_000_000],
+  ["walBytes", 0.1, 17_000_000], // it is written from the beginning again at 16.4 MB
   ["databaseBytes", 0.1, 1_000_000],
 ];
 /** Rooms that a client is in at once, clients there at once, messages on their way at once. */

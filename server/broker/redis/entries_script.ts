@@ -9,7 +9,9 @@
  * - `young` and `old`, two hashes: the `seq` of each user's `ref`;
  * - `revs`, a sorted set: the `seq` of each revised message, by its `rev`;
  * - `reactions`, a sorted set without scores: who reacted how, ordered by user and `seq`;
- * - `about`, a sorted set: the members of the two before, by `seq`, so that they go with their message.
+ * - `about`, a sorted set: the members of the two before, by `seq`, so that they go with their message;
+ * - `asked` and `asked-old`, two hashes: for each user's `ref` of a revision, both as a digest, the digest of
+ *   what was asked for.
  *
  * The entries were a stream at first. But Redis leaves what is deleted from a stream in its memory and
  * its dumps, and a deleted text must be nowhere. A stream that is found is made a sorted set.
@@ -30,8 +32,8 @@ export function script(source: string): Script {
 
 /** Returns a room's keys, as the scripts take them. */
 export function keysOf(names: RedisNames, room: string): string[] {
-  return ["log", "entries", "young", "old", "revs", "reactions", "about"].map((what) =>
-    names.key(room, what)
+  return ["log", "entries", "young", "old", "revs", "reactions", "about", "asked", "asked-old"].map(
+    (what) => names.key(room, what),
   );
 }
 
@@ -39,6 +41,7 @@ export function keysOf(names: RedisNames, room: string): string[] {
 export const ENTRIES = `
 local log, entries, young, old = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local revs, reactions, about = KEYS[5], KEYS[6], KEYS[7]
+local asked, asked_old = KEYS[8], KEYS[9]
 local EVENT = '([^\\n]*}),?' -- one event in the text of an entry
 local MAX = 4000 -- unpack() can take few more arguments
 

@@ -20,7 +20,7 @@
  *
  * Redis may evict any of these keys. Without `log` or `entries` the log is lost. Without one of the
  * others it is kept under another epoch, since within one epoch no message may be stored twice, and no
- * revision may be missed.
+ * revision may be missed. Without `asked` a revision that comes late may undo a newer one.
  *
  * What is too old is deleted by the earlier of two clocks: Redis's own, and the node's, which does not
  * follow a jump at once. Redis expires keys by its own clock, so two things cannot be helped: a jump
@@ -123,7 +123,7 @@ local function find()
   if not is_lost and not is_new_run and not was_cut then return epoch, head, at, refs, rev end
   if not is_lost and not is_known and waits then return nil end
   if is_lost then
-    redis.call('DEL', young, old, revs, reactions, about)
+    redis.call('DEL', young, old, revs, reactions, about, asked, asked_old)
     redis.call('HSET', log, 'refs', 0, 'kept', 0)
     refs = 0
   end

@@ -8,11 +8,11 @@ import { ENTRIES, script } from "./entries_script.ts";
 import { LOG } from "./log_scripts.ts";
 
 /**
- * Reads what is to be revised. Arguments: how many messages, their `seq`s, and for each user and message
- * the beginning of the members of `reactions`.
+ * Reads what is to be revised. Arguments: how many messages, their `seq`s; how many `ref`s, their fields of
+ * `asked`; and for each user and message the beginning of the members of `reactions`.
  *
- * → epoch, now, for each message: event, at (both empty if it is not kept), rev; then for each user and
- * message a list of members
+ * → epoch, now, for each message: event, at (both empty if it is not kept), rev; for each `ref` what it was
+ * given, or nothing; then for each user and message a list of members
  */
 export const TARGETS = script(`${ENTRIES}
 local time = redis.call('TIME')
@@ -24,25 +24,33 @@ for i = 2, count + 1 do
   local rev = redis.call('ZSCORE', revs, ARGV[i]) or '0'
   for _, value in ipairs({ event or '', at or '', rev }) do list[#list + 1] = value end
 end
-for i = count + 2, #ARGV do
+local REFS = count + 2 -- arguments before the refs
+local PAIRS = REFS + tonumber(ARGV[REFS])
+for i = REFS + 1, PAIRS do
+  list[#list + 1] = redis.call('HGET', asked, ARGV[i]) or redis.call('HGET', asked_old, ARGV[i]) or ''
+end
+for i = PAIRS + 1, #ARGV do
   list[#list + 1] = redis.call('ZRANGEBYLEX', reactions, '[' .. ARGV[i], '(' .. ARGV[i] .. '\\255')
 end
 return list
 `);
 
 /**
- * Stores revised messages, if they are still as `TARGETS` has read them, and publishes them. Further
- * arguments: the latest time to revise (by Redis's clock), the batch's number, the node's field in the
- * log, the epoch that was read, how many messages; for each message its `seq`, the rev that it had, `1` if it
- * is deleted, and its event without `seq`, `at` and the number of its `rev`, which is the end of it; then for
- * each changed reaction its `seq`, `+` or `-`, and its member of `reactions`.
+ * Stores revised messages, if they are still as `TARGETS` has read them, and publishes them. There may be
+ * none: then it only remembers `ref`s. Further arguments: the latest time to revise (by Redis's clock), the
+ * batch's number, the node's field in the log, dedupeMessages, the epoch that was read, how many messages, how
+ * many `ref`s; for each message its `seq`, the rev that it had, `1` if it is deleted, and its event without
+ * `seq`, `at` and the number of its `rev`, which is the end of it; for each `ref` its field of `asked` and what
+ * it is given; then for each changed reaction its `seq`, `+` or `-`, and its member of `reactions`.
  *
  * → `ok` epoch before last: the messages have the revisions after `before`; or `moved`; `late` now; `doubt`
  */
 export const REVISE = script(`${LOG}
-local batch, by, read_epoch, count = ARGV[14], ARGV[15], ARGV[16], tonumber(ARGV[17])
-local MESSAGES = 17 -- arguments before the messages
-local REACTIONS = MESSAGES + 4 * count
+local batch, by, dedupe, read_epoch = ARGV[14], ARGV[15], tonumber(ARGV[16]), ARGV[17]
+local count, refs = tonumber(ARGV[18]), tonumber(ARGV[19])
+local MESSAGES = 19 -- arguments before the messages
+local REFS = MESSAGES + 4 * count
+local REACTIONS = REFS + 2 * refs
 
 -- These were revised already, and only the answer was lost.
 local done = redis.call('HGET', log, by)
@@ -55,7 +63,7 @@ if now > tonumber(ARGV[13]) then return { 'late', now } end
 local epoch, _, _, _, before = find()
 if not epoch then return { 'doubt' } end
 if epoch ~= read_epoch then return { 'moved' } end
-for i = MESSAGES + 1, REACTIONS, 4 do
+for i = MESSAGES + 1, REFS, 4 do
   local rev = redis.call('ZSCORE', revs, ARGV[i]) or '0'
   if rev ~= ARGV[i + 1] or not entry_of(tonumber(ARGV[i])) then return { 'moved' } end
 end
@@ -79,7 +87,7 @@ local last = before + count
 redis.call('HSET', log, by, table.concat({ batch, epoch, before, last, string.format('%.0f', now) }, ' '))
 redis.call('HSET', log, 'rev', last)
 local lines, rev = {}, before
-for i = MESSAGES + 1, REACTIONS, 4 do
+for i = MESSAGES + 1, REFS, 4 do
   local seq = ARGV[i]
   rev = rev + 1
   local event = ARGV[i + 3] .. rev .. '}'
@@ -89,6 +97,11 @@ for i = MESSAGES + 1, REACTIONS, 4 do
   if ARGV[i + 2] == '1' then forget_reactions(seq) end
   lines[#lines + 1] = seq .. ' ' .. at .. ' ' .. event
 end
+if refs > 0 and redis.call('HLEN', asked) >= dedupe then
+  redis.call('UNLINK', asked_old)
+  redis.call('RENAME', asked, asked_old)
+end
+for i = REFS + 1, REACTIONS, 2 do redis.call('HSET', asked, ARGV[i], ARGV[i + 1]) end
 for i = REACTIONS + 1, #ARGV, 3 do
   local seq, kind, member = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   if kind == '+' then
@@ -102,9 +115,10 @@ end
 count_kept()
 local ttl = redis.call('PTTL', entries)
 if ttl > 0 then
-  for _, key in ipairs({ revs, reactions, about }) do redis.call('PEXPIRE', key, ttl) end
+  for _, key in ipairs({ revs, reactions, about, asked }) do redis.call('PEXPIRE', key, ttl) end
 end
 age()
+if count == 0 then return { 'ok', epoch, before, last } end
 redis.call('PUBLISH', channel, 'v' .. epoch .. ' ' .. before .. ' ' .. run_id .. '\\n' .. table.concat(lines, '\\n'))
 return { 'ok', epoch, before, last }
 `);

@@ -4,10 +4,18 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { type Draft, revisedText } from "../../protocol/encode.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import type { Receipt } from "../broker.ts";
-import { noSuchMessage, Revisable, type RevisedMessage, type RevisionDraft } from "../revisions.ts";
+import {
+  digestOf,
+  isRepeated,
+  noSuchMessage,
+  Revisable,
+  type RevisedMessage,
+  type RevisionDraft,
+} from "../revisions.ts";
 import { filled, unnumberedText } from "./batch_text.ts";
 
 /** A revision of a batch, and the head of the log at its place in the batch. */
@@ -38,14 +46,24 @@ export function reactionsBy(userId: string, seq: number): string {
   return `${userId}\0${String(seq).padStart(16, "0")}\0`;
 }
 
+/** Writes the field of `asked` for a user's `ref`. It tells nothing of the user, who may be erased. */
+function askedField({ userId, ref }: Draft): string {
+  return createHash("sha1").update(`${userId}\0${ref}`).digest("base64url");
+}
+
 export class RevisionBatch<D extends Draft> {
   readonly #revisions: readonly PlacedRevision<D>[];
   readonly #seqs: readonly number[];
   readonly #pairs: readonly string[];
+  readonly #fields: readonly string[];
   #epoch = "";
   readonly #targets = new Map<number, Target>();
   /** Each user's own reactions to each message, by the beginning of their members. */
   readonly #own = new Map<string, Set<string>>();
+  /** What is remembered of the batch's `ref`s, by the field of `asked`. */
+  readonly #known = new Map<string, number>();
+  /** What is to be remembered of them. */
+  readonly #given = new Map<string, number>();
   #outcomes: readonly Outcome<D>[] = [];
   #changed: readonly Target[] = [];
 
@@ -54,11 +72,20 @@ export class RevisionBatch<D extends Draft> {
     this.#seqs = [...new Set(revisions.map(({ draft }) => draft.revision.seq))];
     const pairs = revisions.map(({ draft }) => reactionsBy(draft.userId, draft.revision.seq));
     this.#pairs = [...new Set(pairs)];
+    const withRef = revisions.filter(({ draft }) => draft.ref !== undefined);
+    this.#fields = [...new Set(withRef.map(({ draft }) => askedField(draft)))];
   }
 
   /** The arguments of `TARGETS`. */
   get targets(): string[] {
-    return [String(this.#seqs.length), ...this.#seqs.map(String), ...this.#pairs];
+    const seqs = this.#seqs.map(String);
+    return [
+      String(seqs.length),
+      ...seqs,
+      String(this.#fields.length),
+      ...this.#fields,
+      ...this.#pairs,
+    ];
   }
 
   /** The epoch of the log that the messages were read from. */
@@ -71,9 +98,9 @@ export class RevisionBatch<D extends Draft> {
     return Math.max(0, ...[...this.#targets.values()].map(({ message: { rev } }) => rev));
   }
 
-  /** Whether any message has changed. */
+  /** Whether there is anything to store. */
   get isChanged(): boolean {
-    return this.#changed.length > 0;
+    return this.#changed.length > 0 || this.#given.size > 0;
   }
 
   /** Applies the revisions, one after the other, to the answer of `TARGETS`. */
@@ -81,6 +108,8 @@ export class RevisionBatch<D extends Draft> {
     this.#epoch = String(epoch);
     this.#targets.clear();
     this.#own.clear();
+    this.#known.clear();
+    this.#given.clear();
     this.#seqs.forEach((seq, index) => {
       const [event, at, rev] = answer.slice(3 * index, 3 * index + 3).map(String);
       if (event === undefined || event === "" || at === undefined || rev === undefined) return;
@@ -88,8 +117,11 @@ export class RevisionBatch<D extends Draft> {
       const message = new Revisable(before);
       this.#targets.set(seq, { seq, at, rev, message, before, changes: new Map() });
     });
+    const refs = 3 * this.#seqs.length;
+    this.#fields.forEach((field, index) => this.#known.set(field, Number(answer[refs + index])));
+    const pairs = refs + this.#fields.length;
     this.#pairs.forEach((pair, index) => {
-      const members = answer[3 * this.#seqs.length + index];
+      const members = answer[pairs + index];
       const own = Array.isArray(members)
         ? members.map((one) => String(one).slice(pair.length))
         : [];
@@ -110,7 +142,9 @@ export class RevisionBatch<D extends Draft> {
         ? []
         : [...changes].flatMap(([member, on]) => [String(seq), on ? "+" : "-", member])
     );
-    return [this.#epoch, String(this.#changed.length), ...messages, ...reactions];
+    const refs = [...this.#given].flatMap(([field, digest]) => [field, String(digest)]);
+    const counts = [this.#changed.length, this.#given.size].map(String);
+    return [this.#epoch, ...counts, ...messages, ...refs, ...reactions];
   }
 
   /**
@@ -140,6 +174,19 @@ export class RevisionBatch<D extends Draft> {
     });
   }
 
+  /** @throws {Refusal} `conflict` */
+  #isRepeated(draft: D & RevisionDraft): boolean {
+    return draft.ref !== undefined && isRepeated(draft, this.#known.get(askedField(draft)) ?? 0);
+  }
+
+  #remember(draft: D & RevisionDraft): void {
+    const field = askedField(draft);
+    if (this.#known.get(field)) return;
+    const digest = digestOf(draft.revision);
+    this.#known.set(field, digest);
+    this.#given.set(field, digest);
+  }
+
   /** Applies one revision. */
   #outcomeOf({ draft, head }: PlacedRevision<D>, now: number): Outcome<D> {
     const { userId, revision } = draft;
@@ -150,7 +197,8 @@ export class RevisionBatch<D extends Draft> {
     if (target === undefined || own === undefined) return { draft, refusal: noSuchMessage(seq) };
     try {
       const hasReacted = () => revision.kind === "react" && own.has(revision.payload);
-      const hasChanged = target.message.apply(draft, now, hasReacted);
+      const hasChanged = !this.#isRepeated(draft) && target.message.apply(draft, now, hasReacted);
+      if (draft.ref !== undefined) this.#remember(draft);
       if (hasChanged && revision.kind === "react") {
         target.changes.set(pair + revision.payload, revision.on);
         if (revision.on) own.add(revision.payload);

@@ -20,8 +20,8 @@ export interface Revised<D extends Draft> {
   /** The log's epoch. */
   readonly epoch: string;
   /**
-   * The room's `rev` afterwards; if no message has changed, the newest one of these messages, of which this
-   * node may not have heard yet.
+   * The room's `rev` afterwards; if nothing was stored, the newest one of these messages, of which this node
+   * may not have heard yet.
    */
   readonly rev: number;
 }
@@ -54,7 +54,8 @@ export class RedisRevisions {
         const { epoch, newestRev: rev } = batch;
         return { receipts: batch.receipts(new Map()), messages: new Map(), epoch, rev };
       }
-      const args = [`by:${this.#scripts.node}:revised`, ...batch.changes];
+      const { node, policy } = this.#scripts;
+      const args = [`by:${node}:revised`, String(policy.dedupeMessages), ...batch.changes];
       const [outcome, epoch, before, last] = await this.#scripts.commit(
         ...[REVISE, room, known, args, until] as const,
       );

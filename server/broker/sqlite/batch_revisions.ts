@@ -7,9 +7,16 @@
 import { type Draft, revisedText } from "../../protocol/encode.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import type { Receipt } from "../broker.ts";
-import { noSuchMessage, Revisable, type RevisionDraft } from "../revisions.ts";
+import {
+  digestOf,
+  isRepeated,
+  noSuchMessage,
+  Revisable,
+  type RevisionDraft,
+} from "../revisions.ts";
 import type { Log } from "./log_cache.ts";
 import type { Addition, ReactionChange, RevisedRow } from "./additions.ts";
+import type { RefWindows } from "./ref_windows.ts";
 import type { SqliteStore } from "./store.ts";
 
 /** A message that is asked to change. */
@@ -31,12 +38,16 @@ interface Asked {
 
 export class BatchRevisions<D extends Draft> {
   readonly #store: SqliteStore;
+  readonly #refs: RefWindows;
   readonly #at: number;
   readonly #targets = new Map<string, Target>();
   readonly #asked: Asked[] = [];
+  /** The digests of this batch's revisions, by room, user and `ref`. */
+  readonly #given = new Map<string, number>();
 
-  constructor(store: SqliteStore, at: number) {
+  constructor(store: SqliteStore, refs: RefWindows, at: number) {
     this.#store = store;
+    this.#refs = refs;
     this.#at = at;
   }
 
@@ -48,11 +59,13 @@ export class BatchRevisions<D extends Draft> {
       const target = this.#targetAt(seq, addition);
       const hasReacted = () =>
         revision.kind === "react" && this.#hasReacted(target, userId, revision.payload);
-      const hasChanged = target.message.apply(draft, this.#at, hasReacted);
+      const hasChanged = !this.#isRepeated(draft) &&
+        target.message.apply(draft, this.#at, hasReacted);
       if (hasChanged && revision.kind === "react") {
         const { payload: reaction, on } = revision;
         target.reactions.set(`${userId}\0${reaction}`, { userId, reaction, on });
       }
+      if (draft.ref !== undefined) this.#given.set(refKeyOf(draft), digestOf(revision));
       this.#asked.push({ index: receipts.length, target });
       receipts.push({ draft, seq, event: "", repeated: !hasChanged });
     } catch (refusal) {
@@ -89,16 +102,30 @@ export class BatchRevisions<D extends Draft> {
     return rows;
   }
 
-  /** Completes the receipts of revisions, when they are committed. */
+  /** Completes the receipts of revisions, and remembers their `ref`s, when they are committed. */
   complete(receipts: Receipt<D>[]): void {
     for (const { index, target } of this.#asked) {
       const receipt = receipts[index];
       if (receipt === undefined) continue;
+      const { room, userId, ref } = receipt.draft;
+      const given = this.#given.get(refKeyOf(receipt.draft));
+      if (ref !== undefined && given !== undefined) {
+        this.#refs.ofRevisions(room).set(userId, ref, given);
+      }
       const { addition: { log }, seq, message, before, after } = target;
       const event = after?.event ?? revisedText(log.room, message.rev, before);
       const mine = this.#store.revisions.ownReactions(log.id, seq, receipt.draft.userId);
       receipts[index] = { ...receipt, event, mine };
     }
+  }
+
+  /** @throws {Refusal} `conflict` */
+  #isRepeated(draft: D & RevisionDraft): boolean {
+    const { room, userId, ref } = draft;
+    if (ref === undefined) return false;
+    const known = this.#given.get(refKeyOf(draft)) ??
+      this.#refs.ofRevisions(room).get(userId, ref);
+    return isRepeated(draft, known);
   }
 
   /** @throws {Refusal} `not_found` */
@@ -125,6 +152,10 @@ export class BatchRevisions<D extends Draft> {
     return reactions.get(`${userId}\0${reaction}`)?.on ??
       this.#store.revisions.hasReacted(log.id, seq, userId, reaction);
   }
+}
+
+function refKeyOf({ room, userId, ref }: Draft): string {
+  return `${userId}\0${ref}\0${room}`;
 }
 
 function keyOf(room: string, seq: number): string {

@@ -11,10 +11,12 @@ import { Hashes, type RefWindow } from "./ref_window.ts";
 import type { Addition, RevisedRow } from "./additions.ts";
 import { BatchRevisions } from "./batch_revisions.ts";
 import { type NewRow, pagesOf } from "./rows.ts";
+import type { RefWindows } from "./ref_windows.ts";
 import type { SqliteStore } from "./store.ts";
 
 export class Numbering<D extends Draft> {
   readonly #store: SqliteStore;
+  readonly #refs: RefWindows;
   readonly #at: number;
   readonly #windows: ReadonlyMap<string, RefWindow | undefined>;
   readonly #additions = new Map<string, Addition>();
@@ -28,10 +30,12 @@ export class Numbering<D extends Draft> {
    */
   constructor(
     store: SqliteStore,
+    refs: RefWindows,
     at: number,
     windows: ReadonlyMap<string, RefWindow | undefined>,
   ) {
     this.#store = store;
+    this.#refs = refs;
     this.#at = at;
     this.#windows = windows;
   }
@@ -43,7 +47,7 @@ export class Numbering<D extends Draft> {
       const { room, userId, ref } = draft;
       if (addition?.log.room !== room) addition = this.#additionTo(room, batch.length);
       if (isRevision(draft)) {
-        this.#revisions ??= new BatchRevisions(this.#store, this.#at);
+        this.#revisions ??= new BatchRevisions(this.#store, this.#refs, this.#at);
         this.#revisions.apply(draft, addition, this.#receipts);
         continue;
       }

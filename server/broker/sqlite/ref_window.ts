@@ -47,6 +47,12 @@ export class RefWindow {
     return found;
   }
 
+  /** Returns what a user's `ref` was given; 0 if nothing. */
+  get(userId: string, ref: string): number {
+    hash(userId, ref, this.#seeds);
+    return this.#table.get(this.#table.find());
+  }
+
   /** Gives a user's `ref` that `seq`, in place of an earlier one. */
   set(userId: string, ref: string, seq: number): void {
     hash(userId, ref, this.#seeds);

@@ -3,6 +3,9 @@
  * from the end of the log, some rows at a time: a log may hold more text than one turn of the event
  * loop can read.
  *
+ * The `ref`s of revisions have windows of their own, in memory only. They are for revisions that were stuck in
+ * a connection, which does not outlive the process.
+ *
  * @module
  */
 import { createHash } from "node:crypto";
@@ -10,11 +13,11 @@ import { setImmediate } from "node:timers";
 import type { Draft } from "../../protocol/encode.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { Hashes, RefWindow } from "./ref_window.ts";
+import { RevisionRefs } from "./revision_refs.ts";
 import type { StoredRefs } from "./rows.ts";
 import type { SqliteStore } from "./store.ts";
+import { WindowCache } from "./window_cache.ts";
 
-/** Windows of rooms without members that are kept, so that a member who returns costs no rebuild. */
-const MAX_IDLE = 256;
 /** Characters that are read for rows from before version 3 of the file, which have no hashes. */
 const MAX_OLD_CHARS = 1_048_576;
 
@@ -22,9 +25,8 @@ export class RefWindows {
   readonly #store: SqliteStore;
   readonly #size: number;
   readonly #seeds: Uint32Array;
-  readonly #open: ReadonlySet<string>;
-  /** The least recently used first, as far as rooms without members are concerned. */
-  readonly #windows = new Map<string, RefWindow>();
+  readonly #messages: WindowCache<RefWindow>;
+  readonly #revisions: WindowCache<RevisionRefs>;
   /** Rooms whose `ref`s are being read, one after the other. */
   readonly #preparing = new Map<string, Promise<void>>();
   #lastPrepared: Promise<unknown> = Promise.resolve();
@@ -36,7 +38,8 @@ export class RefWindows {
   constructor(store: SqliteStore, size: number, open: ReadonlySet<string>) {
     this.#store = store;
     this.#size = size;
-    this.#open = open;
+    this.#messages = new WindowCache(open);
+    this.#revisions = new WindowCache(open);
     // From the file's secret: the same for all hashes in the file, and known to nobody else.
     const digest = createHash("sha256").update("refs").update(store.secret).digest();
     this.#seeds = Uint32Array.from({ length: 2 }, (_, index) => digest.readUInt32LE(4 * index));
@@ -44,9 +47,13 @@ export class RefWindows {
 
   /** Returns a room's window, if it is in memory. */
   get(room: string): RefWindow | undefined {
-    const window = this.#windows.get(room);
-    if (window !== undefined && !this.#open.has(room)) this.#set(room, window);
-    return window;
+    return this.#messages.get(room);
+  }
+
+  /** Returns the `ref`s of a room's revisions. */
+  ofRevisions(room: string): RevisionRefs {
+    return this.#revisions.get(room) ??
+      this.#revisions.set(room, new RevisionRefs(this.#size, this.#seeds));
   }
 
   /**
@@ -72,29 +79,21 @@ export class RefWindows {
   async read(room: string): Promise<RefWindow> {
     for (const steps = this.#steps(room);;) {
       const { done, value } = steps.next();
-      if (done) return this.get(room) ?? this.#set(room, value);
+      if (done) return this.get(room) ?? this.#messages.set(room, value);
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
   }
 
-  /** Forgets the window of a room from which messages were erased. */
+  /** Forgets the windows of a room from which messages were erased. */
   forget(room: string): void {
-    this.#windows.delete(room);
+    this.#messages.delete(room);
+    this.#revisions.delete(room);
   }
 
   /** Drops windows of rooms without members, if there are too many. */
   trim(): void {
-    for (const room of this.#windows.keys()) {
-      if (this.#windows.size <= MAX_IDLE + this.#open.size) return;
-      if (!this.#open.has(room)) this.#windows.delete(room);
-    }
-  }
-
-  #set(room: string, window: RefWindow): RefWindow {
-    this.#windows.delete(room);
-    this.#windows.set(room, window);
-    this.trim();
-    return window;
+    this.#messages.trim();
+    this.#revisions.trim();
   }
 
   /** Reads a room's window if one step is enough, and none is reading it already. */
@@ -103,7 +102,7 @@ export class RefWindows {
     const steps = this.#steps(room);
     steps.next();
     const { done, value } = steps.next();
-    if (done) this.#set(room, value);
+    if (done) this.#messages.set(room, value);
     return done === true;
   }
 

@@ -147,7 +147,7 @@ export class SqliteBroker implements Broker {
     }
     this.#store.makeRoom(chars);
     const at = this.#now();
-    const numbering = new Numbering<D>(this.#store, at, windows);
+    const numbering = new Numbering<D>(this.#store, this.#refs, at, windows);
     numbering.take(batch);
     this.#commit(numbering.revised(), numbering.rows(), at);
     return numbering.receipts();

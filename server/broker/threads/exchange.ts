@@ -84,13 +84,16 @@ export type CallName = keyof Calls;
 /** What a serving thread says. */
 export interface ToStoring {
   call(id: number, name: CallName, args: readonly unknown[]): void;
-  publish(id: number, batch: SentBatch): void;
+  /** @param pauseMs how long it took since the last batch was answered. */
+  publish(id: number, batch: SentBatch, pauseMs: number): void;
   close(room: string): void;
   signal(room: string, signal: Signal): void;
   enterRoom(room: string, user: User): void;
   leaveRoom(room: string, user: User): void;
   renameIn(room: string, user: User): void;
   tellMarks(marks: readonly MovedMark[]): void;
+  /** Pages with so many characters were taken from the port. */
+  took(chars: number): void;
   endBackup(): void;
 }
 
@@ -102,6 +105,8 @@ export interface ToServing {
   failed(id: number, error: SentError): void;
   /** A batch is committed: the pages and revisions that came before in the same message hold it. */
   published(id: number, outcome: SentOutcome): void;
+  /** A room was opened: what is said of it from now on is for that opening. */
+  opened(room: string): void;
   committed(room: string, ...page: SentPage): void;
   revised(room: string, messages: readonly RevisedMessage[]): void;
   signalled(room: string, signal: Signal): void;

@@ -7,10 +7,14 @@
 import { setImmediate } from "node:timers";
 import type { Broker, Receipt } from "../broker.ts";
 import { BrokerError } from "../broker_error.ts";
+import { Gathering } from "./gathering.ts";
 import type { ReceivedDraft } from "./sent_batch.ts";
 
 /** A batch of one serving thread. */
 export interface ReceivedBatch {
+  readonly thread: object;
+  /** How long the thread took for it since its last batch was answered. */
+  readonly pauseMs: number;
   /** Each names this batch as its owner. */
   readonly drafts: readonly ReceivedDraft[];
   /** Is called when the batch is durable. */
@@ -19,9 +23,18 @@ export interface ReceivedBatch {
   failed(thrown: unknown): void;
 }
 
+/** What `GroupCommit` needs of the storing thread. */
+export interface GroupContext {
+  readonly broker: Pick<Broker, "publish">;
+  /** Returns what the next transaction waits for, if it has to. */
+  ready(): Promise<void> | undefined;
+  /** Is called when each batch of a transaction was answered. */
+  answered(): void;
+}
+
 export class GroupCommit {
-  readonly #broker: Pick<Broker, "publish">;
-  readonly #answered: () => void;
+  readonly #context: GroupContext;
+  readonly #gathering = new Gathering();
   #waiting: ReceivedBatch[] = [];
   /** Settles when no batch waits; `undefined` if none does. */
   #committing: Promise<void> | undefined;
@@ -29,16 +42,15 @@ export class GroupCommit {
   /** How long it has committed, in seconds. */
   busySeconds = 0;
 
-  /** @param answered is called when each batch of a transaction was answered. */
-  constructor(broker: Pick<Broker, "publish">, answered: () => void) {
-    this.#broker = broker;
-    this.#answered = answered;
+  constructor(context: GroupContext) {
+    this.#context = context;
   }
 
   /** Adds a batch to the next transaction. Those of one thread are committed in the order in which they came. */
   add(batch: ReceivedBatch): void {
     if (this.#isClosed) return batch.failed(new BrokerError("The store is closed."));
     this.#waiting.push(batch);
+    this.#gathering.arrived(batch.thread, batch.pauseMs);
     this.#committing ??= this.#run();
   }
 
@@ -51,14 +63,18 @@ export class GroupCommit {
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       await new Promise<void>((resolve) => setImmediate(resolve)); // others arrive in this turn
+      await this.#gathering.wait();
+      await this.#context.ready();
       const batches = this.#waiting;
       this.#waiting = [];
+      const begin = performance.now();
       try {
         await this.#commit(batches);
-        this.#answered();
+        this.#context.answered();
       } catch (thrown) {
         reportError(thrown); // for the safety net; the next batches are committed all the same
       }
+      this.#gathering.committed(batches.map(({ thread }) => thread), performance.now() - begin);
     }
     this.#committing = undefined;
   }
@@ -85,7 +101,7 @@ export class GroupCommit {
   async #publish(drafts: readonly ReceivedDraft[]): Promise<readonly Receipt<ReceivedDraft>[]> {
     const begin = performance.now();
     try {
-      return await this.#broker.publish(drafts);
+      return await this.#context.broker.publish(drafts);
     } finally {
       this.busySeconds += (performance.now() - begin) / 1000;
     }

@@ -13,14 +13,17 @@ import type { Draft } from "../../protocol/encode.ts";
 const MAX_IDLE = 64;
 
 export class PreparedRooms {
-  readonly #open: ReadonlySet<string>;
+  readonly #open: Pick<ReadonlySet<string>, "has" | "size">;
   readonly #prepare: (room: string) => Promise<void>;
   /** The least recently used first, as far as rooms without members are concerned. */
   readonly #prepared = new Set<string>();
   readonly #preparing = new Map<string, Promise<void>>();
 
   /** @param open the rooms that have members on this thread. */
-  constructor(open: ReadonlySet<string>, prepare: (room: string) => Promise<void>) {
+  constructor(
+    open: Pick<ReadonlySet<string>, "has" | "size">,
+    prepare: (room: string) => Promise<void>,
+  ) {
     this.#open = open;
     this.#prepare = prepare;
   }

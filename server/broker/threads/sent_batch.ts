@@ -38,16 +38,19 @@ export function sendBatch(batch: readonly Draft[]): SentBatch {
   let text = "";
   let revisions: Map<number, Revision> | undefined;
   let [count, lastRoom, lastHead, lastReceipt] = [0, "", "", false];
-  for (const [index, draft] of batch.entries()) {
-    const { room, head, receipt = false, userId, ref = "", rest, revision } = draft;
+  let index = 0;
+  for (const { room, head, receipt = false, userId, ref = "", rest, revision } of batch) {
     if (count > 0 && (room !== lastRoom || head !== lastHead || receipt !== lastReceipt)) {
       runs.push(count, lastRoom, lastHead, lastReceipt);
       count = 0;
     }
-    [lastRoom, lastHead, lastReceipt] = [room, head, receipt];
+    lastRoom = room;
+    lastHead = head;
+    lastReceipt = receipt;
     count++;
     text += userId + END + ref + END + rest + END;
     if (revision !== undefined) (revisions ??= new Map()).set(index, revision);
+    index++;
   }
   if (count > 0) runs.push(count, lastRoom, lastHead, lastReceipt);
   return { runs, text, revisions };
@@ -68,19 +71,15 @@ export function receiveBatch(
     const [count, room, head, receipt] = runs.slice(at, at + 4);
     for (let left = Number(count); left > 0; left--) {
       const index = drafts.length;
-      const [userId = "", ref = "", rest = ""] = [
-        fields[3 * index],
-        fields[3 * index + 1],
-        fields[3 * index + 2],
-      ];
+      const ref = fields[3 * index + 1];
       drafts.push({
         room: String(room),
-        userId,
+        userId: fields[3 * index] ?? "",
         ref: ref === "" ? undefined : ref,
         receipt: receipt === true,
         seq: 0,
         head: String(head),
-        rest,
+        rest: fields[3 * index + 2] ?? "",
         revision: revisions?.get(index),
         index,
         owner,

@@ -8,6 +8,7 @@ import type { Backup } from "../backups.ts";
 import type { Broker, LogState } from "../broker.ts";
 import { BrokerError } from "../broker_error.ts";
 import type { Journal } from "../journal.ts";
+import type { Backlog } from "./backlog.ts";
 import type { CallName, Calls, SentPage, ToServing, ToStoring } from "./exchange.ts";
 import type { GroupCommit } from "./group_commit.ts";
 import type { MemberTable } from "./member_table.ts";
@@ -24,6 +25,7 @@ export interface ServingContext {
   readonly broker: StoringBroker;
   readonly commits: GroupCommit;
   readonly members: MemberTable;
+  readonly backlog: Backlog;
   open(thread: ServingThread, room: string): Promise<LogState>;
   close(thread: ServingThread, room: string): void;
   /** All other threads. */
@@ -45,10 +47,10 @@ export class ServingThread {
     this.#context = context;
     this.readsJournal = readsJournal;
     this.#calls = this.#table();
-    const { members } = context;
+    const { members, backlog } = context;
     this.port = new ThreadPort<ToServing, ToStoring>(port, {
       call: (id, name, args) => void this.#answer(id, name, args),
-      publish: (id, batch) => this.#publish(id, batch),
+      publish: (...sent) => this.#publish(...sent),
       close: (room) => context.close(this, room),
       signal: (room, signal) => {
         for (const { port } of context.othersIn(room, this)) port.say("signalled", room, signal);
@@ -59,6 +61,7 @@ export class ServingThread {
       tellMarks: (marks) => {
         for (const { port } of context.others(this)) port.say("marked", marks);
       },
+      took: (chars) => backlog.took(this, chars),
       endBackup: () => this.#endBackup(),
     });
   }
@@ -85,11 +88,13 @@ export class ServingThread {
     }
   }
 
-  #publish(id: number, batch: Parameters<ToStoring["publish"]>[1]): void {
+  #publish(...[id, batch, pauseMs]: Parameters<ToStoring["publish"]>): void {
     const failed = (thrown: unknown) => this.port.say("failed", id, sendError(thrown));
     try {
       const drafts = receiveBatch(batch, {});
       this.#context.commits.add({
+        thread: this,
+        pauseMs,
         drafts,
         committed: (receipts) => this.port.say("published", id, sendOutcome(drafts, receipts)),
         failed,

@@ -7,6 +7,7 @@
 import type { LogState } from "../broker.ts";
 import type { StoreGauges } from "../store_health.ts";
 import type { Hello, Welcome } from "./exchange.ts";
+import { Backlog } from "./backlog.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { Lifeline } from "./lifeline.ts";
 import { MemberTable } from "./member_table.ts";
@@ -26,6 +27,7 @@ export class Storing {
   readonly #broker: StoringBroker;
   readonly #absenceMs: number;
   readonly #commits: GroupCommit;
+  readonly #backlog = new Backlog();
   readonly #members: MemberTable;
   readonly #threads = new Map<ServingThread, Tie>();
   /** The ports over which nobody has said hello yet. */
@@ -43,8 +45,12 @@ export class Storing {
     this.#broker = broker;
     this.#absenceMs = absenceMs;
     this.#gauges = { ...broker.measure(), busySeconds: 0 };
-    this.#commits = new GroupCommit(broker, () => {
-      for (const { port } of this.#threads.keys()) port.flush();
+    this.#commits = new GroupCommit({
+      broker,
+      ready: () => this.#backlog.wait(),
+      answered: () => {
+        for (const { port } of this.#threads.keys()) port.flush();
+      },
     });
     this.#members = new MemberTable((room, change) => {
       for (const { port } of this.#in(room)) port.say("membersChanged", room, change);
@@ -55,8 +61,9 @@ export class Storing {
     });
     broker.listen({
       committed: (room, { first, last, batch }) => {
-        for (const { port } of this.#in(room)) {
-          port.say("committed", room, first, last, batch.array);
+        for (const thread of this.#in(room)) {
+          thread.port.say("committed", room, first, last, batch.array);
+          this.#backlog.sent(thread, batch.size);
         }
       },
       revised: (room, messages) => {
@@ -116,6 +123,7 @@ export class Storing {
       broker,
       commits: this.#commits,
       members: this.#members,
+      backlog: this.#backlog,
       open: (thread, room) => this.#openRoom(thread, room),
       close: (thread, room) => this.#closeRoom(thread, room),
       others: (thread) => this.#threads.keys().filter((other) => other !== thread),
@@ -130,6 +138,7 @@ export class Storing {
     let threads = this.#open.get(room);
     if (threads === undefined) this.#open.set(room, threads = new Set());
     threads.add(thread);
+    thread.port.say("opened", room);
     const users = this.#members.list(room);
     thread.port.say("membersChanged", room, { kind: "everyone", users });
     this.#opening = thread;
@@ -162,6 +171,7 @@ export class Storing {
   #forget(thread: ServingThread): void {
     const tie = this.#threads.get(thread);
     this.#threads.delete(thread);
+    this.#backlog.forget(thread);
     thread.end();
     tie?.lifeline.close();
     tie?.farEnd.close();

@@ -4,8 +4,6 @@
  *
  * @module
  */
-/// <reference no-default-lib="true" />
-/// <reference lib="deno.worker" />
 import type { Facts, Log } from "../../log.ts";
 import { catchUnforeseen } from "../../safety_net.ts";
 import { SqliteBroker } from "../sqlite/sqlite_broker.ts";
@@ -29,6 +27,12 @@ export type StoringReport =
   | { readonly unsound: string }
   /** A line for the log. The thread that started this one writes it. */
   | { readonly level: "info" | "warn" | "error"; readonly event: string; readonly facts?: Facts };
+
+/** What this thread is to the one that started it. JSR refuses `/// <reference lib="deno.worker" />`. */
+declare const self: {
+  onmessage: (event: MessageEvent<StoringOrder>) => void;
+  postMessage(message: StoringReport): void;
+};
 
 function report(what: StoringReport): void {
   self.postMessage(what);

@@ -16,9 +16,11 @@ import type { RetainedEvent } from "../retained.ts";
 import type { ReactionRange, RevisedMessage, RevisedRange } from "../revisions.ts";
 import type { StoreGauges, StoreTrouble } from "../store_health.ts";
 import { AskedBackups, AskedEraser, AskedJournal, AskedMarks, AskedMembers } from "./asked.ts";
+import { Taken } from "./backlog.ts";
 import type { CallName, Calls, Hello, ToServing, ToStoring, Welcome } from "./exchange.ts";
 import { KnownSanctions } from "./known_sanctions.ts";
 import { Lifeline } from "./lifeline.ts";
+import { OpenRooms } from "./open_rooms.ts";
 import { PendingCalls } from "./pending_calls.ts";
 import { PreparedRooms } from "./prepared_rooms.ts";
 import { sendBatch } from "./sent_batch.ts";
@@ -50,8 +52,11 @@ export class ThreadBroker implements Broker {
   readonly #farEnd: MessagePort;
   readonly #calls = new PendingCalls();
   readonly #sanctions: KnownSanctions;
-  readonly #open = new Set<string>();
+  readonly #open = new OpenRooms();
   readonly #prepared = new PreparedRooms(this.#open, (room) => this.call("prepare", room));
+  readonly #taken = new Taken((chars) => this.port.say("took", chars));
+  /** When a batch was answered last. */
+  #answeredAt = -Infinity;
   #gauges: StoreGauges;
   /** How many threads serve. */
   #threads = 1;
@@ -100,15 +105,16 @@ export class ThreadBroker implements Broker {
       answered: (id, value) => this.#calls.answered(id, value),
       failed: (id, error) => this.#calls.failed(id, error),
       published: (id, outcome) => this.#calls.answered(id, outcome),
+      opened: (room) => this.#open.opened(room),
       committed: (room, first, last, array) => {
-        const batch = Batch.fromArray(array);
-        if (this.#open.has(room)) this.#listener.committed(room, { first, last, batch });
+        this.#in(room)?.committed(room, { first, last, batch: Batch.fromArray(array) });
+        this.#taken.add(array.length);
       },
-      revised: (...revised) => this.#listener.revised?.(...revised),
-      signalled: (...signalled) => this.#listener.signalled(...signalled),
-      logReplaced: (...replaced) => this.#listener.logReplaced?.(...replaced),
-      membersChanged: (...changed) => this.#listener.membersChanged?.(...changed),
-      retainedChanged: (...changed) => this.#listener.retainedChanged?.(...changed),
+      revised: (room, messages) => this.#in(room)?.revised?.(room, messages),
+      signalled: (room, signal) => this.#in(room)?.signalled(room, signal),
+      logReplaced: (room, state) => this.#in(room)?.logReplaced?.(room, state),
+      membersChanged: (room, change) => this.#in(room)?.membersChanged?.(room, change),
+      retainedChanged: (room, change) => this.#in(room)?.retainedChanged?.(room, change),
       ordered: (order) => {
         this.#sanctions.ordered(order);
         this.#listener.ordered?.(order);
@@ -125,7 +131,7 @@ export class ThreadBroker implements Broker {
   }
 
   async open(room: string): Promise<LogState> {
-    this.#open.add(room);
+    this.#open.open(room);
     try {
       return await this.call("open", room);
     } catch (thrown) {
@@ -139,7 +145,7 @@ export class ThreadBroker implements Broker {
   }
 
   close(room: string): void {
-    this.#open.delete(room);
+    this.#open.close(room);
     this.#prepared.trim();
     this.port.say("close", room);
   }
@@ -150,9 +156,11 @@ export class ThreadBroker implements Broker {
 
   async publish<D extends Draft>(batch: readonly D[]): Promise<readonly Receipt<D>[]> {
     const outcome = await this.#calls.ask((id) => {
-      this.port.say("publish", id, sendBatch(batch));
+      const pauseMs = performance.now() - this.#answeredAt;
+      this.port.say("publish", id, sendBatch(batch), pauseMs);
       this.port.flush(); // the storing thread can begin while this turn goes on
     });
+    this.#answeredAt = performance.now();
     // A cast: a batch is answered by its outcome.
     return receiveOutcome(batch, outcome as SentOutcome);
   }
@@ -225,6 +233,11 @@ export class ThreadBroker implements Broker {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.call("leave").catch(() => {}); // it may be gone
     this.#end();
+  }
+
+  /** The listener, if the room is open. */
+  #in(room: string): BrokerListener | undefined {
+    return this.#open.hears(room) ? this.#listener : undefined;
   }
 
   /** The storing thread is gone, or this thread leaves it. */

@@ -26,11 +26,7 @@ export class ThreadPort<Said extends Sayings<Said>, Heard extends Sayings<Heard>
     this.#port = port;
     // Only threads of this program have the other end.
     port.onmessage = ({ data }: MessageEvent<readonly Saying[]>) => {
-      for (const [name, ...args] of data) {
-        if (this.#isClosed) return;
-        const act: unknown = Reflect.get(hear, name);
-        if (typeof act === "function") Reflect.apply(act, hear, args);
-      }
+      for (const saying of data) if (!this.#isClosed) this.#hear(hear, saying);
     };
   }
 
@@ -52,6 +48,15 @@ export class ThreadPort<Said extends Sayings<Said>, Heard extends Sayings<Heard>
     const queue = this.#queue;
     this.#queue = [];
     this.#port.postMessage(queue);
+  }
+
+  #hear(hear: Heard, [name, ...args]: Saying): void {
+    try {
+      const act: unknown = Reflect.get(hear, name);
+      if (typeof act === "function") Reflect.apply(act, hear, args);
+    } catch (thrown) {
+      reportError(thrown); // for the safety net; what comes after it is heard all the same
+    }
   }
 
   /** Hears and says nothing any more. What was said and not sent yet is lost. */

@@ -6,7 +6,7 @@
 import { MESSAGE_TYPES } from "../../protocol/events.ts";
 import { NAME } from "../../protocol/names.ts";
 import { REQUESTS } from "../../protocol/requests.ts";
-import { REACTION, reference, type Schema, SENDER_ID, SEQ } from "../../protocol/rules.ts";
+import { REACTION, REF, reference, type Schema, SENDER_ID, SEQ } from "../../protocol/rules.ts";
 import { MAX_PUBLICATION_BYTES } from "../../protocol/tables.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT } from "../../rooms/history.ts";
 import { MAX_MEMBERS } from "../../rooms/members.ts";
@@ -114,8 +114,8 @@ export function openApi(basePath = ""): Schema {
       },
       "/rooms/{room}/messages/{seq}/reactions/{reaction}": {
         parameters: [room(), message(), reaction()],
-        put: { ...revision("react", "Adds a reaction to a message"), parameters: [reactor()] },
-        delete: { ...revision("unreact", "Removes a reaction"), parameters: [reactor()] },
+        put: revision("react", "Adds a reaction to a message", reactor()),
+        delete: revision("unreact", "Removes a reaction", reactor()),
       },
       "/publish": {
         post: {
@@ -343,11 +343,12 @@ function sanctionPaths(verb: string, nouns: string): Readonly<Record<string, Sch
 }
 
 /** What becomes of a message. */
-function revision(operationId: string, summary: string): Schema {
+function revision(operationId: string, summary: string, ...parameters: Schema[]): Schema {
   return {
     operationId,
     security: EVERYONE,
     summary,
+    parameters: [...parameters, query("ref", REF.schema, "Names the revision, as in the command")],
     responses: {
       200: answer("The message as it is now", "Message"),
       ...problems(400, 401, 403, 404, 408, 409, 413, 414, 415, 429, 503),

@@ -1,7 +1,7 @@
 /**
  * `PATCH` and `DELETE /rooms/{room}/messages/{seq}` edit and delete a message, and `PUT` and `DELETE
  * …/reactions/{emoji}` add and remove a reaction, as the commands `edit`, `delete` and `react` do. The
- * answer is the message as it is now. With an API key the application asks: it may change anyone's, and
+ * answer is the message as it is now. `?ref=` names the revision, as the command's `ref` does. With an API key the application asks: it may change anyone's, and
  * react as anyone, whom `?from=` names.
  *
  * @module
@@ -12,7 +12,7 @@ import { payloadAfter } from "../../access/incoming_message.ts";
 import type { EditCommand } from "../../protocol/messages.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import { SERVER } from "../../protocol/publications.ts";
-import { parseUserId } from "../../protocol/requests.ts";
+import { parseRef, parseUserId } from "../../protocol/requests.ts";
 import type { Right } from "../../protocol/tables.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { postRevision } from "../../rooms/post.ts";
@@ -76,5 +76,7 @@ async function revise(
   const userId = asker?.user.id ?? (from === null ? SERVER.id : parseUserId("from", from));
   const { editSeconds } = hub.context.options;
   const revision = revisionOf(command, right === "manage", editSeconds);
-  return json(200, JSON.stringify(await postRevision(hub, room, userId, revision)));
+  const named = query.get("ref");
+  const ref = named === null ? undefined : parseRef(named);
+  return json(200, JSON.stringify(await postRevision(hub, room, userId, revision, ref)));
 }
