@@ -8,6 +8,7 @@ import { BackupRefusal } from "../server/broker/backups.ts";
 import { type Broker, BrokerError, FullError, type MemberChange } from "../server/broker/broker.ts";
 import { RetainedBoundError } from "../server/broker/retained.ts";
 import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
+import { PreparedRooms } from "../server/broker/threads/prepared_rooms.ts";
 import { retainDaysIn } from "../server/broker/threads/storing_options.ts";
 import type { StoringThread } from "../server/broker/threads/storing_thread.ts";
 import { ThreadBroker } from "../server/broker/threads/thread_broker.ts";
@@ -331,4 +332,26 @@ Deno.test("retainDaysIn() takes the first rule that matches, also if it says not
   const rules = [{ match: "a*", retainDays: 1 }, { match: "b" }, { match: "*", retainDays: 0 }];
   assertEquals(["abc", "b", "c"].map((room) => retainDaysIn(rules, room)), [1, undefined, 0]);
   assertEquals(retainDaysIn([], "c"), undefined);
+});
+
+Deno.test("PreparedRooms asks once for a room that is open, and anew for one of many that are not", async () => {
+  const asked: string[] = [];
+  const rooms = new PreparedRooms(new Set(["open"]), (room) => {
+    asked.push(room);
+    return Promise.resolve();
+  });
+  const prepare = async (...names: readonly string[]) => {
+    const batch = names.map((room) => draft("x", { room, ref: "r" }));
+    const unprepared = rooms.prepare(batch);
+    for (const prepared of unprepared?.values() ?? []) await prepared;
+    return unprepared?.size ?? 0;
+  };
+  assertEquals(rooms.prepare([draft("without a ref", { room: "x" })]), undefined);
+  assertEquals(await prepare("open", "a", "open", "a", "b"), 3);
+  assertEquals(await prepare("open", "a", "b"), 0);
+  const others = Array.from({ length: 63 }, (_, n) => `other ${n}`);
+  for (const name of others) await prepare(name, "a"); // "a" stays in use, "b" does not
+  asked.length = 0;
+  assertEquals(await prepare("open", "a", "b"), 1);
+  assertEquals(asked, ["b"]);
 });

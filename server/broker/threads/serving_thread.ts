@@ -41,6 +41,8 @@ export class ServingThread {
   readonly #calls: Calls;
   /** The copy of the store that the thread reads. There is one at a time. */
   #backup: Backup | undefined;
+  /** Since when a message waits for the reader of the journal. */
+  #waitingSince: number | undefined;
   #isGone = false;
 
   constructor(port: MessagePort, readsJournal: boolean, context: ServingContext) {
@@ -66,10 +68,15 @@ export class ServingThread {
     });
   }
 
-  /** Tells the reader of the journal where it stands, if this thread has it. */
+  /** Tells the reader of the journal where it stands, if this thread has it. Never throws. */
   tellJournal(hasGrown: boolean): void {
     if (!this.readsJournal) return;
-    this.port.say("journalMoved", this.#context.broker.journal.waitingSince(), hasGrown);
+    try {
+      this.#waitingSince = this.#context.broker.journal.waitingSince();
+    } catch {
+      // The disk is away. A commit that has just succeeded must not fail for this.
+    }
+    this.port.say("journalMoved", this.#waitingSince, hasGrown);
   }
 
   /** Forgets the thread. */
