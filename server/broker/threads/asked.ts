@@ -101,19 +101,19 @@ export class AskedBackups implements Backups {
 
   async make(): Promise<Backup> {
     const bytes = await this.#asking.call("makeBackup");
-    let isOpen = true;
+    let unread = bytes; // when nothing is left, the storing thread has ended it
     return {
       bytes,
       read: async (into) => {
         const piece = await this.#asking.call("readBackup", into.length);
-        isOpen &&= piece !== null;
         if (piece === null) return null;
+        unread -= piece.length;
         into.set(piece);
         return piece.length;
       },
       [Symbol.dispose]: () => {
-        if (isOpen) this.#asking.port.say("endBackup");
-        isOpen = false;
+        if (unread > 0) this.#asking.port.say("endBackup");
+        unread = 0;
       },
     };
   }

@@ -41,6 +41,8 @@ export class ServingThread {
   readonly #calls: Calls;
   /** The copy of the store that the thread reads. There is one at a time. */
   #backup: Backup | undefined;
+  /** How many bytes of it are still to be read. */
+  #unread = 0;
   /** Since when a message waits for the reader of the journal. */
   #waitingSince: number | undefined;
   #isGone = false;
@@ -160,6 +162,7 @@ export class ServingThread {
     if (backups === undefined) throw new BrokerError("There are no backups.");
     const backup = await backups.make();
     this.#backup = backup;
+    this.#unread = backup.bytes;
     if (this.#isGone) this.#endBackup();
     return backup.bytes;
   }
@@ -167,9 +170,11 @@ export class ServingThread {
   async #readBackup(max: number): Promise<Uint8Array | null> {
     const bytes = new Uint8Array(max);
     const count = await this.#backup?.read(bytes) ?? null;
-    if (count !== null) return bytes.slice(0, count); // a part would take the whole along
-    this.#endBackup(); // so whoever has read all of it can have another one at once, from any thread
-    return null;
+    if (count === null) return null;
+    this.#unread -= count;
+    // Whoever has read all of it can have another one at once, from any thread.
+    if (this.#unread <= 0) this.#endBackup();
+    return bytes.slice(0, count); // a part would take the whole along
   }
 
   #endBackup(): void {
