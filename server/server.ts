@@ -233,6 +233,7 @@ export class Server extends Moderation implements AsyncDisposable {
       return this.#hub.marks.stop();
     });
     await settleWithin(COMMIT_MS, committed).catch(logFailure);
+    void this.#broker.members?.end?.(); // or it would report that those who are sent away have left
     await Promise.all([this.#connections.sayGoodbye(GOODBYE_MS), this.#webhook?.stop()]);
     this.#hub.close();
     this.#monitor.close();

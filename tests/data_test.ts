@@ -8,6 +8,7 @@ import type { Archive } from "../server/broker/archive.ts";
 import type { Broker } from "../server/broker/broker.ts";
 import { digestOf, epochOf } from "../server/broker/epoch.ts";
 import { userSubject } from "../server/broker/orders.ts";
+import { MAX_RETAINED, RetainedBoundError } from "../server/broker/retained.ts";
 import { RedisArchive } from "../server/broker/redis/redis_archive.ts";
 import { RedisBroker } from "../server/broker/redis/redis_broker.ts";
 import { exportData } from "../server/data/export_data.ts";
@@ -259,7 +260,7 @@ for (const kind of ["sqlite", "redis"]) {
       assertEquals(await Array.fromAsync(store.archive.rooms()), ["lobby"]);
       const whole = GOOD + NEXT + next + END;
       const { message: exists } = await assertRejects(() => take(store, whole), OptionError);
-      assertMatch(exists, /^Line 2: The room "lobby" has messages already.*--skip-existing/);
+      assertMatch(exists, /^Line 2: The room "lobby" is there already.*--skip-existing/);
       await take(store, whole, true);
       const { broker } = store;
       assertEquals([await textsOf(broker), await textsOf(broker, "next")], [["x", "x"], ["x"]]);
@@ -268,6 +269,87 @@ for (const kind of ["sqlite", "redis"]) {
     },
   });
 }
+
+for (const kind of ["sqlite", "redis"]) {
+  Deno.test({
+    name:
+      `${kind}: a room that would retain too much is not imported, and one that is there is kept`,
+    ignore: kind === "redis" && WITHOUT_REDIS,
+    fn: async () => {
+      await using at = kind === "sqlite" ? new Directory() : await RedisProcess.start();
+      await using store = await open(at);
+      const { broker, archive } = store;
+      const from = { id: "ada", name: "Ada" };
+      const eventOf = (name: string, payload: unknown) =>
+        JSON.stringify({ type: "custom", room: "lobby", name, from, payload });
+      const text = (count: number) =>
+        HEAD + message(3) +
+        Array.from({ length: count }, (_, i) => `{"retained":${eventOf(`n${i}`, i)}}\n`).join("") +
+        '{"end":{"messages":1}}\n{"end":{"rooms":1}}\n';
+      const { message: says } = await assertRejects(
+        () => take(store, text(MAX_RETAINED + 1)),
+        RetainedBoundError,
+      );
+      assertMatch(says, /a room keeps at most 100 events/);
+      assertEquals(await Array.fromAsync(archive.rooms()), []);
+      assertEquals((await archive.retained("lobby")).size, 0);
+      await broker.retain("lobby", { name: "own", event: eventOf("own", 1), isRemoval: false });
+      await assertRejects(() => take(store, text(2)), OptionError, "is there already");
+      assertEquals([...(await archive.retained("lobby")).keys()], ["own"]);
+      await broker.retain("lobby", { name: "own", event: eventOf("own", null), isRemoval: true });
+      await take(store, text(MAX_RETAINED));
+      assertEquals((await archive.retained("lobby")).size, MAX_RETAINED);
+      await broker.retain("lobby", { name: "n7", event: eventOf("n7", "new"), isRemoval: false });
+      assertEquals((await archive.retained("lobby")).get("n7"), eventOf("n7", "new"));
+    },
+  });
+}
+
+/** The rows of each table, with their texts as bytes, and the definitions of all parts. */
+function contentOf(file: string): Record<string, unknown> {
+  using database = new DatabaseSync(file, { readOnly: true });
+  const all = (sql: string) => {
+    const statement = database.prepare(sql);
+    statement.setReadBigInts(true);
+    return statement.all();
+  };
+  const parts = all(
+    "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name",
+  );
+  const tables = parts.filter(({ type }) => type === "table").map(({ name }) => {
+    const columns = all(`PRAGMA table_info("${name}")`).map(({ name, type }) =>
+      type === "TEXT" ? `CAST("${name}" AS BLOB)` : `"${name}"`
+    );
+    return [name, all(`SELECT ${columns} FROM "${name}"`)];
+  });
+  const settings = ["application_id", "user_version", "auto_vacuum", "page_size"];
+  return {
+    parts,
+    settings: settings.map((name) => all(`PRAGMA ${name}`)),
+    ...Object.fromEntries(tables),
+  };
+}
+
+Deno.test(`a backup has every row of the file, to the byte, seed ${SEED}`, async () => {
+  await using at = new Directory();
+  await using copy = new Directory();
+  {
+    await using broker = await at.open();
+    await fill(broker, new Dice(SEED));
+    await broker.marks.write([mark(1, { userId: "a\0b", room: "\0", log: "\u{10ffff}\0" })]);
+  }
+  at.sql("INSERT INTO rooms (id, name) VALUES (4000000, 'far')"); // its places are above 2 ** 53
+  at.sql("INSERT INTO batches VALUES (900719925, 4000000 << 32, 1, 1, x'00', '[]')");
+  {
+    await using broker = await at.open();
+    using backup = await broker.backups?.make();
+    assert(backup !== undefined);
+    const bytes = new Uint8Array(backup.bytes);
+    for (let read = 0; read < bytes.length;) read += await backup.read(bytes.subarray(read)) ?? NaN;
+    copy.write(bytes);
+  }
+  assertEquals(contentOf(copy.file), contentOf(at.file));
+});
 
 Deno.test("the queries of OPERATIONS.md answer what they promise", async () => {
   await using at = new Directory();

@@ -13,6 +13,7 @@ import { Crowd } from "./support/crowd.ts";
 import { type Client, member, until } from "./support/harness.ts";
 import { ask, MESSAGES } from "./support/http.ts";
 import { SEED, seeded } from "./support/random.ts";
+import { SmallDisk } from "./support/small_disk.ts";
 import { ServerProcess } from "./support/server_process.ts";
 import { named, WORKERS } from "./support/workers.ts";
 
@@ -82,78 +83,21 @@ async function refusal(client: Client): Promise<ErrorEvent> {
   return await client.next("error", ({ ref }) => ref === "x");
 }
 
-/** Makes a disk of 32 MB, where that is allowed: not in every container. */
-async function mount(folder: string): Promise<boolean> {
-  await Deno.mkdir(folder);
-  try {
-    const args = ["-t", "tmpfs", "-o", "size=32m", "tmpfs", folder];
-    return (await new Deno.Command("mount", { args, stderr: "null" }).output()).success;
-  } catch {
-    return false;
-  }
-}
-
-async function fill(file: string): Promise<void> {
-  using ballast = await Deno.open(file, { create: true, append: true });
-  try {
-    for (const piece = new Uint8Array(4096);;) await ballast.write(piece);
-  } catch {
-    // It is full.
-  }
-}
-
 test("a full disk, then space again", true, async (options) => {
-  const folder = `${await Deno.makeTempDir()}/disk`;
-  const isMounted = await mount(folder);
-  try {
-    const env = { ...options, PARLEY_DB: `${folder}/parley.db` };
-    await using server = await ServerProcess.start(env);
-    const { stored, echoes } = await scene(server, async (crowd) => {
-      for (let time = 0; time < 2; time++) {
-        if (isMounted) await fill(`${folder}/ballast`);
-        else await server.limitFiles((await Deno.stat(`${server.db}-wal`)).size);
-        await inTrouble(server, crowd);
-        if (isMounted) await Deno.remove(`${folder}/ballast`);
-        else await server.limitFiles("unlimited");
-        await crowd.echoes(50);
-      }
-    });
-    assertEquals(stored, echoes);
-  } finally {
-    if (isMounted) await new Deno.Command("umount", { args: [folder] }).output();
-    await Deno.remove(folder.replace(/disk$/, ""), { recursive: true });
-  }
-});
-
-test("a full disk takes messages as long as old ones make room for them", false, async (given) => {
-  const folder = `${await Deno.makeTempDir()}/disk`;
-  const isMounted = await mount(folder);
-  try {
-    const options = { ...given, PARLEY_RETAIN_MESSAGES: "100" };
-    await using server = await ServerProcess.start({
-      ...options,
-      PARLEY_DB: `${folder}/parley.db`,
-    });
-    const post = async (count: number) => {
-      const statuses = new Set<number>();
-      for (let n = 0; n < count; n++) {
-        const body = { payload: "x".repeat(4000) };
-        statuses.add((await ask(server, MESSAGES, { method: "POST", body })).status);
-      }
-      return [...statuses];
-    };
-    // By then the database is as large as it gets, and the write-ahead log as well.
-    await post(700);
-    // Where nothing can be mounted, this sees at least that all goes on.
-    if (isMounted) await fill(`${folder}/ballast`);
-    assertEquals(await post(400), [201]);
-    await server.kill();
-    await server.restart();
-    assertEquals((await ask(server, `${MESSAGES}?limit=1`)).json.head, 1100);
-  } finally {
-    if (isMounted) await new Deno.Command("umount", { args: [folder] }).output();
-    await Deno.remove(folder.replace(/disk$/, ""), { recursive: true });
-  }
+  await using disk = await SmallDisk.make();
+  const env = { ...options, PARLEY_DB: `${disk.path}/parley.db` };
+  await using server = await ServerProcess.start(env);
+  const { stored, echoes } = await scene(server, async (crowd) => {
+    for (let time = 0; time < 2; time++) {
+      if (disk.isMounted) await disk.fill();
+      else await server.limitFiles((await Deno.stat(`${server.db}-wal`)).size);
+      await inTrouble(server, crowd);
+      if (disk.isMounted) await disk.free();
+      else await server.limitFiles("unlimited");
+      await crowd.echoes(50);
+    }
+  });
+  assertEquals(stored, echoes);
 });
 
 test("a disk that can only be read for a while", false, async (options) => {

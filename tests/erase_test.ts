@@ -1,6 +1,6 @@
 /**
- * Deleting for good, from outside: over HTTP and in process, on one node and on two. Members start afresh,
- * and what was erased is in no page, stream, tail, list or file.
+ * Deleting for good, from outside: over HTTP and in process, on one node, on two, and on two threads.
+ * Members start afresh, and what was erased is in no page, stream, tail, list or file.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import { ask, MESSAGES } from "./support/http.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 import { Directory } from "./support/sqlite_directory.ts";
 import { Stream } from "./support/stream.ts";
+import { Threads } from "./support/threads.ts";
 import { Refusal, type Server } from "../server/mod.ts";
 
 const KEY = "k".repeat(32);
@@ -119,6 +120,51 @@ Deno.test("a wrong name is refused, and so is who has no key", async () => {
   }
 });
 
+/** Erases a user of the first node at the second. @returns the id of the user, who is on neither any more. */
+async function eraseUserOfTwo(one: Server, two: Server): Promise<string> {
+  await using ada = await member(one, { protocol: "parley.v1", name: `${SECRET}name` });
+  await using bob = await member(two, { protocol: "parley.v1" });
+  ada.send({ type: "custom", name: "topic", payload: SECRET, retain: true });
+  await bob.next("custom");
+  for (let i = 0; i < 5; i++) ada.send({ type: "chat", payload: `${SECRET}${i}`, ref: `${i}` });
+  ada.send({ type: "react", seq: 1, payload: `${SECRET}x` });
+  const { from } = await bob.next("chat", ({ seq }) => seq === 5);
+  await bob.next("revised");
+  const { epoch } = (await ask(two, MESSAGES)).json;
+  await erase(two, `/users/${from.id}`);
+  assertEquals((await ada.closed).code, 3003);
+  const again = await bob.next("joined", ({ recovered }) => !recovered);
+  assertEquals(again.seq, 5);
+  await gone(two, from.id);
+  for (const server of [one, two]) {
+    const text = await everything(server, [epoch]);
+    assert(!text.includes(SECRET) && !text.includes(from.id), text);
+  }
+  return from.id;
+}
+
+Deno.test("threads: a user is erased on all nodes, and a room", async () => {
+  await using threads = await Threads.start(OPTIONS);
+  await using one = await threads.serve();
+  await using two = await threads.serve();
+  await eraseUserOfTwo(one, two);
+  await using ada = await member(one, { name: "Ada" });
+  await using bob = await member(two, { name: "Bob" });
+  bob.send({ type: "read", seq: 5 }, { type: "custom", name: "topic", payload: 1, retain: true });
+  await ada.next("custom");
+  await erase(one, "/rooms/lobby");
+  const { seq } = await bob.next("joined", ({ recovered }) => !recovered);
+  assertEquals(seq, 0);
+  await bob.next("custom", ({ payload }) => payload === null);
+  ada.send({ type: "chat", payload: "anew" });
+  assertEquals((await bob.next("chat")).seq, 1);
+  await using late = await connect(two, { protocol: "parley.v1" });
+  late.send({ type: "join" });
+  assertEquals((await late.next("joined")).seq, 1);
+  const kept = (await told(late)).filter((event) => event.type === "custom");
+  assertEquals(kept, []);
+});
+
 Deno.test({
   name: "redis: a user is erased on all nodes",
   ignore: WITHOUT_REDIS,
@@ -127,22 +173,7 @@ Deno.test({
     const options = { ...OPTIONS, redis: redis.url };
     await using one = await serve(options);
     await using two = await serve(options);
-    await using ada = await member(one, { protocol: "parley.v1", name: `${SECRET}name` });
-    await using bob = await member(two, { protocol: "parley.v1" });
-    for (let i = 0; i < 5; i++) ada.send({ type: "chat", payload: `${SECRET}${i}`, ref: `${i}` });
-    ada.send({ type: "react", seq: 1, payload: `${SECRET}x` });
-    const { from } = await bob.next("chat", ({ seq }) => seq === 5);
-    await bob.next("revised");
-    const { epoch } = (await ask(two, MESSAGES)).json;
-    await erase(two, `/users/${from.id}`);
-    assertEquals((await ada.closed).code, 3003);
-    const again = await bob.next("joined", ({ recovered }) => !recovered);
-    assertEquals(again.seq, 5);
-    await gone(two, from.id);
-    for (const server of [one, two]) {
-      const text = await everything(server, [epoch]);
-      assert(!text.includes(SECRET) && !text.includes(from.id), text);
-    }
+    const id = await eraseUserOfTwo(one, two);
     // The order to forget the user is kept for half a minute, so that every node gets it.
     await redis.ask("DEL", "parley:orders");
     await redis.ask("BGREWRITEAOF");
@@ -153,7 +184,7 @@ Deno.test({
     await redis.ask("SAVE");
     for await (const path of files(redis.folder)) {
       const text = new TextDecoder("latin1").decode(await Deno.readFile(path));
-      assert(!text.includes(SECRET) && !text.includes(from.id), path);
+      assert(!text.includes(SECRET) && !text.includes(id), path);
     }
   },
 });

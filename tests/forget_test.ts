@@ -95,6 +95,40 @@ Deno.test(`sqlite: text that was edited or deleted is in no file, seed ${SEED}`,
   assertOnlyLeft(at.file, alive);
 });
 
+/** Writes a secret into the unused space of the first page that has enough: https://sqlite.org/fileformat2.html#b_tree_pages */
+function hideInPage(file: string, secret: string): void {
+  const bytes = Deno.readFileSync(file);
+  const view = new DataView(bytes.buffer);
+  const [LEAF, PAGE, HEADER] = [13, 4096, 8];
+  for (let page = PAGE; page < bytes.length; page += PAGE) {
+    const used = HEADER + 2 * view.getUint16(page + 3);
+    const content = view.getUint16(page + 5) || 65_536;
+    if (bytes[page] !== LEAF || content - used < 2 * secret.length) continue;
+    bytes.set(new TextEncoder().encode(secret), page + used + secret.length / 2);
+    return Deno.writeFileSync(file, bytes);
+  }
+  throw new Error("No page has enough unused space.");
+}
+
+Deno.test("sqlite: what a killed process has left in the unused space of pages is overwritten", async () => {
+  await using at = new Directory();
+  await using left = new Directory();
+  {
+    await using broker = await at.open();
+    await broker.publish([draft("a")]);
+    broker.prune();
+    await broker.publish([draft("b")]);
+    for (const suffix of ["", "-wal"]) await Deno.copyFile(at.file + suffix, left.file + suffix);
+  }
+  hideInPage(left.file, `${SECRET}1x`);
+  assertEquals([...secretsIn(left.file)], [1]);
+  await using broker = await left.open();
+  broker.prune();
+  broker.prune(); // nothing was said since
+  assertEquals([...secretsBeside(left.file)], []);
+  assertEquals((await broker.state("lobby")).head, 2);
+});
+
 Deno.test(`sqlite: what was erased is in no file, seed ${SEED}`, async () => {
   const dice = new Dice(SEED);
   await using at = new Directory();

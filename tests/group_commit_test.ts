@@ -4,7 +4,7 @@
  * @module
  */
 import type { Receipt } from "../server/broker/broker.ts";
-import { Backlog } from "../server/broker/threads/backlog.ts";
+import { Backlog, charsOf } from "../server/broker/threads/backlog.ts";
 import { Gathering } from "../server/broker/threads/gathering.ts";
 import { GroupCommit, type GroupContext } from "../server/broker/threads/group_commit.ts";
 import {
@@ -97,7 +97,8 @@ Deno.test("commits wait for a thread that has too much to take", async () => {
   const backlog = new Backlog(600_000);
   const store = new Transactions();
   const commits = new GroupCommit({ broker: store, ready: () => backlog.wait(), answered() {} });
-  backlog.sent(slow, 17_000_000);
+  backlog.sent(slow, 16_000_000); // pages
+  backlog.sent(slow, charsOf([{ seq: 1, rev: 1, message: "x".repeat(1_000_000) }])); // revisions
   const waiting = add(commits, "a");
   for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setTimeout(resolve));
   backlog.took(slow, 200_000);

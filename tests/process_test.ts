@@ -74,6 +74,12 @@ const WRONG: readonly (readonly [args: string[], names: string, env?: Record<str
   [["--cert", "DIR/none.pem", "--key", "DIR/none.pem"], "none.pem"],
   [["--cert", "DIR/foreign.db", "--key", "DIR/foreign.db"], "foreign.db"],
   [["--cert", "DIR/foreign.db"], "--key"],
+  [["--log", "xml"], "--log"],
+  [["--drain-seconds", "soon"], "--drain-seconds"],
+  [["--rules", "DIR/foreign.db"], "foreign.db"],
+  [["--api-key-file", "DIR/none.key"], "none.key"],
+  [["--jwks", "DIR/foreign.db"], "foreign.db"],
+  [["--redis", "redis://127.0.0.1:1", "--redis-prefix", "a"], "redis://127.0.0.1:1"],
 ];
 
 for (const [args, names, env] of WRONG) {

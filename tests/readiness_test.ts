@@ -7,6 +7,7 @@
 import type { StoreTrouble } from "../server/broker/store_health.ts";
 import { Metrics } from "../server/metrics.ts";
 import { type Hooks, type Options, type Server, silentLog } from "../server/mod.ts";
+import { CHARTS } from "../server/monitoring/charts.ts";
 import { Readiness, TROUBLES } from "../server/monitoring/readiness.ts";
 import { monitorOf } from "../server/server.ts";
 import { assert, assertEquals } from "./support/assert.ts";
@@ -17,6 +18,7 @@ import { ask, bearer, say } from "./support/http.ts";
 import { Program } from "./support/program.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 import { KEY, Scrape } from "./support/scrape.ts";
+import { SmallDisk } from "./support/small_disk.ts";
 import { Receiver, SECRET } from "./support/webhook_receiver.ts";
 
 /** What `/readyz` says. */
@@ -64,6 +66,12 @@ async function told(server: Server, lines: readonly string[], reason: StoreTroub
   await monitorOf(server).sample();
   assertEquals(monitorOf(server).history.samples.at(-1)?.trouble, reason && TROUBLES[reason]);
   assert(lines.includes(reason === "" ? "ready again" : `not ready ${reason}`), lines.join("\n"));
+}
+
+/** What the page for people shows now on the first line of a chart. */
+function shown(server: Server, chart: string): unknown {
+  const titles = CHARTS.flatMap(({ title, lines }) => Object.keys(lines).map(() => title));
+  return monitorOf(server).history.samples.at(-1)?.values[titles.indexOf(chart)];
 }
 
 function redisTest(name: string, act: (redis: RedisProcess) => Promise<void>): void {
@@ -118,28 +126,28 @@ Deno.test("readiness: a database that was taken away is told of, though nobody w
 });
 
 Deno.test("readiness: a disk that takes no more is told of, though nobody writes", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "parley-" });
+  await using disk = await SmallDisk.make();
   const port = String(freePort());
-  {
-    const args = ["--db", `${folder}/parley.db`, "--metrics-port", port];
-    await using program = await Program.start(args, { PARLEY_API_KEYS: KEY });
-    const own = { url: `http://127.0.0.1:${port}` };
-    assertEquals(await readyz(program), "ready");
-    const page = watch(program.url);
-    assert("charts" in ((await page.next()).value ?? {}));
-    await limitFiles(program.pid, "1");
-    await until(async () => await readyz(program) !== "ready", "/readyz to say so");
-    const reason = await readyz(own); // the same at its own port
-    assert(reason === "disk_full" || reason === "store_failed", String(reason));
-    const scrape = await Scrape.of(`${own.url}/metrics`);
-    assertEquals(scrape.get(`parley_not_ready{reason="${reason}"}`), 1);
-    for await (const { trouble } of page) if (trouble === TROUBLES[reason]) break;
-    await program.prints(new RegExp(`not ready reason=${reason}`));
-    await limitFiles(program.pid, "unlimited");
-    await until(async () => await readyz(program) === "ready", "/readyz to be well again");
-    await program.prints(/ready again/);
-  }
-  await Deno.remove(folder, { recursive: true });
+  const args = ["--db", `${disk.path}/parley.db`, "--metrics-port", port];
+  await using program = await Program.start(args, { PARLEY_API_KEYS: KEY });
+  const own = { url: `http://127.0.0.1:${port}` };
+  assertEquals(await readyz(program), "ready");
+  const page = watch(program.url);
+  assert("charts" in ((await page.next()).value ?? {}));
+  if (disk.isMounted) await disk.fill();
+  else await limitFiles(program.pid, "1");
+  await until(async () => await readyz(program) !== "ready", "/readyz to say so");
+  const reason = await readyz(own); // the same at its own port
+  const isLimited = !disk.isMounted && reason === "store_failed";
+  assert(reason === "disk_full" || isLimited, String(reason));
+  const scrape = await Scrape.of(`${own.url}/metrics`);
+  assertEquals(scrape.get(`parley_not_ready{reason="${reason}"}`), 1);
+  for await (const { trouble } of page) if (trouble === TROUBLES[reason]) break;
+  await program.prints(new RegExp(`not ready reason=${reason}`));
+  if (disk.isMounted) await disk.free();
+  else await limitFiles(program.pid, "unlimited");
+  await until(async () => await readyz(program) === "ready", "/readyz to be well again");
+  await program.prints(/ready again/);
 });
 
 /** Limits how large a process may make a file: writes above it fail, as on a full disk. */
@@ -164,6 +172,8 @@ Deno.test("readiness: a webhook's receiver that is away makes a lag, and the ser
   await until(async () => await of(failed) > 0, "a request to fail");
   assert(await of("parley_webhook_lag_seconds") > 0);
   assert(lines.some((line) => line.startsWith("webhook failed")));
+  await monitorOf(server).sample();
+  assert(Number(shown(server, "Webhook lag")) > 0);
   assertEquals(await readyz(server), "ready");
 });
 

@@ -200,6 +200,19 @@ test("a full Redis refuses messages with the reason, goes on reading, and stores
   assertEquals(await textsOf(broker), ["before", "after"]);
 });
 
+test("an answer that came while this process was busy counts", async (store) => {
+  await using proxy = faultProxy(store.redis.url);
+  const warnings: string[] = [];
+  const log = { info() {}, warn: (event: string) => void warnings.push(event), error() {} };
+  await using broker = await store.open({ url: proxy.url.replace("http", "redis"), log });
+  await broker.publish([draft("a")]);
+  proxy.pass({ delayMs: 1 }); // the answer takes a turn of the event loop
+  const asking = broker.state("lobby");
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_100); // longer than a command may take
+  assertEquals((await asking).head, 1);
+  assert(!warnings.includes("redis away"));
+});
+
 test("a Redis that takes no writes is refused in one line", async (store) => {
   await store.redis.ask("CONFIG", "SET", "maxmemory", "1");
   const { message } = await assertRejects(() => store.open(), BrokerError);

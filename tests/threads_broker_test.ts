@@ -167,6 +167,19 @@ test("a user on two threads is one member, until both are left", async ({ a, b }
   assertEquals(members.map(({ kind }) => kind), ["everyone", "renamed", "left"]);
 });
 
+test("a list of rooms leaves none out that has members while it is read", async ({ a, b }) => {
+  for (const [index, room] of ["first", "second", "third"].entries()) {
+    for (let n = index; n < 3; n++) a.members.enter(room, { id: `u${n}`, name: "Ada" });
+  }
+  await a.check(); // what was said before has arrived
+  const list = [...await b.members.rooms(1, 0)];
+  for (let n = 0; n < 3; n++) a.members.leave("first", { id: `u${n}`, name: "Ada" });
+  await a.check();
+  list.push(...await b.members.rooms(1, 1), ...await b.members.rooms(1, 2));
+  assertEquals(list.map(({ name }) => name), ["first", "second", "third"]);
+  assertEquals((await b.members.rooms(9, 0)).map(({ name }) => name), ["second", "third"]);
+});
+
 test("the users of a thread that dies leave, its rooms close, and its backup ends", async (threads) => {
   const { storing, a } = threads;
   const { members } = follow(a);

@@ -6,6 +6,7 @@
  */
 import { BrokerError } from "./broker_error.ts";
 import type { UserMark } from "./marks.ts";
+import type { RetainedEvent } from "./retained.ts";
 
 /** Who has reacted how to a message. */
 export interface Reaction {
@@ -38,6 +39,12 @@ export interface RoomWriter {
   /** Adds the next messages. */
   add(messages: readonly ArchivedMessage[]): Promise<void> | void;
   react(reactions: readonly Reaction[]): Promise<void> | void;
+  /**
+   * Adds all that the room retains. Call it once.
+   *
+   * @throws {RetainedBoundError} if that is too much.
+   */
+  retain(events: readonly RetainedEvent[]): Promise<void> | void;
   /** Makes the room appear, whole. It has an epoch that no client has seen. */
   commit(): Promise<void> | void;
   /** Leaves nothing of it behind. */
@@ -57,7 +64,7 @@ export interface Archive {
   /**
    * Begins to write a room.
    *
-   * @throws {RoomExistsError} if it has messages already.
+   * @throws {RoomExistsError} if it has messages or retains something already.
    */
   write(room: RoomHead): Promise<RoomWriter>;
 }
@@ -65,6 +72,6 @@ export interface Archive {
 /** A room cannot be imported, because it is there. */
 export class RoomExistsError extends BrokerError {
   constructor(room: string) {
-    super(`The room ${JSON.stringify(room)} has messages already.`);
+    super(`The room ${JSON.stringify(room)} is there already.`);
   }
 }

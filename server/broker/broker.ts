@@ -121,6 +121,8 @@ export interface SharedMembers {
   list(room: string): Promise<readonly User[]>;
   /** Returns a member of a room, which need not be open on this node. */
   find(room: string, id: string): Promise<User | undefined>;
+  /** Reports, before its users are sent away, that this node stops: they stay until they should be back. */
+  end?(): Promise<void>;
 }
 
 /** An event that is not stored, on its way to a room's members on all nodes. */

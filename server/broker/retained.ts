@@ -42,6 +42,13 @@ export class RetainedBoundError extends BrokerError {
   }
 }
 
+/** @throws {RetainedBoundError} if a room cannot keep all of these events. */
+export function assertCanRetain(events: readonly RetainedEvent[]): void {
+  if (events.length > MAX_RETAINED) throw new RetainedBoundError("events");
+  const bytes = events.reduce((sum, event) => sum + retainedBytes(event), 0);
+  if (bytes > MAX_RETAINED_BYTES) throw new RetainedBoundError("bytes");
+}
+
 const ENCODER = new TextEncoder();
 
 /** Counts the bytes that an event takes of {@linkcode MAX_RETAINED_BYTES}. */

@@ -15,6 +15,7 @@ import type { Broker } from "../broker/broker.ts";
 import { BrokerError } from "../broker/broker_error.ts";
 import { digestOf, epochOf } from "../broker/epoch.ts";
 import type { UserMark } from "../broker/marks.ts";
+import type { RetainedEvent } from "../broker/retained.ts";
 import { reason } from "../log.ts";
 import { OptionError } from "../options.ts";
 import { FORMAT_VERSION } from "./export_data.ts";
@@ -29,7 +30,7 @@ const MARKS_AT_ONCE = 256;
 const MAX_LINE_CHARS = 8_388_608;
 
 export interface ImportOptions {
-  /** Whether a room that has messages already is passed over. Otherwise it ends the import. */
+  /** Whether a room that is there already is passed over. Otherwise it ends the import. */
   readonly skipsExisting: boolean;
 }
 
@@ -42,7 +43,7 @@ interface OpenRoom {
   chars: number;
   last: number;
   count: number;
-  readonly retained: { readonly name: string; readonly event: string }[];
+  readonly retained: RetainedEvent[];
 }
 
 export class DataImport {
@@ -187,12 +188,10 @@ export class DataImport {
 
   async #finish(open: OpenRoom): Promise<void> {
     await this.#flush(open);
-    const { room, writer, retained, count } = open;
+    const { writer, retained, count } = open;
     if (writer !== undefined) {
+      await writer.retain(retained);
       await writer.commit();
-      for (const { name, event } of retained) {
-        await this.#broker.retain(room.name, { name, event, isRemoval: false });
-      }
       this.rooms++;
       this.messages += count;
     }

@@ -22,6 +22,11 @@ export class NginxProcess extends Child {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** What it has complained of. */
+  async complaints(): Promise<string> {
+    return await Deno.readTextFile(`${this.folder}/error.log`);
+  }
+
   protected override command(): Deno.Command {
     return new Deno.Command("nginx", {
       args: ["-p", this.folder, "-e", "error.log", "-c", "nginx.conf"],

@@ -7,6 +7,7 @@
  */
 import type { Options, Server } from "../../server/mod.ts";
 import { assert, assertEquals, assertLess } from "./assert.ts";
+import { emptied } from "./checker.ts";
 import { freePort } from "./child.ts";
 import { Crowd } from "./crowd.ts";
 import { serve, until } from "./harness.ts";
@@ -120,6 +121,7 @@ export async function rollingRestart(
   const { echoes: messages, refused } = await report();
   // Nothing is lost, and nothing is there twice.
   assertEquals(lengths, crowds.map(() => messages));
+  await emptied(nginx);
   return { messages, refused, newcomers, shares };
 }
 

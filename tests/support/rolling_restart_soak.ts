@@ -19,6 +19,8 @@ const CROWDS = 2;
 /** Messages that are said before, between and after the restarts. */
 const BETWEEN = 1_000;
 const THINK_MS = 30_000;
+/** How often an echo makes a client leave and come back: a node gets its share by those who move. */
+const LEAVING = 0.1;
 /** This long a busy machine is waited for: so many times 20 seconds. */
 const PATIENCE = 9;
 
@@ -139,6 +141,7 @@ async function becomeCrowd(clients: number, url: string, seed: number): Promise<
     random,
     thinkMs: THINK_MS,
     inFlight: 1,
+    leaving: LEAVING,
   });
   for await (const order of told<Order>()) {
     if (order.do === "report") tell({ is: await crowd.report() });
@@ -171,7 +174,9 @@ if (import.meta.main) {
   );
   const plan = { clients: CLIENTS, between: BETWEEN, patience: PATIENCE };
   const begunAt = performance.now();
-  const { messages, refused, newcomers, shares } = await rollingRestart(plan, nodes, nginx, some);
+  const running = rollingRestart(plan, nodes, nginx, some);
+  running.catch(async () => say((await nginx.complaints()).slice(-4000)));
+  const { messages, refused, newcomers, shares } = await running;
   const seconds = Math.round((performance.now() - begunAt) / 1000);
   say(
     `${CLIENTS} clients, 4 restarts, seed ${SEED}, ${seconds} s: ${messages} messages, none lost`,

@@ -12,8 +12,9 @@ export class Directory implements Store {
   readonly path: string;
   readonly file: string;
 
-  constructor() {
-    this.path = Deno.makeTempDirSync();
+  /** @param path a folder that is there already. Otherwise one is made. */
+  constructor(path: string = Deno.makeTempDirSync()) {
+    this.path = path;
     this.file = `${this.path}/parley.db`;
   }
 

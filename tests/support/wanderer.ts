@@ -26,7 +26,7 @@ export interface Journey {
   readonly waitsAfterBye?: boolean;
   /** Is called when one of them has come in. */
   readonly admitted?: () => void;
-  /** Is called when a handshake was refused, or nobody was there. */
+  /** Is called when a handshake was refused, or nobody was there. One without an answer is given up. */
   readonly refused?: () => void;
 }
 
@@ -50,9 +50,9 @@ export class Wanderer {
   /** Set when it only listens any more: until it was shown this. */
   #goal: number | undefined;
   #isGone = false;
-  /** How long it was told to stay away. */
   /** Whether the server did not let it in on this connection. */
   #isRefused = false;
+  /** How long it was told to stay away. */
   #awayMs = 0;
   /** Pings heard so far. */
   pings = 0;
@@ -99,17 +99,18 @@ export class Wanderer {
     const { url } = nodes[Math.floor(random() * nodes.length)] ?? { url: "" };
     const socket = new WebSocket(`${url.replace("http", "ws")}/ws`, "parley.v1.batched");
     this.#socket = socket;
+    let [cameIn, isRefused] = [false, false];
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#over = resolve;
     const closing = new Promise<void>((closed) => {
       socket.onclose = () => {
+        isRefused = !cameIn && this.#socket === socket;
         resolve();
         closed();
       };
     });
     this.#closings.add(closing);
     void closing.then(() => this.#closings.delete(closing));
-    let cameIn = false;
     socket.onopen = () => {
       cameIn = true;
       this.#journey.admitted?.();
@@ -125,7 +126,7 @@ export class Wanderer {
     this.#socket = undefined;
     if (socket.readyState <= WebSocket.OPEN) socket.close();
     if (this.#failure !== undefined) throw this.#failure;
-    if (!cameIn && !this.#isGone) this.#journey.refused?.();
+    if (isRefused && !this.#isGone) this.#journey.refused?.();
     if (!cameIn) await new Promise<void>((resolve) => this.#later(100, resolve));
     const awayMs = this.#awayMs;
     this.#awayMs = 0;
@@ -138,11 +139,17 @@ export class Wanderer {
   }
 
   #greet(): void {
-    const { since, name, open, lastEchoed } = this.#view;
+    const { since, name } = this.#view;
     this.#view.entered();
     this.#isRefused = false;
     this.#send({ type: "hello", name, ...(this.#token && { token: this.#token }) });
     this.#send({ type: "join", ...(since && { since }) });
+    // Without a token it might come back as another guest, and say everything once more in that name.
+    if (this.#token !== undefined) this.#speak();
+  }
+
+  #speak(): void {
+    const { open, lastEchoed } = this.#view;
     // What was not echoed, and one that was: it must be found, and not be stored again.
     for (const ref of [...open, ...(lastEchoed ? [lastEchoed] : [])]) this.#repeat(ref);
     const { inFlight = IN_FLIGHT } = this.#journey;
@@ -176,8 +183,10 @@ export class Wanderer {
   #hear(event: Event, text: string): void {
     this.#expectSomething();
     if (event.type === "welcome") {
+      const isNew = this.#token === undefined;
       this.#token = event.token;
       this.#view.welcomed(event.user.id);
+      if (isNew) this.#speak();
     } else if (event.type === "joined") this.#view.joined(event);
     else if (event.type === "chat") this.#chat(text);
     else if (event.type === "error") this.#error(event);

@@ -15,6 +15,8 @@ export type Client = ReturnType<typeof import("npm:redis@6.3.1").createClient>;
 
 /** A command without an answer after this time fails, and its connection is closed. */
 const DEADLINE_MS = 2_000;
+/** In this time the event loop reads what has arrived. */
+const TURN_MS = 20;
 /** The pause between two attempts to connect: at first, and at most. */
 const PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1_000;
@@ -168,7 +170,8 @@ function notConnected(): BrokerError {
 async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const expire = () => late.reject(new DeadlineError("Redis does not answer."));
-  const timer = setTimeout(expire, milliseconds);
+  // A timer that is late runs before the answer is read that came meanwhile, if this process was busy.
+  let timer = setTimeout(() => timer = setTimeout(expire, TURN_MS), milliseconds);
   try {
     return await Promise.race([answer, late.promise]);
   } finally {

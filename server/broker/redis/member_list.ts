@@ -10,6 +10,8 @@ export class MemberList {
   /** Changes that have yet to be reported, four values each, as the script takes them. */
   ops: string[] = [];
   reporting: Promise<void> | undefined;
+  /** How many reports were sent. */
+  reports = 0;
   /** Whether Redis knows which users are here. */
   isReported = true;
   /** The version that this node has reached; −1 while all members are being read. */
@@ -20,7 +22,6 @@ export class MemberList {
   latestVersion = 0;
   /** Changes that arrived while all members were being read. */
   early: string[] = [];
-  count = 0;
   /** Set while other nodes may not have reported their users again. */
   gathering: ReturnType<typeof setTimeout> | undefined;
 

@@ -34,7 +34,7 @@ export class RedisMembers implements SharedMembers {
   readonly #counts: RoomCounts;
   readonly #lists = new Map<string, MemberList>();
   #listener: BrokerListener = { committed() {}, signalled() {} };
-  #isClosed = false;
+  #ending: Promise<void> | undefined;
 
   /**
    * @param leaseMs how long a node's report is good.
@@ -44,7 +44,7 @@ export class RedisMembers implements SharedMembers {
     this.#leaseMs = leaseMs;
     this.#absenceMs = absenceMs;
     this.#queries = new MemberQueries(link, node, leaseMs);
-    this.#counts = new RoomCounts(link);
+    this.#counts = new RoomCounts(link, this.#queries);
   }
 
   listen(listener: BrokerListener): void {
@@ -119,31 +119,31 @@ export class RedisMembers implements SharedMembers {
   /** Renews the lease for a room's users, and finds out whether a change was missed. */
   async heartbeat(room: string): Promise<void> {
     const list = this.#lists.get(room);
-    if (this.#isClosed || list === undefined) return;
+    if (this.#isEnding || list === undefined) return;
     if (list.ops.length > 0 || list.reporting !== undefined) return;
     if (!list.isReported) return await this.#reportAll(list);
     const { latestVersion, version } = list;
     await this.#run(list, [], false);
+    if (this.#isEnding) return;
     if (!list.isReported) return await this.#reportAll(list);
     // A change that Redis knew of at the last heartbeat should have arrived by now.
     if (latestVersion > version && version >= 0) this.#readAll(list);
   }
 
-  /**
-   * Reports what is still to be reported, and that this node stops: its users, who were sent away, stay
-   * members until they should be on another node. It never rejects.
-   */
-  async end(): Promise<void> {
-    this.#isClosed = true;
-    for (const { gathering } of this.#lists.values()) clearTimeout(gathering);
-    await Promise.allSettled([...this.#lists.values()].map((list) => this.#shortenLease(list)));
+  end(): Promise<void> {
+    return this.#ending ??= this.#end();
   }
 
-  async #shortenLease({ room, reporting }: MemberList): Promise<void> {
-    await reporting;
-    const ops = [".", String(this.#absenceMs), "", ""];
-    const [, , count, leftMs] = await this.#queries.run(room, ops, false);
-    await this.#counts.set(room, Number(count), Number(leftMs));
+  get #isEnding(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  async #end(): Promise<void> {
+    const lists = [...this.#lists.values()];
+    for (const { gathering } of lists) clearTimeout(gathering);
+    await Promise.allSettled(lists.map(({ reporting }) => reporting));
+    this.#queries.end(this.#absenceMs);
+    await Promise.allSettled(lists.map(({ room }) => this.#counts.renew(room)));
   }
 
   #list(room: string): MemberList {
@@ -158,6 +158,7 @@ export class RedisMembers implements SharedMembers {
   }
 
   #report(room: string, kind: string, user: User): void {
+    if (this.#isEnding) return; // what its users do from now on, another node reports
     const list = this.#list(room);
     list.ops.push(...opOf(kind, user));
     list.reporting ??= this.#reportChanges(list).finally(() => list.reporting = undefined);
@@ -193,6 +194,8 @@ export class RedisMembers implements SharedMembers {
   /** Runs the script with some changes, and reads all members if asked to. */
   async #run(list: MemberList, ops: readonly string[], readsAll: boolean): Promise<void> {
     const { room } = list;
+    if (ops.length > 0) list.reports++;
+    const { reports } = list;
     if (readsAll) {
       if (list.version >= 0) list.versionBefore = list.version;
       list.version = -1;
@@ -200,10 +203,10 @@ export class RedisMembers implements SharedMembers {
     const answer = await this.#queries.run(room, ops, readsAll);
     const [version = 0, here, count = 0, leftMs = 0] = answer.map(Number);
     list.latestVersion = version;
-    if (list.ops.length === 0 && here !== this.#here(room)) list.isReported = false;
-    if (count !== list.count || ops.length === 0) {
-      void this.#counts.set(room, list.count = count, leftMs);
-    }
+    // The answer does not count what was reported since.
+    const isLatest = reports === list.reports && list.ops.length === 0;
+    if (isLatest && here !== this.#here(room)) list.isReported = false;
+    void this.#counts.set(room, count, leftMs);
     const all = answer[4];
     if (!readsAll || !Array.isArray(all)) return;
     list.version = version;
@@ -229,7 +232,7 @@ export class RedisMembers implements SharedMembers {
   /** Reads all members later, when all nodes have reported theirs again. */
   #gather(list: MemberList): void {
     clearTimeout(list.gathering);
-    if (this.#isClosed) return;
+    if (this.#isEnding) return;
     list.gathering = setTimeout(() => {
       list.gathering = undefined;
       this.#readAll(list);

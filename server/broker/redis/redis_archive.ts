@@ -15,6 +15,7 @@ import {
   type RoomWriter,
 } from "../archive.ts";
 import type { UserMark } from "../marks.ts";
+import { assertCanRetain, type RetainedEvent } from "../retained.ts";
 import { withoutPlace } from "./batch_text.ts";
 import { script } from "./entries_script.ts";
 import { RedisLink } from "./link.ts";
@@ -30,23 +31,26 @@ import { type LogPolicy, RoomScripts } from "./room_scripts.ts";
 const UNFINISHED_MS = 86_400_000;
 /** The end of the names of those keys. */
 const UNFINISHED = "import";
-const KINDS = ["entries", "young", "revs", "reactions", "about"];
+const KINDS = ["entries", "young", "revs", "reactions", "about", "retained"];
 const MEMBERS_AT_ONCE = 1000;
 
 /**
  * Makes an imported room appear. Further arguments: a time and a number, which are not used; head, rev, and
- * when the newest message was stored. → `ok`, or `exists`
+ * when the newest message was stored. Nodes find what it retains at their next heartbeat. → `ok`, or `exists`
  */
 const IMPORT = script(`${LOG}
-if tonumber(redis.call('HGET', log, 'head') or 0) > 0 then return { 'exists' } end
+local retained = string.gsub(log, 'log$', 'retained')
+local is_there = tonumber(redis.call('HGET', log, 'head') or 0) > 0
+if is_there or redis.call('EXISTS', retained) == 1 then return { 'exists' } end
 redis.call('DEL', unpack(KEYS))
-for i = 2, #KEYS do
-  local unfinished = KEYS[i] .. ':${UNFINISHED}'
-  if redis.call('EXISTS', unfinished) == 1 then
-    redis.call('RENAME', unfinished, KEYS[i])
-    redis.call('PERSIST', KEYS[i])
-  end
+local function finish(key)
+  local unfinished = key .. ':${UNFINISHED}'
+  if redis.call('EXISTS', unfinished) == 0 then return end
+  redis.call('RENAME', unfinished, key)
+  redis.call('PERSIST', key)
 end
+for i = 2, #KEYS do finish(KEYS[i]) end
+finish(retained)
 redis.call('HSET', log, 'epoch', candidate, 'head', ARGV[15], 'rev', ARGV[16], 'start', ARGV[16])
 redis.call('HSET', log, 'at', ARGV[17], 'life', run_id, 'refs', redis.call('EXISTS', young))
 if redis.call('EXISTS', entries) == 0 then redis.call('HSET', log, 'emptied', ARGV[15]) end
@@ -127,7 +131,8 @@ export class RedisArchive implements Archive, AsyncDisposable {
   async write(room: RoomHead): Promise<RoomWriter> {
     const { name } = room;
     const head = await this.#link.ask("HGET", this.#scripts.key(name, "log"), "head");
-    if (Number(head ?? 0) > 0) throw new RoomExistsError(name);
+    const retained = await this.#link.ask("EXISTS", this.#scripts.key(name, "retained"));
+    if (Number(head ?? 0) > 0 || retained === 1) throw new RoomExistsError(name);
     const abort = async () => {
       await this.#link.ask("UNLINK", ...KINDS.map((kind) => this.#unfinished(name, kind)));
     };
@@ -140,6 +145,7 @@ export class RedisArchive implements Archive, AsyncDisposable {
         await this.#add(name, messages, oldestRef);
       },
       react: (reactions) => this.#react(name, reactions),
+      retain: (events) => this.#retain(name, events),
       commit: async () => {
         const args = [room.head, room.rev, newestAt].map(String);
         const [outcome] = await this.#scripts.commit(IMPORT, name, () => undefined, args);
@@ -180,6 +186,17 @@ export class RedisArchive implements Archive, AsyncDisposable {
     );
     await this.#put("ZADD", room, "reactions", members.flatMap(([, member]) => ["0", member]));
     await this.#put("ZADD", room, "about", members.flat());
+  }
+
+  async #retain(room: string, events: readonly RetainedEvent[]): Promise<void> {
+    if (events.length === 0) return;
+    assertCanRetain(events);
+    const { names, now } = this.#link;
+    const version = String(now * 1000); // as CHANGE_FIELD makes it
+    const fields = events.flatMap(({ name, event }) => [name, event]);
+    await this.#put("HSET", room, "retained", ["", version, ...fields]);
+    // Before it is there: a room that is counted and not there is found out, one that is not counted is not.
+    await this.#link.ask("ZADD", names.retaining, String(now), room);
   }
 
   /** Adds to a key of a room that is not complete. */

@@ -6,12 +6,15 @@
  */
 import type { RoomSummary } from "../broker.ts";
 import type { RedisLink } from "./link.ts";
+import type { MemberQueries } from "./member_queries.ts";
 
 export class RoomCounts {
   readonly #link: RedisLink;
+  readonly #queries: MemberQueries;
 
-  constructor(link: RedisLink) {
+  constructor(link: RedisLink, queries: MemberQueries) {
     this.#link = link;
+    this.#queries = queries;
   }
 
   /** Returns so many rooms, the fullest first, without the first `skip`. */
@@ -35,14 +38,30 @@ export class RoomCounts {
   /**
    * Sets or renews a room's count. It never rejects: the next heartbeat sets what could not be set.
    *
+   * Another node may have set a newer count before this one. So whoever sets a count then looks whether it
+   * still holds: the last who sets one has looked after everybody else.
+   *
    * @param leftMs how long the count is good.
    */
   async set(room: string, count: number, leftMs: number): Promise<void> {
-    const { counts, countsUntil } = this.#link.names;
-    const until = String(this.#link.now + leftMs);
+    const { names, now } = this.#link;
+    const until = String(now + leftMs);
     const commands = count === 0
-      ? [["ZREM", counts, room], ["ZREM", countsUntil, room]]
-      : [["ZADD", counts, String(count), room], ["ZADD", countsUntil, until, room]];
-    await Promise.allSettled(commands.map((command) => this.#link.ask(...command)));
+      ? [["ZREM", names.counts, room], ["ZREM", names.countsUntil, room]]
+      : [["ZADD", names.counts, String(count), room], ["ZADD", names.countsUntil, until, room]];
+    const look = ["HLEN", names.key(room, "people")];
+    const asked = [...commands, look].map((command) => this.#link.ask(...command));
+    const members = (await Promise.allSettled(asked)).at(-1);
+    if (members?.status === "fulfilled" && members.value !== count) await this.renew(room);
+  }
+
+  /** Sets a room's count to what it is now. It never rejects. */
+  async renew(room: string): Promise<void> {
+    try {
+      const [, , count, leftMs] = await this.#queries.run(room, [], false);
+      await this.set(room, Number(count), Number(leftMs));
+    } catch {
+      // Redis is away. The count ends with the last lease.
+    }
   }
 }

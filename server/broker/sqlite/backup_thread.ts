@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Finished } from "./finish_backup.ts";
+import type { Finished, FinishOrder } from "./finish_backup.ts";
 
 /** A thread that was not needed for so long is ended: it takes some megabytes. */
 const IDLE_MS = 60_000;
@@ -14,7 +14,7 @@ export class BackupThread {
   #idle: ReturnType<typeof setTimeout> | undefined;
 
   /** Makes a copy and its write-ahead log into one file, and checks it. One at a time. */
-  async finish(path: string, signal: AbortSignal): Promise<void> {
+  async finish(order: FinishOrder, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     clearTimeout(this.#idle);
     const script = new URL("./finish_backup.ts", import.meta.url);
@@ -28,7 +28,7 @@ export class BackupThread {
       reject(new Error(event.message));
     };
     try {
-      worker.postMessage(path);
+      worker.postMessage(order);
       const { error } = await promise;
       if (error !== undefined) throw new Error(error);
       this.#idle = setTimeout(() => this.end(), IDLE_MS);

@@ -25,6 +25,8 @@ export interface OpenDatabase {
   readonly secret: Uint8Array;
   /** Names this start in the file. */
   readonly mark: string;
+  /** Whether the process that had the file before was killed: it left a write-ahead log. */
+  readonly wasCutOff: boolean;
   /** The highest id that a row had before this start. */
   readonly lastRowId: number;
   /** Undefined in memory. */
@@ -70,6 +72,7 @@ export function openDatabase(path: string): OpenDatabase {
   try {
     // SQLite puts its write-ahead log beside the file itself, not beside a symbolic link to it.
     const realPath = isInMemory ? path : Deno.realPathSync(path);
+    const wasCutOff = !isInMemory && hasLog(realPath);
     const opened = database = new DatabaseSync(realPath, WITHOUT_ATTACH);
     // Exclusive from the first access on: no second process, and no shared-memory file.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
@@ -106,6 +109,7 @@ export function openDatabase(path: string): OpenDatabase {
       epoch: String(row.epoch),
       secret: row.secret,
       ...start,
+      wasCutOff,
       files,
       setCheckpoints,
       isShrinkable,
@@ -169,6 +173,15 @@ export function inspect(path: string): { readonly size: number; readonly version
     );
   }
   return { size, version };
+}
+
+/** Whether there is a write-ahead log with something in it. SQLite removes it when the file is closed in order. */
+function hasLog(path: string): boolean {
+  try {
+    return Deno.statSync(`${path}-wal`).size > 0;
+  } catch {
+    return false;
+  }
 }
 
 function assertSound(database: DatabaseSync, path: string): void {

@@ -20,11 +20,13 @@ export class Forgetting {
   /** Whether free pages or the write-ahead log may hold such text, also from before a crash. */
   #isInFreeSpace = true;
   /** Whether the unused space of pages may hold such text. */
-  #isInPages = false;
+  #isInPages: boolean;
 
-  constructor(bound: DatabaseBound, files: WatchedFiles | undefined) {
+  /** @param wasCutOff whether a process was killed that may have had some of this work left. */
+  constructor(bound: DatabaseBound, files: WatchedFiles | undefined, wasCutOff: boolean) {
     this.#bound = bound;
     this.#files = files;
+    this.#isInPages = wasCutOff;
   }
 
   /** Notes that a commit has removed or replaced such text. */

@@ -76,7 +76,8 @@ export class SqliteArchive implements Archive {
   // deno-lint-ignore require-await -- asynchronous because other stores are on another machine; so also below
   async write(room: RoomHead): Promise<RoomWriter> {
     const log = this.#logs.get(room.name);
-    if (log.head > 0) throw new RoomExistsError(room.name);
+    const isThere = log.head > 0 || this.#tables.retained(room.name).size > 0;
+    if (isThere) throw new RoomExistsError(room.name);
     this.#database.exec("BEGIN IMMEDIATE");
     this.#sql.removeRoom.run(room.name);
     const id = Number(this.#statements.addRoom.run(room.name, this.#logs.era).lastInsertRowid);
@@ -94,6 +95,9 @@ export class SqliteArchive implements Archive {
           this.#sql.react.run(id, seq, userId, reaction);
         }
       },
+      retain: (events) => {
+        for (const event of events) this.#tables.retain(room.name, event);
+      },
       commit: () => {
         this.#sql.finish.run(room.head, room.rev, size, id);
         this.#sql.saveRevision.run(revision);
@@ -103,7 +107,9 @@ export class SqliteArchive implements Archive {
         this.#written(Number(this.#sql.revision.get()?.last));
       },
       abort: () => {
-        if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+        if (!this.#database.isTransaction) return;
+        this.#database.exec("ROLLBACK");
+        this.#tables.measure();
       },
     };
   }

@@ -4,22 +4,22 @@
  *
  * Meanwhile SQLite is kept from emptying the write-ahead log into the file, so the file does not change, and
  * every commit is appended to the log. The file is copied, then the log as far as it goes: together they are
- * the state after one commit. A worker thread joins the two, and checks them.
+ * the state after one commit. A worker thread checks the two, and makes them into one file.
  *
  * @module
  */
-import { statfs } from "node:fs/promises";
 import { type Backup, BackupRefusal, type Backups } from "../backups.ts";
 import { copyBytes } from "./copy_bytes.ts";
 import { BackupThread } from "./backup_thread.ts";
 import type { OpenDatabase } from "./database_file.ts";
+import { freeBytes } from "./free_space.ts";
 import type { WatchedFiles } from "./watched_files.ts";
 
-/** How fast a file is copied, so that commits do not wait long for the disk. */
+/** How fast a file is copied, and then written anew, so that commits do not wait long for the disk. */
 const BYTES_PER_SECOND = 64 << 20;
 /** How far the write-ahead log may grow meanwhile: it is emptied in one go afterwards. */
 const MAX_LOG_BYTES = 256 << 20;
-/** A log that is longer than it usually gets is emptied first. Others are copied: nobody waits for that. */
+/** A log that is longer than it usually gets is emptied first. Nobody waits while others are copied. */
 const LONG_LOG_BYTES = 32 << 20;
 /** What must be left free on the disk. */
 const FREE_BYTES = 64 << 20;
@@ -30,6 +30,7 @@ export class SqliteBackups implements Backups {
   readonly #database: OpenDatabase;
   readonly #files: WatchedFiles;
   readonly #path: string;
+  readonly #finished: string;
   readonly #stop = new AbortController();
   readonly #thread = new BackupThread();
   /** Settles when the present copy is made or has failed. */
@@ -41,6 +42,7 @@ export class SqliteBackups implements Backups {
     this.#database = database;
     this.#files = files;
     this.#path = `${files.path}.backup.unfinished`; // a name that nobody gives to a file to keep
+    this.#finished = `${this.#path}.anew`;
   }
 
   /** Whether the write-ahead log must not be emptied if that can wait. */
@@ -65,7 +67,7 @@ export class SqliteBackups implements Backups {
 
   /** Removes what a process that was killed has left behind. */
   async clean(): Promise<void> {
-    await removeBackup(this.#path);
+    await this.#remove();
   }
 
   /** Gives up the present copy, and settles when nothing is left of it. */
@@ -78,8 +80,9 @@ export class SqliteBackups implements Backups {
   async #make(signal: AbortSignal): Promise<Backup> {
     try {
       await this.#copy(signal);
-      await this.#thread.finish(this.#path, signal);
-      const file = await Deno.open(this.#path, { read: true });
+      const [path, finished, bytesPerSecond] = [this.#path, this.#finished, BYTES_PER_SECOND];
+      await this.#thread.finish({ path, finished, bytesPerSecond }, signal);
+      const file = await Deno.open(finished, { read: true });
       const { size } = await file.stat();
       return {
         bytes: size,
@@ -91,8 +94,13 @@ export class SqliteBackups implements Backups {
       };
     } finally {
       // What is open stays readable. So nothing is left behind, whatever happens to the process.
-      await removeBackup(this.#path);
+      await this.#remove();
     }
+  }
+
+  /** Removes the files of a copy, as far as they are there. */
+  async #remove(): Promise<void> {
+    for (const path of [this.#path, this.#finished]) await removeDatabase(path);
   }
 
   async #copy(signal: AbortSignal): Promise<void> {
@@ -101,7 +109,7 @@ export class SqliteBackups implements Backups {
     try {
       database.exec("PRAGMA wal_autocheckpoint = 0");
       for (let tries = 0; tries < TRIES; tries++) {
-        await removeBackup(this.#path); // a log of the try before would be taken for this one's
+        await this.#remove(); // a log of the try before would be taken for this one's
         if (this.#files.logBytes().used > LONG_LOG_BYTES && !this.#files.emptyLog()) {
           throw new Error("the write-ahead log cannot be emptied");
         }
@@ -118,6 +126,8 @@ export class SqliteBackups implements Backups {
 
   async #copyFiles(signal: AbortSignal): Promise<void> {
     const { reader, path } = this.#files;
+    // In a busy room each page is in the log many times. To copy them all would take longer than this.
+    if (this.#files.logBytes().used > (await Deno.stat(path)).size) this.#files.copyLog();
     const { size } = await Deno.stat(path);
     await assertFree(this.#path, 2 * size); // it is written twice
     reader.seekSync(0, Deno.SeekMode.Start);
@@ -136,8 +146,7 @@ export class SqliteBackups implements Backups {
   }
 }
 
-/** Removes the files of a copy, as far as they are there. */
-async function removeBackup(path: string): Promise<void> {
+async function removeDatabase(path: string): Promise<void> {
   for (const suffix of ["", "-wal", "-shm", "-journal"]) {
     await Deno.remove(path + suffix).catch(() => {});
   }
@@ -145,15 +154,8 @@ async function removeBackup(path: string): Promise<void> {
 
 /** @throws {BackupRefusal} if the disk has no room. Where that cannot be asked, the copy may fail later. */
 async function assertFree(path: string, bytes: number): Promise<void> {
-  const folder = path.slice(0, path.lastIndexOf("/") + 1) || ".";
-  let free: number;
-  try {
-    const { bavail, bsize } = await statfs(folder);
-    free = bavail * bsize;
-  } catch {
-    return; // the process may not ask: it needs --allow-sys=statfs
-  }
-  if (free >= bytes + FREE_BYTES) return;
+  const free = await freeBytes(path);
+  if (free === undefined || free >= bytes + FREE_BYTES) return;
   const [has, needs] = [free, bytes + FREE_BYTES].map((size) => Math.ceil(size / 1_048_576));
   throw new BackupRefusal("full", `The disk has ${has} MB left; a backup needs ${needs} MB.`);
 }

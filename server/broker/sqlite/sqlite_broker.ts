@@ -194,8 +194,7 @@ export class SqliteBroker implements Broker {
     this.#store.check();
   }
 
-  // deno-lint-ignore require-await
-  async probe(): Promise<StoreTrouble | undefined> {
+  probe(): Promise<StoreTrouble | undefined> {
     return this.#store.probe();
   }
 

@@ -12,6 +12,7 @@ import { cutMark, startOfMark } from "./cut_mark.ts";
 import { type OpenDatabase, openDatabase } from "./database_file.ts";
 import { Erasing } from "./erasing.ts";
 import { Commits } from "./commits.ts";
+import { freeBytes, MIN_FREE_BYTES } from "./free_space.ts";
 import { Forgetting } from "./forgetting.ts";
 import { type Log, LogCache } from "./log_cache.ts";
 import type { GatheredWrites } from "./gathered_writes.ts";
@@ -79,7 +80,7 @@ export class SqliteStore {
     this.backups = files && new SqliteBackups(database, files);
     const maxBytes = (options.maxDatabaseMb ?? 0) * 1_048_576;
     this.#bound = new DatabaseBound(database, sql, this.#pruning, maxBytes);
-    this.#forgetting = new Forgetting(this.#bound, files);
+    this.#forgetting = new Forgetting(this.#bound, files, database.wasCutOff);
     this.secret = database.secret;
     this.tables = new StateTables(database.database, open);
     const parts = { pruning: this.#pruning, revisions: this.revisions, tables: this.tables };
@@ -221,11 +222,14 @@ export class SqliteStore {
   }
 
   /** Finds out whether messages could be stored now. */
-  probe(): StoreTrouble | undefined {
-    return troubleOf(() => {
+  async probe(): Promise<StoreTrouble | undefined> {
+    const trouble = troubleOf(() => {
       this.makeRoom(PROBE_CHARS);
       this.#commits.probe();
     });
+    const { files } = this.#database;
+    const free = trouble === undefined && files ? await freeBytes(files.path) : undefined;
+    return free !== undefined && free < MIN_FREE_BYTES ? "disk_full" : trouble;
   }
 
   /** The bytes of the file that are in use. */

@@ -67,6 +67,16 @@ export class WatchedFiles {
   }
 
   /**
+   * Copies the write-ahead log into the database. The next commit begins it anew, and the file of the log stays
+   * as long as it is: to grow it again would make commits slower.
+   *
+   * @throws {Error} if the database must grow for it and cannot.
+   */
+  copyLog(): void {
+    pragma(this.#database, "wal_checkpoint(PASSIVE)");
+  }
+
+  /**
    * Measures the write-ahead log. Its file may be longer: SQLite writes it from the beginning again, once the
    * database has all of it.
    */

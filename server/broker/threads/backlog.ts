@@ -7,6 +7,8 @@
  * @module
  */
 
+import type { RevisedMessage } from "../revisions.ts";
+
 /** Text that a thread may have before it, in characters. */
 const MAX_CHARS = 16_777_216;
 /** A thread tells of so much at once that it has taken. */
@@ -58,6 +60,11 @@ export class Backlog {
     for (const chars of this.#chars.values()) if (chars > MAX_CHARS) return true;
     return false;
   }
+}
+
+/** Returns how much text revisions are, in characters. */
+export function charsOf(messages: readonly RevisedMessage[]): number {
+  return messages.reduce((sum, { message }) => sum + message.length, 0);
 }
 
 /** Counts what a serving thread takes. */

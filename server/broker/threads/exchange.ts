@@ -92,7 +92,7 @@ export interface ToStoring {
   leaveRoom(room: string, user: User): void;
   renameIn(room: string, user: User): void;
   tellMarks(marks: readonly MovedMark[]): void;
-  /** Pages with so many characters were taken from the port. */
+  /** Pages and revisions with so many characters were taken from the port. */
   took(chars: number): void;
   endBackup(): void;
 }

@@ -18,6 +18,8 @@ interface Member {
 export class MemberTable {
   readonly #rooms = new Map<string, Map<string, Member>>();
   readonly #changed: (room: string, change: MemberChange) => void;
+  /** The rooms as the last list of them began. */
+  #fullestFirst: readonly RoomSummary[] = [];
 
   /** @param changed is called with each change, in the order that is the same for all threads. */
   constructor(changed: (room: string, change: MemberChange) => void) {
@@ -59,12 +61,17 @@ export class MemberTable {
     }
   }
 
-  /** Returns so many rooms, the fullest first, without the first `skip`. */
+  /**
+   * Returns so many rooms, the fullest first, without the first `skip`. The pages of a list show the rooms as
+   * they were at its first page: so none is left out or comes twice, and they are put in order only once.
+   */
   rooms(max: number, skip: number): readonly RoomSummary[] {
-    return [...this.#rooms]
-      .map(([name, { size }]) => ({ name, memberCount: size }))
-      .sort((a, b) => b.memberCount - a.memberCount || (a.name < b.name ? -1 : 1))
-      .slice(skip, skip + max);
+    if (skip === 0) {
+      this.#fullestFirst = [...this.#rooms]
+        .map(([name, { size }]) => ({ name, memberCount: size }))
+        .sort((a, b) => b.memberCount - a.memberCount || (a.name < b.name ? -1 : 1));
+    }
+    return this.#fullestFirst.slice(skip, skip + max);
   }
 
   list(room: string): readonly User[] {

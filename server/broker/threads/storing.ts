@@ -7,7 +7,7 @@
 import type { LogState } from "../broker.ts";
 import type { StoreGauges } from "../store_health.ts";
 import type { Hello, Welcome } from "./exchange.ts";
-import { Backlog } from "./backlog.ts";
+import { Backlog, charsOf } from "./backlog.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { Lifeline } from "./lifeline.ts";
 import { MemberTable } from "./member_table.ts";
@@ -67,7 +67,11 @@ export class Storing {
         }
       },
       revised: (room, messages) => {
-        for (const { port } of this.#in(room)) port.say("revised", room, messages);
+        const chars = charsOf(messages);
+        for (const thread of this.#in(room)) {
+          thread.port.say("revised", room, messages);
+          this.#backlog.sent(thread, chars);
+        }
       },
       signalled() {}, // signals pass from thread to thread
       logReplaced: (room, state) => {

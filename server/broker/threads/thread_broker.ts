@@ -13,10 +13,10 @@ import type { Journal } from "../journal.ts";
 import type { Order, Sanction } from "../orders.ts";
 import { Batch, type Page } from "../page.ts";
 import type { RetainedEvent } from "../retained.ts";
-import type { ReactionRange, RevisedMessage, RevisedRange } from "../revisions.ts";
+import type { RevisedMessage, RevisedRange } from "../revisions.ts";
 import type { StoreGauges, StoreTrouble } from "../store_health.ts";
 import { AskedBackups, AskedEraser, AskedJournal, AskedMarks, AskedMembers } from "./asked.ts";
-import { Taken } from "./backlog.ts";
+import { charsOf, Taken } from "./backlog.ts";
 import type { CallName, Calls, Hello, ToServing, ToStoring, Welcome } from "./exchange.ts";
 import { KnownSanctions } from "./known_sanctions.ts";
 import { Lifeline } from "./lifeline.ts";
@@ -110,7 +110,10 @@ export class ThreadBroker implements Broker {
         this.#in(room)?.committed(room, { first, last, batch: Batch.fromArray(array) });
         this.#taken.add(array.length);
       },
-      revised: (room, messages) => this.#in(room)?.revised?.(room, messages),
+      revised: (room, messages) => {
+        this.#in(room)?.revised?.(room, messages);
+        this.#taken.add(charsOf(messages));
+      },
       signalled: (room, signal) => this.#in(room)?.signalled(room, signal),
       logReplaced: (room, state) => this.#in(room)?.logReplaced?.(room, state),
       membersChanged: (room, change) => this.#in(room)?.membersChanged?.(room, change),
@@ -185,12 +188,8 @@ export class ThreadBroker implements Broker {
     return this.call("revisedSince", room, range);
   }
 
-  reactionsOf(
-    room: string,
-    userId: string,
-    range: ReactionRange,
-  ): Promise<ReadonlyMap<number, readonly string[]>> {
-    return this.call("reactionsOf", room, userId, range);
+  reactionsOf(...of: Parameters<Calls["reactionsOf"]>): ReturnType<Calls["reactionsOf"]> {
+    return this.call("reactionsOf", ...of);
   }
 
   /** Calls back at once here: those on this thread wait for no other. */
