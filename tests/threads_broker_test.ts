@@ -263,6 +263,19 @@ test("a backup crosses in pieces and is whole", async ({ store, a }) => {
   assertEquals((await textsOf(copy)).length, 500);
 });
 
+test("after the last byte of a backup another thread can make one, and nothing ends that", async ({ a, b }) => {
+  const into = new Uint8Array(100_000);
+  const backups = [await a.backups?.make()];
+  while (await backups[0]?.read(into) !== null);
+  backups.push(await b.backups?.make());
+  while (await backups[1]?.read(into) !== null);
+  backups.push(await a.backups?.make());
+  for (const backup of backups.slice(0, 2)) backup?.[Symbol.dispose]();
+  await a.check(); // what was said before has arrived
+  assert(await backups[2]?.read(into) !== null);
+  backups[2]?.[Symbol.dispose]();
+});
+
 test("the thread that asks for the journal is told of all commits", async ({ a, b }) => {
   let grown = 0;
   assert(a.journal !== undefined && b.journal === undefined);

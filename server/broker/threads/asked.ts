@@ -101,15 +101,20 @@ export class AskedBackups implements Backups {
 
   async make(): Promise<Backup> {
     const bytes = await this.#asking.call("makeBackup");
+    let isOpen = true;
     return {
       bytes,
       read: async (into) => {
         const piece = await this.#asking.call("readBackup", into.length);
+        isOpen &&= piece !== null;
         if (piece === null) return null;
         into.set(piece);
         return piece.length;
       },
-      [Symbol.dispose]: () => this.#asking.port.say("endBackup"),
+      [Symbol.dispose]: () => {
+        if (isOpen) this.#asking.port.say("endBackup");
+        isOpen = false;
+      },
     };
   }
 }

@@ -70,7 +70,7 @@ export interface Calls {
   takeFromJournal(upTo: Place): Promise<void>;
   /** Makes a copy of the store. @returns its bytes. */
   makeBackup(): Promise<number>;
-  /** Reads the next bytes of the copy; `null` at the end. */
+  /** Reads the next bytes of the copy; `null` at the end, which ends it. */
   readBackup(max: number): Promise<Uint8Array | null>;
   probe(): Promise<StoreTrouble | undefined>;
   check(): Promise<void>;

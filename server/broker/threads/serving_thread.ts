@@ -167,7 +167,9 @@ export class ServingThread {
   async #readBackup(max: number): Promise<Uint8Array | null> {
     const bytes = new Uint8Array(max);
     const count = await this.#backup?.read(bytes) ?? null;
-    return count === null ? null : bytes.slice(0, count); // a part would take the whole along
+    if (count !== null) return bytes.slice(0, count); // a part would take the whole along
+    this.#endBackup(); // so whoever has read all of it can have another one at once, from any thread
+    return null;
   }
 
   #endBackup(): void {
