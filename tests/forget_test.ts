@@ -110,24 +110,28 @@ function hideInPage(file: string, secret: string): void {
   throw new Error("No page has enough unused space.");
 }
 
-Deno.test("sqlite: what a killed process has left in the unused space of pages is overwritten", async () => {
-  await using at = new Directory();
-  await using left = new Directory();
-  {
-    await using broker = await at.open();
-    await broker.publish([draft("a")]);
+for (const isEmpty of [false, true]) {
+  const log = isEmpty ? "an empty write-ahead log" : "a write-ahead log";
+  Deno.test(`sqlite: what a killed process has left in the unused space of pages, and ${log}, is overwritten`, async () => {
+    await using at = new Directory();
+    await using left = new Directory();
+    {
+      await using broker = await at.open();
+      await broker.publish([draft("a")]);
+      broker.prune();
+      if (!isEmpty) await broker.publish([draft("b")]);
+      assertEquals((await Deno.stat(`${at.file}-wal`)).size === 0, isEmpty);
+      for (const suffix of ["", "-wal"]) await Deno.copyFile(at.file + suffix, left.file + suffix);
+    }
+    hideInPage(left.file, `${SECRET}1x`);
+    assertEquals([...secretsIn(left.file)], [1]);
+    await using broker = await left.open();
     broker.prune();
-    await broker.publish([draft("b")]);
-    for (const suffix of ["", "-wal"]) await Deno.copyFile(at.file + suffix, left.file + suffix);
-  }
-  hideInPage(left.file, `${SECRET}1x`);
-  assertEquals([...secretsIn(left.file)], [1]);
-  await using broker = await left.open();
-  broker.prune();
-  broker.prune(); // nothing was said since
-  assertEquals([...secretsBeside(left.file)], []);
-  assertEquals((await broker.state("lobby")).head, 2);
-});
+    broker.prune(); // nothing was said since
+    assertEquals([...secretsBeside(left.file)], []);
+    assertEquals((await broker.state("lobby")).head, isEmpty ? 1 : 2);
+  });
+}
 
 Deno.test(`sqlite: what was erased is in no file, seed ${SEED}`, async () => {
   const dice = new Dice(SEED);

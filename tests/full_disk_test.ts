@@ -5,6 +5,7 @@
  * @module
  */
 import { type Broker, BrokerError } from "../server/broker/broker.ts";
+import { freeBytes } from "../server/broker/sqlite/free_space.ts";
 import { DataImport } from "../server/data/import_data.ts";
 import { Progress } from "../server/data/progress.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./support/assert.ts";
@@ -41,6 +42,12 @@ async function fillLobby(at: Directory, megabytes: number): Promise<void> {
     await broker.publish(Array.from({ length: 100 }, () => draft(LONG, { user: "eve" })));
   }
 }
+
+Deno.test({
+  name: "freeBytes() does not take a disk for full that tells no size",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => assertEquals(await freeBytes("/proc/parley.db"), undefined),
+});
 
 test("messages are stored as long as old ones make room for them", async (disk, at) => {
   const say = async (broker: Broker, count: number) => {

@@ -5,6 +5,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals } from "./support/assert.ts";
+import { draft } from "./support/broker_suite.ts";
 import { connect, member, serve, until } from "./support/harness.ts";
 import { ask, MESSAGES } from "./support/http.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
@@ -148,6 +149,19 @@ Deno.test("what was erased is in no backup made afterwards", async () => {
   await server.deleteMessage("lobby", seq);
   await backUp(server, copy);
   assert(!new TextDecoder("latin1").decode(copy.bytes()).includes("secretword"));
+});
+
+Deno.test("a database that an operator has analysed can be backed up", async () => {
+  await using at = new Directory();
+  await using copy = new Directory();
+  {
+    await using broker = await at.open();
+    await broker.publish([draft("a")]);
+  }
+  at.sql("ANALYZE");
+  await using server = await start(at);
+  await backUp(server, copy);
+  assertEquals(seqsIn(copy), [1]);
 });
 
 Deno.test("a server whose messages are in memory says that there is nothing to back up", async () => {

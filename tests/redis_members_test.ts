@@ -3,7 +3,10 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
+import { RedisNames } from "../server/broker/redis/names.ts";
 import { RedisBroker } from "../server/broker/redis/redis_broker.ts";
+import { RoomCounts } from "../server/broker/redis/room_counts.ts";
 import { StaticFiles } from "../server/http/static_files.ts";
 import { silentLog, type User } from "../server/mod.ts";
 import { completeOptions } from "../server/options.ts";
@@ -126,6 +129,29 @@ test("a count is right after one node came and another went", async ({ redis, a,
   await members(redis, 2);
   await a.heard();
   await listed(a, 2);
+});
+
+Deno.test("RoomCounts looks once at a time, however many come and go meanwhile", async () => {
+  let [members, looking, maxLooking, set] = [0, 0, 0, ""];
+  const ask = async (...[command, , count = ""]: string[]) => {
+    if (command === "ZADD") set = count;
+    if (command !== "HLEN") return null;
+    maxLooking = Math.max(maxLooking, ++looking);
+    await new Promise((resolve) => setImmediate(resolve));
+    looking--;
+    if (members < 200) members++; // on another node
+    return members;
+  };
+  const run = () => Promise.resolve([0, 0, members, 1000]);
+  const link = { ask, now: 0, names: new RedisNames("parley", 0) };
+  const counts = new RoomCounts(link, { run });
+  let last = Promise.resolve();
+  for (let round = 0; round < 100; round++) {
+    last = counts.set("lobby", members, 1000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await last;
+  assertEquals([maxLooking, members, set], [1, 200, "200"]);
 });
 
 test("what is reported while all members are read is not taken for missing", async ({ redis, a, b, proxy }) => {

@@ -101,7 +101,7 @@ Deno.test(`storm: threads and their process fail in turn, and every guarantee is
   for (let time = 0; time < (IS_LONG ? 4 : 1); time++) {
     await progress(0.05);
     for (let deaths = 0; deaths < (IS_LONG ? 3 : 2); deaths++) {
-      await crowd.meanwhile(trouble(server, "worker"));
+      await until(() => trouble(server, "worker"), "a thread to die");
       await progress(0.03);
     }
     await server.kill();
@@ -112,8 +112,10 @@ Deno.test(`storm: threads and their process fail in turn, and every guarantee is
     await crowd.milliseconds(SCALE.pauseMs);
     server.signal("SIGCONT");
     await progress(0.05);
-    void trouble(server, "store").catch(() => {});
-    assertEquals((await crowd.meanwhile(server.ended()))?.code, 1);
+    let hasEnded = false;
+    const ending = server.ended().finally(() => hasEnded = true);
+    await until(async () => hasEnded || await trouble(server, "store"), "the thread to die");
+    assertEquals((await ending).code, 1);
     await server.restart();
     await checker.check(server);
   }
@@ -123,12 +125,14 @@ Deno.test(`storm: threads and their process fail in turn, and every guarantee is
   assertEquals(checker.echoes, total);
 });
 
-/** Has threads of that kind die. The door is the first thread's, and the kernel says which one answers. */
-async function trouble(server: ServerProcess, what: string): Promise<void> {
-  await until(async () => {
-    const headers = { connection: "close" };
-    const response = await fetch(`${server.url}/trouble/${what}`, { headers }).catch(() => null);
-    await response?.body?.cancel();
-    return response?.status === 200;
-  }, `the ${what} to be in trouble`);
+/**
+ * Has threads of that kind die. The door is the first thread's, and the kernel says which one answers.
+ *
+ * @returns whether it was that one.
+ */
+async function trouble(server: ServerProcess, what: string): Promise<boolean> {
+  const headers = { connection: "close" };
+  const response = await fetch(`${server.url}/trouble/${what}`, { headers }).catch(() => undefined);
+  await response?.body?.cancel();
+  return response?.status === 200;
 }

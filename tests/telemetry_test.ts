@@ -16,7 +16,7 @@ import { Scrape } from "./support/scrape.ts";
 Deno.test("telemetry: a receiver gets every metric, with the numbers that Prometheus reads, and no span", async () => {
   await using receiver = new OtlpReceiver();
   const port = freePort();
-  const args = ["--db", ":memory:", "--metrics-port", String(port)];
+  const args = ["--db", ":memory:", "--workers", "1", "--metrics-port", String(port)];
   await using program = await Program.start(args, receiver.environment);
   await using client = await member(program);
   client.send({ type: "chat", payload: "one" }, { type: "chat", payload: 2 });

@@ -230,9 +230,10 @@ export async function readLog({ url }: { readonly url: string }): Promise<Log> {
   const texts: string[] = [];
   let found: Log | undefined;
   const next = async () => {
-    const response = await fetch(`${url}/rooms/lobby/messages?after=${texts.length}&limit=200`);
-    const body = await response.text();
-    if (response.status === 503) return false; // it is not over a fault yet
+    const page = `${url}/rooms/lobby/messages?after=${texts.length}&limit=200`;
+    const response = await fetch(page).catch(() => undefined); // a thread that dies resets it
+    const body = await response?.text().catch(() => undefined);
+    if (body === undefined || response?.status === 503) return false; // it is not over a fault yet
     const { epoch, head } = JSON.parse(body);
     texts.push(...textsOf(body.slice(body.indexOf('"messages":') + 11, body.lastIndexOf("]") + 1)));
     if (texts.length >= head) found = { epoch, texts };

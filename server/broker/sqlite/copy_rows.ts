@@ -21,8 +21,10 @@ export function copyRows(
   step: (bytes: number) => void,
 ): void {
   for (const name of SETTINGS) to.exec(`PRAGMA ${name} = ${pragma(from, name)}`);
+  // `ANALYZE`, which an operator may have run, makes tables that only SQLite may make.
   const parts = from.prepare(
-    "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type = 'table' DESC",
+    `SELECT type, name, sql FROM sqlite_schema
+     WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type = 'table' DESC`,
   ).all();
   to.exec("BEGIN");
   for (const { type, name, sql } of parts) {

@@ -175,10 +175,10 @@ export function inspect(path: string): { readonly size: number; readonly version
   return { size, version };
 }
 
-/** Whether there is a write-ahead log with something in it. SQLite removes it when the file is closed in order. */
+/** Whether there is a write-ahead log, be it empty. SQLite removes it when the file is closed in order. */
 function hasLog(path: string): boolean {
   try {
-    return Deno.statSync(`${path}-wal`).size > 0;
+    return Deno.statSync(`${path}-wal`).isFile;
   } catch {
     return false;
   }

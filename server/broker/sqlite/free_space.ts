@@ -9,14 +9,14 @@ import { statfs } from "node:fs/promises";
 export const MIN_FREE_BYTES = 1 << 20;
 
 /**
- * Returns the bytes that are free on the disk of a file; `undefined` where that cannot be asked. The process
- * may only ask with `--allow-sys=statfs`.
+ * Returns the bytes that are free on the disk of a file; `undefined` where that is not known. The process
+ * may only ask with `--allow-sys=statfs`, and some file systems do not tell: they say that they have no blocks.
  */
 export async function freeBytes(path: string): Promise<number | undefined> {
   const folder = path.slice(0, path.lastIndexOf("/") + 1) || ".";
   try {
-    const { bavail, bsize } = await statfs(folder);
-    return bavail * bsize;
+    const { blocks, bavail, bsize } = await statfs(folder);
+    return blocks === 0 ? undefined : bavail * bsize;
   } catch {
     return undefined;
   }
