@@ -42,7 +42,7 @@ export async function openStorage(options: Options, context: StorageContext): Pr
   if (options.workers > 0) return await openThread(options, context);
   const retainDaysOf = (room: string) => rules.of(room)?.retainDays;
   const broker = await SqliteBroker.open({ ...options, path: options.db, retainDaysOf }, log);
-  if (options.db !== ":memory:") await warnOfSlowDisk(broker, log);
+  if (options.db !== ":memory:") warnOfSlowDisk(broker, log);
   return { broker };
 }
 

@@ -6,7 +6,6 @@
  */
 import { Rules } from "../server/access/rules.ts";
 import { warnOfSlowDisk } from "../server/broker/sqlite/slow_disk.ts";
-import type { StoreTrouble } from "../server/broker/store_health.ts";
 import { type Facts, silentLog } from "../server/log.ts";
 import { Metrics } from "../server/metrics.ts";
 import { completeOptions } from "../server/options.ts";
@@ -45,29 +44,29 @@ for (const [tookMs, logged] of [[1500, 1], [900, 0]] as const) {
 }
 
 /** Measures a disk whose commits take so long, one after the other, as far as it takes any. */
-async function measure(timesMs: readonly number[], trouble?: StoreTrouble) {
+function measure(timesMs: readonly number[], isFull = false) {
   const lines: [string, Facts | undefined][] = [];
   const log = { ...silentLog, warn: (event: string, facts?: Facts) => lines.push([event, facts]) };
   let [now, commits] = [0, 0];
-  const probe = () => {
+  const commitNothing = () => {
     now += timesMs[commits++ % timesMs.length] ?? 0;
-    return Promise.resolve(trouble);
+    if (isFull) throw new Error("full");
   };
-  await warnOfSlowDisk({ probe, measure: () => ({}) }, log, () => now);
+  warnOfSlowDisk({ commitNothing }, log, () => now);
   return { lines, now, commits };
 }
 
-Deno.test("warnOfSlowDisk() names the median commit of a slow disk, and takes little of it", async () => {
+Deno.test("warnOfSlowDisk() names the median commit of a slow disk, and takes little of it", () => {
   const line: [string, Facts] = ["disk is slow; see --workers", { commitMs: 5.1 }];
-  const { lines, now } = await measure([9, 5.1, 4]);
+  const { lines, now } = measure([9, 5.1, 4]);
   assertEquals(lines, [line]);
   assert(now < 40);
-  assertEquals((await measure([200, 200])).commits, 3);
+  assertEquals(measure([200, 200]).commits, 3);
 });
 
-Deno.test("warnOfSlowDisk() says nothing of a quick disk, of one slow commit, and of one that fails", async () => {
-  assertEquals((await measure([0.3])).lines, []);
-  assertEquals((await measure([30, 0.3, 0.3])).lines, []);
-  assertEquals((await measure([0.3])).commits, 9);
-  assertEquals((await measure([30], "disk_full")).lines, []);
+Deno.test("warnOfSlowDisk() says nothing of a quick disk, of one slow commit, and of one that fails", () => {
+  assertEquals(measure([0.3]).lines, []);
+  assertEquals(measure([30, 0.3, 0.3]).lines, []);
+  assertEquals(measure([0.3]).commits, 9);
+  assertEquals(measure([30], true).lines, []);
 });

@@ -198,6 +198,11 @@ export class SqliteBroker implements Broker {
     return this.#store.probe();
   }
 
+  /** Makes a commit that changes nothing. @throws what a commit would throw. */
+  commitNothing(): void {
+    this.#store.commitNothing();
+  }
+
   measure(): StoreGauges {
     return { bytes: this.#store.usedBytes };
   }

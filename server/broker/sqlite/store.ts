@@ -225,11 +225,16 @@ export class SqliteStore {
   async probe(): Promise<StoreTrouble | undefined> {
     const trouble = troubleOf(() => {
       this.makeRoom(PROBE_CHARS);
-      this.#commits.probe();
+      this.commitNothing();
     });
     const { files } = this.#database;
     const free = trouble === undefined && files ? await freeBytes(files.path) : undefined;
     return free !== undefined && free < MIN_FREE_BYTES ? "disk_full" : trouble;
+  }
+
+  /** Makes a commit that changes nothing, and makes no room for it. @throws what a commit would throw. */
+  commitNothing(): void {
+    this.#commits.probe();
   }
 
   /** The bytes of the file that are in use. */
