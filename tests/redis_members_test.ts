@@ -133,8 +133,9 @@ test("a count is right after one node came and another went", async ({ redis, a,
 
 Deno.test("RoomCounts looks once at a time, however many come and go meanwhile", async () => {
   let [members, looking, maxLooking, set] = [0, 0, 0, ""];
-  const ask = async (...[command, , count = ""]: string[]) => {
-    if (command === "ZADD") set = count;
+  const names = new RedisNames("parley", 0);
+  const ask = async (...[command, key, value = ""]: string[]) => {
+    if (command === "ZADD" && key === names.counts) set = value;
     if (command !== "HLEN") return null;
     maxLooking = Math.max(maxLooking, ++looking);
     await new Promise((resolve) => setImmediate(resolve));
@@ -143,8 +144,7 @@ Deno.test("RoomCounts looks once at a time, however many come and go meanwhile",
     return members;
   };
   const run = () => Promise.resolve([0, 0, members, 1000]);
-  const link = { ask, now: 0, names: new RedisNames("parley", 0) };
-  const counts = new RoomCounts(link, { run });
+  const counts = new RoomCounts({ ask, names, now: 0 }, { run });
   let last = Promise.resolve();
   for (let round = 0; round < 100; round++) {
     last = counts.set("lobby", members, 1000);

@@ -304,6 +304,8 @@ export function testRevisions(
     const first = () => edit(1, "first", { ref: "first" });
     await broker.publish([first()]);
     for (let n = 0; n < 19; n++) await broker.publish([edit(1, `${n}`, { ref: `${n}` })]);
+    const last = () => edit(1, "18", { ref: "18" });
+    for (let n = 0; n < 30; n++) await broker.publish([last(), last()]); // they push no other out
     assertEquals(outcomes(await broker.publish([first()])), ["same"]);
     for (let n = 19; n < 60; n++) await broker.publish([edit(1, `${n}`, { ref: `${n}` })]);
     assertEquals(outcomes(await broker.publish([first()])), ["ok"]);

@@ -59,13 +59,15 @@ export class BatchRevisions<D extends Draft> {
       const target = this.#targetAt(seq, addition);
       const hasReacted = () =>
         revision.kind === "react" && this.#hasReacted(target, userId, revision.payload);
-      const hasChanged = !this.#isRepeated(draft) &&
-        target.message.apply(draft, this.#at, hasReacted);
+      const isRepeated = this.#isRepeated(draft);
+      const hasChanged = !isRepeated && target.message.apply(draft, this.#at, hasReacted);
       if (hasChanged && revision.kind === "react") {
         const { payload: reaction, on } = revision;
         target.reactions.set(`${userId}\0${reaction}`, { userId, reaction, on });
       }
-      if (draft.ref !== undefined) this.#given.set(refKeyOf(draft), digestOf(revision));
+      if (draft.ref !== undefined && !isRepeated) {
+        this.#given.set(refKeyOf(draft), digestOf(revision));
+      }
       this.#asked.push({ index: receipts.length, target });
       receipts.push({ draft, seq, event: "", repeated: !hasChanged });
     } catch (refusal) {
@@ -111,6 +113,7 @@ export class BatchRevisions<D extends Draft> {
       const given = this.#given.get(refKeyOf(receipt.draft));
       if (ref !== undefined && given !== undefined) {
         this.#refs.ofRevisions(room).set(userId, ref, given);
+        this.#given.delete(refKeyOf(receipt.draft)); // one that is repeated pushes no other out
       }
       const { addition: { log }, seq, message, before, after } = target;
       const event = after?.event ?? revisedText(log.room, message.rev, before);

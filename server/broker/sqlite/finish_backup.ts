@@ -1,6 +1,7 @@
 /**
- * The script of the worker thread that finishes a copy of the database: it checks the copy, with its write-ahead log,
- * and copies all rows into a new file. That reads all of it, which the event loop should not wait for.
+ * The script of the worker thread that finishes a copy of the database: it checks the copy, with its
+ * write-ahead log, and copies all rows into a new file. That reads all of it, which the event loop should not
+ * wait for.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * `PATCH` and `DELETE /rooms/{room}/messages/{seq}` edit and delete a message, and `PUT` and `DELETE
  * …/reactions/{emoji}` add and remove a reaction, as the commands `edit`, `delete` and `react` do. The
- * answer is the message as it is now. `?ref=` names the revision, as the command's `ref` does. With an API key the application asks: it may change anyone's, and
- * react as anyone, whom `?from=` names.
+ * answer is the message as it is now. `?ref=` names the revision, as the command's `ref` does. With an API
+ * key the application asks: it may change anyone's, and react as anyone, whom `?from=` names.
  *
  * @module
  */
