@@ -4,7 +4,8 @@
  * @module
  */
 import { doom } from "./doomed_broker.ts";
+import { runLate } from "./late_script.ts";
 
 const { searchParams } = new URL(import.meta.url);
 doom(searchParams.get("moment") ?? "", Number(searchParams.get("nth")));
-await import("../../server/broker/threads/storing_worker.ts");
+await runLate(() => import("../../server/broker/threads/storing_worker.ts"));

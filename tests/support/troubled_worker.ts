@@ -8,6 +8,7 @@
  */
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
+import { runLate } from "./late_script.ts";
 
 const isStore = new URL(import.meta.url).search === "?store";
 let isDying = false;
@@ -15,8 +16,11 @@ let isDying = false;
 self.addEventListener("error", (event) => {
   if (isDying) event.stopImmediatePropagation();
 });
-if (isStore) await import("../../server/broker/threads/storing_worker.ts");
-else await import("../../server/process/worker.ts");
+await runLate(() =>
+  isStore
+    ? import("../../server/broker/threads/storing_worker.ts")
+    : import("../../server/process/worker.ts")
+);
 
 const channel = new BroadcastChannel(`parley: troubled ${isStore ? "store" : "worker"}`);
 channel.onmessage = ({ data }) => {

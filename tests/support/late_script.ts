@@ -1,0 +1,18 @@
+/**
+ * A thread that does something before it runs its script.
+ *
+ * @module
+ */
+/// <reference no-default-lib="true" />
+/// <reference lib="deno.worker" />
+
+/**
+ * Loads the script of this thread, and hands it the messages that came before it listened. Without that they
+ * would be lost: Deno delivers messages while a module waits at its top level.
+ */
+export async function runLate(load: () => Promise<unknown>): Promise<void> {
+  const early: MessageEvent[] = [];
+  self.onmessage = (event) => early.push(event);
+  await load();
+  for (const event of early) self.onmessage(event);
+}
