@@ -3,8 +3,9 @@
  *
  * @module
  */
-/// <reference no-default-lib="true" />
-/// <reference lib="deno.worker" />
+
+/** This thread. With the types of a worker, scripts that have others could not import this file. */
+declare const self: { onmessage: (event: MessageEvent) => void };
 
 /**
  * Loads the script of this thread, and hands it the messages that came before it listened. Without that they
