@@ -144,6 +144,8 @@ export interface Signal {
  * and the call may be repeated later.
  */
 export interface Broker extends AsyncDisposable, StoreHealth {
+  /** Set if another thread or process commits, so that this thread can write meanwhile. */
+  readonly commitsElsewhere?: boolean;
   /** Says where the data is, for an operator to read. */
   readonly location: string;
   /** The secret that tokens are signed with: at least 32 random bytes, which are kept with the log. */

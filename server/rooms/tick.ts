@@ -161,6 +161,9 @@ export class Tick {
   #beginCommit(): Promise<void> {
     return this.#committing ??= this.#commit().finally(() => {
       this.#committing = undefined;
+      // A whole batch waits already: another thread commits it while this one writes the one before.
+      const isFull = this.#queuedChars >= this.#maxChars();
+      if (isFull && this.#context.broker.commitsElsewhere === true) void this.#beginCommit();
       this.#flush();
       this.#stored?.tell();
       if (this.#queue.length > 0) this.#schedule();
@@ -193,8 +196,7 @@ export class Tick {
 
   /** Takes the oldest of what is queued, as much as one tick may commit. */
   #takeBatch(): readonly Pending[] {
-    const rooms = Math.min(MAX_TICK_ROOMS, Math.max(1, this.#openRooms.size));
-    const maxChars = this.#charsPerRoom * rooms;
+    const maxChars = this.#maxChars();
     let chars = 0;
     let count = 0;
     while (count < this.#queue.length && chars < maxChars) {
@@ -208,6 +210,12 @@ export class Tick {
       return batch;
     }
     return this.#queue.splice(0, count);
+  }
+
+  /** The text that one tick may commit, in characters. */
+  #maxChars(): number {
+    const rooms = Math.min(MAX_TICK_ROOMS, Math.max(1, this.#openRooms.size));
+    return this.#charsPerRoom * rooms;
   }
 
   /** Puts messages back at the front of the queue: they are older than all that is in it. */

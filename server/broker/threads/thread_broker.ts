@@ -129,6 +129,8 @@ export class ThreadBroker implements Broker {
     });
   }
 
+  readonly commitsElsewhere = true;
+
   listen(listener: BrokerListener): void {
     this.#listener = listener;
   }
