@@ -37,7 +37,7 @@ const ALLOWED: readonly (readonly [keyof Row, part: number, little: number])[] =
   ["keptConnections", 0, 0],
   ["rooms", 0, 0],
   ["walBytes", 0.1, 17_000_000], // it is written from the beginning again at 16.4 MB
-  ["databaseBytes", 0.1, 1_000_000],
+  ["databaseBytes", 0.1, 3_000_000], // what is kept is 1.5 MB, and comes to it at that time
 ];
 /** Rooms that a client is in at once, clients there at once, messages on their way at once. */
 const AT_ONCE = { rooms: 40, connections: 50, messages: 100 };
