@@ -38,6 +38,7 @@ export interface ThreadBrokerOptions {
 }
 
 export class ThreadBroker implements Broker {
+  readonly commitsElsewhere = true;
   readonly location: string;
   readonly secret: Uint8Array;
   readonly members: AskedMembers = new AskedMembers(this);
@@ -128,8 +129,6 @@ export class ThreadBroker implements Broker {
       journalMoved: (...moved) => journal?.moved(...moved),
     });
   }
-
-  readonly commitsElsewhere = true;
 
   listen(listener: BrokerListener): void {
     this.#listener = listener;
