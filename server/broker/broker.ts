@@ -47,11 +47,7 @@ export interface Range {
   readonly before?: number;
   /** How many messages at most. */
   readonly limit: number;
-  /**
-   * About how many characters at most. A page has at least one message, however long it is.
-   *
-   * @default {Infinity}
-   */
+  /** About how many characters at most, if there is a bound. A page has at least one message. */
   readonly chars?: number;
 }
 

@@ -116,11 +116,7 @@ export function revisedText(room: string, rev: number, message: string): string 
   return `{"type":"revised","room":${JSON.stringify(room)},"rev":${rev},"message":${message}}`;
 }
 
-/**
- * Writes a `revised` event for the user who asked.
- *
- * @param event the event as {@linkcode revisedText} writes it.
- */
+/** Writes for the user who asked a `revised` event, which {@linkcode revisedText} has written. */
 export function revisedAnswer(
   event: string,
   mine: readonly string[],
@@ -219,11 +215,7 @@ export function myRoomText(
     `${last === undefined ? "" : `,"last":${last}`}}`;
 }
 
-/**
- * Writes the body of a user's own list of rooms.
- *
- * @param rooms each room as {@linkcode myRoomText} writes it.
- */
+/** Writes the body of a user's own list of rooms, each of which {@linkcode myRoomText} has written. */
 export function roomsText(rooms: readonly string[]): string {
   return `{"rooms":[${rooms.join(",\n")}]}`;
 }
