@@ -18,7 +18,7 @@ export interface MetricRow {
   readonly labels?: readonly string[];
   /** How the numbers of several threads become one: most are added up. */
   readonly merge?: "max" | "min";
-  /** Where it is counted. What has no such place is measured when somebody looks. */
+  /** Reads the number where it is counted. Without this, the monitor measures it when somebody looks. */
   readonly read?: (metrics: Metrics) => Numbers;
 }
 

@@ -99,12 +99,12 @@ export class Presence {
     this.#tell("onJoin", user.user);
   }
 
-  /** Counts one connection less. If it was the last one, the member departs at once. */
+  /** Takes one connection from the count of its user. If it was the last one, the member departs at once. */
   leave(user: ConnectedUser): void {
     if (this.#countOff(user)) this.#depart(user);
   }
 
-  /** Counts one connection less. If it was the last one, the member has the grace period to come back. */
+  /** Takes one connection from the count of its user. If it was the last one, the member has the grace period to come back. */
   lose(user: ConnectedUser): void {
     if (!this.#countOff(user)) return;
     const { now, options } = this.#context;

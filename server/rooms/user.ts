@@ -11,7 +11,7 @@ import type { User } from "../protocol/messages.ts";
 import type { Refusal } from "../protocol/refusal.ts";
 import type { CloseCode, Right } from "../protocol/tables.ts";
 
-/** A `RenameListener` is told when a user's name changes, or what the application says of the user. */
+/** A `RenameListener` is told when a user has another name, or when the application says something else of the user. */
 export interface RenameListener {
   renamed(user: ConnectedUser, oldName: string): void;
 }

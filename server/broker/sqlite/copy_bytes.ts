@@ -8,8 +8,8 @@
 
 /** So many bytes are read while others wait: it takes a tenth of a millisecond if they are in memory. */
 const CHUNK_BYTES = 131_072;
-/** After so many bytes they are written to the disk, so that none of its waits is long. */
-const SYNC_BYTES = 8 << 20;
+/** A copy is synced to the disk each time that so many bytes were added, so that no sync takes long. */
+export const SYNC_BYTES = 8 << 20;
 
 /**
  * Copies so many bytes into a new file that only its owner may read.

@@ -6,6 +6,7 @@
  * @module
  */
 import { DatabaseSync } from "node:sqlite";
+import { SYNC_BYTES } from "./copy_bytes.ts";
 import { copyRows } from "./copy_rows.ts";
 import { APPLICATION_ID } from "./schema.ts";
 import { pragma } from "./statements.ts";
@@ -28,8 +29,6 @@ export interface Finished {
 
 /** Enough for the pages of the index of many rooms, which are written in no order. */
 const CACHE_KIB = 16_384;
-/** After so many bytes they are written to the disk, so that none of its waits is long. */
-const SYNC_BYTES = 8 << 20;
 
 function finish({ path, finished, bytesPerSecond }: FinishOrder): Finished {
   try {

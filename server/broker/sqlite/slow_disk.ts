@@ -1,6 +1,6 @@
 /**
- * `warnOfSlowDisk` measures at start how long a commit waits for the disk. Where that takes long, everybody
- * whom the thread serves waits as well, and another thread should store.
+ * `warnOfSlowDisk` measures at start how long a commit waits for the disk. If that is long, all
+ * clients of the thread wait as well, and another thread should store.
  *
  * @module
  */

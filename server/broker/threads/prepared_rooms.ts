@@ -28,7 +28,11 @@ export class PreparedRooms {
     this.#prepare = prepare;
   }
 
-  /** Starts to prepare the rooms of a batch. @returns `undefined` if all of them are. */
+  /**
+   * Starts to prepare the rooms of a batch.
+   *
+   * @returns `undefined` if all of them are prepared already.
+   */
   prepare(batch: readonly Draft[]): ReadonlyMap<string, Promise<void>> | undefined {
     let unprepared: Map<string, Promise<void>> | undefined;
     let last: string | undefined;

@@ -27,7 +27,7 @@ export class StoringThread implements AsyncDisposable {
    * Starts the thread and opens the file there.
    *
    * @param log gets the lines of the thread.
-   * @throws {BrokerError} what `SqliteBroker.open` would throw.
+   * @throws {BrokerError} if the file cannot be opened, for the reasons of `SqliteBroker.open`.
    */
   static async start(options: StoringOptions, log: Log): Promise<StoringThread> {
     const thread = new StoringThread(log);
