@@ -7,12 +7,13 @@
  */
 import { createServer, type Facts, type Log, silentLog } from "../server/mod.ts";
 import type { Options } from "../server/options.ts";
+import { HangWatch } from "../server/process/hang_watch.ts";
 import type { Serving } from "../server/process/serving.ts";
 import { ROOMY } from "../server/testing.ts";
 import { assert, assertEquals, assertMatch } from "./support/assert.ts";
 import { freePort } from "./support/child.ts";
 import { Crowd } from "./support/crowd.ts";
-import { type Client, connect, member, until } from "./support/harness.ts";
+import { type Client, connect, member, patiently, until } from "./support/harness.ts";
 import { ask, MESSAGES } from "./support/http.ts";
 import { Program } from "./support/program.ts";
 import { SEED, seeded } from "./support/random.ts";
@@ -35,10 +36,25 @@ const MANY = 12;
 /** Has the next request come over a connection of its own, which the kernel gives to any thread. */
 const APART = { connection: "close" };
 
-function kill(kind: "worker" | "store"): void {
+function trouble(kind: "worker" | "store", what: string): void {
   const channel = new BroadcastChannel(`parley: troubled ${kind}`);
-  channel.postMessage("die");
+  channel.postMessage(what);
   channel.close();
+}
+
+function kill(kind: "worker" | "store"): void {
+  trouble(kind, "die");
+}
+
+/** Has the second thread stand still. @returns a function that lets it go on. */
+async function standStill(directory: Directory): Promise<() => void> {
+  const path = `${directory.path}/go on`;
+  const channel = new BroadcastChannel("parley: troubled worker");
+  const stands = new Promise((resolve) => channel.onmessage = resolve);
+  channel.postMessage({ untilThere: path });
+  await patiently(stands, "the thread to stand still");
+  channel.close();
+  return () => Deno.writeTextFileSync(path, "");
 }
 
 /** A log that keeps the errors. */
@@ -230,6 +246,78 @@ Deno.test(`serving threads that die again and again lose and double nothing, see
   await crowd.settle(serving);
   const { texts } = await crowd.conclude(serving);
   assertEquals(texts.length, crowd.checker.echoes);
+});
+
+Deno.test(`a serving thread that hangs is replaced, others go on meanwhile, and nothing is lost, seed ${SEED}`, async () => {
+  const log = new Errors();
+  const options = { recentMessages: 0, retainMessages: 0, graceSeconds: 0.1 };
+  await using serving = await serveTwo(options, log);
+  const nodes = [serving];
+  await using crowd = new Crowd(8, { nodes, random: seeded(SEED), thinkMs: 2 });
+  await crowd.echoes(200);
+  const [, bob] = await onBoth(serving, ["Alice", "Bob"]);
+  trouble("worker", "hang in an expression");
+  await crowd.echoes(200);
+  assertEquals(log.lines, []);
+  await crowd.meanwhile(until(() => log.lines.length > 0, "the thread to be replaced"));
+  assertEquals(log.lines, ["worker failed: It has not answered for 10 s."]);
+  await bob?.closed;
+  await crowd.checker.check(serving);
+  const [, carol] = await onBoth(serving, ["Dave", "Carol"]);
+  assert(carol !== undefined);
+  await crowd.echoes(200);
+  await crowd.settle(serving);
+  const { texts } = await crowd.conclude(serving);
+  assertEquals(texts.length, crowd.checker.echoes);
+});
+
+Deno.test("a serving thread that stands still for a while holds nobody up, and its users miss nothing", async () => {
+  const log = new Errors();
+  await using directory = new Directory();
+  await using serving = await serveTwo({ recentMessages: 0 }, log);
+  const [alice, bob] = await onBoth(serving, ["Alice", "Bob"]);
+  assert(alice !== undefined && bob !== undefined);
+  const goOn = await standStill(directory);
+  const payload = "x".repeat(16_000);
+  const count = 1400; // more than a thread may have before it
+  for (let n = 1; n <= count; n++) {
+    alice.send({ type: "chat", payload });
+    if (n % 20 === 0) await alice.take("chat", 20);
+  }
+  alice.send({ type: "edit", seq: 1, payload: "edited", ref: "first" });
+  alice.send({ type: "edit", seq: count, payload: "edited", ref: "last" });
+  await alice.next("revised", ({ ref }) => ref === "last");
+  goOn();
+  alice.send({ type: "chat", payload: "on" });
+  const heard = await bob.take("chat", count + 1);
+  assertEquals(heard.map(({ seq }) => seq), heard.map((_, index) => index + 1));
+  const revised = new Set<unknown>();
+  while (revised.size < 2) revised.add((await bob.next("revised")).message.seq);
+  assertEquals(log.lines, []);
+});
+
+Deno.test("HangWatch counts only the time in which the watching thread itself ran", () => {
+  let now = 0;
+  const watch = new HangWatch<{ name: string }>(2000, () => now);
+  const [hung, busy, starting] = [{ name: "hung" }, { name: "busy" }, { name: "starting" }];
+  watch.heard(hung);
+  watch.heard(busy);
+  const pass = (milliseconds: number) => {
+    now += milliseconds;
+    const hanging = watch.check();
+    watch.heard(busy);
+    return hanging;
+  };
+  for (let sleeps = 0; sleeps < 9; sleeps++) assertEquals(pass(3_600_000), []);
+  for (let seconds = 0; seconds < 10; seconds += 2) assertEquals(pass(2010), []);
+  assertEquals(pass(3_600_000), []);
+  assertEquals(pass(1990), [hung]);
+  watch.forget(hung);
+  assertEquals(pass(2000), []);
+  watch.heard(starting);
+  for (let seconds = 0; seconds < 10; seconds += 2) assertEquals(pass(2000), []);
+  watch.heard(starting);
+  assertEquals(pass(2000), []);
 });
 
 Deno.test(`the death of the storing thread ends the program in order, and nothing acknowledged is lost, seed ${SEED}`, async () => {

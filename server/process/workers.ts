@@ -9,6 +9,7 @@ import { type Log, reason } from "../log.ts";
 import type { StoringThread } from "../broker/threads/storing_thread.ts";
 import type { Options } from "../options.ts";
 import type { Monitor } from "../monitoring/monitor.ts";
+import { MAX_SILENCE_MS } from "./hang_watch.ts";
 import { ThreadNumbers } from "./thread_numbers.ts";
 import type { Answer, Order } from "./worker.ts";
 
@@ -36,7 +37,7 @@ export class Workers {
   readonly #log: Log;
   readonly #script: URL;
   readonly #storing: StoringThread | undefined;
-  readonly #numbers: ThreadNumbers | undefined;
+  readonly #numbers: ThreadNumbers<Worker> | undefined;
   readonly #isExporting: boolean;
   /** Those who wait for the answers of each thread, which come in the order of the questions. */
   readonly #threads = new Map<Worker, ((answer: Answer) => void)[]>();
@@ -51,7 +52,9 @@ export class Workers {
     this.#log = log;
     this.#script = how.script ?? new URL("./worker.ts", import.meta.url);
     this.#storing = storing;
-    this.#numbers = monitor && options.workers > 1 ? new ThreadNumbers(monitor) : undefined;
+    const hangs = (thread: Worker) =>
+      this.#failed(thread, `It has not answered for ${MAX_SILENCE_MS / 1000} s.`);
+    this.#numbers = monitor && options.workers > 1 ? new ThreadNumbers(monitor, hangs) : undefined;
     this.#isExporting = isExporting;
   }
 

@@ -43,6 +43,8 @@ export class RoomLog {
   #epoch = "";
   #head = 0;
   #rev = 0;
+  /** What is being read, for all who ask for the same: a thousand may fall behind at one place. */
+  #reading: { readonly key: string; readonly page: Promise<Page | undefined> } | undefined;
   /** By the `rev` that they come after; none is from before the newest revision. */
   readonly #revisionPages = new Map<number, Promise<RevisionPage>>();
 
@@ -97,11 +99,20 @@ export class RoomLog {
     this.#tail.revise(messages);
   }
 
+  /** Goes on from further on, if it is not there yet. What is between is read from the broker. */
+  skipTo(head: number, rev: number): void {
+    this.#head = Math.max(this.#head, head);
+    this.#rev = Math.max(this.#rev, rev);
+    this.#revisionPages.clear();
+    this.#tail.clear();
+  }
+
   /** Goes on from another state: the log was lost, or goes on elsewhere. */
   replace(state: LogState): void {
     this.#epoch = epochOf(state, this.room);
     this.#head = state.head;
     this.#rev = state.rev;
+    this.#reading = undefined;
     this.#revisionPages.clear();
     this.#tail.clear();
   }
@@ -185,8 +196,19 @@ export class RoomLog {
    * @returns `undefined` if there is nothing up to the head.
    */
   async read(after: number): Promise<Page | undefined> {
-    const page = this.#tail.after(after, PAGE_CHARS) ??
-      await this.#broker.read(this.room, { after, limit: PAGE_MESSAGES, chars: PAGE_CHARS });
+    const page = this.#tail.after(after, PAGE_CHARS) ?? await this.#readFromBroker(after);
     return page && cut(page, after, this.#head);
+  }
+
+  #readFromBroker(after: number): Promise<Page | undefined> {
+    // Whoever asks when the log has moved on needs a page that was read after that.
+    const key = `${after} ${this.#head} ${this.#rev}`;
+    if (this.#reading?.key === key) return this.#reading.page;
+    const range = { after, limit: PAGE_MESSAGES, chars: PAGE_CHARS };
+    const page = this.#broker.read(this.room, range).finally(() => {
+      if (this.#reading?.page === page) this.#reading = undefined;
+    });
+    this.#reading = { key, page };
+    return page;
   }
 }
