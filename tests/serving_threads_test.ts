@@ -248,29 +248,6 @@ Deno.test(`serving threads that die again and again lose and double nothing, see
   assertEquals(texts.length, crowd.checker.echoes);
 });
 
-Deno.test(`a serving thread that hangs is replaced, others go on meanwhile, and nothing is lost, seed ${SEED}`, async () => {
-  const log = new Errors();
-  const options = { recentMessages: 0, retainMessages: 0, graceSeconds: 0.1 };
-  await using serving = await serveTwo(options, log);
-  const nodes = [serving];
-  await using crowd = new Crowd(8, { nodes, random: seeded(SEED), thinkMs: 2 });
-  await crowd.echoes(200);
-  const [, bob] = await onBoth(serving, ["Alice", "Bob"]);
-  trouble("worker", "hang in an expression");
-  await crowd.echoes(200);
-  assertEquals(log.lines, []);
-  await crowd.meanwhile(until(() => log.lines.length > 0, "the thread to be replaced"));
-  assertEquals(log.lines, ["worker failed: It has not answered for 10 s."]);
-  await bob?.closed;
-  await crowd.checker.check(serving);
-  const [, carol] = await onBoth(serving, ["Dave", "Carol"]);
-  assert(carol !== undefined);
-  await crowd.echoes(200);
-  await crowd.settle(serving);
-  const { texts } = await crowd.conclude(serving);
-  assertEquals(texts.length, crowd.checker.echoes);
-});
-
 Deno.test("a serving thread that stands still for a while holds nobody up, and its users miss nothing", async () => {
   const log = new Errors();
   await using directory = new Directory();
@@ -320,34 +297,43 @@ Deno.test("HangWatch counts only the time in which the watching thread itself ra
   assertEquals(pass(2000), []);
 });
 
-Deno.test(`the death of the storing thread ends the program in order, and nothing acknowledged is lost, seed ${SEED}`, async () => {
-  await using at = new Directory();
-  const url = `http://127.0.0.1:${freePort()}`;
-  const args = ["--db", at.file, "--workers", "2", "--port", new URL(url).port];
-  const more = ["--recent-messages", "0", "--retain-messages", "0", "--grace-seconds", "0.1"];
-  await using doomed = await Program.start([...args, ...more], {}, [], TROUBLED_PROGRAM);
-  await using crowd = new Crowd(8, { nodes: [{ url }], random: seeded(SEED), thinkMs: 2 });
-  await crowd.echoes(300);
-  // The door is the first thread's.
-  const knock = () => fetch(`${url}/trouble/store`, { headers: APART }).catch(() => undefined);
-  let hasEnded = false;
-  const ending = doomed.ended().finally(() => hasEnded = true);
-  await until(async () => {
-    const response = await knock();
-    await response?.body?.cancel();
-    return hasEnded || response?.status === 200;
-  }, "the door");
-  const { code, err } = await ending;
-  const lines = err.split("\n").filter((line) => / (?:error|stopping) /.test(line));
-  assertEquals(code, 1, err);
-  assertEquals(lines.filter((line) => line.includes("error storing thread died")).length, 1, err);
-  assertMatch(err, /info stopping why="storing thread died"/);
-  await using program = await Program.start([...args, ...more]);
-  await crowd.checker.check(program);
-  await crowd.echoes(100);
-  await crowd.settle(program);
-  assertEquals((await crowd.conclude(program)).texts.length, crowd.checker.echoes);
-});
+for (
+  const [door, event, why] of [
+    ["store", "storing thread died reason=", "storing thread died"],
+    ["hang", "worker hangs silentSeconds=10", "serving thread hangs"],
+  ] as const
+) {
+  Deno.test(`${why}: the program ends in order, and nothing acknowledged is lost, seed ${SEED}`, async () => {
+    await using at = new Directory();
+    const url = `http://127.0.0.1:${freePort()}`;
+    const args = ["--db", at.file, "--workers", "2", "--port", new URL(url).port];
+    const more = ["--recent-messages", "0", "--retain-messages", "0", "--grace-seconds", "0.1"];
+    await using doomed = await Program.start([...args, ...more], {}, [], TROUBLED_PROGRAM);
+    await using crowd = new Crowd(8, { nodes: [{ url }], random: seeded(SEED), thinkMs: 2 });
+    await crowd.echoes(300);
+    let hasEnded = false;
+    const ending = doomed.ended().finally(() => hasEnded = true);
+    // The door is the first thread's, and a thread that hangs does not answer.
+    const knock = () =>
+      fetch(`${url}/trouble/${door}`, { headers: APART, signal: AbortSignal.timeout(1000) });
+    await until(async () => {
+      const response = await knock().catch(() => undefined);
+      await response?.body?.cancel();
+      return hasEnded || response?.status === 200;
+    }, "the door");
+    if (door === "hang") await crowd.echoes(300); // the others go on
+    const { code, err } = await ending;
+    const lines = err.split("\n").filter((line) => / (?:error|stopping) /.test(line));
+    assertEquals(code, 1, err);
+    assertEquals(lines.filter((line) => line.includes(`error ${event}`)).length, 1, err);
+    assertMatch(err, new RegExp(`info stopping why="${why}"`));
+    await using program = await Program.start([...args, ...more]);
+    await crowd.checker.check(program);
+    await crowd.echoes(100);
+    await crowd.settle(program);
+    assertEquals((await crowd.conclude(program)).texts.length, crowd.checker.echoes);
+  });
+}
 
 Deno.test("createServer() with workers: 1 says so when its storing thread dies, and refuses to store", async () => {
   replaceScript("storing_worker.ts", new URL(`${TROUBLED}?store`));

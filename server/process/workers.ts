@@ -43,6 +43,7 @@ export class Workers {
   readonly #threads = new Map<Worker, ((answer: Answer) => void)[]>();
   #started = 0;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #hung = Promise.withResolvers<void>();
   #isStopping = false;
 
   /** @param options those of the first node, with the port that it listens on. */
@@ -52,10 +53,14 @@ export class Workers {
     this.#log = log;
     this.#script = how.script ?? new URL("./worker.ts", import.meta.url);
     this.#storing = storing;
-    const hangs = (thread: Worker) =>
-      this.#failed(thread, `It has not answered for ${MAX_SILENCE_MS / 1000} s.`);
+    const hangs = (thread: Worker) => this.#hangs(thread);
     this.#numbers = monitor && options.workers > 1 ? new ThreadNumbers(monitor, hangs) : undefined;
     this.#isExporting = isExporting;
+  }
+
+  /** Settles when a thread hangs. It cannot be replaced, so the program has to end. */
+  get hung(): Promise<void> {
+    return this.#hung.promise;
   }
 
   /** Starts the threads: one less than the option says, because the caller is a node itself. */
@@ -125,13 +130,28 @@ export class Workers {
   }
 
   #failed(thread: Worker, why: string): void {
+    if (this.#remove(thread)) this.#replace(why);
+  }
+
+  /**
+   * A thread that runs in a loop does not end, and the kernel goes on dealing connections to it: in Deno 2.9.6
+   * `terminate` takes effect when the thread is done with what it does. So there is no use in another thread.
+   */
+  #hangs(thread: Worker): void {
+    if (!this.#remove(thread)) return;
+    this.#log.error("worker hangs", { silentSeconds: MAX_SILENCE_MS / 1000 });
+    this.#hung.resolve();
+  }
+
+  /** Lets go of a thread. Nobody waits for its answers any more. @returns whether it was there. */
+  #remove(thread: Worker): boolean {
     const waiting = this.#threads.get(thread);
-    if (waiting === undefined) return;
+    if (waiting === undefined) return false;
     this.#threads.delete(thread);
     this.#numbers?.close(thread);
     thread.terminate();
     for (const answer of waiting) answer({});
-    this.#replace(why);
+    return true;
   }
 
   #replace(why: string): void {
