@@ -197,6 +197,28 @@ test("the users of a thread that dies leave, its rooms close, and its backup end
   assertEquals((await a.publish([draft("on", { receipt: true })]))[0]?.seq, 1);
 });
 
+test("a thread that stood still is told how far its rooms have come, and then what follows", async ({ storing, a }) => {
+  using worker = await ServingWorker.start(storing);
+  await worker.act({ open: "lobby" });
+  const go = new Int32Array(new SharedArrayBuffer(4));
+  const standing = worker.act({ standUntil: go });
+  for (let n = 0; n < 40; n++) await a.publish([draft("x".repeat(500_000))]);
+  await a.open("lobby");
+  a.signal("lobby", { event: "{lost}" });
+  await a.check(); // what was said before has arrived
+  Atomics.store(go, 0, 1);
+  Atomics.notify(go, 0);
+  await standing;
+  const heard = await worker.act({ say: "on", batches: 1 });
+  const [before = "", after = ""] = heard.split("lobby up to 40");
+  const seqsOf = (text: string) => text.matchAll(/"seq":(\d+)/g).map(([, seq]) => Number(seq));
+  const sent = [...seqsOf(before)];
+  assertEquals(sent, sent.map((_, index) => index + 1));
+  assert(sent.length > 30 && sent.length < 40, `${sent.length} messages`);
+  assertEquals([...seqsOf(after)], [41, 42]);
+  assert(!heard.includes("{lost}"));
+});
+
 test("a user who comes back to another thread in time has not left", async ({ storing, a }) => {
   const { members } = follow(a);
   await a.open("tea");
