@@ -402,6 +402,15 @@ Deno.test("the commands export, import and back up, and say how it went", async 
     assertEquals([refused.code, refused.stderr], [
       ...[1, "parley: No backup: 401 This needs an API key of the server, in Authorization.\n"],
     ]);
+    // The file of a server that runs is not replaced, by whatever name.
+    const link = `${at.path}/link.db`;
+    await Deno.symlink(at.file, link);
+    for (const live of [at.file, link]) {
+      const { code, stderr } = await run([...args.slice(0, -1), live], { PARLEY_API_KEYS: key });
+      assertEquals(code, 1);
+      assertMatch(stderr, /^parley: Cannot write .*: a server uses it, or was killed: .*-wal.*\n$/);
+    }
+    await server.publish("lobby", "text 3");
     const used = await run(["export", "--db", at.file]);
     assertEquals(used.code, 1);
     assertMatch(used.stderr, /^parley: The database .* is in use by another process\.\n$/);
@@ -415,7 +424,16 @@ Deno.test("the commands export, import and back up, and say how it went", async 
   for (
     const [args, says] of [
       [["export", "--db", `${at.path}/typo.db`], /^parley: There is no database .*typo\.db\.$/],
-      [["export", "--db", backup, "--out", "/tmp"], /parley: The export failed: IsADirectory: .*$/],
+      [
+        ["export", "--db", backup, "--out", "/tmp"],
+        /^parley: Cannot write \/tmp: it is a folder\.$/,
+      ],
+      [["export", "--db", backup, "--out", backup], /^parley: Cannot write .*: a server uses it/],
+      [
+        ["backup", "--out", "/no/such"],
+        /^parley: Cannot write \/no\/such: there is no such folder\.$/,
+      ],
+      [["backup", "--url", "127.0.0.1:9", "--out", lines], /^parley: --url must be a URL such as /],
       [
         ["import", "--db", other.file, "--in", "/"],
         /^parley: The import failed: IsADirectory: .*$/,
