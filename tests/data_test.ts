@@ -330,26 +330,32 @@ function contentOf(file: string): Record<string, unknown> {
   };
 }
 
-Deno.test(`a backup has every row of the file, to the byte, seed ${SEED}`, async () => {
-  await using at = new Directory();
-  await using copy = new Directory();
-  {
-    await using broker = await at.open();
-    await fill(broker, new Dice(SEED));
-    await broker.marks.write([mark(1, { userId: "a\0b", room: "\0", log: "\u{10ffff}\0" })]);
-  }
-  at.sql("INSERT INTO rooms (id, name) VALUES (4000000, 'far')"); // its places are above 2 ** 53
-  at.sql("INSERT INTO batches VALUES (900719925, 4000000 << 32, 1, 1, x'00', '[]')");
-  {
-    await using broker = await at.open();
-    using backup = await broker.backups?.make();
-    assert(backup !== undefined);
-    const bytes = new Uint8Array(backup.bytes);
-    for (let read = 0; read < bytes.length;) read += await backup.read(bytes.subarray(read)) ?? NaN;
-    copy.write(bytes);
-  }
-  assertEquals(contentOf(copy.file), contentOf(at.file));
-});
+// It is copied within memory, or through files.
+for (const [name, pieces] of [["small", 0], ["large", 90]] as const) {
+  Deno.test(`a ${name} backup has every row of the file, to the byte, seed ${SEED}`, async () => {
+    await using at = new Directory();
+    await using copy = new Directory();
+    {
+      await using broker = await at.open();
+      await fill(broker, new Dice(SEED));
+      for (let i = 0; i < pieces; i++) await broker.publish([draft("x".repeat(100_000))]);
+      await broker.marks.write([mark(1, { userId: "a\0b", room: "\0", log: "\u{10ffff}\0" })]);
+    }
+    at.sql("INSERT INTO rooms (id, name) VALUES (4000000, 'far')"); // its places are above 2 ** 53
+    at.sql("INSERT INTO batches VALUES (900719925, 4000000 << 32, 1, 1, x'00', '[]')");
+    {
+      await using broker = await at.open();
+      using backup = await broker.backups?.make();
+      assert(backup !== undefined);
+      const bytes = new Uint8Array(backup.bytes);
+      for (let read = 0; read < bytes.length;) {
+        read += await backup.read(bytes.subarray(read)) ?? NaN;
+      }
+      copy.write(bytes);
+    }
+    assertEquals(contentOf(copy.file), contentOf(at.file));
+  });
+}
 
 Deno.test("the queries of OPERATIONS.md answer what they promise", async () => {
   await using at = new Directory();

@@ -124,6 +124,7 @@ export function openDatabase(path: string): OpenDatabase {
       },
       close() {
         if (identity !== undefined) openFiles.delete(identity);
+        endWriteAheadLog(opened, files);
         opened.close();
         files?.reader.close();
       },
@@ -176,7 +177,7 @@ export function inspect(path: string): { readonly size: number; readonly version
   return { size, version };
 }
 
-/** What a file says that has no write-ahead log: a backup, until a server has opened it. */
+/** What a file says that has no write-ahead log: a backup, or one that was closed in order. */
 const ROLLBACK = 1;
 
 /**
@@ -186,9 +187,20 @@ const ROLLBACK = 1;
 function assertLogIsItsOwn(path: string, hasNone: boolean): void {
   if (!hasNone || !logSize(Deno.realPathSync(path))) return;
   throw new BrokerError(
-    `${path} is a backup, and ${path}-wal belongs to the database before it. ` +
-      "Remove that, or put that database back. Both were left as they are.",
+    `${path}-wal belongs to another database, which ${path} was put in the place of. ` +
+      "Remove it, or put that database back. Both were left as they are.",
   );
+}
+
+/** Empties the write-ahead log, and has the file say that it has none: see {@linkcode assertLogIsItsOwn}. */
+function endWriteAheadLog(database: DatabaseSync, files: WatchedFiles | undefined): void {
+  if (files === undefined) return;
+  try {
+    files.assertNotReplaced();
+    database.exec("PRAGMA journal_mode = DELETE");
+  } catch {
+    // The disk is full or the file is gone. The log stays beside the file for the next start.
+  }
 }
 
 /** The bytes of the write-ahead log, if there is one. SQLite removes it when the file is closed in order. */
