@@ -434,6 +434,7 @@ Deno.test("the commands export, import and back up, and say how it went", async 
         ["export", "--db", backup, "--out", "/tmp"],
         /^parley: Cannot write \/tmp: it is a folder\.$/,
       ],
+      [["export", "--db", backup, "--out", "/dev/null"], /Cannot write .*: it is not a file\.$/],
       [["export", "--db", backup, "--out", backup], /^parley: Cannot write .*: a server uses it/],
       [
         ["backup", "--out", "/no/such"],

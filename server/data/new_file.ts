@@ -21,45 +21,35 @@ export async function writeNewFile(
   write: (add: Add) => Promise<void>,
   check: (unfinished: string) => void = () => {},
 ): Promise<void> {
-  await assertIsNoOpenDatabase(out);
-  const unfinished = `${out}.unfinished`;
-  using file = await create(out, unfinished);
+  const path = await Deno.realPath(out).catch(() => out); // what a link leads to
+  const unfinished = `${path}.unfinished`;
+  using file = await create(out, path, unfinished);
   try {
     await write(async (bytes) => {
       for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
     });
     await file.sync();
     check(unfinished);
-    await Deno.rename(unfinished, out);
+    await Deno.rename(unfinished, path);
   } catch (thrown) {
     await Deno.remove(unfinished).catch(() => {});
     throw thrown;
   }
 }
 
-/**
- * A server whose database is replaced stores nothing any more, and the messages in its write-ahead log are lost.
- * SQLite would also take a log that was left behind into the new file.
- */
-async function assertIsNoOpenDatabase(out: string): Promise<void> {
-  const target = await Deno.realPath(out).catch(() => out);
-  for (const path of new Set([out, target])) {
-    const log = await Deno.stat(`${path}-wal`).catch(() => undefined);
-    if (log === undefined) continue;
-    throw new OptionError(
-      `Cannot write ${out}: a server uses it, or was killed: there is ${path}-wal. Name another file.`,
-    );
+async function create(out: string, path: string, unfinished: string): Promise<Deno.FsFile> {
+  const refuse = (why: string) => new OptionError(`Cannot write ${out}: ${why}`);
+  const there = await Deno.stat(path).catch(() => undefined);
+  if (there?.isDirectory) throw refuse("it is a folder.");
+  if (there?.isFile === false) throw refuse("it is not a file.");
+  // A server whose database is replaced stores nothing any more, and its write-ahead log is lost.
+  if (await Deno.stat(`${path}-wal`).catch(() => undefined)) {
+    throw refuse(`a server uses it, or was killed: there is ${path}-wal. Name another file.`);
   }
-}
-
-async function create(out: string, unfinished: string): Promise<Deno.FsFile> {
   try {
-    if ((await Deno.stat(out).catch(() => undefined))?.isDirectory) {
-      throw new OptionError(`Cannot write ${out}: it is a folder.`);
-    }
     return await Deno.open(unfinished, { write: true, create: true, truncate: true, mode: 0o600 });
   } catch (thrown) {
     if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
-    throw new OptionError(`Cannot write ${out}: there is no such folder.`);
+    throw refuse("there is no such folder.");
   }
 }

@@ -1,7 +1,6 @@
 /**
- * The script of the worker thread that finishes a copy of the database: it checks the copy, with its
- * write-ahead log, and copies all rows into a new file. That reads all of it, which the event loop should not
- * wait for.
+ * The script of the worker thread that finishes a copy of the database: it checks the copy, and copies all
+ * rows into a new file, or into memory. That reads all of it, which the event loop should not wait for.
  *
  * @module
  */
@@ -16,7 +15,7 @@ import { WITHOUT_ATTACH } from "./write_anew.ts";
 export type FinishOrder = CopyInFiles | CopyInMemory;
 
 export interface CopyInFiles {
-  /** The copy. */
+  /** The copy, with a write-ahead log beside it. */
   readonly path: string;
   /** The file to make. */
   readonly finished: string;
