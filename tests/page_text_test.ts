@@ -253,6 +253,22 @@ async function see(page: Page, isSeen: boolean): Promise<void> {
     document.dispatchEvent(new Event("visibilitychange"))`);
 }
 
+/**
+ * Waits until the browser knows how many tabs are seen, and no tab asks that any more. A tab says and asks
+ * it with locks, and each is given, taken and answered a little later than the page shows the message.
+ */
+async function knowSeen(pages: readonly Page[], seenCount: number): Promise<void> {
+  for (const page of pages) {
+    await until(async () => {
+      const names = await page.evaluate<string[]>(
+        `navigator.locks.query().then(({ held, pending }) =>
+          [...held, ...pending].map(({ name }) => name).filter((name) => /^parley[ .]/.test(name)))`,
+      );
+      return names.length === seenCount && names.every((name) => name === "parley.seen");
+    }, `${seenCount} tabs to be seen`);
+  }
+}
+
 browserTest(
   "mentions are told of while no tab is seen, once, if the user has asked",
   async (chrome) => {
@@ -296,10 +312,12 @@ browserTest(
 
     // A tab that is seen is enough.
     await see(ada, false);
+    await knowSeen([ada, tab], 1);
     chat("@Ada two");
     await unread(2);
-    await see(tab, false);
-    await see(ada, false);
+    await knowSeen([ada, tab], 1);
+    await both(false);
+    await knowSeen([ada, tab], 0);
     chat("nobody");
     chat("@Ada **three**");
     await until(async () => (await told()).length > 0, "the notification");
@@ -322,6 +340,7 @@ browserTest(
     await tab.close();
     await ada.goto(`${server.url}/?room=lobby`);
     await see(ada, false);
+    await knowSeen([ada], 0);
     await shows(ada, ["@Ada one", "@Ada two", "nobody", "@Ada **three**", "@ada four"]);
     await say(ada, "I am @Ada");
     chat("@Ada five");
