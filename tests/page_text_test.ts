@@ -261,8 +261,8 @@ async function knowSeen(pages: readonly Page[], seenCount: number): Promise<void
   for (const page of pages) {
     await until(async () => {
       const names = await page.evaluate<string[]>(
-        `navigator.locks.query().then(({ held, pending }) =>
-          [...held, ...pending].map(({ name }) => name).filter((name) => /^parley[ .]/.test(name)))`,
+        `navigator.locks.query().then(({ held, pending }) => [...held, ...pending]
+          .map(({ name }) => name).filter((name) => /^parley(.seen| lobby )/.test(name)))`,
       );
       return names.length === seenCount && names.every((name) => name === "parley.seen");
     }, `${seenCount} tabs to be seen`);
