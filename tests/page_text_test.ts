@@ -241,11 +241,14 @@ const FAKE = `{
       this.body = body;
       this.tag = tag;
       if (Notification.permission === "granted") told.push(this);
+      if (window.isHasty) queueMicrotask(() => this.dispatchEvent(new Event("click")));
     }
     close() { ended.push(this.body); }
   };
   window.unseen = false;
   Object.defineProperty(document, "visibilityState", { get: () => unseen ? "hidden" : "visible" });
+  const draw = requestAnimationFrame;
+  window.requestAnimationFrame = (callback) => unseen ? 0 : draw(callback);
 }`;
 
 async function see(page: Page, isSeen: boolean): Promise<void> {
@@ -369,3 +372,28 @@ browserTest(
     assert(await fits(phone), "nothing sticks out");
   },
 );
+
+browserTest("a notification that is pressed at once opens its message", async (chrome) => {
+  await using server = await serve();
+  await using bob = await connect(server, { name: "Bob" });
+  const ada = await chrome.open("about:blank");
+  await ada.context().addInitScript(
+    `localStorage.setItem("fake", "granted"); localStorage.setItem("parley.notifications", "on")`,
+  );
+  await ada.context().addInitScript(FAKE);
+  await ada.goto(`${server.url}/?room=design`);
+  await enter(ada, "lobby");
+  await rename(ada, "Ada");
+  await bob.next("system", ({ kind }) => kind === "renamed");
+  bob.send({ type: "chat", payload: "before" });
+  await shows(ada, ["before"]);
+  await enter(ada, "design");
+  await see(ada, false);
+  await knowSeen([ada], 0);
+  await ada.evaluate("isHasty = true");
+  bob.send({ type: "chat", payload: "@Ada now" });
+  await says(ada, "#title", "lobby");
+  await see(ada, true);
+  await ada.locator(".line.found").waitFor();
+  assertEquals(await text(ada, ".line.found .text"), "@Ada now");
+});
