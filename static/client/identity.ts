@@ -57,7 +57,9 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
       const saved: ReturnType<typeof stored.load> = self.givenToken
         ? { token: self.givenToken }
         : stored.load();
-      const wanted = self.rename?.name ?? (textOf(saved.name) || name);
+      // Where another tab has renamed the user since, its name is the newer one.
+      const isOlder = self.user && saved.name && saved.name !== self.user.name;
+      const wanted = !isOlder && self.rename?.name || textOf(saved.name) || name;
       const savedToken = textOf(saved.token);
       const token = self.token = savedToken === refusedToken ? undefined : savedToken;
       return {
