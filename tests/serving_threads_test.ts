@@ -227,6 +227,26 @@ Deno.test("the users of a serving thread that dies leave, and come back to its s
   await Promise.all([alice.close(), bob.close()]);
 });
 
+Deno.test("a serving thread that takes another's place obeys the rules of the start", async () => {
+  await using at = new Directory();
+  const [rules, apiKeyFile] = [`${at.path}/rules.json`, `${at.path}/keys`];
+  await Deno.writeTextFile(rules, '[{"match": "lobby", "everyone": "read"}]');
+  await Deno.writeTextFile(apiKeyFile, KEY);
+  const log = new Errors();
+  await using serving = await serveTwo({ rules, apiKeyFile }, log);
+  await Deno.writeTextFile(rules, "changed for the next start, and not whole yet");
+  await Deno.remove(apiKeyFile);
+  kill("worker");
+  await until(() => log.lines.length > 0, "the thread to die");
+  const clients = await patiently(onBoth(serving, ["Alice", "Bob"]), "its successor");
+  for (const client of clients) {
+    client.send({ type: "chat", payload: "hello", ref: "a" });
+    assertEquals((await client.next("error", ({ ref }) => ref === "a")).code, "forbidden");
+    await client.close();
+  }
+  assertEquals(log.lines.length, 1);
+});
+
 Deno.test(`serving threads that die again and again lose and double nothing, seed ${SEED}`, async () => {
   const log = new Errors();
   const options = { recentMessages: 0, retainMessages: 0, graceSeconds: 0.1 };
