@@ -63,9 +63,9 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
         ? { token: self.givenToken }
         : stored.load();
       const wanted = self.rename?.name ?? (textOf(saved.name) || name);
-      if (self.rename) self.rename.ref = IN_HELLO;
       const savedToken = textOf(saved.token);
       const token = self.token = savedToken === refusedToken ? undefined : savedToken;
+      if (self.rename) self.rename.ref = IN_HELLO;
       return {
         type: "hello",
         ref: HELLO_REF,
@@ -79,10 +79,10 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
         if (stored.load().token === token) stored.save({ name });
         return true;
       }
-      if (!name || field !== "name") return false;
+      if (field !== "name") return false;
       refusedName = name;
       if (self.rename?.ref) self.rename = undefined;
-      return true;
+      return !!name;
     },
     welcomed({ user, token }) {
       if (token) self.token = token;
