@@ -119,10 +119,11 @@ export function createSender(
       yield { type: "join", room, ref, ...(since && { since }) };
       membership.ref = ref;
     }
-    if (identity.rename && !identity.rename.ref) {
-      const rename = { name: identity.rename.name, ref: newRef() };
-      yield { type: "rename", ...rename };
-      identity.rename = rename;
+    const { rename } = identity;
+    if (rename && !rename.ref) {
+      const ref = newRef();
+      yield { type: "rename", ...rename, ref };
+      rename.ref = ref;
     }
     // A message that is too large is removed while this loop runs, so it goes over a copy.
     for (const outgoing of outbox.inFlight ? [] : [...outbox.waiting]) {
