@@ -51,6 +51,8 @@ export interface Identity {
 export function createIdentity(stored: Stored<SavedGuest>, name: string | undefined): Identity {
   let refusedToken: string | undefined;
   let refusedName: string | undefined;
+  /** The name of the last `hello`. The application may ask for another one before the answer. */
+  let saidName: string | undefined;
 
   const self: Identity = {
     hello() {
@@ -58,8 +60,8 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
         ? { token: self.givenToken }
         : stored.load();
       // Where another tab has renamed the user since, its name is the newer one.
-      const isOlder = self.user && saved.name && saved.name !== self.user.name;
-      const wanted = !isOlder && self.rename?.name || textOf(saved.name) || name;
+      if (self.user && saved.name && saved.name !== self.user.name) self.rename = undefined;
+      const wanted = saidName = self.rename?.name || textOf(saved.name) || name;
       const savedToken = textOf(saved.token);
       const token = self.token = savedToken === refusedToken ? undefined : savedToken;
       return {
@@ -77,12 +79,12 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
       }
       if (!name || field !== "name") return false;
       refusedName = name;
-      self.rename = undefined;
+      if (self.rename?.name === name) self.rename = undefined;
       return true;
     },
     welcomed({ user, token }) {
       if (token) self.token = token;
-      self.rename = undefined;
+      if (self.rename?.name === saidName) self.rename = undefined;
       self.setUser(user);
     },
     setUser(user) {
