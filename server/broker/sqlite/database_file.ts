@@ -72,7 +72,7 @@ export function openDatabase(path: string): OpenDatabase {
   try {
     // SQLite puts its write-ahead log beside the file itself, not beside a symbolic link to it.
     const realPath = isInMemory ? path : Deno.realPathSync(path);
-    const wasCutOff = !isInMemory && hasLog(realPath);
+    const wasCutOff = !isInMemory && logSize(realPath) !== undefined;
     const opened = database = new DatabaseSync(realPath, WITHOUT_ATTACH);
     // Exclusive from the first access on: no second process, and no shared-memory file.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
@@ -124,6 +124,7 @@ export function openDatabase(path: string): OpenDatabase {
       },
       close() {
         if (identity !== undefined) openFiles.delete(identity);
+        endWriteAheadLog(opened, files);
         opened.close();
         files?.reader.close();
       },
@@ -172,15 +173,42 @@ export function inspect(path: string): { readonly size: number; readonly version
         `${SCHEMA_VERSION}. It was left as it is.`,
     );
   }
+  assertLogIsItsOwn(path, header[18] === ROLLBACK);
   return { size, version };
 }
 
-/** Whether there is a write-ahead log, be it empty. SQLite removes it when the file is closed in order. */
-function hasLog(path: string): boolean {
+/** What a file says that has no write-ahead log: a backup, or one that was closed in order. */
+const ROLLBACK = 1;
+
+/**
+ * SQLite takes any write-ahead log that lies beside a file for its own. The one of the database before, whose
+ * server was killed, would bring back what a backup was put in its place to undo, or damage it.
+ */
+function assertLogIsItsOwn(path: string, hasNone: boolean): void {
+  if (!hasNone || !logSize(Deno.realPathSync(path))) return;
+  throw new BrokerError(
+    `${path}-wal belongs to another database, which ${path} was put in the place of. ` +
+      "Remove it, or put that database back. Both were left as they are.",
+  );
+}
+
+/** Empties the write-ahead log, and has the file say that it has none: see {@linkcode assertLogIsItsOwn}. */
+function endWriteAheadLog(database: DatabaseSync, files: WatchedFiles | undefined): void {
+  if (files === undefined) return;
   try {
-    return Deno.statSync(`${path}-wal`).isFile;
+    files.assertNotReplaced();
+    database.exec("PRAGMA journal_mode = DELETE");
   } catch {
-    return false;
+    // The disk is full or the file is gone. The log stays beside the file for the next start.
+  }
+}
+
+/** The bytes of the write-ahead log, if there is one. SQLite removes it when the file is closed in order. */
+function logSize(path: string): number | undefined {
+  try {
+    return Deno.statSync(`${path}-wal`).size;
+  } catch {
+    return undefined;
   }
 }
 
