@@ -137,9 +137,9 @@ Deno.test("parseCommand() accepts a custom payload as deep as MAX_DEPTH, and non
   assertThrows(() => command(nested(1_000_000)), Refusal, "nested at most");
 });
 
-/** Whole numbers that a double holds, and some that it does not. */
-const EXACT = ["9007199254740992", "-9007199254740994", "100000000000000000000", "1e300"];
-const INEXACT = ["9007199254740993", "-12345678901234567890", "1".repeat(30), "1".repeat(400)];
+/** Whole numbers that come out as they went in, and some that would not. */
+const EXACT = ["9007199254740992", "-31819295862060710", `1${"0".repeat(300)}`, "1e300"];
+const INEXACT = ["9007199254740993", "-12345678901234567890", "31819295862060712", "1".repeat(400)];
 
 Deno.test("parseJson() keeps every number that is exact, and long digits elsewhere", () => {
   const others = ["0.12345678901234567890", "1.5e-1234567890123456", '"12345678901234567890"'];

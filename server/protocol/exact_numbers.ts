@@ -1,6 +1,6 @@
 /**
- * `markInexact` finds the whole numbers in JSON that a double cannot hold. `JSON.parse` would make another
- * number of them without a word: an id such as 12345678901234567890 would be stored as 12345678901234567000.
+ * `markInexact` finds the whole numbers in JSON that would be written with other digits after `JSON.parse`,
+ * because a double cannot hold them: 12345678901234567890, an id perhaps, would become 12345678901234567000.
  *
  * @module
  */
@@ -23,8 +23,14 @@ export function markInexact(text: string): string {
     : text;
 }
 
+/** Says whether the number that this becomes is written with the same digits again. */
 function isExact(found: string): boolean {
   if (found.startsWith('"')) return true;
   const number = Number(found);
-  return Number.isFinite(number) && BigInt(found) === BigInt(number);
+  const [digits = ""] = number.toExponential().split("e"); // as few as tell it from other numbers
+  return Number.isFinite(number) && significant(digits) === significant(found);
+}
+
+function significant(digits: string): string {
+  return digits.replace(/[-.]/g, "").replace(/0+$/, "");
 }
