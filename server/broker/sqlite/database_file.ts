@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { BrokerError } from "../broker.ts";
 import {
@@ -58,6 +59,9 @@ const CACHE_KIB = 16_384;
 
 /** What SQLite calls the mode in which a file gives free pages back in small steps. */
 const INCREMENTAL = 2;
+
+/** How many symbolic links may follow each other, as in Linux. */
+const MAX_LINKS = 40;
 
 /** The identities of the files that this process has open. */
 const openFiles = new Set<string>();
@@ -151,7 +155,12 @@ export function inspect(path: string): { readonly size: number; readonly version
     throw new BrokerError(`The database ${path} is in use by this process already.`);
   }
   try {
-    using file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
+    using file = Deno.openSync(endOfLinks(path), {
+      read: true,
+      write: true,
+      create: true,
+      mode: 0o600,
+    });
     const info = file.statSync();
     if (!info.isFile) throw new BrokerError(`${path} is not a file.`);
     size = info.size;
@@ -173,6 +182,26 @@ export function inspect(path: string): { readonly size: number; readonly version
     );
   }
   return { size, version };
+}
+
+/**
+ * Follows a symbolic link to a file that may not be there yet. Without `-A` Deno creates no file through
+ * a link: it says that there is no such file.
+ */
+function endOfLinks(path: string): string {
+  let file = path;
+  for (let links = 0; links < MAX_LINKS && isLink(file); links++) {
+    file = resolve(Deno.realPathSync(dirname(file)), Deno.readLinkSync(file));
+  }
+  return file;
+}
+
+function isLink(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isSymlink;
+  } catch {
+    return false; // opening it says what is wrong
+  }
 }
 
 /** Whether there is a write-ahead log, be it empty. SQLite removes it when the file is closed in order. */
