@@ -11,7 +11,7 @@
  * const { payload, from } = await ada.next("chat");
  * ```
  *
- * Nothing here sleeps: `next` waits until the event is there, and fails after 20 seconds.
+ * Nothing here sleeps: `next` waits until the event is there, and fails after a minute.
  *
  * @module
  */

@@ -187,7 +187,7 @@ function mustBeAnswer(bytes: Uint8Array): void {
       const value: unknown = JSON.parse(DECODER.decode(payload));
       mustBeDocumented(Array.isArray(value) ? value : [value]);
     } else if (isClosed) mustBeClose(payload);
-    else assertEquals(opcode, OPCODES.pong);
+    else assert(opcode === OPCODES.pong || opcode === OPCODES.ping, `opcode ${opcode}`);
   }
 }
 

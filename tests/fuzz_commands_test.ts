@@ -91,6 +91,7 @@ async function harass(ground: Ground, run: number): Promise<void> {
     const answer = await socket.next();
     assert(answer !== undefined, `run ${run}: a frame that is only text has ended the connection`);
     if (answer.opcode === OPCODES.pong) break;
+    if (answer.opcode === OPCODES.ping) continue; // a heartbeat
     if (run % 20 === 0) mustBeDocumented(JSON.parse(new TextDecoder().decode(answer.payload)));
   }
   await socket.bytes(brokenFrame(dice));

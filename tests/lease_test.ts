@@ -30,7 +30,6 @@ Deno.test({
       await client.next("system", ({ payload }) => payload === "Moved joined.");
     }
     await b.kill();
-    const killedAt = performance.now();
     await using here = await connect(a, { protocol: "parley.v1" });
     here.send({ type: "hello", token }, { type: "join" });
     assertEquals((await here.next("joined")).memberCount, 4);
@@ -41,9 +40,7 @@ Deno.test({
         )
       );
     const left = () => notices().every(({ length }) => length > 0);
-    const what = "the people of the dead node to leave";
-    await until(left, what).catch(() => until(left, what)); // it takes longer than tests wait
-    assert(performance.now() - killedAt < 30_000);
+    await until(left, "the people of the dead node to leave"); // a lease is 18 s
     assertEquals(notices(), [["Gone left.", 3], ["Gone left.", 3]]);
     here.send({ type: "join" });
     assertEquals((await here.next("joined", ({ memberCount }) => memberCount === 3)).seq, 0);

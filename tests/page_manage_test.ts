@@ -82,9 +82,10 @@ browserTest(
     await lines(mia).first().hover();
     await press(mia, `What you can do about ${isolated("bob")}`);
     await press(mia, `Mute ${isolated("bob")}`);
+    await sees(mia, "#toast", "bob may not write here any more.");
+    await mia.locator("#toast").hover(); // so that it stays
     await sees(bob, "#notice", "You may not write here any more.");
     await bob.locator("#notice:focus").waitFor();
-    await sees(mia, "#toast", "bob may not write here any more.");
     await assertAccessible(mia, "somebody was muted");
     await mia.locator("#toast button", { hasText: "Undo" }).click();
     await bob.locator("#say").waitFor();
@@ -164,8 +165,8 @@ browserTest(
     assertEquals(await mia.locator(BAR).count(), 0);
     await longPress(mia, ".list:not([hidden]) .line > .text");
     await mia.locator(`${BAR} button`, { hasText: "Mute" }).tap();
-    await sees(bob, "#notice", "You may not write here any more.");
     await mia.locator("#toast button[aria-label='Close']").tap(); // it lies over the list
+    await sees(bob, "#notice", "You may not write here any more.");
     await mia.locator("#open-people").tap();
     await mia.locator("#people-panel.open").waitFor();
     await until(

@@ -16,7 +16,9 @@ function act(page: Page, label: string) {
   return page.locator(`${BAR} button[aria-label="${label}"]`).click();
 }
 
+/** Moves the pointer to a message that is stored, and waits for its toolbar. */
 async function hover(page: Page, said: string): Promise<void> {
+  await until(async () => await page.locator(".sending").count() === 0, "the echoes");
   await page.mouse.move(1, 1);
   await lines(page).filter({ hasText: said }).hover();
   await page.locator(BAR).waitFor();
@@ -37,7 +39,7 @@ browserTest("a message is edited and deleted, by pointer and by keyboard", async
   assertEquals((await lines(ada).first().boundingBox())?.y, before?.y); // nothing moves
   await assertAccessible(ada, "a message that is edited");
   await say(ada, "hello");
-  await shows(bob, ["hello", "oops"]);
+  for (const page of [ada, bob]) await shows(page, ["hello", "oops"]);
   await says(bob, ".list:not([hidden]) .edited", "已编辑");
   // The last one by keyboard: arrow up, and what was written before comes back.
   await ada.locator("#say").press("ArrowUp");
@@ -46,7 +48,7 @@ browserTest("a message is edited and deleted, by pointer and by keyboard", async
   assertEquals(await ada.locator("#say").inputValue(), "");
   await ada.keyboard.press("ArrowUp");
   await say(ada, "well");
-  await shows(bob, ["hello", "well"]);
+  for (const page of [ada, bob]) await shows(page, ["hello", "well"]);
   await ada.locator(".list:not([hidden])").focus();
   await ada.keyboard.press("Enter");
   await ada.keyboard.press("Enter");

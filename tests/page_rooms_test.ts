@@ -150,6 +150,7 @@ browserTest("Back goes back: never to a room that was refused or left", async (c
   const ada = await chrome.open(`${server.url}/healthz`);
   await ada.goto(`${server.url}/?room=${"x".repeat(100)}`);
   await says(ada, "#toast", "cannot be the name of a room");
+  await ada.locator("#toast").hover(); // so that it stays
   await assertAccessible(ada, "a room that cannot be");
   await ada.locator("#toast button").click();
   assert(await ada.locator("#toast").isHidden());

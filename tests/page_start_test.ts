@@ -19,8 +19,8 @@ browserTest("the page says so where its script cannot start", async (chrome) => 
   await old.addInitScript(
     "delete Promise.withResolvers; delete Map.groupBy; delete Intl.Segmenter",
   );
+  await Promise.all([broken, old].map((page) => page.goto(server.url)));
   for (const page of [broken, old]) {
-    await page.goto(server.url);
     await page.locator(unable).waitFor();
     assert((await page.locator(unable).textContent() ?? "").includes("重新加载"));
     await assertAccessible(page, "a page that has not started", unable);

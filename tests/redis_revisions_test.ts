@@ -5,6 +5,7 @@
  * @module
  */
 import type { Broker, LogState } from "../server/broker/broker.ts";
+import { BrokerError } from "../server/broker/broker_error.ts";
 import { RedisBroker } from "../server/broker/redis/redis_broker.ts";
 import type { RevisedMessage } from "../server/broker/revisions.ts";
 import type { Message, Options, Server } from "../server/mod.ts";
@@ -237,13 +238,10 @@ test("a revision whose answer was lost is made once", async (redis) => {
   await broker.open("lobby");
   await broker.publish([draft("one")]);
   for (let round = 1; round <= 3; round++) {
-    // The first script's answer comes; the second's does not.
-    const isRead = until(async () => {
-      const stats = await redis.ask("INFO", "commandstats");
-      return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1]) > 0;
-    }, "scripts to run");
-    await isRead;
-    const revising = broker.publish([react(1, `${round}`), unreact(1, `${round - 1}`)]);
+    // The first script's answer comes; the second's does not. It is tried for 5 s, which a machine that stands
+    // still may need for nothing.
+    const revising = broker.publish([react(1, `${round}`), unreact(1, `${round - 1}`)])
+      .catch((reason) => assert(reason instanceof BrokerError, reason));
     proxy.stall("down");
     await until(
       async () => {
@@ -256,9 +254,11 @@ test("a revision whose answer was lost is made once", async (redis) => {
     proxy.cut();
     proxy.flow();
     const receipts = await revising;
+    if (!receipts) continue;
     assertEquals(receipts[0]?.repeated, false);
     assertEquals(JSON.parse(receipts[0]?.event ?? "").message.reactions, { [round]: 1 });
   }
+  await until(() => heard.length >= 3, "all revisions");
   assertEquals(heard.map(({ rev }) => rev), [1, 2, 3]);
 });
 

@@ -152,7 +152,7 @@ for (
     await server.disconnect(await idOf(server), { payload: "Goodbye." });
     await says(page, "#banner", expelled);
     await assertAccessible(page, "disconnected");
-    assertEquals(server.connectionCount, 0);
+    await until(() => server.connectionCount === 0, "the connection to be gone");
   });
 }
 

@@ -98,7 +98,7 @@ async function sleep(milliseconds: number): Promise<void> {
   while (performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 100));
 }
 
-/** As `until`, but with the patience of a minute and a half. */
+/** As `until`, but with the patience of two minutes. */
 async function longUntil(holds: () => boolean, what: string): Promise<void> {
   await sleep(IS_LONG ? 65_000 : 0);
   await until(holds, what);

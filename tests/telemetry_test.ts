@@ -19,8 +19,9 @@ Deno.test("telemetry: a receiver gets every metric, with the numbers that Promet
   const args = ["--db", ":memory:", "--workers", "1", "--metrics-port", String(port)];
   await using program = await Program.start(args, receiver.environment);
   await using client = await member(program);
-  client.send({ type: "chat", payload: "one" }, { type: "chat", payload: 2 });
+  client.send({ type: "chat", payload: "one" });
   await client.next("chat");
+  client.send({ type: "chat", payload: 2 });
   await client.next("error");
   await ask(program, "/rooms/lobby/messages?token=a-secret");
   const { metrics } = receiver;

@@ -14,7 +14,7 @@ const MOST = 5;
 Deno.test("a socket that never opens is released, and the next client of its address connects", async () => {
   await using parley = await createServer({
     db: ":memory:",
-    stallSeconds: 0.2,
+    stallSeconds: 1, // longer than it takes to open them all
     heartbeatSeconds: 0.05,
     maxConnectionsPerAddress: MOST,
   }, { log: silentLog });

@@ -8,22 +8,35 @@ import { FullError } from "../broker/broker.ts";
 import { RetainedBoundError, type RetainedEvent } from "../broker/retained.ts";
 import { reason } from "../log.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import type { NodeContext } from "./context.ts";
+import type { Hub } from "./hub.ts";
 
 const RETRY_MS = 1000;
+
+/** Who sets an event, and under which `ref`. */
+export interface Setter {
+  readonly userId: string;
+  readonly ref: string | undefined;
+}
 
 /**
  * Stores an event as the newest of its name.
  *
  * @throws {Refusal} `forbidden` if the room keeps nothing, `too_large` if the room retains too much,
- * `unavailable` if it cannot be stored now.
+ * `conflict` if it was stored before and another has taken its place, `unavailable` if it cannot be stored
+ * now.
  */
 export async function retain(
-  { broker, rules, log }: NodeContext,
+  { rooms, context: { broker, rules, log } }: Hub,
   room: string,
   event: RetainedEvent,
+  { userId, ref }: Setter,
 ): Promise<void> {
   if (!event.isRemoval) rules.assertStored(room);
+  if (ref !== undefined && rooms.get(room)?.isReplaced(userId, ref, event.name)) {
+    const sentence =
+      "It was stored before, and another event of that name has taken its place since.";
+    throw new Refusal("conflict", sentence, { field: "ref" });
+  }
   try {
     await broker.retain(room, event);
   } catch (thrown) {

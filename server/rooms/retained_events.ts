@@ -10,8 +10,20 @@ import { encode, retainedText } from "../protocol/encode.ts";
 import type { CustomEvent } from "../protocol/messages.ts";
 import type { ClientConnection } from "./subscriber.ts";
 
+/** How many of a room's changes are remembered. */
+const REMEMBERED = 200;
+
+/** A change: what it concerned, and by which `ref` of whom. */
+interface Change {
+  readonly name: string;
+  /** `undefined` without a `ref`. */
+  readonly by: string | undefined;
+}
+
 export class RetainedEvents {
   #byName = new Map<string, string>();
+  /** The newest changes, in order. */
+  readonly #changes: Change[] = [];
   /** All events as they are given to a client that joins, once they were asked for. */
   #batch: Batch | undefined;
 
@@ -22,6 +34,17 @@ export class RetainedEvents {
     connection.send(this.#batch);
   }
 
+  /**
+   * Whether a user has set an event under that `ref` before, and another has taken its place since. A client
+   * repeats what it does not know to be stored, and must not put the older event back.
+   */
+  isReplaced(userId: string, ref: string, name: string): boolean {
+    const by = keyOf(userId, ref);
+    const isIt = (change: Change) => change.name === name && change.by === by;
+    return this.#changes.some(isIt) &&
+      this.#changes.findLast((change) => change.name === name)?.by !== by;
+  }
+
   /** Applies a change. @returns the events that the members have to be sent. */
   apply(change: RetainedChange): readonly string[] {
     this.#batch = undefined;
@@ -29,6 +52,7 @@ export class RetainedEvents {
     const { name, event, isRemoval } = change;
     this.#byName.delete(name); // the newest comes last
     if (!isRemoval) this.#byName.set(name, event);
+    this.#remember(name, event);
     return [event];
   }
 
@@ -38,11 +62,26 @@ export class RetainedEvents {
     this.#byName = new Map(events);
     const removed = [...before].filter(([name]) => !events.has(name));
     const changed = [...events].filter(([name, event]) => before.get(name) !== event);
+    for (const [name] of removed) this.#remember(name, "");
+    for (const [name, event] of changed) this.#remember(name, event);
     return [
       ...removed.map(([, event]) => removalOf(event)),
       ...changed.map(([, event]) => retainedText(event)),
     ];
   }
+
+  #remember(name: string, event: string): void {
+    let by: string | undefined;
+    if (event.includes('"ref":')) { // most are not parsed
+      const { from, ref }: CustomEvent = JSON.parse(event);
+      by = ref && keyOf(from.id, ref);
+    }
+    if (this.#changes.push({ name, by }) > REMEMBERED) this.#changes.shift();
+  }
+}
+
+function keyOf(userId: string, ref: string): string {
+  return `${userId}\0${ref}`;
 }
 
 /** Writes the event that tells members that an event is gone. Who removed it is not known here. */

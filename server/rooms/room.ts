@@ -144,6 +144,11 @@ export class Room {
     else held.add(pending);
   }
 
+  /** Whether a user's retained event was stored under that `ref` before, and replaced since. */
+  isReplaced(userId: string, ref: string, name: string): boolean {
+    return this.#retained.isReplaced(userId, ref, name);
+  }
+
   /** Applies a change of the retained events, and sends the members what is new to them. */
   retainedChanged(change: RetainedChange): void {
     for (const event of this.#retained.apply(change)) this.feed.relay(event);

@@ -116,6 +116,17 @@ export class Tick {
     return promise;
   }
 
+  /** Settles when all that was queued before the call is stored or refused. */
+  async settled(): Promise<void> {
+    await this.#unprepared.settled();
+    const last = this.#queue.at(-1);
+    do {
+      await this.#beginCommit();
+      await this.#unprepared.settled();
+    } while (last !== undefined && this.#queue.includes(last));
+    await this.#committing;
+  }
+
   /** Takes no more messages, and settles when all that were taken are committed and written. */
   async drain(): Promise<void> {
     this.#isClosed = true;

@@ -4,10 +4,13 @@
  * @module
  */
 
-/** How long something is waited for. It is no timing: it is a way to fail. */
-const PATIENCE_MS = 20_000;
+/**
+ * How long something is waited for, in milliseconds. It is no timing but a way to fail, and far more than a
+ * machine needs that is five times slower.
+ */
+export const PATIENCE_MS = 60_000;
 
-/** Waits for a promise, but fails after 20 seconds, and says what for. */
+/** Waits for a promise, but fails after a minute, and says what for. */
 export async function patiently<T>(promise: Promise<T>, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -20,7 +23,7 @@ export async function patiently<T>(promise: Promise<T>, what: string): Promise<T
   }
 }
 
-/** Looks again and again until something holds; fails after 20 seconds, and says what for. */
+/** Looks again and again until something holds; fails after a minute, and says what for. */
 export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   while (!await holds()) {

@@ -63,7 +63,7 @@ export class TestClient implements AsyncDisposable {
   /**
    * Returns the next event of that type that passes the test. What came before it is passed over.
    *
-   * @throws {Error} if the connection closes before, or nothing comes for 20 seconds.
+   * @throws {Error} if the connection closes before, or nothing comes for a minute.
    */
   async next<T extends Event["type"]>(
     type: T,

@@ -51,13 +51,17 @@ export interface Identity {
 export function createIdentity(stored: Stored<SavedGuest>, name: string | undefined): Identity {
   let refusedToken: string | undefined;
   let refusedName: string | undefined;
+  /** The name of the last `hello`. The application may ask for another one before the answer. */
+  let saidName: string | undefined;
 
   const self: Identity = {
     hello() {
       const saved: ReturnType<typeof stored.load> = self.givenToken
         ? { token: self.givenToken }
         : stored.load();
-      const wanted = self.rename?.name ?? (textOf(saved.name) || name);
+      // Where another tab has renamed the user since, its name is the newer one.
+      if (self.user && saved.name && saved.name !== self.user.name) self.rename = undefined;
+      const wanted = saidName = self.rename?.name || textOf(saved.name) || name;
       const savedToken = textOf(saved.token);
       const token = self.token = savedToken === refusedToken ? undefined : savedToken;
       return {
@@ -75,12 +79,12 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
       }
       if (!name || field !== "name") return false;
       refusedName = name;
-      self.rename = undefined;
+      if (self.rename?.name === name) self.rename = undefined;
       return true;
     },
     welcomed({ user, token }) {
       if (token) self.token = token;
-      self.rename = undefined;
+      if (self.rename?.name === saidName) self.rename = undefined;
       self.setUser(user);
     },
     setUser(user) {

@@ -233,7 +233,7 @@ export class MessageList {
 
   /** Goes to a message or to the line "New", if that is still to be done. It may have to be loaded first. */
   #seek(): void {
-    const isComplete = this.#last >= this.#head;
+    const isComplete = this.#last >= this.#head && this.#arrived.length === 0;
     if (!this.element.hidden && this.#seeker.step(isComplete)) this.mark.isSought = false;
     if (!this.mark.isSought || !this.#isActive || !isComplete) return;
     if (!this.mark.line?.isConnected) return this.#older.loadMore();

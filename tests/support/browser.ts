@@ -6,13 +6,12 @@
  */
 
 import axe from "npm:axe-core@4.14.1";
+import { PATIENCE_MS } from "../../server/testing/patience.ts";
 import type { Browser, BrowserContextOptions, Page } from "npm:playwright-core@1.65.1";
 import { assertEquals } from "./assert.ts";
 import { ChromiumProcess, disconnect } from "./chromium_process.ts";
 
 const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-/** How long anything on a page is waited for, in milliseconds. */
-const PATIENCE_MS = 20_000;
 
 /** What Chromium says when a server is away, which tests make it be. */
 const AWAY = /WebSocket connection to|Failed to load resource|net::ERR_/;

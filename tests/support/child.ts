@@ -25,10 +25,15 @@ export abstract class Child implements AsyncDisposable {
     this.#process = this.command().spawn();
   }
 
-  /** Starts it, at first or after {@linkcode kill}, and waits until it answers. */
+  /** Starts it, at first or after {@linkcode kill}, and waits until it answers. @throws if it ends. */
   async restart(): Promise<void> {
     this.begin();
-    await until(() => this.answers(), `${this.constructor.name} to start`);
+    let ended: Deno.CommandStatus | undefined;
+    this.#running.status.then((status) => ended = status);
+    await until(async () => {
+      if (ended) throw new Error(`${this.constructor.name} ended with code ${ended.code}`);
+      return await this.answers();
+    }, `${this.constructor.name} to start`);
   }
 
   signal(signal: Deno.Signal): void {

@@ -114,14 +114,14 @@ export class RawSocket implements Disposable {
     return { opcode: first & 0x0f, fin: (first & 0x80) !== 0, payload };
   }
 
-  /** The events of the next text frame, whatever the subprotocol; control frames are passed over. */
+  /** The events of the next text frame, whatever the subprotocol. Pings are answered. */
   async events(): Promise<Event[]> {
     for (;;) {
       const frame = await this.next();
-      if (frame === undefined) throw new Error("The connection ended while waiting for events");
-      if (frame.opcode === OPCODES.close) {
-        throw new Error(`Closed (${closeCode(frame)}) while waiting for events`);
+      if (frame === undefined || frame.opcode === OPCODES.close) {
+        throw new Error(`Closed (${frame && closeCode(frame)}) while waiting for events`);
       }
+      if (frame.opcode === OPCODES.ping) await this.frame(frame.payload, { opcode: OPCODES.pong });
       if (frame.opcode !== OPCODES.text) continue;
       const value: Event | Event[] = JSON.parse(DECODER.decode(frame.payload));
       return Array.isArray(value) ? value : [value];

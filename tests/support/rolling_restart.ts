@@ -44,7 +44,7 @@ export interface RestartPlan {
   readonly clients: number;
   /** Messages that are said before, between and after the restarts. */
   readonly between: number;
-  /** Waits of 20 seconds each until something counts as never coming. @default 1 */
+  /** Waits of a minute each until something counts as never coming. @default 1 */
   readonly patience?: number;
 }
 

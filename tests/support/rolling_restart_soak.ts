@@ -21,8 +21,8 @@ const BETWEEN = 1_000;
 const THINK_MS = 30_000;
 /** How often an echo makes a client leave and come back: a node gets its share by those who move. */
 const LEAVING = 0.1;
-/** This long a busy machine is waited for: so many times 20 seconds. */
-const PATIENCE = 9;
+/** This long a busy machine is waited for: so many minutes. */
+const PATIENCE = 3;
 
 /** A node in a process of its own. */
 class NodeProcess extends Child implements RestartNode {

@@ -60,12 +60,16 @@ export async function soak(plan: Plan, told: (row: Row) => void): Promise<Row[]>
     await comeAndGo(server, part(plan.connections));
     await joinAndLeave(server, part(plan.rooms), round);
     await talk(server, part(plan.messages));
+    // A timer more may be for what is still to be done.
+    const maxTimers = rows[0]?.timers ?? Infinity;
+    let sample = await server.sample();
     await until(async () => {
-      const { sockets, connections, rooms } = await server.sample();
-      return sockets + connections + rooms === 0;
-    }, "everybody to be gone");
+      sample = await server.sample();
+      const { sockets, connections, rooms, timers } = sample;
+      return sockets + connections + rooms === 0 && timers <= maxTimers;
+    }, `everybody to be gone, and all but ${maxTimers} timers`);
     const seconds = (performance.now() - begin) / 1000;
-    const row = { ...await server.sample(), ...await server.outside(), seconds };
+    const row = { ...sample, ...await server.outside(), seconds };
     rows.push(row);
     told(row);
   }

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { BrokerError } from "../broker.ts";
+import { endOfLinks } from "./end_of_links.ts";
 import {
   addStart,
   APPLICATION_ID,
@@ -60,9 +60,6 @@ const CACHE_KIB = 16_384;
 /** What SQLite calls the mode in which a file gives free pages back in small steps. */
 const INCREMENTAL = 2;
 
-/** How many symbolic links may follow each other, as in Linux. */
-const MAX_LINKS = 40;
-
 /** The identities of the files that this process has open. */
 const openFiles = new Set<string>();
 
@@ -76,7 +73,7 @@ export function openDatabase(path: string): OpenDatabase {
   try {
     // SQLite puts its write-ahead log beside the file itself, not beside a symbolic link to it.
     const realPath = isInMemory ? path : Deno.realPathSync(path);
-    const wasCutOff = !isInMemory && hasLog(realPath);
+    const wasCutOff = !isInMemory && logSize(realPath) !== undefined;
     const opened = database = new DatabaseSync(realPath, WITHOUT_ATTACH);
     // Exclusive from the first access on: no second process, and no shared-memory file.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
@@ -128,6 +125,7 @@ export function openDatabase(path: string): OpenDatabase {
       },
       close() {
         if (identity !== undefined) openFiles.delete(identity);
+        endWriteAheadLog(opened, files);
         opened.close();
         files?.reader.close();
       },
@@ -181,35 +179,42 @@ export function inspect(path: string): { readonly size: number; readonly version
         `${SCHEMA_VERSION}. It was left as it is.`,
     );
   }
+  assertLogIsItsOwn(path, header[18] === ROLLBACK);
   return { size, version };
 }
 
+/** What a file says that has no write-ahead log: a backup, or one that was closed in order. */
+const ROLLBACK = 1;
+
 /**
- * Follows a symbolic link to a file that may not be there yet. Without `-A` Deno creates no file through
- * a link: it says that there is no such file.
+ * SQLite takes any write-ahead log that lies beside a file for its own. The one of the database before, whose
+ * server was killed, would bring back what a backup was put in its place to undo, or damage it.
  */
-function endOfLinks(path: string): string {
-  let file = path;
-  for (let links = 0; links < MAX_LINKS && isLink(file); links++) {
-    file = resolve(Deno.realPathSync(dirname(file)), Deno.readLinkSync(file));
-  }
-  return file;
+function assertLogIsItsOwn(path: string, hasNone: boolean): void {
+  if (!hasNone || !logSize(Deno.realPathSync(path))) return;
+  throw new BrokerError(
+    `${path}-wal belongs to another database, which ${path} was put in the place of. ` +
+      "Remove it, or put that database back. Both were left as they are.",
+  );
 }
 
-function isLink(path: string): boolean {
+/** Empties the write-ahead log, and has the file say that it has none: see {@linkcode assertLogIsItsOwn}. */
+function endWriteAheadLog(database: DatabaseSync, files: WatchedFiles | undefined): void {
+  if (files === undefined) return;
   try {
-    return Deno.lstatSync(path).isSymlink;
+    files.assertNotReplaced();
+    database.exec("PRAGMA journal_mode = DELETE");
   } catch {
-    return false; // opening it says what is wrong
+    // The disk is full or the file is gone. The log stays beside the file for the next start.
   }
 }
 
-/** Whether there is a write-ahead log, be it empty. SQLite removes it when the file is closed in order. */
-function hasLog(path: string): boolean {
+/** The bytes of the write-ahead log, if there is one. SQLite removes it when the file is closed in order. */
+function logSize(path: string): number | undefined {
   try {
-    return Deno.statSync(`${path}-wal`).isFile;
+    return Deno.statSync(`${path}-wal`).size;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
