@@ -6,6 +6,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { BrokerError } from "../broker.ts";
+import { endOfLinks } from "./end_of_links.ts";
 import {
   addStart,
   APPLICATION_ID,
@@ -162,7 +163,12 @@ export function inspect(path: string): { readonly size: number; readonly version
   let size: number;
   assertNotOpen(path);
   try {
-    using file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
+    using file = Deno.openSync(endOfLinks(path), {
+      read: true,
+      write: true,
+      create: true,
+      mode: 0o600,
+    });
     const info = file.statSync();
     if (!info.isFile) throw new BrokerError(`${path} is not a file.`);
     size = info.size;
