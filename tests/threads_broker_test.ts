@@ -17,6 +17,7 @@ import { type Log, silentLog } from "../server/log.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./support/assert.ts";
 import { draft, linesOf, textsOf } from "./support/broker_suite.ts";
 import { patiently, until } from "./support/harness.ts";
+import { Program } from "./support/program.ts";
 import { ServingWorker } from "./support/serving_worker.ts";
 import { BAN, Heard, retain } from "./support/state_suite.ts";
 import { ThreadsStore } from "./support/threads_store.ts";
@@ -338,6 +339,15 @@ Deno.test("threads: start() throws what opening the file throws, and leaves noth
   store.directory.write("this is no database");
   const { message } = await assertRejects(() => store.directory.open(), BrokerError);
   await assertRejects(() => store.start(), BrokerError, message);
+});
+
+Deno.test("threads: a second store on the same file is refused, and the first keeps its lock", async () => {
+  await using store = new ThreadsStore();
+  await using _storing = await store.start();
+  await assertRejects(() => store.start(), BrokerError, "is in use by this process already");
+  await assertRejects(() => store.directory.open(), BrokerError, "in use by this process already");
+  await using program = await Program.run(["--port", "0", "--db", store.directory.file]);
+  assertMatch((await program.ended()).err, /is in use by another process/);
 });
 
 Deno.test("threads: the lines of the storing thread come to the log of the one that starts it", async () => {
