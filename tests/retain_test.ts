@@ -232,7 +232,9 @@ async function repeats(a: Server, b: Server): Promise<void> {
     await observer.next("custom", ({ ref }) => ref === "1");
   }
   await using alice = await connect(b, { protocol: "parley.v1" });
-  alice.send({ type: "hello", token }, { type: "join" }, topic("old", "1"));
+  alice.send({ type: "hello", token }, { type: "join" });
+  await alice.next("custom", ({ retained }) => retained === true);
+  alice.send(topic("old", "1"));
   await alice.next("custom", ({ retained }) => retained !== true); // nothing has taken its place
   await using bob = await member(a);
   await retain(bob, "topic", "new");
@@ -244,6 +246,7 @@ async function repeats(a: Server, b: Server): Promise<void> {
   alice.send(topic("newest", "2"));
   await alice.next("custom", ({ payload }) => payload === "newest");
   await retain(bob, "topic", null);
+  await alice.next("custom", ({ payload }) => payload === null); // her node has heard of it
   alice.send(topic("newest", "2"));
   assertEquals((await alice.next("error")).ref, "2");
   assertEquals(retained(await joining(a)), []);
