@@ -54,7 +54,7 @@ async function main(): Promise<void> {
   const drain = drainOnce(options.drainSeconds, log, () => serving.drain());
   const stop = exitOnce(() => serving.stop(), log);
   catchUnforeseen(log, server, () => void stop(1, "unsound"));
-  void serving.storingDied.then(() => stop(1, "storing thread died"));
+  void serving.failed.then((why) => stop(1, why));
   // Before the other threads are there: clients are served already, and a signal would cut them off.
   let renewing = Promise.resolve();
   for (const signal of STOP_SIGNALS) {

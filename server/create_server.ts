@@ -38,6 +38,10 @@ export interface Hooks extends Application {
  * With `workers: 1` a thread of the server's own stores, and ends with the server. If it dies, that is
  * logged, `/readyz` says so, and whatever would be stored is refused with `unavailable`: make another server.
  *
+ * A hook that never returns stops this thread, which is the application's own: nobody is served, and no timer
+ * runs. Nothing here can end it, also not with `workers: 1`; the thread that stores then has nothing to do, and
+ * nothing acknowledged is lost. Let a supervisor ask for `/healthz`, and restart what does not answer.
+ *
  * @throws {OptionError} if an option or a rule is unknown, out of its range, or does not go with another;
  * also for more than one of `workers`, which only the program starts.
  * @throws {BrokerError} if the database cannot be opened, or Redis not be reached.

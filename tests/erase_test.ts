@@ -131,6 +131,23 @@ Deno.test("what was said before is erased, also while it waits for a commit or f
   }
 });
 
+Deno.test("a room that is erased while it is opened begins again", async () => {
+  const broker = await FaultyBroker.make();
+  await using server = await serveOn(broker);
+  for (let i = 0; i < 3; i++) await server.publish("lobby", SECRET);
+  const answer = broker.holdAnswers();
+  await using ada = await connect(server, { protocol: "parley.v1" });
+  ada.send({ type: "join" });
+  await until(() => server.roomCount === 1, "the join");
+  await new Promise((resolve) => setImmediate(resolve)); // the log is open, and the answer on its way
+  await server.deleteRoom("lobby");
+  answer();
+  const { epoch, seq } = await ada.next("joined");
+  assertEquals([epoch, seq], [(await server.history("lobby")).epoch, 0]);
+  ada.send({ type: "chat", payload: "anew" });
+  assertEquals((await ada.next("chat")).seq, 1);
+});
+
 Deno.test("a wrong name is refused, and so is who has no key", async () => {
   await using server = await serve(OPTIONS);
   await assertRejects(() => server.deleteRoom(""), Refusal, "room");

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Receipt } from "../server/broker/broker.ts";
-import { Backlog, charsOf } from "../server/broker/threads/backlog.ts";
+import { Backlog, charsOf, Taken } from "../server/broker/threads/backlog.ts";
 import { Gathering } from "../server/broker/threads/gathering.ts";
 import { GroupCommit, type GroupContext } from "../server/broker/threads/group_commit.ts";
 import {
@@ -123,15 +123,33 @@ Deno.test("commits wait for a thread that has too much to take", async () => {
   assertEquals(await waiting, [1]);
 });
 
-Deno.test("commits do not wait for long for a thread that takes nothing, nor for one that is gone", async () => {
+Deno.test("commits wait once for a thread that takes nothing, and not for one that is gone", async () => {
   const stuck = {};
   const backlog = new Backlog(1);
   const store = new Transactions();
   const commits = new GroupCommit({ broker: store, ready: () => backlog.wait(), answered() {} });
   backlog.sent(stuck, 17_000_000);
   assertEquals(await add(commits, "a"), [1]);
+  assertEquals([backlog.isLate(stuck), backlog.wait()], [true, undefined]);
+  backlog.took(stuck, 1);
+  assert(!backlog.isLate(stuck));
+  const waiting = backlog.wait();
+  assert(waiting !== undefined);
+  backlog.took(stuck, 1);
+  await waiting;
+  assert(!backlog.isLate(stuck)); // it is only slow
   backlog.forget(stuck);
   assertEquals(backlog.wait(), undefined);
+});
+
+Deno.test("Taken tells of much at once, and of the next text after a while", () => {
+  let now = 1000;
+  const told: number[] = [];
+  const taken = new Taken((chars) => told.push(chars), () => now);
+  for (const chars of [5, 10, 2_000_000, 3]) taken.add(chars);
+  now += 250;
+  taken.add(4);
+  assertEquals(told, [5, 2_000_010, 7]);
 });
 
 Deno.test("a slow transaction waits for the threads that will be there in a moment, and for no others", async () => {

@@ -281,9 +281,10 @@ Deno.test("marks: what a user says who is erased meanwhile leaves none", async (
     user.send({ type: "chat", payload: "text" }, { type: "custom", name: "sent", payload: 1 });
     await user.next("custom");
   }
-  await server.deleteUser("ada");
+  const erased = server.deleteUser("ada"); // it waits for what was said before
   assertEquals((await ada.closed).code, 3003);
   room.prepared();
+  await erased;
   await bob.next("read", ({ seq }) => seq === 2); // it is told when all are written
   assertEquals([await broker.marks.all("ada"), (await broker.marks.all("bob")).length], [[], 1]);
 });

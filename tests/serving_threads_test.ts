@@ -7,6 +7,7 @@
  */
 import { createServer, type Facts, type Log, silentLog } from "../server/mod.ts";
 import type { Options } from "../server/options.ts";
+import { HangWatch } from "../server/process/hang_watch.ts";
 import type { Serving } from "../server/process/serving.ts";
 import { ROOMY } from "../server/testing.ts";
 import { assert, assertEquals, assertMatch } from "./support/assert.ts";
@@ -35,10 +36,25 @@ const MANY = 12;
 /** Has the next request come over a connection of its own, which the kernel gives to any thread. */
 const APART = { connection: "close" };
 
-function kill(kind: "worker" | "store"): void {
+function trouble(kind: "worker" | "store", what: string): void {
   const channel = new BroadcastChannel(`parley: troubled ${kind}`);
-  channel.postMessage("die");
+  channel.postMessage(what);
   channel.close();
+}
+
+function kill(kind: "worker" | "store"): void {
+  trouble(kind, "die");
+}
+
+/** Has the second thread stand still. @returns a function that lets it go on. */
+async function standStill(directory: Directory): Promise<() => void> {
+  const path = `${directory.path}/go on`;
+  const channel = new BroadcastChannel("parley: troubled worker");
+  const stands = new Promise((resolve) => channel.onmessage = resolve);
+  channel.postMessage({ untilThere: path });
+  await patiently(stands, "the thread to stand still");
+  channel.close();
+  return () => Deno.writeTextFileSync(path, "");
 }
 
 /** A log that keeps the errors. */
@@ -252,34 +268,92 @@ Deno.test(`serving threads that die again and again lose and double nothing, see
   assertEquals(texts.length, crowd.checker.echoes);
 });
 
-Deno.test(`the death of the storing thread ends the program in order, and nothing acknowledged is lost, seed ${SEED}`, async () => {
-  await using at = new Directory();
-  const url = `http://127.0.0.1:${freePort()}`;
-  const args = ["--db", at.file, "--workers", "2", "--port", new URL(url).port];
-  const more = ["--recent-messages", "0", "--retain-messages", "0", "--grace-seconds", "0.1"];
-  await using doomed = await Program.start([...args, ...more], {}, [], TROUBLED_PROGRAM);
-  await using crowd = new Crowd(8, { nodes: [{ url }], random: seeded(SEED), thinkMs: 2 });
-  await crowd.echoes(300);
-  // The door is the first thread's.
-  const knock = () => fetch(`${url}/trouble/store`, { headers: APART }).catch(() => undefined);
-  let hasEnded = false;
-  const ending = doomed.ended().finally(() => hasEnded = true);
-  await until(async () => {
-    const response = await knock();
-    await response?.body?.cancel();
-    return hasEnded || response?.status === 200;
-  }, "the door");
-  const { code, err } = await ending;
-  const lines = err.split("\n").filter((line) => / (?:error|stopping) /.test(line));
-  assertEquals(code, 1, err);
-  assertEquals(lines.filter((line) => line.includes("error storing thread died")).length, 1, err);
-  assertMatch(err, /info stopping why="storing thread died"/);
-  await using program = await Program.start([...args, ...more]);
-  await crowd.checker.check(program);
-  await crowd.echoes(100);
-  await crowd.settle(program);
-  assertEquals((await crowd.conclude(program)).texts.length, crowd.checker.echoes);
+Deno.test("a serving thread that stands still for a while holds nobody up, and its users miss nothing", async () => {
+  const log = new Errors();
+  await using directory = new Directory();
+  await using serving = await serveTwo({ recentMessages: 0 }, log);
+  const [alice, bob] = await onBoth(serving, ["Alice", "Bob"]);
+  assert(alice !== undefined && bob !== undefined);
+  const goOn = await standStill(directory);
+  const payload = "x".repeat(16_000);
+  const count = 1400; // more than a thread may have before it
+  for (let n = 1; n <= count; n++) {
+    alice.send({ type: "chat", payload });
+    if (n % 20 === 0) await alice.take("chat", 20);
+  }
+  alice.send({ type: "edit", seq: 1, payload: "edited", ref: "first" });
+  alice.send({ type: "edit", seq: count, payload: "edited", ref: "last" });
+  await alice.next("revised", ({ ref }) => ref === "last");
+  goOn();
+  alice.send({ type: "chat", payload: "on" });
+  const heard = await bob.take("chat", count + 1);
+  assertEquals(heard.map(({ seq }) => seq), heard.map((_, index) => index + 1));
+  const revised = new Set<unknown>();
+  while (revised.size < 2) revised.add((await bob.next("revised")).message.seq);
+  assertEquals(log.lines, []);
 });
+
+Deno.test("HangWatch counts only the time in which the watching thread itself ran", () => {
+  let now = 0;
+  const watch = new HangWatch<{ name: string }>(2000, () => now);
+  const [hung, busy, starting] = [{ name: "hung" }, { name: "busy" }, { name: "starting" }];
+  watch.heard(hung);
+  watch.heard(busy);
+  const pass = (milliseconds: number) => {
+    now += milliseconds;
+    const hanging = watch.check();
+    watch.heard(busy);
+    return hanging;
+  };
+  for (let sleeps = 0; sleeps < 9; sleeps++) assertEquals(pass(3_600_000), []);
+  for (let seconds = 0; seconds < 10; seconds += 2) assertEquals(pass(2010), []);
+  assertEquals(pass(3_600_000), []);
+  assertEquals(pass(1990), [hung]);
+  watch.forget(hung);
+  assertEquals(pass(2000), []);
+  watch.heard(starting);
+  for (let seconds = 0; seconds < 10; seconds += 2) assertEquals(pass(2000), []);
+  watch.heard(starting);
+  assertEquals(pass(2000), []);
+});
+
+for (
+  const [door, event, why] of [
+    ["store", "storing thread died reason=", "storing thread died"],
+    ["hang", "worker hangs silentSeconds=10", "serving thread hangs"],
+  ] as const
+) {
+  Deno.test(`${why}: the program ends in order, and nothing acknowledged is lost, seed ${SEED}`, async () => {
+    await using at = new Directory();
+    const url = `http://127.0.0.1:${freePort()}`;
+    const args = ["--db", at.file, "--workers", "2", "--port", new URL(url).port];
+    const more = ["--recent-messages", "0", "--retain-messages", "0", "--grace-seconds", "0.1"];
+    await using doomed = await Program.start([...args, ...more], {}, [], TROUBLED_PROGRAM);
+    await using crowd = new Crowd(8, { nodes: [{ url }], random: seeded(SEED), thinkMs: 2 });
+    await crowd.echoes(300);
+    let hasEnded = false;
+    const ending = doomed.ended().finally(() => hasEnded = true);
+    // The door is the first thread's, and a thread that hangs does not answer.
+    const knock = () =>
+      fetch(`${url}/trouble/${door}`, { headers: APART, signal: AbortSignal.timeout(1000) });
+    await until(async () => {
+      const response = await knock().catch(() => undefined);
+      await response?.body?.cancel();
+      return hasEnded || response?.status === 200;
+    }, "the door");
+    if (door === "hang") await crowd.echoes(300); // the others go on
+    const { code, err } = await ending;
+    const lines = err.split("\n").filter((line) => / (?:error|stopping) /.test(line));
+    assertEquals(code, 1, err);
+    assertEquals(lines.filter((line) => line.includes(`error ${event}`)).length, 1, err);
+    assertMatch(err, new RegExp(`info stopping why="${why}"`));
+    await using program = await Program.start([...args, ...more]);
+    await crowd.checker.check(program);
+    await crowd.echoes(100);
+    await crowd.settle(program);
+    assertEquals((await crowd.conclude(program)).texts.length, crowd.checker.echoes);
+  });
+}
 
 Deno.test("createServer() with workers: 1 says so when its storing thread dies, and refuses to store", async () => {
   replaceScript("storing_worker.ts", new URL(`${TROUBLED}?store`));

@@ -17,6 +17,7 @@ import { type Log, silentLog } from "../server/log.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./support/assert.ts";
 import { draft, linesOf, textsOf } from "./support/broker_suite.ts";
 import { patiently, until } from "./support/harness.ts";
+import { Program } from "./support/program.ts";
 import { ServingWorker } from "./support/serving_worker.ts";
 import { BAN, Heard, retain } from "./support/state_suite.ts";
 import { ThreadsStore } from "./support/threads_store.ts";
@@ -198,6 +199,28 @@ test("the users of a thread that dies leave, its rooms close, and its backup end
   assertEquals((await a.publish([draft("on", { receipt: true })]))[0]?.seq, 1);
 });
 
+test("a thread that stood still is told how far its rooms have come, and then what follows", async ({ storing, a }) => {
+  using worker = await ServingWorker.start(storing);
+  await worker.act({ open: "lobby" });
+  const go = new Int32Array(new SharedArrayBuffer(4));
+  const standing = worker.act({ standUntil: go });
+  for (let n = 0; n < 40; n++) await a.publish([draft("x".repeat(500_000))]);
+  await a.open("lobby");
+  a.signal("lobby", { event: "{lost}" });
+  await a.check(); // what was said before has arrived
+  Atomics.store(go, 0, 1);
+  Atomics.notify(go, 0);
+  await standing;
+  const heard = await worker.act({ say: "on", batches: 1 });
+  const [before = "", after = ""] = heard.split("lobby up to 40");
+  const seqsOf = (text: string) => text.matchAll(/"seq":(\d+)/g).map(([, seq]) => Number(seq));
+  const sent = [...seqsOf(before)];
+  assertEquals(sent, sent.map((_, index) => index + 1));
+  assert(sent.length > 30 && sent.length < 40, `${sent.length} messages`);
+  assertEquals([...seqsOf(after)], [41, 42]);
+  assert(!heard.includes("{lost}"));
+});
+
 test("a user who comes back to another thread in time has not left", async ({ storing, a }) => {
   const { members } = follow(a);
   await a.open("tea");
@@ -316,6 +339,15 @@ Deno.test("threads: start() throws what opening the file throws, and leaves noth
   store.directory.write("this is no database");
   const { message } = await assertRejects(() => store.directory.open(), BrokerError);
   await assertRejects(() => store.start(), BrokerError, message);
+});
+
+Deno.test("threads: a second store on the same file is refused, and the first keeps its lock", async () => {
+  await using store = new ThreadsStore();
+  await using _storing = await store.start();
+  await assertRejects(() => store.start(), BrokerError, "is in use by this process already");
+  await assertRejects(() => store.directory.open(), BrokerError, "in use by this process already");
+  await using program = await Program.run(["--port", "0", "--db", store.directory.file]);
+  assertMatch((await program.ended()).err, /is in use by another process/);
 });
 
 Deno.test("threads: the lines of the storing thread come to the log of the one that starts it", async () => {

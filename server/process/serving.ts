@@ -27,14 +27,19 @@ export interface ServingHow {
 export class Serving implements AsyncDisposable {
   /** The server of this thread, which listens. */
   readonly server: Server;
-  /** Settles with the reason when the thread that stores has died. Then nothing can be stored any more. */
-  readonly storingDied: Promise<string>;
+  /**
+   * Settles with what has happened when the program cannot go on, and should be stopped: the thread that
+   * stores has died, or a serving thread hangs.
+   */
+  readonly failed: Promise<string>;
   readonly #workers: Workers;
   readonly #storing: StoringThread | undefined;
 
   private constructor(server: Server, workers: Workers, storing: StoringThread | undefined) {
     this.server = server;
-    this.storingDied = storing?.died ?? new Promise(() => {});
+    const failures = [workers.hung.then(() => "serving thread hangs")];
+    if (storing !== undefined) failures.push(storing.died.then(() => "storing thread died"));
+    this.failed = Promise.race(failures);
     this.#workers = workers;
     this.#storing = storing;
   }

@@ -10,6 +10,7 @@ import { type Log, reason } from "../log.ts";
 import type { StoringThread } from "../broker/threads/storing_thread.ts";
 import type { Options } from "../options.ts";
 import type { Monitor } from "../monitoring/monitor.ts";
+import { MAX_SILENCE_MS } from "./hang_watch.ts";
 import { ThreadNumbers } from "./thread_numbers.ts";
 import type { Answer, Order } from "./worker.ts";
 
@@ -39,13 +40,14 @@ export class Workers {
   readonly #log: Log;
   readonly #script: URL;
   readonly #storing: StoringThread | undefined;
-  readonly #numbers: ThreadNumbers | undefined;
+  readonly #numbers: ThreadNumbers<Worker> | undefined;
   readonly #rules: readonly RoomRule[] | undefined;
   readonly #isExporting: boolean;
   /** Those who wait for the answers of each thread, which come in the order of the questions. */
   readonly #threads = new Map<Worker, ((answer: Answer) => void)[]>();
   #started = 0;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #hung = Promise.withResolvers<void>();
   #isStopping = false;
 
   /** @param options those of the first node, with the port that it listens on. */
@@ -56,8 +58,14 @@ export class Workers {
     this.#script = how.script ?? new URL("./worker.ts", import.meta.url);
     this.#storing = storing;
     this.#rules = rules;
-    this.#numbers = monitor && options.workers > 1 ? new ThreadNumbers(monitor) : undefined;
+    const hangs = (thread: Worker) => this.#hangs(thread);
+    this.#numbers = monitor && options.workers > 1 ? new ThreadNumbers(monitor, hangs) : undefined;
     this.#isExporting = isExporting;
+  }
+
+  /** Settles when a thread hangs. It cannot be replaced, so the program has to end. */
+  get hung(): Promise<void> {
+    return this.#hung.promise;
   }
 
   /** Starts the threads: one less than the option says, because the caller is a node itself. */
@@ -128,13 +136,28 @@ export class Workers {
   }
 
   #failed(thread: Worker, why: string): void {
+    if (this.#remove(thread)) this.#replace(why);
+  }
+
+  /**
+   * A thread that runs in a loop does not end, and the kernel goes on dealing connections to it: in Deno 2.9.6
+   * `terminate` takes effect when the thread is done with what it does. So there is no use in another thread.
+   */
+  #hangs(thread: Worker): void {
+    if (!this.#remove(thread)) return;
+    this.#log.error("worker hangs", { silentSeconds: MAX_SILENCE_MS / 1000 });
+    this.#hung.resolve();
+  }
+
+  /** Lets go of a thread. Nobody waits for its answers any more. @returns whether it was there. */
+  #remove(thread: Worker): boolean {
     const waiting = this.#threads.get(thread);
-    if (waiting === undefined) return;
+    if (waiting === undefined) return false;
     this.#threads.delete(thread);
     this.#numbers?.close(thread);
     thread.terminate();
     for (const answer of waiting) answer({});
-    this.#replace(why);
+    return true;
   }
 
   #replace(why: string): void {

@@ -85,7 +85,7 @@ export class Feed {
   delete(subscriber: Subscriber): boolean {
     const progress = this.#behind.get(subscriber);
     const wasThere = this.#live.delete(subscriber) || this.#behind.delete(subscriber);
-    if (progress !== undefined) this.#release(progress);
+    progress?.release((pending) => this.#context.queue(pending));
     return wasThere;
   }
 
@@ -109,6 +109,13 @@ export class Feed {
     if (news.length === 0) return;
     this.#log.revise(news);
     this.#live.revise(news, known);
+  }
+
+  /** Goes on from further on in the log. Those who are live read what is between. */
+  skipTo(head: number, rev: number): void {
+    this.#live.fallBehind();
+    this.#log.skipTo(head, rev);
+    for (const subscriber of this.#behind.keys()) this.drained(subscriber);
   }
 
   /** Starts all subscribers afresh: the log was lost, or goes on elsewhere. */
@@ -197,14 +204,7 @@ export class Feed {
     progress.start(start, Math.max(0, this.#log.head - recentMessages));
     const right = subscriber.rightIn(this.#room);
     subscriber.connection.reply(startBatch(this.#log, start, right, this.#context));
-    this.#release(progress);
-  }
-
-  /** Queues what a subscriber said before it was let in. */
-  #release(progress: Progress): void {
-    const { held } = progress;
-    progress.held = undefined;
-    held?.release((pending) => this.#context.queue(pending));
+    progress.release((pending) => this.#context.queue(pending));
   }
 
   /** Sends what is due to a subscriber that is behind, until it is live or takes no more for now. */

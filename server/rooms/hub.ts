@@ -73,6 +73,7 @@ export class Hub {
     broker.listen({
       committed: (name, page) => this.#pass(name, (room) => room.feed.deliver(page)),
       revised: (name, messages) => this.#pass(name, (room) => room.feed.revise(messages)),
+      leftOut: (name, ...upTo) => this.#pass(name, (room) => room.feed.skipTo(...upTo)),
       signalled: (name, { event, exceptUserId }) =>
         this.#pass(name, (room) => room.feed.relay(event, exceptUserId)),
       logReplaced: (name, state) => {

@@ -73,6 +73,13 @@ export class Live {
     return subscribers;
   }
 
+  /** Has all subscribers fall behind. */
+  fallBehind(): void {
+    this.tell();
+    const { head, rev } = this.#context.log;
+    for (const subscriber of this.clear()) this.#context.fellBehind(subscriber, head, rev);
+  }
+
   /**
    * Sends new messages.
    *

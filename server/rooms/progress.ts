@@ -6,7 +6,7 @@
 import { Batch } from "../broker/page.ts";
 import { revisedAnswer } from "../protocol/encode.ts";
 import { CLOSE } from "../protocol/tables.ts";
-import type { HeldMessages } from "./pending.ts";
+import type { HeldMessages, Pending } from "./pending.ts";
 import type { RoomLog } from "./room_log.ts";
 import type { Start } from "./start.ts";
 import type { ClientConnection } from "./subscriber.ts";
@@ -77,6 +77,13 @@ export class Progress {
     this.isFresh = seq === undefined;
     this.isStartDue = false;
     this.isRetainedDue = true;
+  }
+
+  /** Lets the subscriber in: `queue` takes what it said before. */
+  release(queue: (pending: Pending) => void): void {
+    const { held } = this;
+    this.held = undefined;
+    held?.release(queue);
   }
 
   /** Whether the subscriber has everything. */

@@ -12,12 +12,6 @@ import type { Hub } from "./hub.ts";
 
 const RETRY_MS = 1000;
 
-/** Who sets an event, and under which `ref`. */
-export interface Setter {
-  readonly userId: string;
-  readonly ref: string | undefined;
-}
-
 /**
  * Stores an event as the newest of its name.
  *
@@ -29,10 +23,9 @@ export async function retain(
   { rooms, context: { broker, rules, log } }: Hub,
   room: string,
   event: RetainedEvent,
-  { userId, ref }: Setter,
 ): Promise<void> {
   if (!event.isRemoval) rules.assertStored(room);
-  if (ref !== undefined && rooms.get(room)?.isReplaced(userId, ref, event.name)) {
+  if (rooms.get(room)?.isReplaced(event)) {
     const sentence =
       "It was stored before, and another event of that name has taken its place since.";
     throw new Refusal("conflict", sentence, { field: "ref" });

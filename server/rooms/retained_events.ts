@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { Batch } from "../broker/page.ts";
-import type { RetainedChange } from "../broker/retained.ts";
+import type { RetainedChange, RetainedEvent } from "../broker/retained.ts";
 import { encode, retainedText } from "../protocol/encode.ts";
 import type { CustomEvent } from "../protocol/messages.ts";
 import type { ClientConnection } from "./subscriber.ts";
@@ -13,11 +14,11 @@ import type { ClientConnection } from "./subscriber.ts";
 /** How many of a room's changes are remembered. */
 const REMEMBERED = 200;
 
-/** A change: what it concerned, and by which `ref` of whom. */
+/** A change: the name of its event, and what its repeat would have in common with it. */
 interface Change {
   readonly name: string;
   /** `undefined` without a `ref`. */
-  readonly by: string | undefined;
+  readonly digest: string | undefined;
 }
 
 export class RetainedEvents {
@@ -35,14 +36,14 @@ export class RetainedEvents {
   }
 
   /**
-   * Whether a user has set an event under that `ref` before, and another has taken its place since. A client
-   * repeats what it does not know to be stored, and must not put the older event back.
+   * Whether this event was set before, by the same user under the same `ref`, and another has taken its place
+   * since. A client repeats what it does not know to be stored, and must not put the older event back.
    */
-  isReplaced(userId: string, ref: string, name: string): boolean {
-    const by = keyOf(userId, ref);
-    const isIt = (change: Change) => change.name === name && change.by === by;
-    return this.#changes.some(isIt) &&
-      this.#changes.findLast((change) => change.name === name)?.by !== by;
+  isReplaced({ name, event }: RetainedEvent): boolean {
+    const digest = digestOf(event);
+    if (digest === undefined) return false;
+    const ofName = this.#changes.filter((change) => change.name === name);
+    return ofName.some((change) => change.digest === digest) && ofName.at(-1)?.digest !== digest;
   }
 
   /** Applies a change. @returns the events that the members have to be sent. */
@@ -71,17 +72,16 @@ export class RetainedEvents {
   }
 
   #remember(name: string, event: string): void {
-    let by: string | undefined;
-    if (event.includes('"ref":')) { // most are not parsed
-      const { from, ref }: CustomEvent = JSON.parse(event);
-      by = ref && keyOf(from.id, ref);
-    }
-    if (this.#changes.push({ name, by }) > REMEMBERED) this.#changes.shift();
+    if (this.#changes.push({ name, digest: digestOf(event) }) > REMEMBERED) this.#changes.shift();
   }
 }
 
-function keyOf(userId: string, ref: string): string {
-  return `${userId}\0${ref}`;
+/** Returns a digest of what an event and its repeat have in common: sender, `ref` and payload. */
+function digestOf(event: string): string | undefined {
+  if (!event.includes('"ref":')) return undefined; // most are not parsed
+  const { from, ref, payload }: CustomEvent = JSON.parse(event);
+  if (ref === undefined) return undefined;
+  return createHash("sha1").update(JSON.stringify([from.id, ref, payload])).digest("base64url");
 }
 
 /** Writes the event that tells members that an event is gone. Who removed it is not known here. */

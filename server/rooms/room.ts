@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { RetainedChange } from "../broker/retained.ts";
+import type { RetainedChange, RetainedEvent } from "../broker/retained.ts";
 import { revisionDraft } from "../broker/revisions.ts";
 import { encode, type MessageHeads, messageHeads, type Revision } from "../protocol/encode.ts";
 import type { Cursor, Message } from "../protocol/messages.ts";
@@ -144,9 +144,9 @@ export class Room {
     else held.add(pending);
   }
 
-  /** Whether a user's retained event was stored under that `ref` before, and replaced since. */
-  isReplaced(userId: string, ref: string, name: string): boolean {
-    return this.#retained.isReplaced(userId, ref, name);
+  /** Whether this retained event was stored before, and replaced since. */
+  isReplaced(event: RetainedEvent): boolean {
+    return this.#retained.isReplaced(event);
   }
 
   /** Applies a change of the retained events, and sends the members what is new to them. */

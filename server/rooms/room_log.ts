@@ -40,9 +40,13 @@ export class RoomLog {
   readonly #tail: Tail;
   /** Settles when the broker has said where the log stands. */
   #opened: Promise<void> | undefined;
+  /** Whether the log was replaced since it was asked to open. */
+  #isReplaced = false;
   #epoch = "";
   #head = 0;
   #rev = 0;
+  /** What is being read, for all who ask for the same: a thousand may fall behind at one place. */
+  #reading: { readonly key: string; readonly page: Promise<Page | undefined> } | undefined;
   /** By the `rev` that they come after; none is from before the newest revision. */
   readonly #revisionPages = new Map<number, Promise<RevisionPage>>();
 
@@ -72,10 +76,12 @@ export class RoomLog {
   }
 
   async #open(): Promise<void> {
+    this.#isReplaced = false;
     try {
       const state = await this.#broker.open(this.room);
+      // What has become of the log while the answer was on its way has been delivered already.
+      if (this.#isReplaced) return;
       this.#epoch = epochOf(state, this.room);
-      // What was committed while the answer was on its way has been delivered already.
       this.#head = Math.max(this.#head, state.head);
       this.#rev = Math.max(this.#rev, state.rev);
     } catch (thrown) {
@@ -97,11 +103,21 @@ export class RoomLog {
     this.#tail.revise(messages);
   }
 
+  /** Goes on from further on, if it is not there yet. What is between is read from the broker. */
+  skipTo(head: number, rev: number): void {
+    this.#head = Math.max(this.#head, head);
+    this.#rev = Math.max(this.#rev, rev);
+    this.#revisionPages.clear();
+    this.#tail.clear();
+  }
+
   /** Goes on from another state: the log was lost, or goes on elsewhere. */
   replace(state: LogState): void {
+    this.#isReplaced = true;
     this.#epoch = epochOf(state, this.room);
     this.#head = state.head;
     this.#rev = state.rev;
+    this.#reading = undefined;
     this.#revisionPages.clear();
     this.#tail.clear();
   }
@@ -185,8 +201,19 @@ export class RoomLog {
    * @returns `undefined` if there is nothing up to the head.
    */
   async read(after: number): Promise<Page | undefined> {
-    const page = this.#tail.after(after, PAGE_CHARS) ??
-      await this.#broker.read(this.room, { after, limit: PAGE_MESSAGES, chars: PAGE_CHARS });
+    const page = this.#tail.after(after, PAGE_CHARS) ?? await this.#readFromBroker(after);
     return page && cut(page, after, this.#head);
+  }
+
+  #readFromBroker(after: number): Promise<Page | undefined> {
+    // Whoever asks when the log has moved on needs a page that was read after that.
+    const key = `${after} ${this.#head} ${this.#rev}`;
+    if (this.#reading?.key === key) return this.#reading.page;
+    const range = { after, limit: PAGE_MESSAGES, chars: PAGE_CHARS };
+    const page = this.#broker.read(this.room, range).finally(() => {
+      if (this.#reading?.page === page) this.#reading = undefined;
+    });
+    this.#reading = { key, page };
+    return page;
   }
 }

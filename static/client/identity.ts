@@ -10,6 +10,8 @@ import type { Stored } from "./storage.ts";
 
 /** The `ref` of a connection's `hello`. */
 export const HELLO_REF = "hello";
+/** In place of the `ref` of a `rename`: the name is in a `hello`. No `ref` is like that. */
+const IN_HELLO = "\0";
 
 /** What is saved of a guest. */
 export interface SavedGuest {
@@ -25,7 +27,10 @@ export interface Identity {
   token?: string | undefined;
   /** The token that the application gave. While there is one, nothing is read from storage or saved. */
   givenToken?: string | undefined;
-  /** The new name that the application asked for. `ref` is that of the `rename` sent, or empty. */
+  /**
+   * The new name that the application asked for. `ref` is that of the `rename` sent, `IN_HELLO`, or empty: it
+   * is not said yet, as when it was asked for between a `hello` and its answer.
+   */
   rename?: { name: string; ref: string } | undefined;
   /** Makes the `hello` of a new connection. It reads storage again: another tab may have renamed. */
   hello(): wire.HelloCommand;
@@ -51,8 +56,6 @@ export interface Identity {
 export function createIdentity(stored: Stored<SavedGuest>, name: string | undefined): Identity {
   let refusedToken: string | undefined;
   let refusedName: string | undefined;
-  /** The name of the last `hello`. The application may ask for another one before the answer. */
-  let saidName: string | undefined;
 
   const self: Identity = {
     hello() {
@@ -61,9 +64,10 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
         : stored.load();
       // Where another tab has renamed the user since, its name is the newer one.
       if (self.user && saved.name && saved.name !== self.user.name) self.rename = undefined;
-      const wanted = saidName = self.rename?.name || textOf(saved.name) || name;
+      const wanted = self.rename?.name ?? (textOf(saved.name) || name);
       const savedToken = textOf(saved.token);
       const token = self.token = savedToken === refusedToken ? undefined : savedToken;
+      if (self.rename) self.rename.ref = IN_HELLO;
       return {
         type: "hello",
         ref: HELLO_REF,
@@ -77,14 +81,13 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
         if (stored.load().token === token) stored.save({ name });
         return true;
       }
-      if (!name || field !== "name") return false;
+      if (field !== "name") return false;
       refusedName = name;
-      if (self.rename?.name === name) self.rename = undefined;
-      return true;
+      if (self.rename?.ref) self.rename = undefined;
+      return !!name;
     },
     welcomed({ user, token }) {
       if (token) self.token = token;
-      if (self.rename?.name === saidName) self.rename = undefined;
       self.setUser(user);
     },
     setUser(user) {

@@ -101,8 +101,9 @@ export function createSender(
       frame.push(command);
     }
     if (frame.length) connection.send(frame);
-    const isJoining = [...rooms.values()].some(({ ref, joined }) => ref && !joined);
-    connection.setAwaiting(outbox.inFlight || isJoining);
+    connection.setAwaiting(
+      outbox.inFlight || [...rooms.values()].some(({ ref, joined }) => ref && !joined),
+    );
     if (nextFlush < Infinity) timer = setTimeout(flush, timerMs(nextFlush - time));
   }
 
@@ -119,10 +120,11 @@ export function createSender(
       yield { type: "join", room, ref, ...(since && { since }) };
       membership.ref = ref;
     }
-    if (identity.rename && !identity.rename.ref) {
-      const rename = { name: identity.rename.name, ref: newRef() };
-      yield { type: "rename", ...rename };
-      identity.rename = rename;
+    const { rename } = identity;
+    if (rename && !rename.ref) {
+      const ref = newRef();
+      yield { type: "rename", ...rename, ref };
+      rename.ref = ref;
     }
     // A message that is too large is removed while this loop runs, so it goes over a copy.
     for (const outgoing of outbox.inFlight ? [] : [...outbox.waiting]) {

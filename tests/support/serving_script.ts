@@ -16,7 +16,9 @@ export type Deed =
   | { readonly enter: string; readonly id: string }
   /** Publishes so many batches of messages, one after the other. */
   | { readonly say: string; readonly batches: number }
-  | { readonly backup: true };
+  | { readonly backup: true }
+  /** Stands still until this is not 0. */
+  | { readonly standUntil: Int32Array };
 
 let broker: ThreadBroker | undefined;
 let heard = "";
@@ -26,12 +28,14 @@ async function act(deed: Deed): Promise<string> {
     broker = await ThreadBroker.open(deed.connect);
     broker.listen({
       committed: (room, { batch }) => heard += `${room}${batch.array}`,
-      signalled() {},
+      leftOut: (room, head) => heard += `${room} up to ${head}`,
+      signalled: (_, { event }) => heard += event,
     });
   }
   if ("open" in deed) await broker?.open(deed.open);
   if ("enter" in deed) broker?.members.enter(deed.enter, { id: deed.id, name: deed.id });
   if ("backup" in deed) await broker?.backups?.make();
+  if ("standUntil" in deed) Atomics.wait(deed.standUntil, 0, 0);
   if (!("say" in deed)) return "";
   for (let n = 0; n < deed.batches; n++) {
     await broker?.publish([draft(`${deed.say} ${n}a`), draft(`${deed.say} ${n}b`)]);

@@ -61,7 +61,7 @@ export async function soak(plan: Plan, told: (row: Row) => void): Promise<Row[]>
     await joinAndLeave(server, part(plan.rooms), round);
     await talk(server, part(plan.messages));
     // A timer more may be for what is still to be done.
-    const maxTimers = rows[0]?.timers ?? Infinity;
+    const maxTimers = Math.min(...rows.map(({ timers }) => timers)); // at first there is no bound
     let sample = await server.sample();
     await until(async () => {
       sample = await server.sample();

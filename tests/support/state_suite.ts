@@ -191,7 +191,7 @@ export function testState(test: Test): void {
 
   test("sanctions() leaves out what has ended", async (store) => {
     await using broker = await store.open();
-    await broker.order({ ...BAN, until: Date.now() - 1 });
+    await broker.order({ ...BAN, until: Date.now() - 60_000 }); // the store's clock may be behind
     assertEquals(broker.sanctions(), []);
   });
 }

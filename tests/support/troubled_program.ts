@@ -1,6 +1,7 @@
 /**
  * The program as it is, and a door through which a test lets in what nobody thought of: a request for
- * `/trouble/…` throws where nothing catches it, or has the other serving threads die, or the storing one.
+ * `/trouble/…` throws where nothing catches it, or has the other serving threads die or hang, or the storing
+ * one die.
  *
  *     deno run -A tests/support/troubled_program.ts --db … --port 0
  *
@@ -10,31 +11,31 @@ import { consoleLog } from "../../server/log.ts";
 import { replaceScript } from "./replaced_script.ts";
 
 const TROUBLES: Readonly<Record<string, () => void>> = {
-  rejection: () => void Promise.reject(trouble()),
+  rejection: () => void Promise.reject(error()),
   throw: () =>
     queueMicrotask(() => {
-      throw trouble();
+      throw error();
     }),
   timer: () =>
     setTimeout(() => {
-      throw trouble();
+      throw error();
     }, 0),
   /** More than a pipe holds. */
   flood: () => {
     for (let n = 0; n < 50; n++) consoleLog.warn(`flood ${n}`, { fact: "x".repeat(2000) });
   },
-  worker: () => kill("worker"),
-  store: () => kill("store"),
+  worker: () => trouble("worker", "die"),
+  hang: () => trouble("worker", "hang"),
+  store: () => trouble("store", "die"),
 };
 
-/** Has the threads of that kind die. */
-function kill(kind: string): void {
+function trouble(kind: string, what: string): void {
   const channel = new BroadcastChannel(`parley: troubled ${kind}`);
-  channel.postMessage("die");
+  channel.postMessage(what);
   channel.close();
 }
 
-function trouble(): Error {
+function error(): Error {
   return new Error("as it was told to");
 }
 

@@ -198,7 +198,7 @@ function notConnected(): BrokerError {
 function brokerErrorOf(thrown: unknown): BrokerError {
   if (thrown instanceof BrokerError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
-  if (/^[A-Z]{2,}\b/.test(text)) return new CommandError(text);
+  if (/^[A-Z]{2,} /.test(text)) return new CommandError(text);
   return new LostError(`The connection to Redis was lost: ${text}.`, { cause: thrown });
 }
 

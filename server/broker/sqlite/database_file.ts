@@ -6,6 +6,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { BrokerError } from "../broker.ts";
+import { endOfLinks } from "./end_of_links.ts";
 import {
   addStart,
   APPLICATION_ID,
@@ -59,8 +60,22 @@ const CACHE_KIB = 16_384;
 /** What SQLite calls the mode in which a file gives free pages back in small steps. */
 const INCREMENTAL = 2;
 
-/** The identities of the files that this process has open. */
+/** The identities of the files that this thread has open, or a thread that it has started. */
 const openFiles = new Set<string>();
+
+/** Notes that a file is open. @returns a function to call when it is closed. */
+export function noteOpen(path: string): () => void {
+  const identity = identityOf(path);
+  if (identity === undefined) return () => {};
+  openFiles.add(identity);
+  return () => void openFiles.delete(identity);
+}
+
+/** Closing a file gives up all locks that this process has on it. So one that is open is not opened again. */
+export function assertNotOpen(path: string): void {
+  if (!openFiles.has(identityOf(path) ?? "")) return;
+  throw new BrokerError(`The database ${path} is in use by this process already.`);
+}
 
 /** @throws {BrokerError} with one line, if the file cannot be used. */
 export function openDatabase(path: string): OpenDatabase {
@@ -102,8 +117,7 @@ export function openDatabase(path: string): OpenDatabase {
     const isShrinkable = pragma(database, "auto_vacuum") === INCREMENTAL;
     const start = addStart(database);
     const files = isInMemory ? undefined : new WatchedFiles(database, realPath, path);
-    const identity = isInMemory ? undefined : identityOf(realPath);
-    if (identity !== undefined) openFiles.add(identity);
+    const closed = isInMemory ? () => {} : noteOpen(realPath);
     return {
       database,
       epoch: String(row.epoch),
@@ -123,7 +137,7 @@ export function openDatabase(path: string): OpenDatabase {
         }
       },
       close() {
-        if (identity !== undefined) openFiles.delete(identity);
+        closed();
         endWriteAheadLog(opened, files);
         opened.close();
         files?.reader.close();
@@ -147,12 +161,14 @@ export function openDatabase(path: string): OpenDatabase {
 export function inspect(path: string): { readonly size: number; readonly version: number } {
   const header = new Uint8Array(100);
   let size: number;
-  // Closing a file gives up all locks that this process has on it, so it is not even opened here.
-  if (openFiles.has(identityOf(path) ?? "")) {
-    throw new BrokerError(`The database ${path} is in use by this process already.`);
-  }
+  assertNotOpen(path);
   try {
-    using file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
+    using file = Deno.openSync(endOfLinks(path), {
+      read: true,
+      write: true,
+      create: true,
+      mode: 0o600,
+    });
     const info = file.statSync();
     if (!info.isFile) throw new BrokerError(`${path} is not a file.`);
     size = info.size;

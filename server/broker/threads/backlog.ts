@@ -1,8 +1,8 @@
 /**
  * The `Backlog` is what the serving threads were sent and have not taken yet. A port takes any amount, so a
  * thread that is slower than what the others say would fill the memory. When it has too much, commits wait:
- * then everybody goes as fast as the slowest thread, as in one thread. They do not wait for long, because a
- * thread that stands still must not stop the others.
+ * then everybody goes as fast as the slowest thread, as in one thread. If it takes nothing meanwhile, it is
+ * late: nobody waits for it any more, and it is sent no more until it has taken something.
  *
  * @module
  */
@@ -11,14 +11,18 @@ import type { RevisedMessage } from "../revisions.ts";
 
 /** Text that a thread may have before it, in characters. */
 const MAX_CHARS = 16_777_216;
-/** A thread tells of so much at once that it has taken. */
+/** A thread tells when it has taken so much, or the next text after so long. */
 const TOLD_CHARS = 1_048_576;
-/** How long one commit waits at most. */
+const TOLD_MS = 250;
+/** How long one commit waits at most. A thread that takes nothing for so long is late. */
 const MAX_WAIT_MS = 1000;
 
 export class Backlog {
   readonly #maxWaitMs: number;
   readonly #chars = new Map<object, number>();
+  /** The threads that took something since a commit began to wait. */
+  readonly #moving = new Set<object>();
+  readonly #late = new Set<object>();
   /** Lets the commit go on that waits. */
   #resume: (() => void) | undefined;
 
@@ -34,20 +38,40 @@ export class Backlog {
   /** Counts text that a thread has taken. */
   took(thread: object, chars: number): void {
     this.sent(thread, -chars);
+    this.#late.delete(thread);
+    this.#moving.add(thread);
     if (!this.#isTooMuch()) this.#resume?.();
   }
 
   /** Forgets a thread that is gone. */
   forget(thread: object): void {
     this.#chars.delete(thread);
+    this.#late.delete(thread);
+    this.#moving.delete(thread);
     if (!this.#isTooMuch()) this.#resume?.();
+  }
+
+  /** Whether a thread has as much before it as it may have: what it can do without is not sent to it. */
+  isFull(thread: object): boolean {
+    return (this.#chars.get(thread) ?? 0) > MAX_CHARS;
+  }
+
+  /** Whether a thread has too much before it, and took nothing while a commit waited for it. */
+  isLate(thread: object): boolean {
+    return this.#late.has(thread);
   }
 
   /** Returns what the next commit waits for; `undefined` if it need not wait. One may wait at a time. */
   wait(): Promise<void> | undefined {
     if (!this.#isTooMuch()) return undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(() => this.#resume?.(), this.#maxWaitMs);
+    this.#moving.clear();
+    const timer = setTimeout(() => {
+      for (const thread of this.#chars.keys()) {
+        if (this.isFull(thread) && !this.#moving.has(thread)) this.#late.add(thread);
+      }
+      this.#resume?.();
+    }, this.#maxWaitMs);
     this.#resume = () => {
       this.#resume = undefined;
       clearTimeout(timer);
@@ -57,7 +81,9 @@ export class Backlog {
   }
 
   #isTooMuch(): boolean {
-    for (const chars of this.#chars.values()) if (chars > MAX_CHARS) return true;
+    for (const [thread, chars] of this.#chars) {
+      if (chars > MAX_CHARS && !this.#late.has(thread)) return true;
+    }
     return false;
   }
 }
@@ -70,16 +96,24 @@ export function charsOf(messages: readonly RevisedMessage[]): number {
 /** Counts what a serving thread takes. */
 export class Taken {
   readonly #tell: (chars: number) => void;
+  readonly #now: () => number;
   #chars = 0;
+  #toldAt = 0;
 
-  /** @param tell tells the storing thread how much was taken since it was told last. */
-  constructor(tell: (chars: number) => void) {
+  /**
+   * @param tell tells the storing thread how much was taken since it was told last.
+   * @param now a clock in milliseconds.
+   */
+  constructor(tell: (chars: number) => void, now: () => number = () => performance.now()) {
     this.#tell = tell;
+    this.#now = now;
   }
 
   add(chars: number): void {
     this.#chars += chars;
-    if (this.#chars < TOLD_CHARS) return;
+    const now = this.#now();
+    if (this.#chars < TOLD_CHARS && now - this.#toldAt < TOLD_MS) return;
+    this.#toldAt = now;
     this.#tell(this.#chars);
     this.#chars = 0;
   }

@@ -92,7 +92,7 @@ export interface ToStoring {
   leaveRoom(room: string, user: User): void;
   renameIn(room: string, user: User): void;
   tellMarks(marks: readonly MovedMark[]): void;
-  /** Pages and revisions with so many characters were taken from the port. */
+  /** Pages, revisions and signals with so many characters were taken from the port. */
   took(chars: number): void;
   endBackup(): void;
 }
@@ -109,6 +109,8 @@ export interface ToServing {
   opened(room: string): void;
   committed(room: string, ...page: SentPage): void;
   revised(room: string, messages: readonly RevisedMessage[]): void;
+  /** Pages and revisions were left out, up to there: the thread was late, and has to read them. */
+  leftOut(room: string, head: number, rev: number): void;
   signalled(room: string, signal: Signal): void;
   logReplaced(room: string, state: LogState): void;
   membersChanged(room: string, change: MemberChange): void;

@@ -7,7 +7,10 @@
 import type { Backup } from "../backups.ts";
 import type { Broker, LogState } from "../broker.ts";
 import { BrokerError } from "../broker_error.ts";
+import type { Signal } from "../broker.ts";
 import type { Journal } from "../journal.ts";
+import type { Page } from "../page.ts";
+import type { RevisedMessage } from "../revisions.ts";
 import type { Backlog } from "./backlog.ts";
 import type { CallName, Calls, SentPage, ToServing, ToStoring } from "./exchange.ts";
 import type { GroupCommit } from "./group_commit.ts";
@@ -39,6 +42,8 @@ export class ServingThread {
   readonly readsJournal: boolean;
   readonly #context: ServingContext;
   readonly #calls: Calls;
+  /** How far the log of each room goes of which something was left out. */
+  readonly #leftOut = new Map<string, { readonly head: number; readonly rev: number }>();
   /** The copy of the store that the thread reads. There is one at a time. */
   #backup: Backup | undefined;
   /** How many bytes of it are still to be read. */
@@ -55,9 +60,12 @@ export class ServingThread {
     this.port = new ThreadPort<ToServing, ToStoring>(port, {
       call: (id, name, args) => void this.#answer(id, name, args),
       publish: (...sent) => this.#publish(...sent),
-      close: (room) => context.close(this, room),
+      close: (room) => {
+        this.#leftOut.delete(room);
+        context.close(this, room);
+      },
       signal: (room, signal) => {
-        for (const { port } of context.othersIn(room, this)) port.say("signalled", room, signal);
+        for (const thread of context.othersIn(room, this)) thread.signalled(room, signal);
       },
       enterRoom: (room, user) => members.enter(this, room, user),
       leaveRoom: (room, user) => members.leave(this, room, user),
@@ -65,9 +73,41 @@ export class ServingThread {
       tellMarks: (marks) => {
         for (const { port } of context.others(this)) port.say("marked", marks);
       },
-      took: (chars) => backlog.took(this, chars),
+      took: (chars) => {
+        backlog.took(this, chars);
+        this.#tellLeftOut();
+      },
       endBackup: () => this.#endBackup(),
     });
+  }
+
+  /** Sends a page. To a thread that is late it is left out. */
+  committed(room: string, { first, last, batch }: Page): void {
+    if (this.#context.backlog.isLate(this)) return this.#leaveOut(room, last, 0);
+    this.port.say("committed", room, first, last, batch.array);
+    this.#context.backlog.sent(this, batch.size);
+  }
+
+  /** Sends revisions with so many characters. To a thread that is late they are left out. */
+  revised(room: string, messages: readonly RevisedMessage[], chars: number): void {
+    const { backlog } = this.#context;
+    if (backlog.isLate(this)) return this.#leaveOut(room, 0, messages.at(-1)?.rev ?? 0);
+    this.port.say("revised", room, messages);
+    backlog.sent(this, chars);
+  }
+
+  /** Passes on a signal, unless the thread has too much before it: it may be lost. */
+  signalled(room: string, signal: Signal): void {
+    const { backlog } = this.#context;
+    if (backlog.isFull(this)) return;
+    this.port.say("signalled", room, signal);
+    backlog.sent(this, signal.event.length);
+  }
+
+  /** Says that the log of a room was replaced: what was left out before counts no more. */
+  logReplaced(room: string, state: LogState): void {
+    this.#leftOut.delete(room);
+    this.port.say("logReplaced", room, state);
   }
 
   /** Tells the reader of the journal where it stands, if this thread has it. Never throws. */
@@ -88,10 +128,24 @@ export class ServingThread {
     this.port.close();
   }
 
+  #leaveOut(room: string, head: number, rev: number): void {
+    const before = this.#leftOut.get(room);
+    const after = { head: Math.max(head, before?.head ?? 0), rev: Math.max(rev, before?.rev ?? 0) };
+    this.#leftOut.set(room, after);
+  }
+
+  /** Says how far the logs go: before each answer, and when the thread is late no more. */
+  #tellLeftOut(): void {
+    if (this.#leftOut.size === 0) return;
+    for (const [room, { head, rev }] of this.#leftOut) this.port.say("leftOut", room, head, rev);
+    this.#leftOut.clear();
+  }
+
   async #answer(id: number, name: CallName, args: readonly unknown[]): Promise<void> {
     try {
-      // The other end's types are those of `Calls`.
-      this.port.say("answered", id, await Reflect.apply(this.#calls[name], undefined, args));
+      const value: unknown = await Reflect.apply(this.#calls[name], undefined, args);
+      this.#tellLeftOut();
+      this.port.say("answered", id, value);
     } catch (thrown) {
       this.port.say("failed", id, sendError(thrown));
     }
@@ -105,7 +159,10 @@ export class ServingThread {
         thread: this,
         pauseMs,
         drafts,
-        committed: (receipts) => this.port.say("published", id, sendOutcome(drafts, receipts)),
+        committed: (receipts) => {
+          this.#tellLeftOut();
+          this.port.say("published", id, sendOutcome(drafts, receipts));
+        },
         failed,
       });
     } catch (thrown) {

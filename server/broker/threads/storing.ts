@@ -60,22 +60,16 @@ export class Storing {
       for (const thread of this.#threads.keys()) thread.tellJournal(true);
     });
     broker.listen({
-      committed: (room, { first, last, batch }) => {
-        for (const thread of this.#in(room)) {
-          thread.port.say("committed", room, first, last, batch.array);
-          this.#backlog.sent(thread, batch.size);
-        }
+      committed: (room, page) => {
+        for (const thread of this.#in(room)) thread.committed(room, page);
       },
       revised: (room, messages) => {
         const chars = charsOf(messages);
-        for (const thread of this.#in(room)) {
-          thread.port.say("revised", room, messages);
-          this.#backlog.sent(thread, chars);
-        }
+        for (const thread of this.#in(room)) thread.revised(room, messages, chars);
       },
       signalled() {}, // signals pass from thread to thread
       logReplaced: (room, state) => {
-        for (const { port } of this.#in(room)) port.say("logReplaced", room, state);
+        for (const thread of this.#in(room)) thread.logReplaced(room, state);
       },
       retainedChanged: (room, change) => {
         const isForAll = change.kind === "one";

@@ -27,16 +27,6 @@ import { sendBatch } from "./sent_batch.ts";
 import { receiveOutcome, type SentOutcome } from "./sent_outcome.ts";
 import { ThreadPort } from "./thread_port.ts";
 
-/** What a serving thread wants besides the store. */
-export interface ThreadBrokerOptions {
-  /**
-   * Whether the thread reads the journal. One thread at a time may.
-   *
-   * @default {false}
-   */
-  readonly readsJournal?: boolean;
-}
-
 export class ThreadBroker implements Broker {
   readonly commitsElsewhere = true;
   readonly location: string;
@@ -67,11 +57,14 @@ export class ThreadBroker implements Broker {
    * Connects a serving thread.
    *
    * @param port from `StoringThread.connect`.
+   * @param options `readsJournal` says whether the thread reads the journal. One thread at a time may.
    * @throws {BrokerError} if the storing thread is gone.
    */
-  static open(port: MessagePort, options: ThreadBrokerOptions = {}): Promise<ThreadBroker> {
+  static open(
+    port: MessagePort,
+    { readsJournal = false }: { readonly readsJournal?: boolean } = {},
+  ): Promise<ThreadBroker> {
     const { promise, resolve, reject } = Promise.withResolvers<ThreadBroker>();
-    const { readsJournal = false } = options;
     let broker: ThreadBroker | undefined;
     const lifeline = new Lifeline(() => {
       if (broker !== undefined) return broker.#end();
@@ -115,7 +108,11 @@ export class ThreadBroker implements Broker {
         this.#in(room)?.revised?.(room, messages);
         this.#taken.add(charsOf(messages));
       },
-      signalled: (room, signal) => this.#in(room)?.signalled(room, signal),
+      leftOut: (room, ...upTo) => this.#in(room)?.leftOut?.(room, ...upTo),
+      signalled: (room, signal) => {
+        this.#in(room)?.signalled(room, signal);
+        this.#taken.add(signal.event.length);
+      },
       logReplaced: (room, state) => this.#in(room)?.logReplaced?.(room, state),
       membersChanged: (room, change) => this.#in(room)?.membersChanged?.(room, change),
       retainedChanged: (room, change) => this.#in(room)?.retainedChanged?.(room, change),
