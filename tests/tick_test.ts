@@ -147,6 +147,13 @@ Deno.test("where another thread commits, a message alone waits for half of the l
   assertEquals(sizes, [2, 1, 1, 2, 1]);
 });
 
+Deno.test("where another thread commits, half of the largest batch does not wait", async () => {
+  await using ticking = await Ticking.make(true);
+  await ticking.say(..."abcdefghij");
+  await ticking.say(...Array.from({ length: 5 }, () => "x".repeat(15_000)));
+  assertEquals(ticking.sizes, [10, 5]);
+});
+
 Deno.test("where this thread commits, no commit waits", async () => {
   await using ticking = await Ticking.make(false);
   await ticking.say("a", "b");

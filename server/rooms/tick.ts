@@ -35,7 +35,7 @@ const FEW_MESSAGES = 8;
 const GATHER_MS = 10;
 /**
  * Where another thread commits, so many frames are written in one turn. So what arrives meanwhile is
- * committed while the other frames are written. With less than 61 the runtime may not look for what arrives.
+ * committed while the other frames are written. With many fewer the runtime does not look for what arrives.
  */
 const TURN_PIECES = 64;
 /** Text that may wait while the broker is slow. Above it, senders are told to try again later. */
@@ -168,9 +168,13 @@ export class Tick {
     this.#flush();
   }
 
-  /** Says whether the next commit waits for those that the last one has answered. */
+  /**
+   * Says whether the next commit waits for those that the last one has answered. If it has much text already,
+   * it does not: reading still more in one turn would keep other requests waiting.
+   */
   #isRegrouping(): boolean {
-    if (this.#committing !== undefined || this.#isClosed || this.#isFull()) return false;
+    const isLarge = this.#queue.chars >= this.#maxChars() / 2;
+    if (this.#committing !== undefined || this.#isClosed || isLarge) return false;
     return this.#regrouping?.isWaiting(this.#queue.length) ?? false;
   }
 
@@ -184,7 +188,8 @@ export class Tick {
     return this.#committing ??= this.#commit().finally(() => {
       this.#committing = undefined;
       // A whole batch waits already: another thread commits it while this one writes the one before.
-      if (this.#regrouping !== undefined && this.#isFull()) void this.#beginCommit();
+      const isFull = this.#queue.chars >= this.#maxChars();
+      if (isFull && this.#regrouping !== undefined) void this.#beginCommit();
       this.#flush();
       this.#stored?.tell();
       if (this.#queue.length > 0) this.#schedule();
@@ -228,11 +233,6 @@ export class Tick {
     if (pending.length === 0) return;
     this.#queue.putBack(pending);
     this.#schedule();
-  }
-
-  /** Says whether a whole batch is queued. */
-  #isFull(): boolean {
-    return this.#queue.chars >= this.#maxChars();
   }
 
   /** Writes what one turn may write, or all at the end. */
