@@ -6,10 +6,12 @@
  */
 import { MIN_DENO, VERSION, whyTooOld } from "../server/runtime.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";
-import { connect, until } from "./support/harness.ts";
+import { makeCertificate } from "./support/certificate.ts";
+import { connect, member, until } from "./support/harness.ts";
 import { ask } from "./support/http.ts";
 import { ROOT } from "./support/paper.ts";
 import { Program, startTask } from "./support/program.ts";
+import { faultProxy } from "./support/proxy.ts";
 
 Deno.test("--version prints the version of Parley and of Deno, which deno.json has too", async () => {
   await using program = await Program.run(["--version"]);
@@ -93,3 +95,37 @@ Deno.test("the log says how the program runs, in JSON if asked, and holds no sec
   assertEquals(opened.connection, closed.connection);
   assert(!/hush|between us/.test(program.err), program.err);
 });
+
+/** Lengths on both sides of those at which the runtime writes a frame in another way. */
+const LENGTHS = [1, 100, 800, 830, 1000, 1024, 3000, 5000];
+/** More than the system's own buffers hold between two sockets: frames are written in pieces. */
+const LONG_MESSAGES = 800;
+
+for (const kind of ["plain text", "TLS"]) {
+  Deno.test(`long frames reach slow readers whole, over ${kind}`, async () => {
+    await using certificate = await makeCertificate();
+    const { cert, key, authority } = certificate;
+    using client = Deno.createHttpClient({ caCerts: [authority] });
+    const args = kind === "TLS" ? ["--cert", cert, "--key", key] : [];
+    await using program = await Program.start(["--db", ":memory:", ...args]);
+    await using proxy = faultProxy(program.url);
+    const slowly = { url: proxy.url.replace("http:", new URL(program.url).protocol) };
+    await using plain = await connect(slowly, { client, room: "lobby" });
+    await using batched = await connect(slowly, { client, protocol: "parley.v1.batched" });
+    batched.send({ type: "join" });
+    for (const slow of [plain, batched]) await slow.next("joined");
+    await using talker = await member(program, { client });
+    const said = Array.from(
+      { length: LONG_MESSAGES },
+      (_, index) => "x\u00e9\u20ac"[index % 3]?.repeat(LENGTHS[index % LENGTHS.length] ?? 0),
+    );
+    proxy.stall("down");
+    for (const payload of said) talker.send({ type: "chat", payload });
+    await talker.take("chat", said.length);
+    proxy.flow();
+    for (const slow of [plain, batched]) {
+      const heard = await slow.take("chat", said.length);
+      assertEquals(heard.map(({ payload }) => payload), said);
+    }
+  });
+}
