@@ -5,13 +5,15 @@
  *
  * @module
  */
+import { reason } from "./log.ts";
 import type { ChatEvent, CustomEvent, Json, Message, User } from "./protocol/messages.ts";
 import { parseName } from "./protocol/names.ts";
 import type { Revision } from "./protocol/encode.ts";
 import { parsePublication, parseText, SERVER } from "./protocol/publications.ts";
-import { badField } from "./protocol/refusal.ts";
+import { badField, Refusal } from "./protocol/refusal.ts";
 import { parseReaction, parseSeq, parseUserId } from "./protocol/requests.ts";
 import { type HistoryRange, MAX_LIMIT, readHistory } from "./rooms/history.ts";
+import { unavailable } from "./rooms/answers.ts";
 import type { Hub } from "./rooms/hub.ts";
 import { type Members, membersOf } from "./rooms/members.ts";
 import { postRevision } from "./rooms/post.ts";
@@ -174,12 +176,13 @@ export class Voice {
    * Reads a page of a room's history: the newest messages, those after a `seq`, those before one, or those
    * around one. Each is as it is now.
    *
-   * @throws {Refusal} `bad_field`
+   * @throws {Refusal} `bad_field`; `unavailable` if it cannot be read now, and the log says why.
    */
   async history(room: string, range: HistoryRange = {}): Promise<HistoryPage> {
     checkRange(range);
     const { broker } = this.#hub.context;
-    const page = await readHistory(broker, parseName("room", room), range);
+    const name = parseName("room", room);
+    const page = await this.#read(name, () => readHistory(broker, name, range));
     const { epoch, head, rev, messages } = page;
     return { epoch, head, rev, messages: JSON.parse(messages) };
   }
@@ -187,10 +190,22 @@ export class Voice {
   /**
    * Lists the members of a room, on all nodes.
    *
-   * @throws {Refusal} `bad_field`
+   * @throws {Refusal} as {@linkcode Voice.history} does.
    */
   async members(room: string): Promise<Members> {
-    return await membersOf(this.#hub, parseName("room", room));
+    const name = parseName("room", room);
+    return await this.#read(name, () => membersOf(this.#hub, name));
+  }
+
+  /** Reads something of a room. @throws {Refusal} `unavailable` if that fails. */
+  async #read<T>(room: string, act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (thrown) {
+      if (thrown instanceof Refusal) throw thrown;
+      this.#hub.context.log.error("reading failed", { room, reason: reason(thrown) });
+      throw unavailable(`${JSON.stringify(room)} cannot be read now. Ask again later.`);
+    }
   }
 
   async #revise(room: string, userId: string, revision: Revision): Promise<Message> {

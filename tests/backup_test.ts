@@ -38,8 +38,13 @@ async function recovers(server: Server, since: Cursor): Promise<boolean> {
 }
 
 /** Says so much more in a server of its own. @returns the cursor of a client that saw all of it. */
-async function life(at: Directory, messages: number, act?: (server: Server) => Promise<void>) {
-  await using server = await serve({ db: at.file });
+async function life(
+  at: Directory,
+  messages: number,
+  act?: (server: Server) => Promise<void>,
+  workers = 0,
+) {
+  await using server = await serve({ db: at.file, workers });
   if (messages > 0) await fill(server, messages);
   await act?.(server);
   const { epoch, head } = (await ask(server, MESSAGES)).json;
@@ -51,25 +56,28 @@ function copy(at: Directory): Uint8Array {
   return at.bytes();
 }
 
-Deno.test("after a backup is put back, a client that saw later messages is not recovered", async () => {
-  await using at = new Directory();
-  const early = await life(at, 5);
-  const backup = copy(at);
-  const late = await life(at, 5, async (server) => {
-    assertEquals(await recovers(server, early), true);
+for (const workers of [0, 1]) {
+  const where = workers === 0 ? "" : ", over a thread that stores";
+  Deno.test(`after a backup is put back, a client that saw later messages is not recovered${where}`, async () => {
+    await using at = new Directory();
+    const early = await life(at, 5, undefined, workers);
+    const backup = copy(at);
+    const late = await life(at, 5, async (server) => {
+      assertEquals(await recovers(server, early), true);
+    }, workers);
+    assertEquals(late.seq, 10);
+    at.write(backup);
+    await life(at, 8, async (server) => {
+      for (const seq of [0, 5, 6, 9, 10, 13]) {
+        assertEquals(await recovers(server, { ...late, seq }), false, `${seq}`);
+      }
+      for (const seq of [0, 3, 5]) {
+        assertEquals(await recovers(server, { ...early, seq }), true, `${seq}`);
+      }
+      assertEquals(await recovers(server, { ...early, seq: 6 }), false);
+    }, workers);
   });
-  assertEquals(late.seq, 10);
-  at.write(backup);
-  await life(at, 8, async (server) => {
-    for (const seq of [0, 5, 6, 9, 10, 13]) {
-      assertEquals(await recovers(server, { ...late, seq }), false, `${seq}`);
-    }
-    for (const seq of [0, 3, 5]) {
-      assertEquals(await recovers(server, { ...early, seq }), true, `${seq}`);
-    }
-    assertEquals(await recovers(server, { ...early, seq: 6 }), false);
-  });
-});
+}
 
 Deno.test("ordinary restarts recover every cursor, and tell the new epoch of the same log", async () => {
   await using at = new Directory();

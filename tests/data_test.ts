@@ -330,26 +330,32 @@ function contentOf(file: string): Record<string, unknown> {
   };
 }
 
-Deno.test(`a backup has every row of the file, to the byte, seed ${SEED}`, async () => {
-  await using at = new Directory();
-  await using copy = new Directory();
-  {
-    await using broker = await at.open();
-    await fill(broker, new Dice(SEED));
-    await broker.marks.write([mark(1, { userId: "a\0b", room: "\0", log: "\u{10ffff}\0" })]);
-  }
-  at.sql("INSERT INTO rooms (id, name) VALUES (4000000, 'far')"); // its places are above 2 ** 53
-  at.sql("INSERT INTO batches VALUES (900719925, 4000000 << 32, 1, 1, x'00', '[]')");
-  {
-    await using broker = await at.open();
-    using backup = await broker.backups?.make();
-    assert(backup !== undefined);
-    const bytes = new Uint8Array(backup.bytes);
-    for (let read = 0; read < bytes.length;) read += await backup.read(bytes.subarray(read)) ?? NaN;
-    copy.write(bytes);
-  }
-  assertEquals(contentOf(copy.file), contentOf(at.file));
-});
+// It is copied within memory, or through files.
+for (const [name, pieces] of [["small", 0], ["large", 90]] as const) {
+  Deno.test(`a ${name} backup has every row of the file, to the byte, seed ${SEED}`, async () => {
+    await using at = new Directory();
+    await using copy = new Directory();
+    {
+      await using broker = await at.open();
+      await fill(broker, new Dice(SEED));
+      for (let i = 0; i < pieces; i++) await broker.publish([draft("x".repeat(100_000))]);
+      await broker.marks.write([mark(1, { userId: "a\0b", room: "\0", log: "\u{10ffff}\0" })]);
+    }
+    at.sql("INSERT INTO rooms (id, name) VALUES (4000000, 'far')"); // its places are above 2 ** 53
+    at.sql("INSERT INTO batches VALUES (900719925, 4000000 << 32, 1, 1, x'00', '[]')");
+    {
+      await using broker = await at.open();
+      using backup = await broker.backups?.make();
+      assert(backup !== undefined);
+      const bytes = new Uint8Array(backup.bytes);
+      for (let read = 0; read < bytes.length;) {
+        read += await backup.read(bytes.subarray(read)) ?? NaN;
+      }
+      copy.write(bytes);
+    }
+    assertEquals(contentOf(copy.file), contentOf(at.file));
+  });
+}
 
 Deno.test("the queries of OPERATIONS.md answer what they promise", async () => {
   await using at = new Directory();
@@ -402,6 +408,15 @@ Deno.test("the commands export, import and back up, and say how it went", async 
     assertEquals([refused.code, refused.stderr], [
       ...[1, "parley: No backup: 401 This needs an API key of the server, in Authorization.\n"],
     ]);
+    // The file of a server that runs is not replaced, by whatever name.
+    const link = `${at.path}/link.db`;
+    await Deno.symlink(at.file, link);
+    for (const live of [at.file, link]) {
+      const { code, stderr } = await run([...args.slice(0, -1), live], { PARLEY_API_KEYS: key });
+      assertEquals(code, 1);
+      assertMatch(stderr, /^parley: Cannot write .*: a server uses it, or was killed: .*-wal.*\n$/);
+    }
+    await server.publish("lobby", "text 3");
     const used = await run(["export", "--db", at.file]);
     assertEquals(used.code, 1);
     assertMatch(used.stderr, /^parley: The database .* is in use by another process\.\n$/);
@@ -415,7 +430,17 @@ Deno.test("the commands export, import and back up, and say how it went", async 
   for (
     const [args, says] of [
       [["export", "--db", `${at.path}/typo.db`], /^parley: There is no database .*typo\.db\.$/],
-      [["export", "--db", backup, "--out", "/tmp"], /parley: The export failed: IsADirectory: .*$/],
+      [
+        ["export", "--db", backup, "--out", "/tmp"],
+        /^parley: Cannot write \/tmp: it is a folder\.$/,
+      ],
+      [["export", "--db", backup, "--out", "/dev/null"], /Cannot write .*: it is not a file\.$/],
+      [["export", "--db", backup, "--out", backup], /^parley: Cannot write .*: a server uses it/],
+      [
+        ["backup", "--out", "/no/such"],
+        /^parley: Cannot write \/no\/such: there is no such folder\.$/,
+      ],
+      [["backup", "--url", "127.0.0.1:9", "--out", lines], /^parley: --url must be a URL such as /],
       [
         ["import", "--db", other.file, "--in", "/"],
         /^parley: The import failed: IsADirectory: .*$/,

@@ -46,6 +46,19 @@ Deno.test("/openapi.json is valid, says a public validator", async () => {
   assertNotEquals(await objections("openapi", { ...document, paths: { rooms: 1 } }), []);
 });
 
+Deno.test("/openapi.json has 503 where a user may ask: the keys of tokens can be away", async () => {
+  const { paths } = await documentAt("/openapi.json");
+  assert(typeof paths === "object" && paths !== null);
+  const without = Object.entries<Record<string, Schema>>({ ...paths }).flatMap(([path, item]) =>
+    Object.entries(item).flatMap(([method, { security, responses }]) => {
+      const isForUsers = security === undefined || JSON.stringify(security).includes("bearer");
+      const isLacking = typeof responses === "object" && !Object.hasOwn(responses ?? {}, "503");
+      return method !== "parameters" && isForUsers && isLacking ? [`${method} ${path}`] : [];
+    })
+  );
+  assertEquals(without, []);
+});
+
 Deno.test("/openapi.json has the paths and methods that there are", async () => {
   const { paths } = await documentAt("/openapi.json");
   assert(typeof paths === "object" && paths !== null);

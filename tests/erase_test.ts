@@ -4,9 +4,11 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { connect, member, serve, told, until } from "./support/harness.ts";
 import { ask, MESSAGES } from "./support/http.ts";
+import { FaultyBroker, serveOn } from "./support/faulty_broker.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 import { Directory } from "./support/sqlite_directory.ts";
 import { Stream } from "./support/stream.ts";
@@ -107,6 +109,43 @@ Deno.test("others are served while a user is erased", async () => {
   const { messages } = await server.history("room 1");
   assertEquals(messages.map((message) => message.deleted), Array(8).fill(true));
   assertEquals(messages[0]?.from, from);
+});
+
+Deno.test("what was said before is erased, also while it waits for a commit or for its room", async () => {
+  const broker = await FaultyBroker.make();
+  await using server = await serveOn(broker);
+  const from = { id: "eve", name: "Eve" };
+  const { prepared } = broker.holdRoom("tea");
+  const go = broker.holdCalls();
+  const said = [server.publish("lobby", "in flight", { from })];
+  await new Promise((resolve) => setImmediate(resolve)); // its commit has begun
+  for (const room of ["lobby", "tea"]) said.push(server.publish(room, "waits", { from, ref: "r" }));
+  const erasing = server.deleteUserMessages("eve");
+  go();
+  for (let turns = 0; turns < 10; turns++) await new Promise((resolve) => setImmediate(resolve));
+  prepared();
+  await Promise.all([erasing, ...said]);
+  for (const [room, count] of [["lobby", 2], ["tea", 1]] as const) {
+    const { messages } = await server.history(room);
+    assertEquals(messages.map(({ deleted }) => deleted), Array(count).fill(true));
+  }
+});
+
+Deno.test("a room that is erased while it is opened begins again", async () => {
+  const broker = await FaultyBroker.make();
+  await using server = await serveOn(broker);
+  for (let i = 0; i < 3; i++) await server.publish("lobby", SECRET);
+  const answer = broker.holdAnswers();
+  await using ada = await connect(server, { protocol: "parley.v1" });
+  ada.send({ type: "join" });
+  await until(() => server.roomCount === 1, "the join");
+  await new Promise((resolve) => setImmediate(resolve)); // the log is open, and the answer on its way
+  await server.deleteRoom("lobby");
+  answer();
+  const { epoch, seq } = await ada.next("joined");
+  assertEquals([epoch, seq], [(await server.history("lobby")).epoch, 0]);
+  ada.send({ type: "chat", payload: "anew" });
+  assertEquals((await ada.next("chat")).seq, 1);
 });
 
 Deno.test("a wrong name is refused, and so is who has no key", async () => {

@@ -82,6 +82,22 @@ Deno.test("while a commit is in flight the next batches gather, and keep their o
   assertEquals(store.sizes, [1, 3]);
 });
 
+Deno.test("settled() waits for what was added before, also if that fails, and for nothing else", async () => {
+  const store = new Transactions();
+  const commits = commitTo(store);
+  await commits.settled();
+  const release = store.hold();
+  const done: string[] = [];
+  const note = (what: string) => () => void done.push(what);
+  const first = add(commits, "a").then(note("a"));
+  while (store.sizes.length === 0) await new Promise((resolve) => setTimeout(resolve));
+  const bad = add(commits, "bad").catch(note("bad"));
+  const settled = commits.settled().then(note("settled"));
+  release();
+  await Promise.all([first, bad, settled]);
+  assertEquals(done, ["a", "bad", "settled"]);
+});
+
 Deno.test("batches that cannot be committed together are committed one by one", async () => {
   const store = new Transactions();
   const commits = commitTo(store);

@@ -30,6 +30,17 @@ Deno.test("a post has the name that POST /hello was given with its token", async
   assertEquals((await socket.next("welcome")).user, user);
 });
 
+Deno.test("POST /hello needs no body, and a body needs its type", async () => {
+  await using server = await serve();
+  const { status, json } = await ask(server, "/hello", { method: "POST" });
+  assertEquals([status, json.user.name], [200, `Guest-${json.user.id.slice(0, 4)}`]);
+  const again = await ask(server, "/hello", { method: "POST", headers: bearer(json.token) });
+  assertEquals(again.json.user, json.user);
+  const headers = { "content-type": "text/plain" };
+  const typed = await ask(server, "/hello", { method: "POST", body: { name: "Ada" }, headers });
+  assertEquals(typed.status, 415);
+});
+
 Deno.test("a token keeps its name over a restart, and another hello changes it", async () => {
   const folder = await Deno.makeTempDir();
   const db = `${folder}/parley.db`;

@@ -82,6 +82,21 @@ redisTest("those of all guests together are bounded", async (redis) => {
 });
 
 redisTest(
+  "a node that hears late that a user was erased removes what it wrote since",
+  async (redis) => {
+    const link = await linkTo(redis);
+    const marks = new RedisMarks(link, BOUNDS);
+    const ofGuest = ["a", "b"].map((room) => mark(1, { userId: guest(1), room }));
+    await marks.write([...ofGuest, mark(1)]);
+    marks.forget(guest(1));
+    await marks.write([mark(2)]); // after it, over the same connection
+    await until(async () => await redis.ask("ZCARD", link.names.guestMarks) === "0", "the removal");
+    assertEquals([await marks.all(guest(1)), byRoom(await marks.all("ada"))], [[], { lobby: 2 }]);
+    await link.close();
+  },
+);
+
+redisTest(
   "what a node tells, the others hear once, and what strangers publish is passed over",
   async (redis) => {
     const links = [await linkTo(redis), await linkTo(redis)];

@@ -5,6 +5,9 @@
  * @module
  */
 import type { Event as WireEvent } from "../server/protocol/messages.ts";
+import type { UserMark } from "../server/broker/marks.ts";
+import { RecentMarks } from "../server/rooms/recent_marks.ts";
+import { writeMarks } from "../server/rooms/write_marks.ts";
 import type { Hooks, JoinedEvent, Options, Server } from "../server/mod.ts";
 import { Client as LibraryClient, type KeyValue } from "../static/client/mod.ts";
 import { overHttp } from "../static/client/http_transport.ts";
@@ -266,6 +269,41 @@ Deno.test("marks: one that is written while they are read is in the answer", asy
   release();
   assertEquals(await list, ["lobby 2/2 0 1"]);
   assertEquals((await late.next("joined")).read, 2);
+});
+
+Deno.test("marks: what a user says who is erased meanwhile leaves none", async () => {
+  const broker = await FaultyBroker.make();
+  await using server = await serveOn(broker, { graceSeconds: 0 }, HOOKS);
+  await using ada = await device(server, "ada", "lobby");
+  await using bob = await device(server, "bob", "lobby");
+  const room = broker.holdRoom("lobby");
+  for (const user of [ada, bob]) {
+    user.send({ type: "chat", payload: "text" }, { type: "custom", name: "sent", payload: 1 });
+    await user.next("custom");
+  }
+  const erased = server.deleteUser("ada"); // it waits for what was said before
+  assertEquals((await ada.closed).code, 3003);
+  room.prepared();
+  await erased;
+  await bob.next("read", ({ seq }) => seq === 2); // it is told when all are written
+  assertEquals([await broker.marks.all("ada"), (await broker.marks.all("bob")).length], [[], 1]);
+});
+
+Deno.test("writeMarks() leaves out a user who is erased while a log is asked for", async () => {
+  const marks = new RecentMarks();
+  for (const userId of ["ada", "bob"]) marks.move(userId, "lobby", 1);
+  const written: UserMark[] = [];
+  const erased = new Set<string>();
+  await writeMarks(marks, {
+    store: {
+      get: () => Promise.resolve(undefined),
+      all: () => Promise.resolve([]),
+      write: (some) => Promise.resolve(void written.push(...some)),
+    },
+    logOf: () => Promise.resolve({ log: "log", head: 1 }).finally(() => erased.add("ada")),
+    isForgotten: (userId) => erased.has(userId),
+  });
+  assertEquals(written.map(({ userId }) => userId), ["bob"]);
 });
 
 Deno.test({

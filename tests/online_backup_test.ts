@@ -15,13 +15,22 @@ import type { Server } from "../server/mod.ts";
 const KEY = "k".repeat(32);
 
 /** A server on a file that keeps all messages: a slow machine says more of them than are kept by default. */
-function start(at: Directory): Promise<Server> {
-  return serve({ db: at.file, apiKeys: KEY, retainMessages: 0 });
+function start(at: Directory, workers = 0): Promise<Server> {
+  return serve({ db: at.file, apiKeys: KEY, retainMessages: 0, workers });
 }
 
 function fetchBackup(server: Server, signal?: AbortSignal): Promise<Response> {
   const headers = { authorization: `Bearer ${KEY}` };
   return fetch(`${server.url}/backup`, { headers, ...(signal && { signal }) });
+}
+
+/** Databases that are copied within memory, and through files. */
+const SIZES: readonly (readonly [name: string, messages: number])[] = [["small", 0], ["large", 90]];
+
+/** Says so much elsewhere. */
+async function fillArchive(server: Server, messages: number): Promise<void> {
+  const rooms = Array.from({ length: messages }, (_, index) => `archive ${index}`);
+  for (const room of rooms) await server.publish(room, "x".repeat(100_000));
 }
 
 /** Stores a backup. */
@@ -49,57 +58,64 @@ async function namesIn(at: Directory): Promise<string[]> {
   return entries.map(({ name }) => name).toSorted();
 }
 
-Deno.test("a backup while people talk holds everything up to one commit", async () => {
-  await using at = new Directory();
-  await using copy = new Directory();
-  await using server = await start(at);
-  await using ada = await member(server, { protocol: "parley.v1" });
-  let isDone = false;
-  let said = 0;
-  const talking = (async () => {
-    while (!isDone) {
-      for (let i = 0; i < 20; i++) {
-        ada.send({ type: "chat", payload: `${++said} ${"x".repeat(500)}` });
-      }
-      await ada.next("chat", ({ seq }) => seq >= said);
-    }
-  })();
-  talking.catch(() => {}); // if the test fails, that is what it tells
-  let before = 0;
-  for (let round = 0; round < 4; round++) {
-    const { head: least } = (await ask(server, MESSAGES)).json;
-    await backUp(server, copy);
-    const { head: most } = (await ask(server, MESSAGES)).json;
-    const seqs = seqsIn(copy);
-    assertEquals(seqs, Array.from({ length: seqs.length }, (_, index) => index + 1));
-    assert(seqs.length >= least && seqs.length <= most, `${least} ${seqs.length} ${most}`);
-    assert(seqs.length > before);
-    before = seqs.length;
-  }
-  isDone = true;
-  await talking;
-  assertEquals(await namesIn(at), ["parley.db", "parley.db-wal"]);
-});
-
-Deno.test("a restored backup tells each client rightly whether it has missed something", async () => {
-  await using at = new Directory();
-  await using copy = new Directory();
-  let epoch = "";
-  {
+for (const [name, messages] of SIZES) {
+  Deno.test(`a backup while people talk holds everything up to one commit, ${name} database`, async () => {
+    await using at = new Directory();
+    await using copy = new Directory();
     await using server = await start(at);
-    for (let i = 0; i < 5; i++) await server.publish("lobby", `early ${i}`);
-    await backUp(server, copy);
-    for (let i = 0; i < 5; i++) await server.publish("lobby", `late ${i}`);
-    ({ epoch } = (await ask(server, MESSAGES)).json);
-  }
-  await using server = await start(copy);
-  for (let i = 0; i < 8; i++) await server.publish("lobby", `other ${i}`);
-  for (const [seq, isGood] of [[3, true], [5, true], [6, false], [10, false]] as const) {
-    await using client = await connect(server, { protocol: "parley.v1" });
-    client.send({ type: "join", since: { epoch, seq } });
-    assertEquals((await client.next("joined")).recovered, isGood, `${seq}`);
-  }
-});
+    await fillArchive(server, messages);
+    await using ada = await member(server, { protocol: "parley.v1" });
+    let isDone = false;
+    let said = 0;
+    const talking = (async () => {
+      while (!isDone) {
+        for (let i = 0; i < 20; i++) {
+          ada.send({ type: "chat", payload: `${++said} ${"x".repeat(500)}` });
+        }
+        await ada.next("chat", ({ seq }) => seq >= said);
+      }
+    })();
+    talking.catch(() => {}); // if the test fails, that is what it tells
+    let before = 0;
+    for (let round = 0; round < 4; round++) {
+      let least = 0;
+      const hasMore = async () => (least = (await ask(server, MESSAGES)).json.head) > before;
+      await until(hasMore, "more messages");
+      await backUp(server, copy);
+      const { head: most } = (await ask(server, MESSAGES)).json;
+      const seqs = seqsIn(copy);
+      assertEquals(seqs, Array.from({ length: seqs.length }, (_, index) => index + 1));
+      assert(seqs.length >= least && seqs.length <= most, `${least} ${seqs.length} ${most}`);
+      before = seqs.length;
+    }
+    isDone = true;
+    await talking;
+    assertEquals(await namesIn(at), ["parley.db", "parley.db-wal"]);
+  });
+}
+
+for (const workers of [0, 1]) {
+  const where = workers === 0 ? "" : ", over a thread that stores";
+  Deno.test(`a restored backup tells each client rightly whether it has missed something${where}`, async () => {
+    await using at = new Directory();
+    await using copy = new Directory();
+    let epoch = "";
+    {
+      await using server = await start(at, workers);
+      for (let i = 0; i < 5; i++) await server.publish("lobby", `early ${i}`);
+      await backUp(server, copy);
+      for (let i = 0; i < 5; i++) await server.publish("lobby", `late ${i}`);
+      ({ epoch } = (await ask(server, MESSAGES)).json);
+    }
+    await using server = await start(copy, workers);
+    for (let i = 0; i < 8; i++) await server.publish("lobby", `other ${i}`);
+    for (const [seq, isGood] of [[3, true], [5, true], [6, false], [10, false]] as const) {
+      await using client = await connect(server, { protocol: "parley.v1" });
+      client.send({ type: "join", since: { epoch, seq } });
+      assertEquals((await client.next("joined")).recovered, isGood, `${seq}`);
+    }
+  });
+}
 
 Deno.test("there is one backup at a time, and none is left behind", async () => {
   await using at = new Directory();
@@ -139,18 +155,21 @@ Deno.test("there is one backup at a time, and none is left behind", async () => 
   assertEquals((await server.history("lobby", { limit: 1 })).head, 120);
 });
 
-Deno.test("what was erased is in no backup made afterwards", async () => {
-  await using at = new Directory();
-  await using copy = new Directory();
-  await using server = await start(at);
-  const from = { id: "eve", name: "Eve" };
-  for (let i = 0; i < 30; i++) await server.publish("lobby", `secretword ${i}`, { from });
-  const { seq } = await server.publish("lobby", "secretword");
-  await server.deleteUser("eve");
-  await server.deleteMessage("lobby", seq);
-  await backUp(server, copy);
-  assert(!new TextDecoder("latin1").decode(copy.bytes()).includes("secretword"));
-});
+for (const [name, messages] of SIZES) {
+  Deno.test(`what was erased is in no backup made afterwards, ${name} database`, async () => {
+    await using at = new Directory();
+    await using copy = new Directory();
+    await using server = await start(at);
+    await fillArchive(server, messages);
+    const from = { id: "eve", name: "Eve" };
+    for (let i = 0; i < 30; i++) await server.publish("lobby", `secretword ${i}`, { from });
+    const { seq } = await server.publish("lobby", "secretword");
+    await server.deleteUser("eve");
+    await server.deleteMessage("lobby", seq);
+    await backUp(server, copy);
+    assert(!new TextDecoder("latin1").decode(copy.bytes()).includes("secretword"));
+  });
+}
 
 Deno.test("a database that an operator has analysed can be backed up", async () => {
   await using at = new Directory();

@@ -53,3 +53,21 @@ Deno.test("backing up and deleting for good need no more permissions than servin
   assertEquals([code, / (?:warn|error) (?!descriptor|disk is slow)/.test(err)], [0, false], err);
   assert(!holds(at.bytes(), "anotherword"));
 });
+
+Deno.test("a database behind symbolic links needs no more, also before its file is there", async () => {
+  await using at = new Directory();
+  for (const folder of ["links", "data"]) await Deno.mkdir(`${at.path}/${folder}`);
+  await Deno.symlink("data", `${at.path}/there`);
+  await Deno.symlink("../there/real.db", `${at.path}/links/next.db`);
+  await Deno.symlink(`${at.path}/links/next.db`, `${at.path}/links/p.db`);
+  for (const count of [1, 2]) {
+    await using program = await Program.start(["--db", `${at.path}/links/p.db`]);
+    const messages = `${program.url}/rooms/lobby/messages`;
+    const headers = { "content-type": "application/json" };
+    const post = await fetch(messages, { method: "POST", headers, body: '{"payload":"x"}' });
+    assertEquals([post.status, (await post.json()).seq], [201, count]);
+    program.signal("SIGTERM");
+    await program.ended();
+  }
+  assert((await Deno.stat(`${at.path}/data/real.db`)).isFile);
+});

@@ -9,7 +9,7 @@ import { CLOSE_CODES, ERRORS, MAX_DEPTH } from "../server/protocol/tables.ts";
 import type { Command, Json } from "../server/protocol/messages.ts";
 import { COMMANDS } from "../server/protocol/commands.ts";
 import { NAME } from "../server/protocol/names.ts";
-import { parseCommand, parseJson, refOf } from "../server/protocol/parse.ts";
+import { parseCommand, parseJson, parseRequest, refOf } from "../server/protocol/parse.ts";
 import { Refusal } from "../server/protocol/refusal.ts";
 import { assert, assertEquals, assertThrows } from "./support/assert.ts";
 import { SEED } from "./support/random.ts";
@@ -136,6 +136,32 @@ Deno.test("parseCommand() accepts a custom payload as deep as MAX_DEPTH, and non
   assertThrows(() => command(nested(MAX_DEPTH + 1)), Refusal, "nested at most");
   assertThrows(() => command(nested(1_000_000)), Refusal, "nested at most");
 });
+
+/** Whole numbers that come out as they went in, and some that would not. */
+const EXACT = ["9007199254740992", "-31819295862060710", `1${"0".repeat(300)}`, "1e300"];
+const INEXACT = ["9007199254740993", "-12345678901234567890", "31819295862060712", "1".repeat(400)];
+
+Deno.test("parseJson() keeps every number that is exact, and long digits elsewhere", () => {
+  const others = ["0.12345678901234567890", "1.5e-1234567890123456", '"12345678901234567890"'];
+  for (const said of [...EXACT, ...others, '"\\\\\\"1234567890123456789"']) {
+    const text = `{"type":"custom","name":"x","payload":{"12345678901234567890":[${said}]}}`;
+    assertEquals(parseJson(text), JSON.parse(text));
+    parseCommand(parseJson(text));
+  }
+});
+
+for (const said of INEXACT) {
+  Deno.test(`a payload with ${said.slice(0, 30)} is refused, for it would become another number`, () => {
+    const custom = `{"type":"custom","name":"x","payload":{"id":${said}},"ref":"r"}`;
+    const { code, field } = assertThrows(() => parseCommand(parseJson(custom)), Refusal);
+    assertEquals([code, field], ["bad_field", "payload"]);
+    const array = parseJson(`[${custom}, {"type":"chat","payload":"${said}"}]`);
+    assert(Array.isArray(array) && refOf(array[0]) === "r" && parseCommand(array[1]));
+    assertThrows(() => parseCommand(array[0]), Refusal, '"payload"');
+    const info = `{"payload":"x","from":{"id":"a","name":"a","info":${said}}}`;
+    assertThrows(() => parseRequest("publication", parseJson(info)), Refusal, '"from"');
+  });
+}
 
 Deno.test("parseCommand() counts a name in characters, not in UTF-16 units", () => {
   const rename = (name: string) => parseCommand({ type: "rename", name });

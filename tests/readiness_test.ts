@@ -40,6 +40,17 @@ async function logged(options: Partial<Options>, hooks: Hooks = {}) {
   return { server, lines, [Symbol.asyncDispose]: () => server.stop() };
 }
 
+Deno.test("a trouble that is over is not told for ever, though nobody asks this thread again", async () => {
+  const broker = await FaultyBroker.make();
+  await using server = await serveOn(broker);
+  const told = () => monitorOf(server).snapshot()["parley.not_ready"]?.store_failed;
+  broker.failing.add("publish");
+  assertEquals(await readyz(server), "store_failed");
+  assertEquals(told(), 1);
+  broker.failing.delete("publish");
+  await until(() => told() === 0, "the numbers without it");
+});
+
 /** What a page at `/status` is sent, message by message. */
 async function* watch(url: string): AsyncGenerator<Record<string, unknown>> {
   const response = await fetch(`${url}/status/events`, { headers: bearer(KEY) });

@@ -219,6 +219,52 @@ async function retainOnBoth(a: Server, b: Server): Promise<void> {
   for (const node of [a, b]) assertEquals(retained(await joining(node)), ["mood=1"]);
 }
 
+/** Alice's event is replaced by Bob; then she repeats it, over another connection. */
+async function repeats(a: Server, b: Server): Promise<void> {
+  await using observer = await member(b);
+  const topic = (payload: unknown, ref: string) =>
+    ({ type: "custom", name: "topic", payload, retain: true, ref }) as const;
+  let token = "";
+  {
+    await using alice = await connect(a, { protocol: "parley.v1" });
+    alice.send({ type: "hello" }, { type: "join" }, topic("old", "1"));
+    token = (await alice.next("welcome")).token;
+    await observer.next("custom", ({ ref }) => ref === "1");
+  }
+  await using alice = await connect(b, { protocol: "parley.v1" });
+  alice.send({ type: "hello", token }, { type: "join" }, topic("old", "1"));
+  await alice.next("custom", ({ retained }) => retained !== true); // nothing has taken its place
+  await using bob = await member(a);
+  await retain(bob, "topic", "new");
+  await alice.next("custom", ({ payload }) => payload === "new");
+  alice.send(topic("old", "1"));
+  const { code, field, ref } = await alice.next("error");
+  assertEquals([code, field, ref], ["conflict", "ref", "1"]);
+  assertEquals(retained(await joining(a)), ['topic="new"']);
+  alice.send(topic("newest", "2"));
+  await alice.next("custom", ({ payload }) => payload === "newest");
+  await retain(bob, "topic", null);
+  alice.send(topic("newest", "2"));
+  assertEquals((await alice.next("error")).ref, "2");
+  assertEquals(retained(await joining(a)), []);
+}
+
+Deno.test("retain: an event that is repeated after another took its place is not put back", async () => {
+  await using server = await serve({ graceSeconds: 0 });
+  await repeats(server, server);
+});
+
+Deno.test({
+  name: "retain: nor over another node",
+  ignore: WITHOUT_REDIS,
+  fn: async () => {
+    await using redis = await RedisProcess.start();
+    await using a = await serve({ redis: redis.url, graceSeconds: 0 });
+    await using b = await serve({ redis: redis.url, graceSeconds: 0 });
+    await repeats(a, b);
+  },
+});
+
 Deno.test("RetainedEvents.apply() tells the members what they missed", () => {
   const event = (name: string, payload: number) =>
     JSON.stringify({

@@ -12,7 +12,7 @@ import { ROOMY } from "../server/testing.ts";
 import { assert, assertEquals, assertMatch } from "./support/assert.ts";
 import { freePort } from "./support/child.ts";
 import { Crowd } from "./support/crowd.ts";
-import { type Client, connect, member, until } from "./support/harness.ts";
+import { type Client, connect, member, patiently, until } from "./support/harness.ts";
 import { ask, MESSAGES } from "./support/http.ts";
 import { Program } from "./support/program.ts";
 import { SEED, seeded } from "./support/random.ts";
@@ -209,6 +209,26 @@ Deno.test("the users of a serving thread that dies leave, and come back to its s
   carol?.send({ type: "chat", payload: "three" });
   assertEquals((await alice.next("chat", ({ payload }) => payload === "three")).seq, 3);
   await Promise.all([alice.close(), bob.close()]);
+});
+
+Deno.test("a serving thread that takes another's place obeys the rules of the start", async () => {
+  await using at = new Directory();
+  const [rules, apiKeyFile] = [`${at.path}/rules.json`, `${at.path}/keys`];
+  await Deno.writeTextFile(rules, '[{"match": "lobby", "everyone": "read"}]');
+  await Deno.writeTextFile(apiKeyFile, KEY);
+  const log = new Errors();
+  await using serving = await serveTwo({ rules, apiKeyFile }, log);
+  await Deno.writeTextFile(rules, "changed for the next start, and not whole yet");
+  await Deno.remove(apiKeyFile);
+  kill("worker");
+  await until(() => log.lines.length > 0, "the thread to die");
+  const clients = await patiently(onBoth(serving, ["Alice", "Bob"]), "its successor");
+  for (const client of clients) {
+    client.send({ type: "chat", payload: "hello", ref: "a" });
+    assertEquals((await client.next("error", ({ ref }) => ref === "a")).code, "forbidden");
+    await client.close();
+  }
+  assertEquals(log.lines.length, 1);
 });
 
 Deno.test(`serving threads that die again and again lose and double nothing, seed ${SEED}`, async () => {

@@ -102,6 +102,37 @@ Deno.test("sqlite: a damaged file with a write-ahead log is refused and left as 
   assertEquals(await Deno.readFile(`${at.file}-wal`), wal);
 });
 
+for (const from of ["a backup", "a copy of a file that was closed"]) {
+  Deno.test(`sqlite: ${from}, beside another database's write-ahead log, is refused`, async () => {
+    await using at = new Directory();
+    {
+      await using broker = await at.open();
+      await broker.publish([draft("early")]);
+    }
+    let put: Uint8Array = at.bytes();
+    let log: Uint8Array<ArrayBuffer>;
+    {
+      await using broker = await at.open();
+      if (from === "a backup") {
+        using made = await broker.backups?.make();
+        assert(made !== undefined);
+        put = new Uint8Array(made.bytes);
+        await made.read(put);
+      }
+      await broker.publish([draft("late")]);
+      log = await Deno.readFile(`${at.file}-wal`); // as a server leaves it that is killed now
+    }
+    at.write(put);
+    await Deno.writeFile(`${at.file}-wal`, log);
+    const { message } = await assertRejects(() => at.open(), BrokerError);
+    assertMatch(message, /parley\.db-wal belongs to another database, which .*parley\.db was put/);
+    assertEquals([at.bytes(), await Deno.readFile(`${at.file}-wal`)], [put, log]);
+    await Deno.remove(`${at.file}-wal`);
+    await using broker = await at.open();
+    assertEquals(await textsOf(broker), ["early"]);
+  });
+}
+
 Deno.test("sqlite: a path that cannot be used is refused in one line", async () => {
   await using at = new Directory();
   const open = (path: string) => assertRejects(() => at.open({ path }), BrokerError);

@@ -9,13 +9,15 @@ import { type Broker, BrokerError, FullError, type MemberChange } from "../serve
 import { RetainedBoundError } from "../server/broker/retained.ts";
 import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
 import { PreparedRooms } from "../server/broker/threads/prepared_rooms.ts";
+import { Storing } from "../server/broker/threads/storing.ts";
 import { retainDaysIn } from "../server/broker/threads/storing_options.ts";
 import type { StoringThread } from "../server/broker/threads/storing_thread.ts";
 import { ThreadBroker } from "../server/broker/threads/thread_broker.ts";
 import { type Log, silentLog } from "../server/log.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./support/assert.ts";
 import { draft, linesOf, textsOf } from "./support/broker_suite.ts";
-import { until } from "./support/harness.ts";
+import { patiently, until } from "./support/harness.ts";
+import { Program } from "./support/program.ts";
 import { ServingWorker } from "./support/serving_worker.ts";
 import { BAN, Heard, retain } from "./support/state_suite.ts";
 import { ThreadsStore } from "./support/threads_store.ts";
@@ -317,6 +319,15 @@ Deno.test("threads: start() throws what opening the file throws, and leaves noth
   await assertRejects(() => store.start(), BrokerError, message);
 });
 
+Deno.test("threads: a second store on the same file is refused, and the first keeps its lock", async () => {
+  await using store = new ThreadsStore();
+  await using _storing = await store.start();
+  await assertRejects(() => store.start(), BrokerError, "is in use by this process already");
+  await assertRejects(() => store.directory.open(), BrokerError, "in use by this process already");
+  await using program = await Program.run(["--port", "0", "--db", store.directory.file]);
+  assertMatch((await program.ended()).err, /is in use by another process/);
+});
+
 Deno.test("threads: the lines of the storing thread come to the log of the one that starts it", async () => {
   await using store = new ThreadsStore();
   store.directory.makeVersion4();
@@ -340,6 +351,26 @@ Deno.test("threads: what nobody foresaw is logged, and the storing thread goes o
   port.close();
   assertEquals(lines, ["unforeseen"]);
   assertEquals((await broker.publish([draft("on", { receipt: true })]))[0]?.seq, 1);
+});
+
+Deno.test("threads: one that cannot be welcomed is told, and does not wait for ever", async () => {
+  await using store = new ThreadsStore();
+  const sqlite = await store.directory.open();
+  const broken = { sanctions: () => assert(false, "the disk is away") };
+  const storing = new Storing(Object.assign(sqlite, broken), 0);
+  const reported = Promise.withResolvers<string>();
+  const note = (event: ErrorEvent) => {
+    event.preventDefault();
+    reported.resolve(event.message);
+  };
+  addEventListener("error", note);
+  const { port1, port2 } = new MessageChannel();
+  storing.connect(port1);
+  const open = patiently(ThreadBroker.open(port2), "the answer");
+  await assertRejects(() => open, BrokerError, "The storing thread is gone.");
+  assertMatch(await reported.promise, /the disk is away/);
+  removeEventListener("error", note);
+  await storing.end();
 });
 
 Deno.test("retainDaysIn() takes the first rule that matches, also if it says nothing", () => {

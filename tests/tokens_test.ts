@@ -143,6 +143,7 @@ Deno.test("verify() allows for clocks that differ by 30 seconds, and no more", a
 const WRONG_CLAIMS: readonly (readonly [claim: string, values: readonly unknown[]])[] = [
   ["sub", [undefined, null, "", 7, {}, "x".repeat(129), "a\0", "a\nb", "\ud800", "a\u200bb"]],
   ["sub", ["0123456789abcdef", "0123456789ABCDEF", "1234567890123456", "server", ".", ".."]],
+  ["sub", ["deleted"]],
   ["exp", [undefined, null, "4102444800", {}, -1, 1e300]],
   ["nbf", ["now", null]],
   ["name", [null, "", 7, "x".repeat(65), " Ada", "Ad\u200ba", "\u3164", ["Ada"]]],
@@ -171,6 +172,7 @@ Deno.test("verify() accepts claims up to their bounds", async () => {
     { sub: "x".repeat(128) },
     { sub: "CN=Ada Lovelace,OU=Engines" },
     { sub: "0123456789abcde" },
+    { sub: "deleted2" },
     { sub: "0123456789abcdef0" },
     { sub: "Ада" },
     { name: "x".repeat(64) },

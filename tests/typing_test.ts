@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Options } from "../server/mod.ts";
 import { assertEquals } from "./support/assert.ts";
 import { type Client, connect, member, serve, told } from "./support/harness.ts";
 import { ask, bearer, tokenOf } from "./support/http.ts";
@@ -171,3 +172,28 @@ Deno.test("the others get no typing event when a user leaves who did not type", 
   await bob.next("system", ({ kind }) => kind === "left");
   assertEquals(await heard(bob), []);
 });
+
+/** The limits that may refuse the end of typing, and how the client sends it. */
+const LIMITED: readonly (readonly [what: string, options: Partial<Options>, isBatched: boolean])[] =
+  [
+    ["the user has no allowance left", { rate: 0.001, burst: 10 }, false],
+    ["the address has no allowance left", { addressRate: 0.001, addressBurst: 60 }, false],
+    ["an array is refused as a whole", { addressRate: 0.001, addressBurst: 60 }, true],
+  ];
+
+for (const [what, options, isBatched] of LIMITED) {
+  Deno.test(`the others get the end of typing when ${what}`, async () => {
+    await using server = await serve({ badCommands: 0, ...options });
+    await using bob = await member(server, { name: "Bob" });
+    const protocol = isBatched ? "parley.v1.batched" : "parley.v1";
+    await using alice = await connect(server, { protocol });
+    alice.send({ type: "hello" }, { type: "join" }, ...type(true));
+    assertEquals((await bob.next("typing")).payload, true);
+    alice.send(...Array.from({ length: 600 }, () => ({ type: "pong" }))); // cheaper than typing
+    await alice.next("error", ({ code }) => code === "rate_limited");
+    const ends = [...type(false, false), { type: "typing", room: "elsewhere", payload: false }];
+    if (isBatched) alice.send(ends);
+    else alice.send(...ends);
+    assertEquals((await bob.next("typing")).payload, false);
+  });
+}

@@ -32,14 +32,15 @@ const MAX_ROOMS = 1000;
 const MAX_TIME = 8.64e15;
 
 /**
- * The rule for the id of an application's user. 16 hexadecimal digits are a guest's id, and `server` is
- * who speaks for the application: a user with such an id would be taken for them. `.` and `..` are
- * steps in a URL's path, so no request could name such a user.
+ * The rule for the id of an application's user. 16 hexadecimal digits are a guest's id, `server` is
+ * who speaks for the application, and `deleted` is named as the sender where a user was erased: a user with
+ * such an id would be taken for them. `.` and `..` are steps in a URL's path, so no request could name such
+ * a user.
  */
 export const USER_ID: Rule = pattern(
-  "^(?!\\.{1,2}$)(?!server$)(?![0-9A-Fa-f]{16}$)[^\\p{C}\\p{Zl}\\p{Zp}]{1,128}$",
+  "^(?!\\.{1,2}$)(?!(?:server|deleted)$)(?![0-9A-Fa-f]{16}$)[^\\p{C}\\p{Zl}\\p{Zp}]{1,128}$",
   "1 to 128 characters without control and format characters, and neither 16 hexadecimal digits, " +
-    'which are a guest\'s, nor "server", "." or ".."',
+    'which are a guest\'s, nor "server", "deleted", "." or ".."',
 );
 
 /** One of {@linkcode RIGHTS}, as a set that can be asked for any value. */

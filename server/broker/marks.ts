@@ -45,7 +45,15 @@ export interface MarkStore {
    * store for a single node leaves this method out.
    */
   tell?(marks: readonly MovedMark[]): void;
+  /**
+   * Forgets the marks of a user who was erased, as every node is told: one that hears of it late may have
+   * written marks since. It never throws. A store for a single node leaves this method out.
+   */
+  forget?(userId: string): void;
 }
+
+/** Marks that are written in one step. */
+export const MARKS_AT_ONCE = 256;
 
 /** How many marks a user has. Above it, the one that was moved longest ago is forgotten. */
 export const MAX_MARKS = 200;

@@ -16,7 +16,7 @@ import { CLOSE, type CloseCode } from "../protocol/tables.ts";
 import type { Hub } from "../rooms/hub.ts";
 import type { Session } from "../rooms/session.ts";
 import type { ClientConnection } from "../rooms/subscriber.ts";
-import type { Outbox } from "../rooms/tick.ts";
+import type { Outbox } from "../rooms/outboxes.ts";
 import type { Drainable, DrainMonitor } from "./drain_monitor.ts";
 
 /** What all connections of a server share. */

@@ -16,6 +16,7 @@ import { readOptions } from "../read_options.ts";
 import { exportData } from "./export_data.ts";
 import { fetchBackup } from "./fetch_backup.ts";
 import { DataImport, linesOf } from "./import_data.ts";
+import { writeNewFile } from "./new_file.ts";
 import { Progress, type Terminal } from "./progress.ts";
 
 /** What a command is given of the process. */
@@ -122,25 +123,11 @@ async function exportTo(options: Options, { out }: Flags, process: Process): Pro
   if (out === undefined) {
     return await exportData(store.broker, store.archive, (text) => process.print(text), progress);
   }
-  const unfinished = `${out}.unfinished`;
-  try {
-    {
-      using file = await Deno.open(unfinished, {
-        ...{ write: true, create: true, truncate: true, mode: 0o600 },
-      });
-      const encoder = new TextEncoder();
-      await exportData(store.broker, store.archive, async (text) => {
-        const bytes = encoder.encode(text);
-        for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-      }, progress);
-      await file.sync();
-    }
-    await Deno.rename(unfinished, out);
-  } catch (thrown) {
-    await Deno.remove(unfinished).catch(() => {});
-    if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
-    throw new OptionError(`Cannot write ${out}: there is no such folder.`);
-  }
+  const encoder = new TextEncoder();
+  await writeNewFile(out, async (add) => {
+    const print = async (text: string) => await add(encoder.encode(text));
+    await exportData(store.broker, store.archive, print, progress);
+  });
 }
 
 /** Opening a database makes it: the export of a wrong path would be empty, and look well. */

@@ -7,6 +7,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { reason } from "../log.ts";
 import { OptionError } from "../options.ts";
+import { type Add, writeNewFile } from "./new_file.ts";
 import type { Progress } from "./progress.ts";
 
 /** Where the backup comes from and goes to. */
@@ -21,24 +22,23 @@ export interface BackupOrder {
 /** @throws {OptionError} in one line; then the file is as it was before. */
 export async function fetchBackup(order: BackupOrder, progress: Progress): Promise<void> {
   const { out } = order;
-  const unfinished = `${out}.unfinished`;
+  let bytes = 0;
   try {
-    const bytes = await download(order, unfinished, progress);
-    check(unfinished);
-    await Deno.rename(unfinished, out);
+    await writeNewFile(out, async (add) => {
+      bytes = await download(order, add, progress);
+    }, check);
     await progress.end(`Wrote ${out}: ${megabytes(bytes)}, checked.`);
   } catch (thrown) {
-    await Deno.remove(unfinished).catch(() => {});
     throw thrown instanceof OptionError ? thrown : new OptionError(`No backup: ${reason(thrown)}`);
   }
 }
 
 /** @returns how many bytes came. */
-async function download(
-  { url, key }: BackupOrder,
-  path: string,
-  progress: Progress,
-): Promise<number> {
+async function download({ url, key }: BackupOrder, add: Add, progress: Progress): Promise<number> {
+  const where = URL.parse(url)?.host;
+  if (where === undefined) {
+    throw new OptionError(`--url must be a URL such as http://127.0.0.1:8080.`);
+  }
   const begunAt = performance.now();
   const waiting = setInterval(() => {
     const seconds = Math.round((performance.now() - begunAt) / 1000);
@@ -50,7 +50,6 @@ async function download(
     response = await fetch(`${url.replace(/\/$/, "")}/backup`, { headers });
   } catch (thrown) {
     const { cause } = thrown instanceof Error ? thrown : {};
-    const where = URL.parse(url)?.host ?? "--url";
     throw new OptionError(`No backup from ${where}: ${reason(cause ?? thrown)}`);
   } finally {
     clearInterval(waiting);
@@ -59,17 +58,13 @@ async function download(
     throw new OptionError(`No backup: ${await sentenceOf(response)}`);
   }
   const all = Number(response.headers.get("content-length"));
-  using file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 });
   let bytes = 0;
   for await (const chunk of response.body) {
-    for (let written = 0; written < chunk.length;) {
-      written += await file.write(chunk.subarray(written));
-    }
+    await add(chunk);
     bytes += chunk.length;
     await progress.show(() => `${megabytes(bytes)} of ${megabytes(all)}`);
   }
   if (bytes !== all) throw new OptionError("No backup: the server broke off.");
-  await file.sync();
   return bytes;
 }
 

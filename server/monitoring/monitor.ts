@@ -59,8 +59,9 @@ export class Monitor {
     this.history.close();
   }
 
-  /** Copies the numbers of this server. */
+  /** Copies the numbers of this server, and looks again whether what was wrong still is. */
   snapshot(): Snapshot {
+    if (this.readiness.last !== undefined) void this.readiness.trouble();
     return this.#last ?? snapshotOf(this.metrics, this.#measure());
   }
 

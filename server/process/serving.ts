@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { ApiKeys } from "../access/api_keys.ts";
+import { type RoomRule, Rules } from "../access/rules.ts";
 import type { StoringThread } from "../broker/threads/storing_thread.ts";
 import { openServer } from "../create_server.ts";
 import { type Log, reason } from "../log.ts";
@@ -56,9 +58,10 @@ export class Serving implements AsyncDisposable {
     };
     const hasThread = options.workers > 0 && options.redis === "";
     let server: Server | undefined;
+    const { rules, ...read } = await readFiles(options);
     try {
-      const own = { ...options, workers: 0 };
-      server = await openServer(own, { log }, hasThread ? connect : undefined);
+      const own = { ...read.options, workers: 0 };
+      server = await openServer(own, { log, rules }, hasThread ? connect : undefined);
       listen(server, options);
     } catch (thrown) {
       await server?.stop();
@@ -67,8 +70,8 @@ export class Serving implements AsyncDisposable {
     }
     const monitor = monitorOf(server);
     if (isExporting) await startOpenTelemetry(monitor, 0);
-    const shared = { ...options, port: server.port };
-    const how = { monitor, isExporting, storing, script: workerScript };
+    const shared = { ...read.options, port: server.port };
+    const how = { monitor, isExporting, storing, rules, script: workerScript };
     return new Serving(server, new Workers(shared, log, how), storing);
   }
 
@@ -101,6 +104,20 @@ export class Serving implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
+
+/**
+ * Reads the rules and the API keys once for all threads: one that takes another's place later must obey the
+ * same, whatever the files hold by then.
+ *
+ * @throws {OptionError} if a file cannot be read, or something in it is wrong.
+ */
+async function readFiles(
+  options: Options,
+): Promise<{ readonly rules: readonly RoomRule[]; readonly options: Options }> {
+  const { list: rules } = await Rules.load(options.rules);
+  const apiKeys = (await ApiKeys.list(options)).join(" ");
+  return { rules, options: { ...options, rules: "", apiKeys, apiKeyFile: "" } };
 }
 
 /** @throws {OptionError} if it cannot listen. */

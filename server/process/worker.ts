@@ -6,6 +6,7 @@
  */
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
+import type { RoomRule } from "../access/rules.ts";
 import { type ConsoleLog, consoleLogOf, reason } from "../log.ts";
 import { openServer } from "../create_server.ts";
 import type { Options, Server } from "../mod.ts";
@@ -17,6 +18,8 @@ import { shareNumbers } from "./thread_numbers.ts";
 /** What a thread starts with. */
 export interface Start {
   readonly start: Options;
+  /** The rules of rooms, in place of the file of the option. */
+  readonly rules: readonly RoomRule[] | undefined;
   /** The number of the thread: 1 is the first one after the main thread. */
   readonly thread: number;
   /** Where its metrics go; `undefined` if nobody adds them up. */
@@ -50,10 +53,11 @@ async function obey(order: Order): Promise<Answer> {
 }
 
 async function start(order: Start): Promise<void> {
-  const { start: options, thread, numbers, store, isExporting } = order;
+  const { start: options, rules, thread, numbers, store, isExporting } = order;
   log = consoleLogOf(options);
   const connect = store && (() => store);
-  const started = await openServer({ ...options, workers: 0 }, { log }, connect);
+  const hooks = { log, ...(rules !== undefined && { rules }) };
+  const started = await openServer({ ...options, workers: 0 }, hooks, connect);
   server = started;
   const monitor = monitorOf(started);
   if (numbers !== undefined) stopSharing = shareNumbers(monitor, numbers);

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { RoomRule } from "../access/rules.ts";
 import { type Log, reason } from "../log.ts";
 import type { StoringThread } from "../broker/threads/storing_thread.ts";
 import type { Options } from "../options.ts";
@@ -23,6 +24,8 @@ const FIRST_ONLY = { metricsPort: 0, webhook: "", webhookSecret: "", webhookSecr
 export interface WorkersHow {
   /** Where the threads store. With Redis there is none. */
   readonly storing?: StoringThread | undefined;
+  /** The rules of rooms, in place of the file of the option. */
+  readonly rules?: readonly RoomRule[] | undefined;
   /** The monitor of the first node, which adds up the metrics of all. Without it nobody does. */
   readonly monitor?: Monitor;
   /** Whether the runtime exports metrics with OpenTelemetry. */
@@ -37,6 +40,7 @@ export class Workers {
   readonly #script: URL;
   readonly #storing: StoringThread | undefined;
   readonly #numbers: ThreadNumbers | undefined;
+  readonly #rules: readonly RoomRule[] | undefined;
   readonly #isExporting: boolean;
   /** Those who wait for the answers of each thread, which come in the order of the questions. */
   readonly #threads = new Map<Worker, ((answer: Answer) => void)[]>();
@@ -46,11 +50,12 @@ export class Workers {
 
   /** @param options those of the first node, with the port that it listens on. */
   constructor(options: Options, log: Log, how: WorkersHow = {}) {
-    const { storing, monitor, isExporting = false } = how;
+    const { storing, rules, monitor, isExporting = false } = how;
     this.#options = { ...options, ...FIRST_ONLY };
     this.#log = log;
     this.#script = how.script ?? new URL("./worker.ts", import.meta.url);
     this.#storing = storing;
+    this.#rules = rules;
     this.#numbers = monitor && options.workers > 1 ? new ThreadNumbers(monitor) : undefined;
     this.#isExporting = isExporting;
   }
@@ -102,6 +107,7 @@ export class Workers {
     const store = this.#storing?.connect();
     const order = {
       start: this.#options,
+      rules: this.#rules,
       thread: ++this.#started,
       numbers,
       store,

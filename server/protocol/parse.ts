@@ -5,6 +5,7 @@
  * @module
  */
 import { COMMANDS, keepingFields } from "./commands.ts";
+import { markInexact } from "./exact_numbers.ts";
 import { badField, quote, Refusal } from "./refusal.ts";
 import type { Command } from "./messages.ts";
 import { REQUESTS, type Requests } from "./requests.ts";
@@ -50,13 +51,17 @@ const REQUEST_FIELDS: { readonly [R in keyof Requests]: Fields } = {
 };
 
 /**
- * Parses the text of a frame or a body.
+ * Parses the text of a frame or a body. A whole number that cannot be kept exactly becomes one that is
+ * refused with its field.
  *
  * @throws {Refusal} `bad_json`
  */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    if (!(Array.isArray(value) ? value.some(holdsAnyJson) : holdsAnyJson(value))) return value;
+    const marked = markInexact(text);
+    return marked === text ? value : JSON.parse(marked);
   } catch {
     throw new Refusal("bad_json", "Cannot read this: it must be JSON.");
   }
@@ -121,6 +126,11 @@ function check(value: Record<string, unknown>, fields: Fields, checked?: string)
   if (second !== undefined) {
     throw badField(second, `Field "${second}" does not go with "${first}".`);
   }
+}
+
+/** Tells whether a field of a command, or of a body, may be any JSON: a payload, or the `info` of a sender. */
+function holdsAnyJson(value: unknown): boolean {
+  return isRecord(value) && (value.type === "custom" || isRecord(value.from));
 }
 
 /** Finds the `ref` of a value that was refused. It may not be a command at all. */

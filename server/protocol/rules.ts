@@ -129,7 +129,8 @@ export const TOKEN: Rule = pattern(
 
 export const ANY_JSON: Rule = {
   accepts: (value) => value !== undefined && isStorable(value, 0),
-  expects: `JSON of well-formed text and finite numbers, nested at most ${MAX_DEPTH} deep`,
+  expects:
+    `JSON of well-formed text and of numbers that a double holds, nested at most ${MAX_DEPTH} deep`,
   schema: reference("Json"),
 };
 

@@ -15,7 +15,8 @@ import { reason } from "../log.ts";
 import type { Command } from "../protocol/messages.ts";
 import { parseCommand, parseJson, refOf } from "../protocol/parse.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import { CLOSE } from "../protocol/tables.ts";
+import { isRecord } from "../protocol/rules.ts";
+import { CLOSE, DEFAULT_ROOM } from "../protocol/tables.ts";
 import { carryOut } from "./carry_out.ts";
 import type { Hub } from "./hub.ts";
 import type { Session } from "./session.ts";
@@ -155,7 +156,10 @@ export class CommandReader {
       this.#source.spend(cost);
       return true;
     } catch (thrown) {
-      for (const command of commands) this.#hub.context.metrics.countRefused(command);
+      for (const command of commands) {
+        this.#hub.context.metrics.countRefused(command);
+        this.#endTyping(command);
+      }
       this.#answerFailure(thrown, new Set(commands.map(refOf)), commands.length);
       return false;
     }
@@ -212,8 +216,16 @@ export class CommandReader {
     this.#hub.context.metrics.countRefused(value);
     if (thrown instanceof Refusal && thrown.code === "rate_limited") {
       this.#tooEarly = { refusal: thrown, room: thrown.field === "room" ? room : undefined };
+      this.#endTyping(value);
     }
     this.#answerFailure(thrown, [ref]);
+  }
+
+  /** Passes on an end of typing that was refused as too much: else the others see the user type for ever. */
+  #endTyping(value: unknown): void {
+    if (!isRecord(value) || value.type !== "typing" || value.payload !== false) return;
+    const { room = DEFAULT_ROOM } = value;
+    if (typeof room === "string") this.#hub.typing.end(room, this.#session.user.user);
   }
 
   /** Tells the client why its commands failed, and closes it when too many have. */

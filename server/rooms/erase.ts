@@ -11,8 +11,8 @@ import { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "./hub.ts";
 
 const RETRY_MS = 1000;
-/** How long to wait for a tick, which takes a few milliseconds; there is none any more after a stop. */
-const TICK_MS = 2000;
+/** How long to wait for commits, which take some milliseconds. */
+const COMMIT_MS = 2000;
 
 /** Erases a room. Its members stay in it, and start afresh. @throws {Refusal} `unavailable` */
 export async function eraseRoom(hub: Hub, room: string): Promise<void> {
@@ -33,8 +33,10 @@ async function settle(
   { context: { broker, log }, tick }: Hub,
   act: (eraser: Hub["context"]["broker"]["eraser"]) => Promise<void>,
 ): Promise<void> {
-  await settleWithin(TICK_MS, tick.next()); // what was said before is stored then
+  let isStored = false; // what was said before, which would else be stored after the erasing
+  await settleWithin(COMMIT_MS, tick.settled().then(() => isStored = true));
   try {
+    if (!isStored) throw new Error("What was said before is not stored yet.");
     await act(broker.eraser);
   } catch (thrown) {
     log.error("erasing failed", { reason: reason(thrown) });

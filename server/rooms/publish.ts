@@ -36,7 +36,7 @@ export async function publish(
   if (isDurable) return await post(hub, { room, ...publication });
   const event = unnumbered(type, room, rest);
   if (retains === undefined) hub.context.broker.signal(room, { event });
-  else await retain(hub.context, room, { ...retains, event });
+  else await retain(hub, room, { ...retains, event });
   return { event, seq: undefined };
 }
 

@@ -6,12 +6,13 @@
  * @module
  */
 import { Batch } from "../broker/page.ts";
-import type { MovedMark, UserMark } from "../broker/marks.ts";
+import type { MovedMark } from "../broker/marks.ts";
 import { reason } from "../log.ts";
 import { encode } from "../protocol/encode.ts";
 import type { ReadCommand, User } from "../protocol/messages.ts";
 import { badField, Refusal } from "../protocol/refusal.ts";
 import type { NodeContext } from "./context.ts";
+import { ForgottenUsers } from "./forgotten_users.ts";
 import { HeardMarks } from "./heard_marks.ts";
 import { type LogPosition, logPosition } from "./log_position.ts";
 import { logThrown } from "./log_thrown.ts";
@@ -19,6 +20,7 @@ import type { Pending } from "./pending.ts";
 import { newestMark, RecentMarks } from "./recent_marks.ts";
 import type { Position } from "./room_log.ts";
 import type { ConnectedUsers } from "./user.ts";
+import { writeMarks } from "./write_marks.ts";
 
 /** What read marks need of a room. */
 interface OpenRoom {
@@ -48,8 +50,6 @@ export interface RoomMark {
 
 /** How often marks are written. */
 const WRITE_MS = 1000;
-/** Marks that are written in one turn. */
-const MARKS_AT_ONCE = 500;
 /** Marks that may wait while they cannot be written. Above it, those that moved longest ago are lost. */
 const MAX_UNWRITTEN = 100_000;
 const RETRY_MS = 1000;
@@ -60,12 +60,14 @@ export class ReadMarks {
   #unwritten = new RecentMarks();
   #writing = new RecentMarks();
   readonly #heard = new HeardMarks();
+  readonly #forgotten: ForgottenUsers;
   #writeTimer: ReturnType<typeof setTimeout> | undefined;
   #written: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   constructor(context: ReadMarksContext) {
     this.#context = context;
+    this.#forgotten = new ForgottenUsers(context.now);
   }
 
   /** Moves the marks of those who have said something. It is called for every batch. */
@@ -137,9 +139,11 @@ export class ReadMarks {
     for (const marks of this.#recent) marks.forget(room);
   }
 
-  /** Forgets what is remembered of a user. */
+  /** Forgets what is remembered of a user who was erased, and what is still to come. */
   forgetUser(userId: string): void {
+    this.#forgotten.add(userId);
     for (const marks of this.#recent) marks.forgetUser(userId);
+    this.#context.broker.marks.forget?.(userId);
   }
 
   /** Writes what is not written yet, for the last time. */
@@ -181,6 +185,7 @@ export class ReadMarks {
   }
 
   #move(userId: string, room: string, seq: number, told: number): void {
+    if (this.#forgotten.has(userId)) return;
     this.#unwritten.move(userId, room, seq, told);
     if (this.#isClosed) return;
     this.#writeTimer ??= setTimeout(() => this.#writeSoon(), WRITE_MS);
@@ -197,7 +202,11 @@ export class ReadMarks {
     const writing = this.#writing = this.#unwritten;
     this.#unwritten = new RecentMarks();
     try {
-      await this.#store(writing);
+      await writeMarks(writing, {
+        store: this.#context.broker.marks,
+        logOf: (room, seq) => this.#logOf(room, seq),
+        isForgotten: (userId) => this.#forgotten.has(userId),
+      });
       this.#tell(writing.untold());
     } catch (thrown) {
       this.#context.log.warn("marks not written", { reason: reason(thrown) });
@@ -206,23 +215,6 @@ export class ReadMarks {
     this.#writing = new RecentMarks();
     if (this.#unwritten.isEmpty || this.#isClosed) return;
     this.#writeTimer ??= setTimeout(() => this.#writeSoon(), WRITE_MS);
-  }
-
-  async #store(marks: RecentMarks): Promise<void> {
-    const logs = new Map<string, LogPosition>();
-    let some: UserMark[] = [];
-    for (const { userId, room, seq } of marks.all()) {
-      let known = logs.get(room);
-      if (known === undefined || seq > known.head) {
-        logs.set(room, known = await this.#logOf(room, seq));
-      }
-      if (seq > known.head) continue; // the log was lost meanwhile
-      some.push({ userId, room, log: known.log, seq });
-      if (some.length < MARKS_AT_ONCE) continue;
-      await this.#context.broker.marks.write(some);
-      some = [];
-    }
-    if (some.length > 0) await this.#context.broker.marks.write(some);
   }
 
   /** Tells all connections of the users, on all nodes. */

@@ -8,7 +8,7 @@ import { FullError } from "../broker/broker.ts";
 import { RetainedBoundError, type RetainedEvent } from "../broker/retained.ts";
 import { reason } from "../log.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import type { NodeContext } from "./context.ts";
+import type { Hub } from "./hub.ts";
 
 const RETRY_MS = 1000;
 
@@ -16,14 +16,20 @@ const RETRY_MS = 1000;
  * Stores an event as the newest of its name.
  *
  * @throws {Refusal} `forbidden` if the room keeps nothing, `too_large` if the room retains too much,
- * `unavailable` if it cannot be stored now.
+ * `conflict` if it was stored before and another has taken its place, `unavailable` if it cannot be stored
+ * now.
  */
 export async function retain(
-  { broker, rules, log }: NodeContext,
+  { rooms, context: { broker, rules, log } }: Hub,
   room: string,
   event: RetainedEvent,
 ): Promise<void> {
   if (!event.isRemoval) rules.assertStored(room);
+  if (rooms.get(room)?.isReplaced(event)) {
+    const sentence =
+      "It was stored before, and another event of that name has taken its place since.";
+    throw new Refusal("conflict", sentence, { field: "ref" });
+  }
   try {
     await broker.retain(room, event);
   } catch (thrown) {

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { RetainedChange } from "../broker/retained.ts";
+import type { RetainedChange, RetainedEvent } from "../broker/retained.ts";
 import { revisionDraft } from "../broker/revisions.ts";
 import { encode, type MessageHeads, messageHeads, type Revision } from "../protocol/encode.ts";
 import type { Cursor, Message } from "../protocol/messages.ts";
@@ -142,6 +142,11 @@ export class Room {
     const held = this.feed.heldFor(sender);
     if (held === undefined) this.#context.queue(pending);
     else held.add(pending);
+  }
+
+  /** Whether this retained event was stored before, and replaced since. */
+  isReplaced(event: RetainedEvent): boolean {
+    return this.#retained.isReplaced(event);
   }
 
   /** Applies a change of the retained events, and sends the members what is new to them. */

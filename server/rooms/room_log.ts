@@ -40,6 +40,8 @@ export class RoomLog {
   readonly #tail: Tail;
   /** Settles when the broker has said where the log stands. */
   #opened: Promise<void> | undefined;
+  /** Whether the log was replaced since it was asked to open. */
+  #isReplaced = false;
   #epoch = "";
   #head = 0;
   #rev = 0;
@@ -72,10 +74,12 @@ export class RoomLog {
   }
 
   async #open(): Promise<void> {
+    this.#isReplaced = false;
     try {
       const state = await this.#broker.open(this.room);
+      // What has become of the log while the answer was on its way has been delivered already.
+      if (this.#isReplaced) return;
       this.#epoch = epochOf(state, this.room);
-      // What was committed while the answer was on its way has been delivered already.
       this.#head = Math.max(this.#head, state.head);
       this.#rev = Math.max(this.#rev, state.rev);
     } catch (thrown) {
@@ -99,6 +103,7 @@ export class RoomLog {
 
   /** Goes on from another state: the log was lost, or goes on elsewhere. */
   replace(state: LogState): void {
+    this.#isReplaced = true;
     this.#epoch = epochOf(state, this.room);
     this.#head = state.head;
     this.#rev = state.rev;

@@ -69,7 +69,7 @@ function send(
   const event = unnumbered("custom", room.name, rest);
   if (!command.retain) return hub.context.broker.signal(room.name, { event });
   const retained: RetainedEvent = { name, event, isRemoval: payload === null };
-  retain(hub.context, room.name, retained).catch((thrown) => session.refuse(thrown, ref));
+  retain(hub, room.name, retained).catch((thrown) => session.refuse(thrown, ref));
 }
 
 /** Waits for the user's turn in slow mode. @throws {Refusal} `rate_limited` */

@@ -10,20 +10,13 @@ import { FullError } from "../broker/broker.ts";
 import { reason } from "../log.ts";
 import { Answers, unavailable } from "./answers.ts";
 import type { NodeContext } from "./context.ts";
-import { charsOf, type Pending } from "./pending.ts";
+import { MessageQueue } from "./message_queue.ts";
+import { type Outbox, Outboxes } from "./outboxes.ts";
+import type { Pending } from "./pending.ts";
 import type { ReadMarks } from "./read_marks.ts";
+import { Regrouping } from "./regrouping.ts";
 import { StoredMessages } from "./stored_messages.ts";
 import { Unprepared } from "./unprepared.ts";
-
-/** An outbox gathers what it is given during a turn, and writes it when it is flushed. */
-export interface Outbox {
-  /**
-   * Writes what was gathered, or a piece of it. Never throws.
-   *
-   * @returns whether there is another piece.
-   */
-  flush(): boolean;
-}
 
 /**
  * The text that one tick commits for one open room, in characters. The rest waits for the next tick. It
@@ -40,6 +33,11 @@ const CROWDED_FRAMES = 100;
 /** A crowded turn waits GATHER_MS for more if it has fewer messages than this for each room. */
 const FEW_MESSAGES = 8;
 const GATHER_MS = 10;
+/**
+ * Where another thread commits, so many frames are written in one turn. So what arrives meanwhile is
+ * committed while the other frames are written. With less than 61 the runtime may not look for what arrives.
+ */
+const TURN_PIECES = 64;
 /** Text that may wait while the broker is slow. Above it, senders are told to try again later. */
 const MAX_QUEUE_CHARS = 16_777_216;
 /** A commit that takes longer is logged. */
@@ -53,15 +51,20 @@ export class Tick {
   readonly #stored: StoredMessages | undefined;
   readonly #answers: Answers;
   readonly #charsPerRoom: number;
-  #queue: Pending[] = [];
-  #queuedChars = 0;
-  #outboxes: Outbox[] = [];
+  readonly #queue = new MessageQueue();
+  readonly #outboxes = new Outboxes();
+  /** How many pieces are written in one turn. */
+  readonly #maxPieces: number;
+  /** Whether more pieces are to be written in the next turn. */
+  #isWriting = false;
   #isScheduled = false;
   /** Frames that batched clients sent in this turn. */
   #frames = 0;
   /** Set while a crowded turn waits for more. */
   #gatherTimer: ReturnType<typeof setTimeout> | undefined;
   #committing: Promise<void> | undefined;
+  /** Set if another thread commits. */
+  readonly #regrouping: Regrouping | undefined;
   #isClosed = false;
 
   constructor(context: NodeContext, openRooms: { readonly size: number }, marks: ReadMarks) {
@@ -69,11 +72,13 @@ export class Tick {
     this.#marks = marks;
     this.#openRooms = openRooms;
     this.#charsPerRoom = Math.min(TICK_CHARS, context.options.highWaterBytes / 2);
-    const { application, log } = context;
+    const { application, broker, log, now } = context;
+    if (broker.commitsElsewhere) this.#regrouping = new Regrouping(now, () => this.#schedule());
+    this.#maxPieces = broker.commitsElsewhere ? TURN_PIECES : Infinity;
     this.#stored = application?.onStored && new StoredMessages(application.onStored, log);
     this.#answers = new Answers(log, this.#stored);
     this.#unprepared = new Unprepared({
-      broker: context.broker,
+      broker,
       requeue: (pending) => this.#requeue(pending),
       refuse: (pending) => this.#answers.refuse(pending),
     });
@@ -87,9 +92,8 @@ export class Tick {
    */
   queue(pending: Pending): void {
     this.#context.rules.assertStored(pending.room);
-    if (this.#isClosed || this.#queuedChars > MAX_QUEUE_CHARS) throw unavailable();
+    if (this.#isClosed || this.#queue.chars > MAX_QUEUE_CHARS) throw unavailable();
     this.#queue.push(pending);
-    this.#queuedChars += charsOf(pending);
     this.#schedule();
   }
 
@@ -100,7 +104,7 @@ export class Tick {
 
   /** Flushes an outbox at the end of this turn. */
   flushSoon(outbox: Outbox): void {
-    this.#outboxes.push(outbox);
+    this.#outboxes.add(outbox);
     this.#schedule();
   }
 
@@ -114,6 +118,17 @@ export class Tick {
       },
     });
     return promise;
+  }
+
+  /** Settles when all that was queued before the call is stored or refused. */
+  async settled(): Promise<void> {
+    await this.#unprepared.settled();
+    const last = this.#queue.last();
+    do {
+      await this.#beginCommit();
+      await this.#unprepared.settled();
+    } while (last !== undefined && this.#queue.includes(last));
+    await this.#committing;
   }
 
   /** Takes no more messages, and settles when all that were taken are committed and written. */
@@ -130,6 +145,7 @@ export class Tick {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#gatherTimer);
+    this.#regrouping?.close();
   }
 
   #schedule(): void {
@@ -139,7 +155,8 @@ export class Tick {
   }
 
   #run(): void {
-    const isCrowded = this.#frames >= CROWDED_FRAMES;
+    // While frames are written, more messages arrive anyway.
+    const isCrowded = this.#frames >= CROWDED_FRAMES && !this.#isWriting;
     this.#frames = 0;
     if (isCrowded && this.#gatherTimer === undefined && this.#hasFewForEachRoom()) {
       this.#gatherTimer = setTimeout(() => this.#run(), GATHER_MS);
@@ -147,14 +164,19 @@ export class Tick {
     }
     this.#isScheduled = false;
     this.#gatherTimer = undefined;
-    if (this.#queue.length > 0) void this.#beginCommit();
+    if (this.#queue.length > 0 && !this.#isRegrouping()) void this.#beginCommit();
     this.#flush();
+  }
+
+  /** Says whether the next commit waits for those that the last one has answered. */
+  #isRegrouping(): boolean {
+    if (this.#committing !== undefined || this.#isClosed || this.#isFull()) return false;
+    return this.#regrouping?.isWaiting(this.#queue.length) ?? false;
   }
 
   /** Says whether the batch would be small for each of its rooms. */
   #hasFewForEachRoom(): boolean {
-    const rooms = new Set(this.#queue.map(({ room }) => room));
-    return this.#queue.length < FEW_MESSAGES * rooms.size;
+    return this.#queue.length < FEW_MESSAGES * this.#queue.countRooms();
   }
 
   /** Commits what is queued. If a commit is in flight, that one schedules the next when it ends. */
@@ -162,8 +184,7 @@ export class Tick {
     return this.#committing ??= this.#commit().finally(() => {
       this.#committing = undefined;
       // A whole batch waits already: another thread commits it while this one writes the one before.
-      const isFull = this.#queuedChars >= this.#maxChars();
-      if (isFull && this.#context.broker.commitsElsewhere === true) void this.#beginCommit();
+      if (this.#regrouping !== undefined && this.#isFull()) void this.#beginCommit();
       this.#flush();
       this.#stored?.tell();
       if (this.#queue.length > 0) this.#schedule();
@@ -172,7 +193,7 @@ export class Tick {
 
   async #commit(): Promise<void> {
     const { broker, log, now, metrics } = this.#context;
-    let batch = this.#takeBatch();
+    let batch = this.#queue.take(this.#maxChars());
     const begunAt = now();
     try {
       batch = this.#unprepared.sift(batch);
@@ -188,28 +209,12 @@ export class Tick {
       const sentence = thrown instanceof FullError ? thrown.message : undefined;
       for (const pending of batch) this.#answers.refuse(pending, sentence);
     }
-    const milliseconds = Math.round(now() - begunAt);
+    const tookMs = now() - begunAt;
+    this.#regrouping?.committed(batch.length, this.#queue.length, tookMs);
+    const milliseconds = Math.round(tookMs);
     if (milliseconds > SLOW_COMMIT_MS) {
       log.warn("slow commit", { messages: batch.length, milliseconds });
     }
-  }
-
-  /** Takes the oldest of what is queued, as much as one tick may commit. */
-  #takeBatch(): readonly Pending[] {
-    const maxChars = this.#maxChars();
-    let chars = 0;
-    let count = 0;
-    while (count < this.#queue.length && chars < maxChars) {
-      const pending = this.#queue[count++];
-      if (pending !== undefined) chars += charsOf(pending);
-    }
-    this.#queuedChars -= chars;
-    if (count === this.#queue.length) {
-      const batch = this.#queue;
-      this.#queue = [];
-      return batch;
-    }
-    return this.#queue.splice(0, count);
   }
 
   /** The text that one tick may commit, in characters. */
@@ -218,22 +223,21 @@ export class Tick {
     return this.#charsPerRoom * rooms;
   }
 
-  /** Puts messages back at the front of the queue: they are older than all that is in it. */
+  /** Puts messages back into the queue. */
   #requeue(pending: readonly Pending[]): void {
     if (pending.length === 0) return;
-    this.#queue = [...pending, ...this.#queue];
-    for (const one of pending) this.#queuedChars += charsOf(one);
+    this.#queue.putBack(pending);
     this.#schedule();
   }
 
-  /**
-   * Writes one piece to each connection in turn, until all are written. So a client that is sent one
-   * event a frame does not get all of its frames before the next client gets its first. It is also
-   * faster: see (e) of the benchmark.
-   */
+  /** Says whether a whole batch is queued. */
+  #isFull(): boolean {
+    return this.#queue.chars >= this.#maxChars();
+  }
+
+  /** Writes what one turn may write, or all at the end. */
   #flush(): void {
-    let outboxes = this.#outboxes;
-    this.#outboxes = [];
-    while (outboxes.length > 0) outboxes = outboxes.filter((outbox) => outbox.flush());
+    this.#isWriting = this.#outboxes.write(this.#isClosed ? Infinity : this.#maxPieces);
+    if (this.#isWriting) this.#schedule();
   }
 }

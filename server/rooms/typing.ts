@@ -50,7 +50,7 @@ export class Typing {
     }
   }
 
-  /** Tells that a user stopped typing who cannot say so: gone from the room, or muted there. */
+  /** Tells that a user stopped typing who cannot say so: gone from the room, muted there, or too fast. */
   end(room: string, user: User): void {
     if (!this.#states.get(keyOf(room, user))?.isTyping) return;
     try {

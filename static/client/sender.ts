@@ -101,8 +101,9 @@ export function createSender(
       frame.push(command);
     }
     if (frame.length) connection.send(frame);
-    const isJoining = [...rooms.values()].some(({ ref, joined }) => ref && !joined);
-    connection.setAwaiting(outbox.inFlight || isJoining);
+    connection.setAwaiting(
+      outbox.inFlight || [...rooms.values()].some(({ ref, joined }) => ref && !joined),
+    );
     if (nextFlush < Infinity) timer = setTimeout(flush, timerMs(nextFlush - time));
   }
 

@@ -4,7 +4,8 @@
  * side may have other options: `deno task bench:against . c --with="--workers 1"`; `--other-with` are the
  * other side's. `--in-flight 64 --sync-ms 5` changes the work, for both sides alike. Each pair is run next
  * to each other, in the order A B, then B A, so that a machine that grows slower harms both alike. Prints
- * the ratios of this side to the other: 1.03 of the CPU means 3 % more work.
+ * the ratios of this side to the other: 1.03 of the CPU means 3 % more work. Each run warms up for 8 s
+ * (`--warm-up`): until V8 has compiled what is run for each message, a build with more code costs more.
  */
 import { parseArgs } from "node:util";
 import { compareAll, type Comparison, type Side, tables } from "./comparison.ts";
@@ -22,6 +23,7 @@ async function main(args: string[]): Promise<number> {
     options: {
       pairs: { type: "string", default: "9" },
       seconds: { type: "string", default: "3" },
+      "warm-up": { type: "string", default: "8" },
       with: { type: "string", default: "" },
       "other-with": { type: "string", default: "" },
       "in-flight": { type: "string" },
@@ -30,7 +32,7 @@ async function main(args: string[]): Promise<number> {
   });
   if (folder === undefined) {
     note(
-      "usage: deno task bench:against FOLDER [a] [b] … [--pairs n] [--seconds n] " +
+      "usage: deno task bench:against FOLDER [a] [b] … [--pairs n] [--seconds n] [--warm-up n] " +
         "[--with=OPTIONS] [--other-with=OPTIONS] [--in-flight n] [--sync-ms n]",
     );
     return 2;
@@ -51,7 +53,11 @@ async function main(args: string[]): Promise<number> {
     work: { ...workload(key), ...(inFlight !== undefined && { inFlight: Number(inFlight) }) },
   }));
   const plan: Plan = {
-    ...{ rounds: Number(values.pairs), warmUpSeconds: 2, seconds: Number(values.seconds) },
+    ...{
+      rounds: Number(values.pairs),
+      warmUpSeconds: Number(values["warm-up"]),
+      seconds: Number(values.seconds),
+    },
     ...{ quick: false, only: "" },
   };
   const { all, failed } = await compareAll(

@@ -9,6 +9,7 @@ import { type Bars, chart } from "./chart.ts";
 import { clientSize } from "./client_size.ts";
 import { comeBack, idle } from "./connections.ts";
 import { bundleGenerator, install } from "./generator.ts";
+import { hooks } from "./hooks.ts";
 import { latency } from "./latency.ts";
 import { linear } from "./linear.ts";
 import { longRoom } from "./long_room.ts";
@@ -50,6 +51,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   strangers,
   backups,
   metrics,
+  hooks,
   workers,
 };
 

@@ -15,7 +15,11 @@ export type Client = ReturnType<typeof import("npm:redis@6.3.1").createClient>;
 
 /** A command without an answer after this time fails, and its connection is closed. */
 const DEADLINE_MS = 2_000;
-/** In this time the event loop reads what has arrived. */
+/**
+ * A process that is busy reads late what has arrived in time. So an answer is late only if the event loop
+ * has turned this often since, each time after a pause of TURN_MS.
+ */
+const TURNS = 10;
 const TURN_MS = 20;
 /** The pause between two attempts to connect: at first, and at most. */
 const PAUSE_MS = 50;
@@ -33,14 +37,28 @@ const MAX_PAUSE_MS = 1_000;
 const UNUSABLE = /(?:^|: -)(?:READONLY|MASTERDOWN|LOADING|MOVED)\b/;
 const FINAL = /^(?:ERR|OOM|MISCONF|NOPERM|NOAUTH|WRONGTYPE|NOREPLICAS)\b/;
 
+/** Redis has refused a command. */
+export class CommandError extends BrokerError {
+  /** Redis's own words, which begin with a code. */
+  readonly reply: string;
+
+  constructor(reply: string) {
+    super(`Redis refused a command: ${reply}`);
+    this.reply = reply;
+  }
+}
+
+/** The connection was lost before the answer to a command came, which may have been carried out. */
+export class LostError extends BrokerError {}
+
 /** Whether Redis has refused a command for good, so that trying again is of no use. */
 export function isFinal(thrown: unknown): boolean {
-  return thrown instanceof Error && FINAL.test(thrown.message) && !UNUSABLE.test(thrown.message);
+  return thrown instanceof CommandError && FINAL.test(thrown.reply) && !UNUSABLE.test(thrown.reply);
 }
 
 /** Whether Redis has reached its `maxmemory`. */
 export function isFull(thrown: unknown): boolean {
-  return thrown instanceof Error && /(?:^|: -)OOM\b/.test(thrown.message);
+  return thrown instanceof CommandError && /(?:^|: -)OOM\b/.test(thrown.reply);
 }
 
 export interface ConnectionListener {
@@ -84,8 +102,8 @@ export class RedisConnection {
     client.on("error", (thrown: unknown) => this.#lost(client, reason(thrown)));
     client.on("end", () => this.#lost(client, "The connection ended."));
     try {
-      await within(DEADLINE_MS, client.connect());
-      await within(DEADLINE_MS, this.#prepare(client));
+      await within(DEADLINE_MS, client.connect(), TURNS);
+      await within(DEADLINE_MS, this.#prepare(client), TURNS);
       if (!client.isReady || this.#isClosed) throw new BrokerError("The connection ended.");
     } catch (thrown) {
       destroy(client);
@@ -101,17 +119,23 @@ export class RedisConnection {
     if (this.#client !== undefined) this.#lost(this.#client, why);
   }
 
-  /** Sends commands, and rejects if the answer does not come in time. */
+  /**
+   * Sends commands, and rejects if the answer does not come in time.
+   *
+   * @throws {CommandError} if Redis refuses.
+   * @throws {LostError} if the connection is lost meanwhile.
+   * @throws {BrokerError} if there is none.
+   */
   async ask<T>(send: (client: Client) => Promise<T>): Promise<T> {
     const client = this.#client;
     if (client === undefined) throw notConnected();
     try {
-      return await within(DEADLINE_MS, send(client));
+      return await within(DEADLINE_MS, send(client), TURNS);
     } catch (thrown) {
       const isUnusable = thrown instanceof DeadlineError ||
         thrown instanceof Error && UNUSABLE.test(thrown.message);
       if (isUnusable) this.#lost(client, reason(thrown));
-      throw thrown;
+      throw brokerErrorOf(thrown);
     }
   }
 
@@ -161,17 +185,31 @@ export class RedisConnection {
   }
 }
 
-class DeadlineError extends BrokerError {}
+class DeadlineError extends LostError {}
 
 function notConnected(): BrokerError {
   return new BrokerError("Redis is away.");
 }
 
-async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
+/**
+ * Makes what the client throws into an error of the broker, so that no caller sees the library's own. What
+ * Redis answers begins with a code in capitals, and what the library says does not.
+ */
+function brokerErrorOf(thrown: unknown): BrokerError {
+  if (thrown instanceof BrokerError) return thrown;
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  if (/^[A-Z]{2,} /.test(text)) return new CommandError(text);
+  return new LostError(`The connection to Redis was lost: ${text}.`, { cause: thrown });
+}
+
+/** @param turns how often the event loop must turn afterwards before it is too late. */
+async function within<T>(milliseconds: number, answer: Promise<T>, turns = 1): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const expire = () => late.reject(new DeadlineError("Redis does not answer."));
-  // A timer that is late runs before the answer is read that came meanwhile, if this process was busy.
-  let timer = setTimeout(() => timer = setTimeout(expire, TURN_MS), milliseconds);
+  const expire = () => {
+    if (turns-- > 0) timer = setTimeout(expire, TURN_MS);
+    else late.reject(new DeadlineError("Redis does not answer."));
+  };
+  let timer = setTimeout(expire, milliseconds);
   try {
     return await Promise.race([answer, late.promise]);
   } finally {

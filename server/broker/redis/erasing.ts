@@ -18,6 +18,7 @@ import type { LogPosition } from "../replicated_room.ts";
 import { batchOf, withoutPlace } from "./batch_text.ts";
 import { ERASE, ERASE_ROOM } from "./erase_scripts.ts";
 import type { RedisLink } from "./link.ts";
+import type { RedisMarks } from "./marks.ts";
 import { readHash } from "./read_hash.ts";
 import { RedisKeys } from "./redis_keys.ts";
 import type { RedisRetained } from "./retained.ts";
@@ -55,6 +56,7 @@ class Changes {
 export class RedisEraser implements Eraser {
   readonly #scripts: RoomScripts;
   readonly #retained: RedisRetained;
+  readonly #marks: RedisMarks;
   readonly #known: (room: string) => LogPosition | undefined;
   readonly #keys: RedisKeys;
 
@@ -62,10 +64,12 @@ export class RedisEraser implements Eraser {
   constructor(
     scripts: RoomScripts,
     retained: RedisRetained,
+    marks: RedisMarks,
     known: (room: string) => LogPosition | undefined,
   ) {
     this.#scripts = scripts;
     this.#retained = retained;
+    this.#marks = marks;
     this.#known = known;
     this.#keys = new RedisKeys(scripts.link);
   }
@@ -95,13 +99,7 @@ export class RedisEraser implements Eraser {
         await this.#retained.retain(room, removalOf(name, event));
       }
     }
-    if (!isWhole) return;
-    const key = this.#link.names.marks(userId);
-    const rooms = [...(await readHash(this.#link, key)).keys()];
-    await this.#link.ask("DEL", key);
-    if (rooms.length === 0) return;
-    const guests = rooms.map((room) => `${key}\n${room}`);
-    await this.#link.ask("ZREM", this.#link.names.guestMarks, ...guests);
+    if (isWhole) await this.#marks.erase(userId);
   }
 
   async #eraseFrom(room: string, erasure: Erasure): Promise<void> {

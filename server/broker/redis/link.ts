@@ -8,7 +8,12 @@ import type { Log } from "../../log.ts";
 import type { Metrics } from "../../metrics.ts";
 import { AgeClock } from "../age_clock.ts";
 import { BrokerError } from "../broker.ts";
-import { type Client, type ConnectionListener, RedisConnection } from "./connection.ts";
+import {
+  type Client,
+  CommandError,
+  type ConnectionListener,
+  RedisConnection,
+} from "./connection.ts";
 import type { RedisNames } from "./names.ts";
 import type { Script } from "./entries_script.ts";
 import { assertSingleShard, readServerInfo, serverIdOf, warnOfLosses } from "./server_info.ts";
@@ -81,9 +86,12 @@ export class RedisLink {
     this.#log = log;
     this.#metrics = metrics;
     this.#commands = new RedisConnection(newClient, async (client) => {
-      await assertSingleShard(client);
-      await this.#readServerInfo(client);
-      for (const { source } of scripts) await client.sendCommand(["SCRIPT", "LOAD", source]);
+      // All at once: a busy node, which takes a while for each answer, would miss the deadline for ever.
+      await Promise.all([
+        this.#readServerInfo(client),
+        assertSingleShard(client),
+        ...scripts.map(({ source }) => client.sendCommand(["SCRIPT", "LOAD", source])),
+      ]);
     }, this.#watch(() => [this.#commands, this.#pubSub]));
     this.#pubSub = new RedisConnection(newClient, async (client) => {
       this.#pubSubServerId = await serverIdOf(client);
@@ -155,13 +163,10 @@ export class RedisLink {
   /** Runs a script. */
   async run({ sha, source }: Script, keys: string[], args: string[]): Promise<readonly unknown[]> {
     const rest = [String(keys.length), ...keys, ...args];
-    let answer: unknown;
-    try {
-      answer = await this.ask("EVALSHA", sha, ...rest);
-    } catch (thrown) {
-      if (!(thrown instanceof Error && thrown.message.startsWith("NOSCRIPT"))) throw thrown;
-      answer = await this.ask("EVAL", source, ...rest);
-    }
+    const answer = await this.ask("EVALSHA", sha, ...rest).catch((thrown: unknown) => {
+      if (!(thrown instanceof CommandError && thrown.reply.startsWith("NOSCRIPT"))) throw thrown;
+      return this.ask("EVAL", source, ...rest);
+    });
     if (!Array.isArray(answer)) throw new BrokerError("Redis gave an unexpected answer.");
     return answer;
   }

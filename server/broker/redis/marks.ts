@@ -7,6 +7,7 @@
 import type { BrokerListener } from "../broker.ts";
 import {
   type Mark,
+  MARKS_AT_ONCE,
   type MarkStore,
   MAX_GUEST_MARKS,
   MAX_MARKS,
@@ -61,8 +62,6 @@ local over = redis.call('ZCARD', guests) - of_guests
 return over > 0 and redis.call('ZPOPMIN', guests, over) or {}
 `);
 
-/** Marks that one script stores: Redis does nothing else meanwhile. */
-const MARKS_AT_ONCE = 256;
 const BOUNDS = { ofUser: MAX_MARKS, ofGuests: MAX_GUEST_MARKS };
 
 export class RedisMarks implements MarkStore {
@@ -115,6 +114,22 @@ export class RedisMarks implements MarkStore {
 
   tell(marks: readonly MovedMark[]): void {
     this.#link.publish(this.#link.names.markChannel, `${this.#node}\n${JSON.stringify(marks)}`);
+  }
+
+  forget(userId: string): void {
+    this.erase(userId).catch(() => {
+      // Redis is away, also for the one who erases: that is refused, and repeated.
+    });
+  }
+
+  /** Removes all marks of a user. */
+  async erase(userId: string): Promise<void> {
+    const { names } = this.#link;
+    const key = names.marks(userId);
+    const rooms = [...(await readHash(this.#link, key)).keys()];
+    await this.#link.ask("DEL", key);
+    if (rooms.length === 0) return;
+    await this.#link.ask("ZREM", names.guestMarks, ...rooms.map((room) => `${key}\n${room}`));
   }
 
   /** Forgets a mark, named by its key and its room. A script may touch no key that it was not given. */

@@ -104,9 +104,10 @@ export class RedisBroker implements Broker {
     const { absenceMs = leaseMs } = options;
     this.members = new RedisMembers(link, scripts.node, leaseMs, absenceMs);
     this.#retained = new RedisRetained(link);
-    this.eraser = new RedisEraser(scripts, this.#retained, (room) => this.#rooms.get(room)?.known);
-    this.#orders = orders;
     this.marks = marks;
+    const known = (room: string) => this.#rooms.get(room)?.known;
+    this.eraser = new RedisEraser(scripts, this.#retained, marks, known);
+    this.#orders = orders;
     this.#heartbeat = new Heartbeat(() => this.#checkAll(), leaseMs / 3);
     link.onReconnect(() => this.#heartbeat.hasten());
   }

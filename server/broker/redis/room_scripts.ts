@@ -68,7 +68,9 @@ export class RoomScripts {
       const [outcome, ...answer] = await this.read(script, room, this.#args(room, known));
       if (outcome === "ok") return answer;
       if (performance.now() > until) {
-        throw new BrokerError("It is not known yet whether the log is complete.");
+        throw new BrokerError(
+          "Redis has restarted, and it is not known yet whether its log is complete.",
+        );
       }
       await this.link.pause(PAUSE_MS);
     }

@@ -19,10 +19,13 @@ export interface ServerInfo {
 
 /** @throws {BrokerError} if it is a replica. The message begins with `READONLY`, as Redis's own does. */
 export async function readServerInfo(client: Client): Promise<ServerInfo> {
-  const serverId = await serverIdOf(client);
-  const replication = await readInfo(client, "replication");
+  const [serverId, replication, time] = await Promise.all([
+    serverIdOf(client),
+    readInfo(client, "replication"),
+    client.sendCommand(["TIME"]),
+  ]);
   if (/^role:slave/m.test(replication)) throw new BrokerError("READONLY: it is a replica.");
-  const [seconds, microseconds] = await client.sendCommand(["TIME"]) as unknown as string[];
+  const [seconds, microseconds] = time as unknown as string[];
   return {
     serverId,
     runId: serverId + (/^master_replid:(\w+)/m.exec(replication)?.[1] ?? ""),
@@ -44,13 +47,16 @@ export async function assertSingleShard(client: Client): Promise<void> {
 
 /** Warns the operator if a Redis is set up so that it may lose what it has acknowledged. */
 export async function warnOfLosses(client: Client, log: Log): Promise<void> {
-  const [, policy = "noeviction"] =
-    /^maxmemory_policy:([\w-]+)/m.exec(await readInfo(client, "memory")) ?? [];
+  const [memory, persistence] = await Promise.all([
+    readInfo(client, "memory"),
+    readInfo(client, "persistence"),
+  ]);
+  const [, policy = "noeviction"] = /^maxmemory_policy:([\w-]+)/m.exec(memory) ?? [];
   if (policy !== "noeviction") {
     const risk = "at its maxmemory it removes messages that were acknowledged";
     log.warn("redis evicts", { policy, risk });
   }
-  if (/^aof_enabled:0/m.test(await readInfo(client, "persistence"))) {
+  if (/^aof_enabled:0/m.test(persistence)) {
     const risk = "when it ends, what was acknowledged since its last dump is lost";
     log.warn("redis keeps no append-only file", { risk });
   }

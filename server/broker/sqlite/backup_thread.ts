@@ -13,8 +13,12 @@ export class BackupThread {
   #worker: Worker | undefined;
   #idle: ReturnType<typeof setTimeout> | undefined;
 
-  /** Makes a copy and its write-ahead log into one file, and checks it. One at a time. */
-  async finish(order: FinishOrder, signal: AbortSignal): Promise<void> {
+  /**
+   * Checks a copy, and writes its rows anew. One at a time.
+   *
+   * @returns what was made of a copy that is in memory.
+   */
+  async finish(order: FinishOrder, signal: AbortSignal): Promise<Finished> {
     signal.throwIfAborted();
     clearTimeout(this.#idle);
     const script = new URL("./finish_backup.ts", import.meta.url);
@@ -28,10 +32,12 @@ export class BackupThread {
       reject(new Error(event.message));
     };
     try {
-      worker.postMessage(order);
-      const { error } = await promise;
-      if (error !== undefined) throw new Error(error);
+      const buffer = "image" in order ? order.image.buffer : undefined;
+      worker.postMessage(order, buffer instanceof ArrayBuffer ? [buffer] : []);
+      const finished = await promise;
+      if (finished.error !== undefined) throw new Error(finished.error);
       this.#idle = setTimeout(() => this.end(), IDLE_MS);
+      return finished;
     } catch (thrown) {
       this.end(); // whatever it still does
       throw thrown;

@@ -6,6 +6,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { BrokerError } from "../broker.ts";
+import { endOfLinks } from "./end_of_links.ts";
 import {
   addStart,
   APPLICATION_ID,
@@ -59,8 +60,22 @@ const CACHE_KIB = 16_384;
 /** What SQLite calls the mode in which a file gives free pages back in small steps. */
 const INCREMENTAL = 2;
 
-/** The identities of the files that this process has open. */
+/** The identities of the files that this thread has open, or a thread that it has started. */
 const openFiles = new Set<string>();
+
+/** Notes that a file is open. @returns a function to call when it is closed. */
+export function noteOpen(path: string): () => void {
+  const identity = identityOf(path);
+  if (identity === undefined) return () => {};
+  openFiles.add(identity);
+  return () => void openFiles.delete(identity);
+}
+
+/** Closing a file gives up all locks that this process has on it. So one that is open is not opened again. */
+export function assertNotOpen(path: string): void {
+  if (!openFiles.has(identityOf(path) ?? "")) return;
+  throw new BrokerError(`The database ${path} is in use by this process already.`);
+}
 
 /** @throws {BrokerError} with one line, if the file cannot be used. */
 export function openDatabase(path: string): OpenDatabase {
@@ -72,7 +87,7 @@ export function openDatabase(path: string): OpenDatabase {
   try {
     // SQLite puts its write-ahead log beside the file itself, not beside a symbolic link to it.
     const realPath = isInMemory ? path : Deno.realPathSync(path);
-    const wasCutOff = !isInMemory && hasLog(realPath);
+    const wasCutOff = !isInMemory && logSize(realPath) !== undefined;
     const opened = database = new DatabaseSync(realPath, WITHOUT_ATTACH);
     // Exclusive from the first access on: no second process, and no shared-memory file.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
@@ -102,8 +117,7 @@ export function openDatabase(path: string): OpenDatabase {
     const isShrinkable = pragma(database, "auto_vacuum") === INCREMENTAL;
     const start = addStart(database);
     const files = isInMemory ? undefined : new WatchedFiles(database, realPath, path);
-    const identity = isInMemory ? undefined : identityOf(realPath);
-    if (identity !== undefined) openFiles.add(identity);
+    const closed = isInMemory ? () => {} : noteOpen(realPath);
     return {
       database,
       epoch: String(row.epoch),
@@ -123,7 +137,8 @@ export function openDatabase(path: string): OpenDatabase {
         }
       },
       close() {
-        if (identity !== undefined) openFiles.delete(identity);
+        closed();
+        endWriteAheadLog(opened, files);
         opened.close();
         files?.reader.close();
       },
@@ -146,12 +161,14 @@ export function openDatabase(path: string): OpenDatabase {
 export function inspect(path: string): { readonly size: number; readonly version: number } {
   const header = new Uint8Array(100);
   let size: number;
-  // Closing a file gives up all locks that this process has on it, so it is not even opened here.
-  if (openFiles.has(identityOf(path) ?? "")) {
-    throw new BrokerError(`The database ${path} is in use by this process already.`);
-  }
+  assertNotOpen(path);
   try {
-    using file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
+    using file = Deno.openSync(endOfLinks(path), {
+      read: true,
+      write: true,
+      create: true,
+      mode: 0o600,
+    });
     const info = file.statSync();
     if (!info.isFile) throw new BrokerError(`${path} is not a file.`);
     size = info.size;
@@ -172,15 +189,42 @@ export function inspect(path: string): { readonly size: number; readonly version
         `${SCHEMA_VERSION}. It was left as it is.`,
     );
   }
+  assertLogIsItsOwn(path, header[18] === ROLLBACK);
   return { size, version };
 }
 
-/** Whether there is a write-ahead log, be it empty. SQLite removes it when the file is closed in order. */
-function hasLog(path: string): boolean {
+/** What a file says that has no write-ahead log: a backup, or one that was closed in order. */
+const ROLLBACK = 1;
+
+/**
+ * SQLite takes any write-ahead log that lies beside a file for its own. The one of the database before, whose
+ * server was killed, would bring back what a backup was put in its place to undo, or damage it.
+ */
+function assertLogIsItsOwn(path: string, hasNone: boolean): void {
+  if (!hasNone || !logSize(Deno.realPathSync(path))) return;
+  throw new BrokerError(
+    `${path}-wal belongs to another database, which ${path} was put in the place of. ` +
+      "Remove it, or put that database back. Both were left as they are.",
+  );
+}
+
+/** Empties the write-ahead log, and has the file say that it has none: see {@linkcode assertLogIsItsOwn}. */
+function endWriteAheadLog(database: DatabaseSync, files: WatchedFiles | undefined): void {
+  if (files === undefined) return;
   try {
-    return Deno.statSync(`${path}-wal`).isFile;
+    files.assertNotReplaced();
+    database.exec("PRAGMA journal_mode = DELETE");
   } catch {
-    return false;
+    // The disk is full or the file is gone. The log stays beside the file for the next start.
+  }
+}
+
+/** The bytes of the write-ahead log, if there is one. SQLite removes it when the file is closed in order. */
+function logSize(path: string): number | undefined {
+  try {
+    return Deno.statSync(`${path}-wal`).size;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,7 +1,6 @@
 /**
- * The script of the worker thread that finishes a copy of the database: it checks the copy, with its
- * write-ahead log, and copies all rows into a new file. That reads all of it, which the event loop should not
- * wait for.
+ * The script of the worker thread that finishes a copy of the database: it checks the copy, and copies all
+ * rows into a new file, or into memory. That reads all of it, which the event loop should not wait for.
  *
  * @module
  */
@@ -12,9 +11,11 @@ import { APPLICATION_ID } from "./schema.ts";
 import { pragma } from "./statements.ts";
 import { WITHOUT_ATTACH } from "./write_anew.ts";
 
-/** What is to be done. */
-export interface FinishOrder {
-  /** The copy. */
+/** What is to be done, with a copy that is in files or in memory. */
+export type FinishOrder = CopyInFiles | CopyInMemory;
+
+export interface CopyInFiles {
+  /** The copy, with a write-ahead log beside it. */
   readonly path: string;
   /** The file to make. */
   readonly finished: string;
@@ -22,28 +23,59 @@ export interface FinishOrder {
   readonly bytesPerSecond: number;
 }
 
-/** The answer to an order; `error` says why the copy is of no use. */
+export interface CopyInMemory {
+  /** What a file of the copy would hold. It is not copied once more: the sender has it no longer. */
+  readonly image: Uint8Array;
+}
+
+/** The answer to an order. */
 export interface Finished {
+  /** Says why the copy is of no use. */
   readonly error?: string;
+  /** What was made of an image. */
+  readonly image?: Uint8Array;
 }
 
 /** Enough for the pages of the index of many rooms, which are written in no order. */
 const CACHE_KIB = 16_384;
+/** The two bytes of a file that say whether it has a write-ahead log, and what they are without one. */
+const [MODE_AT, ROLLBACK] = [18, 1];
 
-function finish({ path, finished, bytesPerSecond }: FinishOrder): Finished {
+function finish(order: FinishOrder): Finished {
   try {
-    using copy = open(path);
-    if (pragma(copy, "application_id") !== APPLICATION_ID) return { error: "it is foreign" };
-    const result = pragma(copy, "quick_check(1)");
-    if (result !== "ok") return { error: `it is damaged (${result})` };
-    using database = open(finished);
-    database.exec(`PRAGMA journal_mode = MEMORY; PRAGMA cache_size = -${CACHE_KIB}`);
-    copyRows(copy, database, pacing(finished, bytesPerSecond));
-    Deno.removeSync(path); // or SQLite would first take the whole write-ahead log into it
-    return {};
+    return "image" in order ? finishImage(order) : finishFiles(order);
   } catch (thrown) {
     return { error: thrown instanceof Error ? thrown.message : String(thrown) };
   }
+}
+
+function finishFiles({ path, finished, bytesPerSecond }: CopyInFiles): Finished {
+  using copy = open(path);
+  const error = faultOf(copy);
+  if (error !== undefined) return { error };
+  using database = open(finished);
+  database.exec(`PRAGMA journal_mode = MEMORY; PRAGMA cache_size = -${CACHE_KIB}`);
+  copyRows(copy, database, pacing(finished, bytesPerSecond));
+  Deno.removeSync(path); // or SQLite would first take the whole write-ahead log into it
+  return {};
+}
+
+function finishImage({ image }: CopyInMemory): Finished {
+  image.fill(ROLLBACK, MODE_AT, MODE_AT + 2); // SQLite reads no image that says that it has a log
+  using copy = new DatabaseSync(":memory:", WITHOUT_ATTACH);
+  copy.deserialize(image);
+  const error = faultOf(copy);
+  if (error !== undefined) return { error };
+  using database = new DatabaseSync(":memory:", WITHOUT_ATTACH);
+  copyRows(copy, database, () => {});
+  return { image: database.serialize() };
+}
+
+/** Tells why a copy is of no use, if it is. */
+function faultOf(copy: DatabaseSync): string | undefined {
+  if (pragma(copy, "application_id") !== APPLICATION_ID) return "it is foreign";
+  const result = pragma(copy, "quick_check(1)");
+  return result === "ok" ? undefined : `it is damaged (${result})`;
 }
 
 /** Nobody needs these files after a crash, so nothing waits for the disk. */
@@ -74,9 +106,11 @@ function pacing(path: string, bytesPerSecond: number): (bytes: number) => void {
 /** What this thread is to the one that started it. JSR refuses `/// <reference lib="deno.worker" />`. */
 declare const self: {
   onmessage: (event: MessageEvent<FinishOrder>) => void;
-  postMessage(message: Finished): void;
+  postMessage(message: Finished, transfer: readonly ArrayBuffer[]): void;
 };
 
 self.onmessage = ({ data }: MessageEvent<FinishOrder>) => {
-  self.postMessage(finish(data));
+  const finished = finish(data);
+  const buffer = finished.image?.buffer;
+  self.postMessage(finished, buffer instanceof ArrayBuffer ? [buffer] : []);
 };

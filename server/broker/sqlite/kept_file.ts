@@ -50,7 +50,9 @@ function openLocked(path: string): DatabaseSync | undefined {
     database = new DatabaseSync(path, WITHOUT_ATTACH);
     database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT");
     const row = database.prepare("SELECT secret FROM log").get();
-    if (row !== undefined && pragma(database, "wal_checkpoint(TRUNCATE)") === 0) return database;
+    if (row !== undefined && pragma(database, "journal_mode = DELETE") === "delete") {
+      return database;
+    }
   } catch {
     // It is in use or damaged.
   }

@@ -1,10 +1,15 @@
 /**
- * `SqliteBackups` copies the database file while it is used, in small pieces. SQLite's own `backup()` would
- * block the event loop until it is done.
+ * `SqliteBackups` copies the database while it is used.
  *
- * Meanwhile SQLite is kept from emptying the write-ahead log into the file, so the file does not change, and
- * every commit is appended to the log. The file is copied, then the log as far as it goes: together they are
- * the state after one commit. A worker thread checks the two, and makes them into one file.
+ * A small database, such as that of one busy room, is copied within memory, in one go. Through files, a backup
+ * took three times as much of the CPU, and commits waited for the disk.
+ *
+ * The file of a larger one is copied in small pieces: SQLite's own `backup()` would block the event loop until
+ * it is done. Meanwhile SQLite is kept from emptying the write-ahead log into the file, so the file does not
+ * change, and every commit is appended to the log. The file is copied, then the log as far as it goes:
+ * together they are the state after one commit.
+ *
+ * A worker thread checks the copy, and writes its rows anew.
  *
  * @module
  */
@@ -13,8 +18,11 @@ import { copyBytes } from "./copy_bytes.ts";
 import { BackupThread } from "./backup_thread.ts";
 import type { OpenDatabase } from "./database_file.ts";
 import { freeBytes } from "./free_space.ts";
+import { pragma } from "./statements.ts";
 import type { WatchedFiles } from "./watched_files.ts";
 
+/** A database up to this size is copied in one go: it takes about ten milliseconds. */
+const QUICK_BYTES = 8 << 20;
 /** How fast a file is copied, and then written anew, so that commits do not wait long for the disk. */
 const BYTES_PER_SECOND = 64 << 20;
 /** How far the write-ahead log may grow meanwhile: it is emptied in one go afterwards. */
@@ -78,6 +86,31 @@ export class SqliteBackups implements Backups {
   }
 
   async #make(signal: AbortSignal): Promise<Backup> {
+    const { database } = this.#database;
+    const bytes = Number(pragma(database, "page_count")) * Number(pragma(database, "page_size"));
+    return await (bytes > QUICK_BYTES ? this.#makeInFiles(signal) : this.#makeInMemory(signal));
+  }
+
+  async #makeInMemory(signal: AbortSignal): Promise<Backup> {
+    const copied = this.#database.database.serialize();
+    const { image } = await this.#thread.finish({ image: copied }, signal);
+    if (image === undefined) throw new Error("nothing was made of the copy");
+    let unread = image;
+    return {
+      bytes: image.length,
+      read: (into) => {
+        const piece = unread.subarray(0, into.length);
+        into.set(piece);
+        unread = unread.subarray(piece.length);
+        return Promise.resolve(piece.length === 0 ? null : piece.length);
+      },
+      [Symbol.dispose]: () => {
+        this.#isBusy = false;
+      },
+    };
+  }
+
+  async #makeInFiles(signal: AbortSignal): Promise<Backup> {
     try {
       await this.#copy(signal);
       const [path, finished, bytesPerSecond] = [this.#path, this.#finished, BYTES_PER_SECOND];

@@ -54,6 +54,18 @@ export class GroupCommit {
     this.#committing ??= this.#run();
   }
 
+  /** Settles when the batches that were added before are committed or have failed. */
+  async settled(): Promise<void> {
+    if (this.#committing === undefined) return;
+    await new Promise<void>((resolve) => {
+      const isOver = () => resolve();
+      this.#waiting.push({
+        ...{ thread: this, pauseMs: Infinity, drafts: [] },
+        ...{ committed: isOver, failed: isOver },
+      });
+    });
+  }
+
   /** Takes no more batches, and settles when those that were taken are committed. */
   async close(): Promise<void> {
     this.#isClosed = true;

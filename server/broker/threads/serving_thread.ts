@@ -114,7 +114,7 @@ export class ServingThread {
   }
 
   #table(): Calls {
-    const { broker, members } = this.#context;
+    const { broker, commits, members } = this.#context;
     const { marks, eraser, journal } = broker;
     const moved = async <T>(act: () => Promise<T>): Promise<T> => {
       try {
@@ -142,8 +142,8 @@ export class ServingThread {
       mark: (userId, room) => marks.get(userId, room),
       marksOf: (userId) => marks.all(userId),
       writeMarks: (some) => marks.write(some),
-      eraseRoom: (room) => eraser.room(room),
-      eraseUser: (erasure) => eraser.user(erasure),
+      eraseRoom: (room) => commits.settled().then(() => eraser.room(room)),
+      eraseUser: (erasure) => commits.settled().then(() => eraser.user(erasure)),
       roomsWithMembers: (max, skip) => Promise.resolve(members.rooms(max, skip)),
       membersOf: (room) => Promise.resolve(members.list(room)),
       memberOf: (room, id) => Promise.resolve(members.find(room, id)),

@@ -93,7 +93,12 @@ export class Storing {
     this.#callers.add(port);
     port.onmessage = ({ data }: MessageEvent<Hello>) => {
       this.#callers.delete(port);
-      this.#welcome(port, data);
+      try {
+        this.#welcome(port, data);
+      } catch (thrown) {
+        data.lifeline.close(); // or the thread would wait for ever
+        throw thrown;
+      }
     };
   }
 
@@ -113,16 +118,16 @@ export class Storing {
 
   #welcome(port: MessagePort, { readsJournal, lifeline: farEnd }: Hello): void {
     const broker = this.#broker;
-    const lifeline = new Lifeline(() => this.#gone(thread));
-    const welcome: Welcome = {
+    const store = {
       location: broker.location,
       secret: broker.secret,
       hasBackups: broker.backups !== undefined,
       sanctions: broker.sanctions(),
       gauges: this.#gauges,
       waitingSince: readsJournal ? broker.journal.waitingSince() : undefined,
-      lifeline: lifeline.farEnd,
     };
+    const lifeline = new Lifeline(() => this.#gone(thread));
+    const welcome: Welcome = { ...store, lifeline: lifeline.farEnd };
     const thread: ServingThread = new ServingThread(port, readsJournal, {
       broker,
       commits: this.#commits,

@@ -10,6 +10,7 @@
  */
 import type { Log } from "../../log.ts";
 import { BrokerError } from "../broker_error.ts";
+import { assertNotOpen, noteOpen } from "../sqlite/database_file.ts";
 import { receiveError } from "./sent_error.ts";
 import type { StoringOptions } from "./storing_options.ts";
 import type { StoringOrder, StoringReport } from "./storing_worker.ts";
@@ -20,6 +21,8 @@ export class StoringThread implements AsyncDisposable {
   readonly #log: Log;
   /** Is called with the answer to the last order. */
   #answered: (answer: StoringReport) => void = () => {};
+  /** Notes that the file is not open any more. */
+  #closed: () => void = () => {};
   #isDead = false;
   #ending: Promise<void> | undefined;
 
@@ -30,9 +33,11 @@ export class StoringThread implements AsyncDisposable {
    * @throws {BrokerError} if the file cannot be opened, for the reasons of `SqliteBroker.open`.
    */
   static async start(options: StoringOptions, log: Log): Promise<StoringThread> {
+    assertNotOpen(options.path); // another thread cannot know what this one has open
     const thread = new StoringThread(log);
     try {
       await thread.#ask({ start: options });
+      thread.#closed = noteOpen(options.path);
       return thread;
     } catch (thrown) {
       thread.#worker.terminate();
@@ -81,6 +86,7 @@ export class StoringThread implements AsyncDisposable {
       if (!this.#isDead) await this.#ask("stop");
     } finally {
       this.#worker.terminate();
+      if (!this.#isDead) this.#closed();
     }
   }
 
@@ -102,6 +108,7 @@ export class StoringThread implements AsyncDisposable {
   #die(why: string): void {
     this.#isDead = true;
     this.#worker.terminate();
+    this.#closed();
     this.#answered({ failed: { kind: "BrokerError", message: `The storing thread died: ${why}` } });
     this.#tell(why);
   }

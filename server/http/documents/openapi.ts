@@ -36,10 +36,10 @@ export function openApi(basePath = ""): Schema {
         post: {
           operationId: "hello",
           summary: "Who I am; without a token, somebody new",
-          requestBody: body("HelloRequest"),
+          requestBody: { ...body("HelloRequest"), required: false },
           responses: {
             200: answer("The token to be the same person with", "WelcomeEvent"),
-            ...problems(400, 401, 403, 408, 413, 415, 429),
+            ...problems(400, 401, 403, 408, 413, 415, 429, 503),
           },
         },
       },
@@ -48,7 +48,7 @@ export function openApi(basePath = ""): Schema {
           operationId: "listRooms",
           security: EVERYONE,
           summary: "The rooms that people are in, the fullest first",
-          responses: { 200: answer("The rooms", "RoomList"), ...problems(401, 403, 429) },
+          responses: { 200: answer("The rooms", "RoomList"), ...problems(401, 403, 429, 503) },
         },
       },
       "/me/rooms": {

@@ -17,7 +17,8 @@ import type { Call } from "../router.ts";
 export async function postHello(call: Call, hub: Hub): Promise<Response> {
   const identity = await admitWriter(call, hub, "hello") ??
     guestIdentity(hub.guests.newGuest());
-  const { name } = parseRequest("hello", await readJson(call, hub.context.options));
+  // A guest without a wish for a name needs no body.
+  const { name } = parseRequest("hello", await readJson(call, hub.context.options, {}));
   return await actAs(
     hub,
     identity,
