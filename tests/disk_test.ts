@@ -23,7 +23,7 @@ const OPTIONS = {
   PARLEY_RETAIN_MESSAGES: "0",
   PARLEY_RECENT_MESSAGES: "0",
   PARLEY_GRACE_SECONDS: "0.1",
-  PARLEY_HEARTBEAT_SECONDS: "1", // a connection may be silent for twice as long, on a slow machine too
+  PARLEY_HEARTBEAT_SECONDS: "0.5",
 };
 
 type Environment = Readonly<Record<string, string>>;
@@ -66,7 +66,7 @@ async function inTrouble(server: ServerProcess, crowd: Crowd): Promise<void> {
   assertEquals(code, "unavailable");
   assert((retryAfterMs ?? 0) > 0);
   const { pings } = crowd;
-  await client.take("ping", 2);
+  await client.take("ping", 3);
   await crowd.meanwhile(until(() => crowd.pings > pings, "the heartbeat of the others"));
   await checker.check(server); // it tells all that it has, and that is all that was seen
   const { status, headers } = await ask(server, MESSAGES, {
