@@ -582,27 +582,6 @@ Deno.test("a name taken between the hello and its answer is said after that, a r
   }
 });
 
-Deno.test("a name taken while offline is not put over one that another tab has taken since", async () => {
-  await using server = await serve();
-  await using proxy = faultProxy(server.url);
-  const identity = memory();
-  await using ada = new Talker(proxy.url, { identity });
-  await ada.client.join("lobby");
-  await using tab = new Talker(server.url, { identity });
-  await tab.client.join("lobby");
-  proxy.refusing = true;
-  proxy.cut();
-  await until(() => ada.status !== "open", "the loss");
-  ada.client.rename("Older");
-  tab.client.rename("Newer");
-  await until(() => tab.client.user?.name === "Newer", "the new name");
-  proxy.refusing = false;
-  await until(() => ada.client.user?.name === "Newer", "the new name in the first tab");
-  await tab.client.send("lobby", "as whom?");
-  await tab.hears(1);
-  assertEquals([ada.client.user?.name, tab.client.user?.name], ["Newer", "Newer"]);
-});
-
 Deno.test("typing() is seen by the others, once, and is over with the message", async () => {
   await using server = await serve();
   await using ada = new Talker(server.url);

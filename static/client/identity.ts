@@ -62,8 +62,6 @@ export function createIdentity(stored: Stored<SavedGuest>, name: string | undefi
       const saved: ReturnType<typeof stored.load> = self.givenToken
         ? { token: self.givenToken }
         : stored.load();
-      // Where another tab has renamed the user since, its name is the newer one.
-      if (self.user && saved.name && saved.name !== self.user.name) self.rename = undefined;
       const wanted = self.rename?.name ?? (textOf(saved.name) || name);
       const savedToken = textOf(saved.token);
       const token = self.token = savedToken === refusedToken ? undefined : savedToken;
