@@ -18,6 +18,9 @@ import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
 import { BAN, retain } from "./support/state_suite.ts";
 
 const POLICY = { retainMessages: 0, retainDays: 0, dedupeMessages: 1000 };
+/** Longer than an answer may take, and in which turns: in one of them it is connecting. */
+const STILL_MS = 2_100;
+const STILL_TURNS = 2;
 const CUTS = 12;
 
 /** Every call of a broker that asks Redis. */
@@ -128,6 +131,23 @@ Deno.test({
     proxy.pass({ delayMs: 75 });
     const url = proxy.url.replace("http", "redis");
     await using broker = await RedisBroker.open({ url, ...POLICY });
+    assertEquals(broker.measure().isConnected, true);
+  },
+});
+
+Deno.test({
+  name: "redis lost: a node that stood still while it connected is connected afterwards",
+  ignore: WITHOUT_REDIS,
+  fn: async () => {
+    await using redis = await RedisProcess.start();
+    const open = () => RedisBroker.open({ url: redis.url, ...POLICY });
+    await (await open())[Symbol.asyncDispose](); // the library is loaded
+    const opening = open();
+    for (let turns = 0; turns < STILL_TURNS; turns++) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STILL_MS);
+    }
+    await using broker = await opening;
     assertEquals(broker.measure().isConnected, true);
   },
 });

@@ -20,6 +20,8 @@ import { assertSingleShard, readServerInfo, serverIdOf, warnOfLosses } from "./s
 
 /** Redis's clock is set again when an answer differs from it by more than this. */
 const MAX_CLOCK_ERROR_MS = 60_000;
+/** `RedisConnection` gives up long before. The library's timer would do so too if this process stood still. */
+const MAX_CONNECT_MS = 10_000;
 
 export interface LinkOptions {
   readonly url: string;
@@ -63,7 +65,7 @@ export class RedisLink {
         url,
         RESP: 2,
         disableOfflineQueue: true,
-        socket: { reconnectStrategy: false, connectTimeout: 2_000 },
+        socket: { reconnectStrategy: false, connectTimeout: MAX_CONNECT_MS },
         // The general type of a client does not say that this one has no modules.
       }) as unknown as Client;
     const link = new RedisLink(newClient, options);
