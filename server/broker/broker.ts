@@ -65,10 +65,7 @@ export interface BrokerListener {
    * call this for a room that is not open.
    */
   revised?(room: string, messages: readonly RevisedMessage[]): void;
-  /**
-   * Messages and revisions are in the log up to there, and this node was too slow to be sent them. It has to
-   * read them.
-   */
+  /** The log goes up to there, and this node was too slow to be sent all of it: it has to read it. */
   leftOut?(room: string, head: number, rev: number): void;
   /** An event that is not stored arrived. */
   signalled(room: string, signal: Signal): void;
