@@ -13,7 +13,7 @@ export type Add = (bytes: Uint8Array) => Promise<void>;
  * Writes a file that only its owner may read. If anything fails, the one of that name is as it was before.
  *
  * @param write adds the bytes.
- * @param check what must be right of the whole file, which it is given by its unfinished name.
+ * @param check looks at the whole file, whose unfinished name it is given, and throws if it is not right.
  * @throws {OptionError} in one line, if the file must not or cannot be written.
  */
 export async function writeNewFile(

@@ -18,7 +18,7 @@ import { shareNumbers } from "./thread_numbers.ts";
 /** What a thread starts with. */
 export interface Start {
   readonly start: Options;
-  /** The rules of rooms, in place of the file of the option. */
+  /** The rules of rooms as they were read at the start. The file of `--rules` is not read again. */
   readonly rules: readonly RoomRule[] | undefined;
   /** The number of the thread: 1 is the first one after the main thread. */
   readonly thread: number;

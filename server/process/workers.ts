@@ -25,7 +25,7 @@ const FIRST_ONLY = { metricsPort: 0, webhook: "", webhookSecret: "", webhookSecr
 export interface WorkersHow {
   /** Where the threads store. With Redis there is none. */
   readonly storing?: StoringThread | undefined;
-  /** The rules of rooms, in place of the file of the option. */
+  /** The rules of rooms as they were read at the start. The file of `--rules` is not read again. */
   readonly rules?: readonly RoomRule[] | undefined;
   /** The monitor of the first node, which adds up the metrics of all. Without it nobody does. */
   readonly monitor?: Monitor;

@@ -79,7 +79,7 @@ export class RoomLog {
     this.#isReplaced = false;
     try {
       const state = await this.#broker.open(this.room);
-      // What has become of the log while the answer was on its way has been delivered already.
+      // A newer state of the log came while this answer was on its way.
       if (this.#isReplaced) return;
       this.#epoch = epochOf(state, this.room);
       this.#head = Math.max(this.#head, state.head);

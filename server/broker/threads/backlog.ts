@@ -11,7 +11,7 @@ import type { RevisedMessage } from "../revisions.ts";
 
 /** Text that a thread may have before it, in characters. */
 const MAX_CHARS = 16_777_216;
-/** A thread tells when it has taken so much, or the next text after so long. */
+/** A thread reports what it has taken once that is TOLD_CHARS, or once the last report is TOLD_MS old. */
 const TOLD_CHARS = 1_048_576;
 const TOLD_MS = 250;
 /** How long one commit waits at most. A thread that takes nothing for so long is late. */
