@@ -6,6 +6,7 @@
  * `--seconds`, `--turns` pairs of them in each of `--rounds`, in which both are started anew. Prints the
  * ratios of this side to the other: 1.03 of the CPU means 3 % more work. Each side first warms up for 8 s
  * (`--warm-up`): until V8 has compiled what is run for each message, a build with more code costs more.
+ * Read marks are sent once a second: where they count, as in (b), a turn is of `--seconds 1`.
  */
 import { parseArgs } from "node:util";
 import { compareAll, type Comparison, tables } from "./comparison.ts";
@@ -21,8 +22,8 @@ async function main(args: string[]): Promise<number> {
     allowPositionals: true,
     options: {
       rounds: { type: "string", default: "3" },
-      turns: { type: "string", default: "8" },
-      seconds: { type: "string", default: "1" },
+      turns: { type: "string", default: "24" },
+      seconds: { type: "string", default: "0.3" },
       "warm-up": { type: "string", default: "8" },
       with: { type: "string", default: "" },
       "other-with": { type: "string", default: "" },

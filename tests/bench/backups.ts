@@ -10,9 +10,6 @@ import { workload } from "./workloads.ts";
 
 const KEY = "k".repeat(32);
 const KEY_FILE = `${SCRATCH}/backups.key`;
-/** The least length of a turn. Backups fall into it whole, after 0.5 s, 1.5 s and so on. */
-const LEAST_SECONDS = 2;
-
 export async function backups(plan: Plan): Promise<Section> {
   await Deno.writeTextFile(KEY_FILE, KEY, { mode: 0o600 });
   const copies = new Map<Running, Answer[]>();
@@ -35,8 +32,10 @@ export async function backups(plan: Plan): Promise<Section> {
     ...{ title: "(backups)", work: workload("a"), ours, other },
     bars: [{ measure: "by clock", atLeast: 0.9 }],
   };
-  const seconds = Math.max(LEAST_SECONDS, Math.round(plan.seconds));
-  const { all, failed } = await compareAll([comparison], { ...plan, seconds });
+  // Longer turns, and fewer: a backup falls into each second of them, after half of it.
+  const seconds = Math.max(1, Math.round(plan.seconds));
+  const turns = Math.ceil(plan.turns * plan.seconds / seconds);
+  const { all, failed } = await compareAll([comparison], { ...plan, turns, seconds });
   for (const ofOne of copies.values()) await assertPrefixes(ofOne);
   const each = [...copies.values()].flat();
   const megabytes = each.map(({ body }) => body.length / 1e6);

@@ -82,7 +82,7 @@ async function main(args: string[]): Promise<number> {
     options: {
       rounds: { type: "string" },
       turns: { type: "string" },
-      seconds: { type: "string", default: "1" },
+      seconds: { type: "string", default: "0.3" },
       "warm-up": { type: "string" },
       only: { type: "string", default: "" },
       quick: { type: "boolean", default: false },
@@ -91,7 +91,7 @@ async function main(args: string[]): Promise<number> {
   const { only, quick } = values;
   const unknown = positionals.find((name) => PARTS[name] === undefined);
   const rounds = Number(values.rounds ?? (quick ? 1 : 3));
-  const turns = Number(values.turns ?? (quick ? 2 : 8));
+  const turns = Number(values.turns ?? (quick ? 2 : 24));
   const seconds = Number(values.seconds);
   const warmUpSeconds = Number(values["warm-up"] ?? (quick ? 1 : 4));
   const areRight = [rounds, turns].every((number) => Number.isInteger(number) && number >= 1) &&

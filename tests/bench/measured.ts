@@ -6,7 +6,7 @@ import { kindOf, type Running, type Side, start } from "./servers.ts";
 import type { Workload } from "./workloads.ts";
 
 /** Until batches have their size again after a silence. */
-const RUN_IN_SECONDS = 0.2;
+const RUN_IN_SECONDS = 0.1;
 
 export interface More {
   /** Messages a second in all; 0, as by default, is as fast as echoes come. */

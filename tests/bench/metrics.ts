@@ -1,4 +1,7 @@
-/** What it costs the busy room that its numbers are read every five seconds, as Prometheus reads them. */
+/**
+ * What it costs the busy room that it counts and that its numbers are read: once in each turn, which is more
+ * often than Prometheus reads them.
+ */
 import { compareAll, type Comparison, ratioBars, SIDES, tables } from "./comparison.ts";
 import type { Plan } from "./plan.ts";
 import { requests } from "./requests.ts";
@@ -7,7 +10,6 @@ import { SCRATCH } from "./servers.ts";
 import { workload } from "./workloads.ts";
 
 const KEY_FILE = `${SCRATCH}/metrics.key`;
-const EVERY_SECONDS = 5;
 
 export async function metrics(plan: Plan): Promise<Section> {
   await Deno.writeTextFile(KEY_FILE, "k".repeat(32), { mode: 0o600 });
@@ -16,12 +18,12 @@ export async function metrics(plan: Plan): Promise<Section> {
     title: "(metrics)",
     work: workload("a"),
     ours: {
-      label: `on: an API key, a port, read every ${EVERY_SECONDS} s`,
+      label: `on: an API key, a port, read every ${plan.seconds} s`,
       kind: "parley",
       options: { flags: ["--api-key-file", KEY_FILE, "--metrics-port", String(port)] },
       beside: async (_server, seconds) => {
         const url = `http://127.0.0.1:${port}/metrics`;
-        const scrapes = await requests(url, 1 / EVERY_SECONDS, seconds);
+        const scrapes = await requests(url, 1 / seconds, seconds);
         if (scrapes.length === 0) throw new Error("nothing read the metrics");
       },
     },
@@ -31,7 +33,6 @@ export async function metrics(plan: Plan): Promise<Section> {
       { measure: "CPU of all threads", atMost: 1.03 },
     ],
   };
-  // One scrape falls into each turn.
-  const { all, failed } = await compareAll([comparison], { ...plan, seconds: EVERY_SECONDS });
+  const { all, failed } = await compareAll([comparison], plan);
   return { text: tables("(metrics)", all), bars: [...ratioBars(all), ...failed] };
 }

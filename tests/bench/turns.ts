@@ -1,7 +1,8 @@
 /**
  * Servers that are measured in turns. All run at the same time, each with a crowd of its own, and one works
- * for a second or so while the others are silent: in the order A B, then B A, and so on. What two do next to
- * each other is a pair. A machine that is slower for a while is so for both.
+ * for a third of a second while the others are silent: in the order A B, then B A, and so on. What two do
+ * next to each other is a pair. A machine that is slower for a while is so for both: pairs of shorter turns
+ * are closer to each other, and there are more of them.
  */
 import type { FloodResult } from "./load/job.ts";
 import { Measured } from "./measured.ts";

@@ -9,7 +9,7 @@ import type { Client } from "./client.ts";
 import { all, faultsOf, gather, until } from "./crowd.ts";
 import { Histogram } from "./histogram.ts";
 import type { FillJob, FillResult, FloodJob, FloodResult, Slice, Usage } from "./job.ts";
-import { machineCpuSeconds, threadsOf, usageOf, usedBetween } from "./proc.ts";
+import { allBetween, machineCpuSeconds, threadsOf, usageOf, usedBetween } from "./proc.ts";
 import { countOf, Scanner } from "./scanner.ts";
 
 /** What was sent has this long to arrive, after the last was sent. */
@@ -61,7 +61,7 @@ export async function* flood(job: FloodJob): AsyncGenerator<FloodResult> {
       messages: after.echoes - before.echoes,
       deliveries: after.deliveries - before.deliveries,
       bytes: after.bytes - before.bytes,
-      serverCpuSeconds: after.server.cpuSeconds - before.server.cpuSeconds,
+      serverCpuSeconds: allBetween(before, after),
       threads: usedBetween(before.threads, after.threads),
       loadCpuSeconds: after.load.cpuSeconds - before.load.cpuSeconds,
       otherCpuSeconds: after.others - before.others,

@@ -30,6 +30,20 @@ export function threadsOf(pid: number): Map<string, ThreadUsage> {
   return threads;
 }
 
+/**
+ * What all threads together used between two moments. The kernel counts that of a process in hundredths of
+ * a second only, which is needed if a thread has ended meanwhile.
+ */
+export function allBetween(
+  before: { readonly server: Usage; readonly threads: ReadonlyMap<string, ThreadUsage> },
+  after: { readonly server: Usage; readonly threads: ReadonlyMap<string, ThreadUsage> },
+): number {
+  const isWhole = [...before.threads.keys()].every((id) => after.threads.has(id));
+  if (!isWhole) return after.server.cpuSeconds - before.server.cpuSeconds;
+  return usedBetween(before.threads, after.threads)
+    .reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
+}
+
 /** What the threads used between two moments, busiest first. */
 export function usedBetween(
   before: ReadonlyMap<string, ThreadUsage>,
