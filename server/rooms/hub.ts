@@ -87,6 +87,7 @@ export class Hub {
       ordered: (order) => this.moderator.ordered(order),
       sanctionsReplaced: (sanctions) => this.moderator.sanctionsReplaced(sanctions),
       membersChanged: (name, change) => this.#pass(name, (room) => room.presence.apply(change)),
+      settle: () => this.tick.settled(),
       membersHere: (name) => this.#rooms.get(name)?.presence.users ?? [],
     });
   }
