@@ -7,6 +7,12 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
 }
 
+/** The value that a share of all (0 to 1) did not exceed. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
+}
+
 /** A median with the least and the greatest: `3.21 (3.05–3.30)`. */
 export function spread(values: readonly number[], digits = 2): string {
   const show = (value: number) => value.toFixed(digits);

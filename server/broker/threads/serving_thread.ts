@@ -207,7 +207,7 @@ export class ServingThread {
       readJournal: (upTo) => moved(() => journal.read(upTo)),
       takeFromJournal: (upTo) => moved(() => journal.take(upTo)),
       makeBackup: () => this.#makeBackup(),
-      readBackup: (max) => this.#readBackup(max),
+      readBackup: () => this.#readBackup(),
       probe: () => broker.probe(),
       check: () => broker.check(),
       leave: () => Promise.resolve(),
@@ -224,14 +224,13 @@ export class ServingThread {
     return backup.bytes;
   }
 
-  async #readBackup(max: number): Promise<Uint8Array | null> {
-    const bytes = new Uint8Array(max);
-    const count = await this.#backup?.read(bytes) ?? null;
-    if (count === null) return null;
-    this.#unread -= count;
+  async #readBackup(): Promise<Uint8Array | null> {
+    const piece = await this.#backup?.next() ?? null;
+    if (piece === null) return null;
+    this.#unread -= piece.length;
     // Whoever has read all of it can have another one at once, from any thread.
     if (this.#unread <= 0) this.#endBackup();
-    return bytes.slice(0, count); // a part would take the whole along
+    return piece.slice(); // a part would take the whole along
   }
 
   #endBackup(): void {
