@@ -14,7 +14,7 @@ import type { ScrollPosition } from "./scroll_position.ts";
 export const KEPT_LINES = 500;
 /** How many lines are kept while the user reads older ones. */
 const MAX_LINES = 12_000;
-/** How many lines are removed at once. */
+/** How many lines are removed at once, and of very many a half: the browser may be idle but once a second. */
 const REMOVED_LINES = 50;
 /** How many blocks at the end are always laid out. */
 const LATE_BLOCKS = 2;
@@ -52,12 +52,12 @@ export class Tidier {
     const surplus = messages.querySelectorAll(".line").length -
       (isAtLatest ? KEPT_LINES : MAX_LINES);
     if (surplus <= 0) return false;
-    const count = Math.min(surplus, REMOVED_LINES);
+    const count = Math.min(surplus, Math.max(REMOVED_LINES, surplus / 2));
     this.#position.keepDuring(() => removeOldest(messages, count), "last");
     this.#mark.trimmed();
     const first = messages.querySelector<HTMLElement>(".line");
     this.#older.first = first ? Number(first.dataset.seq) : undefined;
-    return surplus > REMOVED_LINES;
+    return surplus > count;
   }
 }
 
