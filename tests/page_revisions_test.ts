@@ -213,6 +213,20 @@ browserTest("a link to a message loads it, goes there and marks it", async (chro
   await assertAccessible(ada, "a message that was linked");
 });
 
+browserTest("who went to the message that is answered finds the way back", async (chrome) => {
+  await using server = await serve();
+  await fill(server.url, "lobby", 250);
+  const bob = connect(`${server.url}/ws`, { name: "Bob" });
+  await bob.join("lobby");
+  await bob.send("lobby", "answer", undefined, 20);
+  const ada = await chrome.open(server.url);
+  await ada.locator(".quote").click();
+  await ada.locator(".line.found").waitFor();
+  await ada.locator("#latest").click();
+  await ada.locator("#latest").waitFor({ state: "hidden" });
+  bob.close();
+});
+
 browserTest("another device begins at the line where this one has left off", async (chrome) => {
   await using server = await serve();
   const bob = await chrome.open(server.url);
