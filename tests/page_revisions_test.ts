@@ -222,6 +222,7 @@ browserTest("who went to the message that is answered finds the way back", async
   const ada = await chrome.open(server.url);
   await ada.locator(".quote").click();
   await ada.locator(".line.found").waitFor();
+  assertEquals(await ada.evaluate("document.documentElement.scrollTop"), 0); // only the list scrolls
   await ada.locator("#latest").click();
   await ada.locator("#latest").waitFor({ state: "hidden" });
   bob.close();
