@@ -42,7 +42,8 @@ export class PersonActions {
       const row = opener && rowOf(opener);
       if (row) open(row, matchMedia("(hover: none)").matches ? "sheet" : "menu");
     });
-    list.addEventListener("scroll", () => bar.scrolled(), { passive: true });
+    list.addEventListener("scroll", () => bar.moved(), { passive: true });
+    new MutationObserver(() => bar.moved()).observe(list, { childList: true });
     onLongPress(list, rowOf, (row) => open(row, "sheet"));
   }
 
