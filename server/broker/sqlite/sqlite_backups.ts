@@ -18,6 +18,7 @@ import { copyBytes } from "./copy_bytes.ts";
 import { BackupThread } from "./backup_thread.ts";
 import type { OpenDatabase } from "./database_file.ts";
 import { freeBytes } from "./free_space.ts";
+import { release } from "./release.ts";
 import { pragma } from "./statements.ts";
 import type { WatchedFiles } from "./watched_files.ts";
 
@@ -104,6 +105,7 @@ export class SqliteBackups implements Backups {
         return Promise.resolve(piece.length === 0 ? null : piece);
       },
       [Symbol.dispose]: () => {
+        release(image);
         this.#isBusy = false;
       },
     };
