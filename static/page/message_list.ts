@@ -184,9 +184,7 @@ export class MessageList {
       if (type !== "chat") continue; // an application's event is not shown, but it has its place
       this.#writer.write(message, isOwn);
     }
-    if (this.lines.areRevised) {
-      this.#position.keepDuring(() => this.lines.showRevised(), "first");
-    }
+    if (this.lines.areRevised) this.#position.keepDuring(() => this.lines.showRevised(), "first");
     this.#older.showStatus(false);
     this.#showUnsent();
     this.#position.follow();
