@@ -19,7 +19,6 @@ export { default as "client/deferred.ts" } from "./client/deferred.ts" with { ty
 export { default as "client/errors.ts" } from "./client/errors.ts" with { type: "text" };
 export { default as "client/events.ts" } from "./client/events.ts" with { type: "text" };
 export { default as "client/fallback.ts" } from "./client/fallback.ts" with { type: "text" };
-export { default as "client/held_rooms.ts" } from "./client/held_rooms.ts" with { type: "text" };
 export { default as "client/http.ts" } from "./client/http.ts" with { type: "text" };
 export { default as "client/http_transport.ts" } from "./client/http_transport.ts" with { type: "text" };
 export { default as "client/identity.ts" } from "./client/identity.ts" with { type: "text" };
