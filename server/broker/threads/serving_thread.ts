@@ -225,12 +225,13 @@ export class ServingThread {
   }
 
   async #readBackup(): Promise<Uint8Array | null> {
-    const piece = await this.#backup?.next() ?? null;
-    if (piece === null) return null;
+    const view = await this.#backup?.next() ?? null;
+    if (view === null) return null;
+    const piece = view.slice(); // a view would take the whole along, and is empty when the backup has ended
     this.#unread -= piece.length;
     // Whoever has read all of it can have another one at once, from any thread.
     if (this.#unread <= 0) this.#endBackup();
-    return piece.slice(); // a part would take the whole along
+    return piece;
   }
 
   #endBackup(): void {
