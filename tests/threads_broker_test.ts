@@ -135,6 +135,43 @@ test("what was erased by one thread is replaced on the other", async ({ a, b }) 
   assertEquals(texts.at(-1), "tea replaced");
 });
 
+test("what is queued on another thread is stored before it is erased", async ({ a, b }) => {
+  const asked = Promise.withResolvers<void>();
+  const queue = Promise.withResolvers<void>();
+  b.listen({
+    committed() {},
+    signalled() {},
+    settle() {
+      asked.resolve();
+      return queue.promise;
+    },
+  });
+  let isErased = false;
+  const erasing = a.eraser.room("tea").then(() => isErased = true);
+  await patiently(asked.promise, "the other thread to be asked");
+  await b.publish([draft("queued", { room: "tea" })]);
+  assertEquals([isErased, await textsOf(a, "tea")], [false, ["queued"]]);
+  queue.resolve();
+  await erasing;
+  assertEquals(await textsOf(a, "tea"), []);
+});
+
+test("erasing does not wait for a thread that is gone", async ({ a, b }) => {
+  const asked = Promise.withResolvers<void>();
+  b.listen({
+    committed() {},
+    signalled() {},
+    settle() {
+      asked.resolve();
+      return new Promise(() => {});
+    },
+  });
+  const erasing = a.eraser.room("tea");
+  await patiently(asked.promise, "the other thread to be asked");
+  await b[Symbol.asyncDispose]();
+  await erasing;
+});
+
 test("a listener that throws keeps nothing from being heard", async ({ a }) => {
   const errors: unknown[] = [];
   const take = (event: ErrorEvent) => {

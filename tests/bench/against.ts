@@ -1,5 +1,5 @@
 /**
- * This checkout beside another one, such as the commit before a change:
+ * This checkout beside others, such as the commit before a change:
  * `deno task bench:against ../before a b c --rounds 4`. The other may be this checkout as well, and this
  * side may have other options: `deno task bench:against . c --with="--workers 1"`; `--other-with` are the
  * other side's. `--in-flight 64 --sync-ms 5` changes the work, for both sides alike. The two take turns of
@@ -14,10 +14,10 @@ import { bundleGenerator, install } from "./generator.ts";
 import { note, type Plan } from "./plan.ts";
 import { parley, ROOT, type Side } from "./servers.ts";
 import { compileSlowSync, slowSync } from "./slow_sync.ts";
-import { workload } from "./workloads.ts";
+import { workload, WORKLOADS } from "./workloads.ts";
 
 async function main(args: string[]): Promise<number> {
-  const { values, positionals: [folder, ...keys] } = parseArgs({
+  const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
     options: {
@@ -31,9 +31,11 @@ async function main(args: string[]): Promise<number> {
       "sync-ms": { type: "string", default: "0" },
     },
   });
-  if (folder === undefined) {
+  const folders = positionals.filter((word) => WORKLOADS[word] === undefined);
+  const keys = positionals.filter((word) => WORKLOADS[word] !== undefined);
+  if (folders.length === 0) {
     note(
-      "usage: deno task bench:against FOLDER [a] [b] … [--rounds n] [--turns n] [--seconds n] [--warm-up n] " +
+      "usage: deno task bench:against FOLDER … [a] [b] … [--rounds n] [--turns n] [--seconds n] [--warm-up n] " +
         "[--with=OPTIONS] [--other-with=OPTIONS] [--in-flight n] [--sync-ms n]",
     );
     return 2;
@@ -47,12 +49,15 @@ async function main(args: string[]): Promise<number> {
   }
   const settings = syncMs > 0 ? slowSync(syncMs) : [];
   const ours = side("this", ROOT, values.with, settings);
-  const other = side(folder, folder, values["other-with"], settings);
+  const others = folders.map((folder) => side(folder, folder, values["other-with"], settings));
   const inFlight = values["in-flight"];
-  const comparisons: Comparison[] = (keys.length > 0 ? keys : ["a", "b", "c"]).map((key) => ({
-    ...{ title: `(${key})`, ours, other, bars: [] },
-    work: { ...workload(key), ...(inFlight !== undefined && { inFlight: Number(inFlight) }) },
-  }));
+  const comparisons = (keys.length > 0 ? keys : ["a", "b", "c"]).flatMap((key) => {
+    const work = {
+      ...workload(key),
+      ...(inFlight !== undefined && { inFlight: Number(inFlight) }),
+    };
+    return others.map((other): Comparison => ({ title: `(${key})`, work, ours, other, bars: [] }));
+  });
   const plan: Plan = {
     rounds: Number(values.rounds),
     turns: Number(values.turns),

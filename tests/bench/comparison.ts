@@ -2,7 +2,7 @@
 import type { FloodResult } from "./load/job.ts";
 import { note, type Plan } from "./plan.ts";
 import type { Side } from "./servers.ts";
-import { median, spread } from "./statistics.ts";
+import { certain, median, spread } from "./statistics.ts";
 import { table } from "./table.ts";
 import { byClock } from "./throughput.ts";
 import { inTurns } from "./turns.ts";
@@ -50,35 +50,43 @@ export interface Compared<C extends Comparison = Comparison> {
   readonly others: readonly FloodResult[];
 }
 
-/** Makes all comparisons that `plan.only` names. One that fails is a row of the bars, and the others go on. */
+/**
+ * Makes all comparisons that `plan.only` names. Those of the same work share their servers, which take turns.
+ * What fails is a row of the bars, and the others go on.
+ */
 export async function compareAll<C extends Comparison>(
   comparisons: readonly C[],
   plan: Plan,
 ): Promise<{ all: Compared<C>[]; failed: string[][] }> {
   const all: Compared<C>[] = [];
   const failed: string[][] = [];
-  for (const comparison of comparisons.filter((one) => titleOf(one).includes(plan.only))) {
+  const chosen = comparisons.filter((one) => titleOf(one).includes(plan.only));
+  for (const [work, group] of Map.groupBy(chosen, ({ work }) => work)) {
     try {
-      all.push(await compare(comparison, plan));
+      all.push(...await compare(work, group, plan));
     } catch (thrown) {
-      note(`${titleOf(comparison)} failed: ${thrown}`);
-      failed.push([titleOf(comparison), "to run", `${thrown}`, "no"]);
+      note(`${work.title} failed: ${thrown}`);
+      failed.push(...group.map((one) => [titleOf(one), "to run", `${thrown}`, "no"]));
     }
   }
   return { all, failed };
 }
 
-async function compare<C extends Comparison>(comparison: C, plan: Plan): Promise<Compared<C>> {
-  const { work, ours: our, other } = comparison;
-  const [ours = [], others = []] = await inTurns([our, other], work, plan, (pair, [a, b]) => {
-    if (a === undefined || b === undefined) return;
-    const figures = Object.entries(MEASURES).map(([name, of]) =>
-      `${name} × ${of(a, b).toFixed(3)}`
-    );
-    note(`${titleOf(comparison)}, pair ${pair}: ${figures.join(", ")}`);
-    note(`  ${our.label}: ${threads(a)}\n  ${other.label}: ${threads(b)}`);
+async function compare<C extends Comparison>(
+  work: Workload,
+  comparisons: readonly C[],
+  plan: Plan,
+): Promise<Compared<C>[]> {
+  const sides = [...new Set(comparisons.flatMap(({ ours, other }) => [ours, other]))];
+  const results = await inTurns(sides, work, plan, (turn, ofTurn) => {
+    note(`${work.title}, turn ${turn}:`);
+    ofTurn.forEach((result, side) => note(`  ${sides[side]?.label}: ${described(result)}`));
   });
-  return { comparison, ours, others };
+  const of = (side: Side) => results[sides.indexOf(side)] ?? [];
+  return comparisons.map((comparison) => {
+    const { ours, other } = comparison;
+    return { comparison, ours: of(ours), others: of(other) };
+  });
 }
 
 /** Microseconds of CPU a delivery. */
@@ -95,7 +103,8 @@ export function tables(name: string, all: readonly Compared[]): string {
   if (all.length === 0) return "";
   return [
     sidesTable(name, all),
-    "Two rows are one comparison. `!`: the generator had no time left, so the clock measures it too.",
+    "`!`: the generator had no time left, so the clock measures it too. `±`: 95 times of 100 the median is " +
+    "not further from that of as many pairs as one likes.",
     ratiosTable(`${name}, in pairs`, all),
   ].join("\n\n");
 }
@@ -131,7 +140,8 @@ function sidesTable(name: string, all: readonly Compared[]): string {
     row(`${title} ${our.label}`, ours),
     row(`${title} ${other.label}`, others),
   ]);
-  return table(head, rows);
+  // A side of several comparisons has one row.
+  return table(head, [...new Map(rows.map((cells) => [cells[0], cells])).values()]);
 }
 
 /** Medians of the pairs' ratios, with the least and the greatest. */
@@ -141,7 +151,7 @@ function ratiosTable(name: string, all: readonly Compared[]): string {
     all.map((compared) => [
       titleOf(compared.comparison),
       String(compared.ours.length),
-      ...Object.values(MEASURES).map((of) => `× ${spread(pairwise(compared, of), 3)}`),
+      ...Object.values(MEASURES).map((of) => `× ${certain(pairwise(compared, of), 3)}`),
     ]),
   );
 }
@@ -155,7 +165,7 @@ export function ratioBars(all: readonly Compared[]): string[][] {
       return [
         `${titleOf(compared.comparison)}, ${measure}`,
         atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`,
-        spread(values),
+        certain(values),
         isMet ? "yes" : "no",
       ];
     })
@@ -173,10 +183,14 @@ function pairwise({ ours, others }: Compared, of: (a: FloodResult, b: FloodResul
   });
 }
 
-/** The threads that used more than a fiftieth of a core, for whoever asks where the time went. */
-function threads({ threads, seconds, loadCpuSeconds }: FloodResult): string {
+/** The speed, and the threads that used more than a fiftieth of a core. */
+function described(result: FloodResult): string {
+  const { threads, seconds, loadCpuSeconds } = result;
   const share = (cpuSeconds: number) => `${Math.round(100 * cpuSeconds / seconds)} %`;
   const busy = threads.filter(({ cpuSeconds }) => cpuSeconds > 0.02 * seconds);
-  const each = busy.map(({ name, cpuSeconds }) => `${name} ${share(cpuSeconds)}`);
-  return `${each.join(", ")}; generator ${share(loadCpuSeconds)}`;
+  return [
+    `${(byClock(result) / MILLION).toFixed(3)} M/s, ${allEach(result).toFixed(3)} µs each`,
+    ...busy.map(({ name, cpuSeconds }) => `${name} ${share(cpuSeconds)}`),
+    `generator ${share(loadCpuSeconds)}`,
+  ].join(", ");
 }

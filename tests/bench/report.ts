@@ -29,7 +29,7 @@ second is the truer one.
 In (a) to (e), (workers), (backups), (metrics) and (hooks) servers are measured in turns (\`turns.ts\`). All
 that are compared run at the same time, each with a generator of its own, connected and warm. One works
 while the others are silent, in the order A B, then B A, and so on: what two do in a turn is a pair. The
-result is the median of the pairs' ratios (least–greatest). All are started anew, in rotated order, in each
+result is the median of the pairs' ratios (least–greatest), and \`±\` how far that may be from the truth. All are started anew, in rotated order, in each
 round: two processes of one build differ as well. What goes on beside a server, such as backups, goes on
 during its turns. The other parts run one server at a time; figures are medians of rounds.
 

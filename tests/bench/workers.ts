@@ -23,6 +23,8 @@ const { none, one, two, ws, loop } = SIDES;
 
 const COMPARISONS: readonly Comparison[] = [
   of("a", one, none, [{ measure: "by clock", atLeast: 0.75 }]),
+  of("b", one, none, []),
+  of("b", two, none, []),
   of("c", none, loop, [{ measure: "by clock", atLeast: 0.85 }]),
   of("c", one, none, [NO_WORSE]),
   of("c", one, ws, [NO_WORSE]),
