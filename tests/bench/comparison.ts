@@ -98,7 +98,7 @@ function allEach({ serverCpuSeconds, deliveries }: FloodResult): number {
   return MILLION * serverCpuSeconds / deliveries;
 }
 
-/** What each side did, two rows a comparison, and then their ratios, pair by pair. */
+/** What each side did, and then their ratios, pair by pair. */
 export function tables(name: string, all: readonly Compared[]): string {
   if (all.length === 0) return "";
   return [
@@ -120,7 +120,8 @@ function sidesTable(name: string, all: readonly Compared[]): string {
     "generator",
     "others",
   ];
-  const row = (label: string, results: readonly FloodResult[]) => {
+  const row = (label: string, all: readonly FloodResult[]) => {
+    const results = all.filter(({ deliveries }) => deliveries > 0);
     const share = (part: (result: FloodResult) => number) =>
       median(results.map((result) => part(result) / result.seconds));
     const percent = (value: number) => `${Math.round(100 * value)} %`;
@@ -150,7 +151,7 @@ function ratiosTable(name: string, all: readonly Compared[]): string {
     [name, "pairs", ...Object.keys(MEASURES)],
     all.map((compared) => [
       titleOf(compared.comparison),
-      String(compared.ours.length),
+      String(pairwise(compared, MEASURES["by clock"]).length),
       ...Object.values(MEASURES).map((of) => `× ${certain(pairwise(compared, of), 3)}`),
     ]),
   );
@@ -176,10 +177,12 @@ function titleOf({ title, ours, other }: Comparison): string {
   return `${title} ${ours.label}, of ${other.label}`;
 }
 
+/** One value for each pair. One in which a side stood still, as on a disk that does, has no ratio. */
 function pairwise({ ours, others }: Compared, of: (a: FloodResult, b: FloodResult) => number) {
-  return ours.map((result, pair) => {
+  return ours.flatMap((result, pair) => {
     const other = others[pair];
-    return other === undefined ? NaN : of(result, other);
+    const isPair = other !== undefined && result.deliveries > 0 && other.deliveries > 0;
+    return isPair ? [of(result, other)] : [];
   });
 }
 

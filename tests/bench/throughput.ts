@@ -3,7 +3,7 @@ import type { FloodResult } from "./load/job.ts";
 import { Measured, type More } from "./measured.ts";
 import { note, type Plan } from "./plan.ts";
 import { COMPARED, type ServerId, SERVERS, type StartOptions } from "./servers.ts";
-import { median, ratios, spread } from "./statistics.ts";
+import { certain, median, ratios, spread } from "./statistics.ts";
 import { table } from "./table.ts";
 import { inTurns } from "./turns.ts";
 import { type Bar, type Workload, workload, WORKLOADS } from "./workloads.ts";
@@ -108,12 +108,13 @@ export function barRows(key: string, rounds: Rounds): string[][] {
   const row = (bar: Bar, by: string, wanted: number | undefined, speed: typeof byClock) => {
     if (wanted === undefined) return [];
     const [ours, theirs] = [of(rounds, "parley"), of(rounds, bar.peer)];
-    const reached = median(ratios(ours.map(speed), theirs.map(speed)));
-    const verdict = reached >= wanted ? "yes" : "no";
+    // A turn in which one stood still has no ratio.
+    const values = ratios(ours.map(speed), theirs.map(speed)).filter(Number.isFinite);
+    const verdict = median(values) >= wanted ? "yes" : "no";
     return [[
       `(${key}) ${SERVERS[bar.peer].label}, by ${by}`,
       `≥ ${wanted}`,
-      reached.toFixed(2),
+      certain(values),
       verdict,
     ]];
   };
