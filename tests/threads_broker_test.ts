@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { BackupRefusal } from "../server/broker/backups.ts";
+import { type Backup, BackupRefusal } from "../server/broker/backups.ts";
 import { type Broker, BrokerError, FullError, type MemberChange } from "../server/broker/broker.ts";
 import { RetainedBoundError } from "../server/broker/retained.ts";
 import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
@@ -133,6 +133,43 @@ test("what was erased by one thread is replaced on the other", async ({ a, b }) 
   await a.eraser.room("tea");
   await b.check();
   assertEquals(texts.at(-1), "tea replaced");
+});
+
+test("what is queued on another thread is stored before it is erased", async ({ a, b }) => {
+  const asked = Promise.withResolvers<void>();
+  const queue = Promise.withResolvers<void>();
+  b.listen({
+    committed() {},
+    signalled() {},
+    settle() {
+      asked.resolve();
+      return queue.promise;
+    },
+  });
+  let isErased = false;
+  const erasing = a.eraser.room("tea").then(() => isErased = true);
+  await patiently(asked.promise, "the other thread to be asked");
+  await b.publish([draft("queued", { room: "tea" })]);
+  assertEquals([isErased, await textsOf(a, "tea")], [false, ["queued"]]);
+  queue.resolve();
+  await erasing;
+  assertEquals(await textsOf(a, "tea"), []);
+});
+
+test("erasing does not wait for a thread that is gone", async ({ a, b }) => {
+  const asked = Promise.withResolvers<void>();
+  b.listen({
+    committed() {},
+    signalled() {},
+    settle() {
+      asked.resolve();
+      return new Promise(() => {});
+    },
+  });
+  const erasing = a.eraser.room("tea");
+  await patiently(asked.promise, "the other thread to be asked");
+  await b[Symbol.asyncDispose]();
+  await erasing;
 });
 
 test("a listener that throws keeps nothing from being heard", async ({ a }) => {
@@ -268,16 +305,30 @@ test("errors keep their class and their sentence", async ({ store, a }) => {
   assertEquals(await a.probe(), "database_gone");
 });
 
+/** Reads a copy as far as its last byte. */
+async function readAll(backup: Backup | undefined): Promise<Uint8Array[]> {
+  assert(backup !== undefined);
+  const pieces: Uint8Array[] = [];
+  while (sizeOf(pieces) < backup.bytes) {
+    const piece = await backup.next();
+    assert(piece !== null);
+    pieces.push(piece);
+  }
+  return pieces;
+}
+
+function sizeOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
+
 test("a backup crosses in pieces and is whole", async ({ store, a }) => {
   await a.publish(Array.from({ length: 500 }, (_, n) => draft(`${n} ${"x".repeat(500)}`)));
-  const pieces: Uint8Array[] = [];
+  let pieces: Uint8Array[];
   {
     using backup = await a.backups?.make();
-    const into = new Uint8Array(100_000);
-    for (let count; (count = await backup?.read(into) ?? null) !== null;) {
-      pieces.push(into.slice(0, count));
-    }
-    assertEquals(pieces.reduce((sum, { length }) => sum + length, 0), backup?.bytes);
+    pieces = await readAll(backup);
+    assert(pieces.length > 1);
+    assertEquals(sizeOf(pieces), backup?.bytes);
   }
   const path = `${store.directory.path}/copy.db`;
   await Deno.writeFile(path, new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer()));
@@ -288,16 +339,15 @@ test("a backup crosses in pieces and is whole", async ({ store, a }) => {
 });
 
 test("after the last byte of a backup another thread can make one, and nothing ends that", async ({ a, b }) => {
-  const into = new Uint8Array(10_000_000);
   const backups = [await a.backups?.make()];
-  assertEquals(await backups[0]?.read(into), backups[0]?.bytes);
+  assertEquals(sizeOf(await readAll(backups[0])), backups[0]?.bytes);
   backups.push(await b.backups?.make());
-  assertEquals(await backups[1]?.read(into), backups[1]?.bytes);
-  assertEquals(await backups[1]?.read(into), null);
+  assertEquals(sizeOf(await readAll(backups[1])), backups[1]?.bytes);
+  assertEquals(await backups[1]?.next(), null);
   backups.push(await a.backups?.make());
   for (const backup of backups.slice(0, 2)) backup?.[Symbol.dispose]();
   await a.check(); // what was said before has arrived
-  assert(await backups[2]?.read(into) !== null);
+  assert(await backups[2]?.next() !== null);
   backups[2]?.[Symbol.dispose]();
 });
 

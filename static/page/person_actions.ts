@@ -26,7 +26,7 @@ export interface PersonActionsOptions {
 /** The actions on users. */
 export class PersonActions {
   readonly #options: PersonActionsOptions;
-  /** The users who were muted here, each as room and id. No request lists them. */
+  /** The users who were muted here, each as room and id. The server is not asked for others. */
   readonly #muted = new Set<string>();
 
   constructor(options: PersonActionsOptions) {

@@ -47,7 +47,10 @@ export class ScrollPosition {
 
   /** Scrolls to the end after any change of size, if the list follows it. */
   follow(): void {
-    if (!this.#list.hidden && this.isAtEnd) this.#scrollTo(this.#list.scrollHeight);
+    if (this.#list.hidden || !this.isAtEnd) return;
+    const { scrollTop, scrollHeight, clientHeight } = this.#list;
+    // To scroll to where it is already would have the browser look at all again.
+    if (scrollHeight - clientHeight - scrollTop >= 1) this.#scrollTo(scrollHeight);
   }
 
   /** Scrolls to an element of the list, unless it is in sight at the end of the list. */

@@ -71,7 +71,7 @@ export interface Calls {
   /** Makes a copy of the store. @returns its bytes. */
   makeBackup(): Promise<number>;
   /** Reads the next bytes of the copy, and ends it after the last ones; then `null`. */
-  readBackup(max: number): Promise<Uint8Array | null>;
+  readBackup(): Promise<Uint8Array | null>;
   probe(): Promise<StoreTrouble | undefined>;
   check(): Promise<void>;
   /** Settles when everything that the thread has said before was heard: the thread is about to go. */
@@ -95,6 +95,8 @@ export interface ToStoring {
   /** Pages, revisions and signals with so many characters were taken from the port. */
   took(chars: number): void;
   endBackup(): void;
+  /** The answer to `settle`. */
+  settled(id: number): void;
 }
 
 /** What the storing thread says. */
@@ -120,6 +122,8 @@ export interface ToServing {
   /** How many serving threads there are. */
   threads(count: number): void;
   measured(gauges: StoreGauges): void;
+  /** Another thread is about to erase: what was queued on this one before must be stored first. */
+  settle(id: number): void;
   /** The journal has grown or was taken from. */
   journalMoved(waitingSince: number | undefined, hasGrown: boolean): void;
 }

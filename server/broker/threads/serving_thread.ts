@@ -4,17 +4,16 @@
  *
  * @module
  */
-import type { Backup } from "../backups.ts";
-import type { Broker, LogState } from "../broker.ts";
-import { BrokerError } from "../broker_error.ts";
-import type { Signal } from "../broker.ts";
+import type { Broker, LogState, Signal } from "../broker.ts";
 import type { Journal } from "../journal.ts";
 import type { Page } from "../page.ts";
 import type { RevisedMessage } from "../revisions.ts";
 import type { Backlog } from "./backlog.ts";
 import type { CallName, Calls, SentPage, ToServing, ToStoring } from "./exchange.ts";
 import type { GroupCommit } from "./group_commit.ts";
+import { LentBackup } from "./lent_backup.ts";
 import type { MemberTable } from "./member_table.ts";
+import { PendingCalls } from "./pending_calls.ts";
 import { receiveBatch } from "./sent_batch.ts";
 import { sendError } from "./sent_error.ts";
 import { sendOutcome } from "./sent_outcome.ts";
@@ -31,6 +30,13 @@ export interface ServingContext {
   readonly backlog: Backlog;
   open(thread: ServingThread, room: string): Promise<LogState>;
   close(thread: ServingThread, room: string): void;
+  /**
+   * Settles when what was said before on all threads is stored or refused.
+   *
+   * @param asking the thread that asks, which has seen to itself.
+   * @throws {BrokerError} if that takes too long.
+   */
+  settled(asking: ServingThread): Promise<void>;
   /** All other threads. */
   others(thread: ServingThread): Iterable<ServingThread>;
   /** The other threads where a room is open. */
@@ -44,17 +50,15 @@ export class ServingThread {
   readonly #calls: Calls;
   /** How far the log of each room goes of which something was left out. */
   readonly #leftOut = new Map<string, { readonly head: number; readonly rev: number }>();
-  /** The copy of the store that the thread reads. There is one at a time. */
-  #backup: Backup | undefined;
-  /** How many bytes of it are still to be read. */
-  #unread = 0;
+  readonly #backup: LentBackup;
+  readonly #settling = new PendingCalls();
   /** Since when a message waits for the reader of the journal. */
   #waitingSince: number | undefined;
-  #isGone = false;
 
   constructor(port: MessagePort, readsJournal: boolean, context: ServingContext) {
     this.#context = context;
     this.readsJournal = readsJournal;
+    this.#backup = new LentBackup(context.broker.backups);
     this.#calls = this.#table();
     const { members, backlog } = context;
     this.port = new ThreadPort<ToServing, ToStoring>(port, {
@@ -77,7 +81,8 @@ export class ServingThread {
         backlog.took(this, chars);
         this.#tellLeftOut();
       },
-      endBackup: () => this.#endBackup(),
+      endBackup: () => this.#backup.end(),
+      settled: (id) => this.#settling.answered(id, undefined),
     });
   }
 
@@ -121,10 +126,15 @@ export class ServingThread {
     this.port.say("journalMoved", this.#waitingSince, hasGrown);
   }
 
+  /** Settles when what was queued on the thread before is stored or refused, or lost with the thread. */
+  async settle(): Promise<void> {
+    await this.#settling.ask((id) => this.port.say("settle", id)).catch(() => {});
+  }
+
   /** Forgets the thread. */
   end(): void {
-    this.#isGone = true;
-    this.#endBackup();
+    this.#settling.end();
+    this.#backup.close();
     this.port.close();
   }
 
@@ -171,7 +181,7 @@ export class ServingThread {
   }
 
   #table(): Calls {
-    const { broker, commits, members } = this.#context;
+    const { broker, members, settled } = this.#context;
     const { marks, eraser, journal } = broker;
     const moved = async <T>(act: () => Promise<T>): Promise<T> => {
       try {
@@ -199,43 +209,18 @@ export class ServingThread {
       mark: (userId, room) => marks.get(userId, room),
       marksOf: (userId) => marks.all(userId),
       writeMarks: (some) => marks.write(some),
-      eraseRoom: (room) => commits.settled().then(() => eraser.room(room)),
-      eraseUser: (erasure) => commits.settled().then(() => eraser.user(erasure)),
+      eraseRoom: (room) => settled(this).then(() => eraser.room(room)),
+      eraseUser: (erasure) => settled(this).then(() => eraser.user(erasure)),
       roomsWithMembers: (max, skip) => Promise.resolve(members.rooms(max, skip)),
       membersOf: (room) => Promise.resolve(members.list(room)),
       memberOf: (room, id) => Promise.resolve(members.find(room, id)),
       readJournal: (upTo) => moved(() => journal.read(upTo)),
       takeFromJournal: (upTo) => moved(() => journal.take(upTo)),
-      makeBackup: () => this.#makeBackup(),
-      readBackup: (max) => this.#readBackup(max),
+      makeBackup: () => this.#backup.make(),
+      readBackup: () => this.#backup.next(),
       probe: () => broker.probe(),
       check: () => broker.check(),
       leave: () => Promise.resolve(),
     };
-  }
-
-  async #makeBackup(): Promise<number> {
-    const { backups } = this.#context.broker;
-    if (backups === undefined) throw new BrokerError("There are no backups.");
-    const backup = await backups.make();
-    this.#backup = backup;
-    this.#unread = backup.bytes;
-    if (this.#isGone) this.#endBackup();
-    return backup.bytes;
-  }
-
-  async #readBackup(max: number): Promise<Uint8Array | null> {
-    const bytes = new Uint8Array(max);
-    const count = await this.#backup?.read(bytes) ?? null;
-    if (count === null) return null;
-    this.#unread -= count;
-    // Whoever has read all of it can have another one at once, from any thread.
-    if (this.#unread <= 0) this.#endBackup();
-    return bytes.slice(0, count); // a part would take the whole along
-  }
-
-  #endBackup(): void {
-    this.#backup?.[Symbol.dispose]();
-    this.#backup = undefined;
   }
 }

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { LogState } from "../broker.ts";
+import { settleWithin } from "../../deadline.ts";
+import { BrokerError, type LogState } from "../broker.ts";
 import type { StoreGauges } from "../store_health.ts";
 import type { Hello, Welcome } from "./exchange.ts";
 import { Backlog, charsOf } from "./backlog.ts";
@@ -15,6 +16,9 @@ import { ServingThread, type StoringBroker } from "./serving_thread.ts";
 
 /** How often the serving threads are told how large the store is. */
 const MEASURE_MS = 1000;
+
+/** How long to wait until a thread has sent what it has queued, which takes some milliseconds. */
+const SETTLE_MS = 2000;
 
 /** What is kept to know that a thread is still there. */
 interface Tie {
@@ -129,12 +133,22 @@ export class Storing {
       backlog: this.#backlog,
       open: (thread, room) => this.#openRoom(thread, room),
       close: (thread, room) => this.#closeRoom(thread, room),
+      settled: (asking) => this.#settled(asking),
       others: (thread) => this.#threads.keys().filter((other) => other !== thread),
       othersIn: (room, thread) => [...this.#in(room)].filter((other) => other !== thread),
     });
     this.#threads.set(thread, { lifeline, farEnd });
     port.postMessage(welcome, [lifeline.farEnd]);
     this.#countThreads();
+  }
+
+  async #settled(asking: ServingThread): Promise<void> {
+    const others = [...this.#threads.keys()].filter((thread) => thread !== asking);
+    let areSettled = false;
+    const settling = Promise.all(others.map((thread) => thread.settle()));
+    await settleWithin(SETTLE_MS, settling.then(() => areSettled = true));
+    if (!areSettled) throw new BrokerError("What was said before on another thread is not stored.");
+    await this.#commits.settled(); // also what a thread has sent that is gone
   }
 
   async #openRoom(thread: ServingThread, room: string): Promise<LogState> {

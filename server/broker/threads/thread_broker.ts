@@ -124,6 +124,10 @@ export class ThreadBroker implements Broker {
       threads: (count) => void (this.#threads = count),
       measured: (gauges) => void (this.#gauges = gauges),
       journalMoved: (...moved) => journal?.moved(...moved),
+      settle: async (id) => {
+        await this.#listener.settle?.();
+        this.port.say("settled", id);
+      },
     });
   }
 
