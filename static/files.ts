@@ -19,7 +19,6 @@ export { default as "client/deferred.ts" } from "./client/deferred.ts" with { ty
 export { default as "client/errors.ts" } from "./client/errors.ts" with { type: "text" };
 export { default as "client/events.ts" } from "./client/events.ts" with { type: "text" };
 export { default as "client/fallback.ts" } from "./client/fallback.ts" with { type: "text" };
-export { default as "client/held_rooms.ts" } from "./client/held_rooms.ts" with { type: "text" };
 export { default as "client/http.ts" } from "./client/http.ts" with { type: "text" };
 export { default as "client/http_transport.ts" } from "./client/http_transport.ts" with { type: "text" };
 export { default as "client/identity.ts" } from "./client/identity.ts" with { type: "text" };
@@ -96,6 +95,7 @@ export { default as "page/sign_out.ts" } from "./page/sign_out.ts" with { type: 
 export { default as "page/strings.ts" } from "./page/strings.ts" with { type: "text" };
 export { default as "page/style.css" } from "./page/style.css" with { type: "text" };
 export { default as "page/text_tree.ts" } from "./page/text_tree.ts" with { type: "text" };
+export { default as "page/tidier.ts" } from "./page/tidier.ts" with { type: "text" };
 export { default as "page/toast.ts" } from "./page/toast.ts" with { type: "text" };
 export { default as "page/translate.ts" } from "./page/translate.ts" with { type: "text" };
 export { default as "page/unsent_lines.ts" } from "./page/unsent_lines.ts" with { type: "text" };

@@ -79,7 +79,10 @@ export class Hub {
       logReplaced: (name, state) => {
         const before = this.#rooms.get(name)?.feed.position?.epoch ?? "";
         // A log from which messages were erased is the same log, and its marks hold.
-        if (digestOf(before) !== digestOf(epochOf(state, name))) this.marks.logReplaced(name);
+        if (digestOf(before) !== digestOf(epochOf(state, name))) {
+          this.marks.logReplaced(name);
+          log.warn("room begun anew", { room: name });
+        }
         this.#pass(name, (room) => room.feed.replaceLog(state));
       },
       retainedChanged: (name, change) => this.#pass(name, (room) => room.retainedChanged(change)),

@@ -1,40 +1,47 @@
 /**
  * `holdConnection` holds the one connection that the tabs of a browser share: it sends what they say, and
- * tells each event to the tabs that it is for. It keeps no messages; `held_rooms.ts` has the rooms.
+ * tells all of them each event. It keeps no messages and no cursors: each tab knows what it has, and finds out
+ * what is for it.
  *
  * @module
  */
-import type { Command, ErrorEvent, Event, HelloCommand } from "../../server/protocol/messages.ts";
+import type * as wire from "../../server/protocol/messages.ts";
 import { allowance, type Spend } from "./allowance.ts";
 import { now } from "./clock.ts";
-import { heldRooms, type Routed } from "./held_rooms.ts";
 import { HELLO_REF } from "./identity.ts";
-import { newRef } from "./outbox.ts";
-import type { OpenTransport, Transport } from "./transport.ts";
+import type { OpenTransport } from "./transport.ts";
 
-/** What a tab tells the holder. Without `opens` and `frame` it asks for a sign of life. */
+/** What a tab tells the holder. By itself it asks for a sign of life. */
 export interface TabMessage {
   readonly tab: string;
-  readonly holder: string | undefined;
-  /** The tab wants to use the connection. */
-  readonly opens?: true;
-  /** Commands as JSON: a payload may be an object that cannot be cloned, such as a proxy. */
+  /** Empty while the tab knows none: any holder may answer. */
+  readonly holder: string;
+  /** Commands as JSON. */
   readonly frame?: string;
+  /** The tab itself was this holder until now. */
+  readonly robbed?: string;
 }
 
 /** What the holder tells the tabs. By itself it is a sign of life. */
 export interface HolderMessage {
   readonly holder: string;
-  /** Which tabs it is for; by default all. */
-  readonly to?: readonly string[];
-  readonly opened?: true;
-  /** The tab is to begin anew from its cursors. */
-  readonly reopens?: true;
+  /** The tabs for which the connection is open. */
+  readonly opened?: readonly string[];
   readonly events?: readonly Routed[];
   /** See {@linkcode TransportHandlers.received}. */
   readonly isAnswer?: boolean | undefined;
   readonly closed?: readonly [code: number, reason: string];
 }
+
+/**
+ * An event, and if it answers some of the tabs: their names, or the `ref`s of their `join`s and the cursor that
+ * these began at.
+ */
+export type Routed = readonly [
+  event: wire.Event,
+  to?: readonly string[],
+  since?: wire.Cursor | undefined,
+];
 
 /** The part of the Web Locks API that is used. */
 export interface Locks {
@@ -46,27 +53,36 @@ export interface Locks {
   ): Promise<void>;
 }
 
+/** A room of the connection. */
+interface HeldRoom {
+  /** The tabs that are in it, or asked to enter. */
+  readonly tabs: Set<string>;
+  /** The `join`s of tabs. The first is under way, alone: `joined` does not say which it answers. */
+  joins: (readonly [tab: string, command: wire.JoinCommand])[];
+}
+
 /**
- * Begins to hold the connection, which opens when the first tab wants to use it.
+ * Begins to hold the connection.
  *
- * @param name of the `BroadcastChannel`. Each tab has a lock of that name and the first word of its own.
+ * @param holder names it, unlike all before.
+ * @param name of the `BroadcastChannel`. Each tab has a lock of that name and its own.
  * @returns a function that ends it, and closes the connection.
  */
 export function holdConnection(
+  holder: string,
   name: string,
   url: string,
   open: OpenTransport,
   locks: Locks,
 ): () => void {
-  const holder = newRef();
   const channel = new BroadcastChannel(name);
   const ended = new AbortController();
   const tabs = new Set<string>();
+  const rooms = new Map<string, HeldRoom>();
   /** The unanswered `hello`s, in order, and the tabs that wait for each. */
   const hellos: { readonly text: string; readonly tabs: string[] }[] = [];
   /** The commands for the next frame. */
-  let frame: Command[] = [];
-  let connection: Transport | undefined;
+  let frame: wire.Command[] = [];
   let isOpen = false;
   /** What the server allows the connection, and so all tabs together. */
   let spend: Spend | undefined;
@@ -75,96 +91,61 @@ export function holdConnection(
   /** The token of the last `welcome`; only guests get one. */
   let guestToken: string | undefined;
 
-  const say = (command: Command) => void frame.push(command);
-  const rooms = heldRooms(say, (to) => post({ to, reopens: true }));
+  post(); // first of all, so that no other tab steals the lock
+  const connection = open(url, {
+    opened() {
+      isOpen = true;
+      hellos.length = 0; // it may open for a second time, and the tabs say hello again then
+      post({ opened: [...tabs] });
+    },
+    received(events, isAnswer) {
+      post({ events: events.map(routed), isAnswer });
+      flush();
+    },
+    closed(code, reason = "") {
+      post({ closed: [code, reason] });
+      end(); // all tabs close, and this one
+    },
+  });
 
   function post(message: Omit<HolderMessage, "holder"> = {}): void {
-    if (!ended.signal.aborted) channel.postMessage({ holder, ...message });
+    channel.postMessage({ holder, ...message });
+  }
+
+  function end(): void {
+    ended.abort();
+    channel.close();
+    connection.close();
   }
 
   function flush(): void {
-    if (frame.length) connection?.send(frame);
+    if (frame.length) connection.send(frame);
     frame = [];
   }
 
-  function connect(): void {
-    const opening: Transport = connection = open(url, {
-      opened() {
-        isOpen = true;
-        hellos.length = 0; // it may open for a second time, and the tabs say hello again then
-        post({ opened: true });
-      },
-      received(events, isAnswer) {
-        post({ events: events.flatMap((event) => routed(event, isAnswer)), isAnswer });
-        flush();
-      },
-      closed(code, reason = "") {
-        if (connection !== opening) return;
-        reset();
-        post({ closed: [code, reason] });
-      },
-    });
-  }
-
-  function reset(): void {
-    connection?.close();
-    connection = guestToken = undefined;
-    isOpen = false;
-    spend = undefined;
-    hellos.length = frame.length = pausedUntil = 0;
-    tabs.clear();
-    rooms.clear();
-  }
-
-  function routed(event: Event, isAnswer?: boolean): Routed[] {
-    if (event.type === "welcome") {
-      spend ??= allowance(event.limits);
-      guestToken = event.token;
-    } else if (event.type !== "error" || event.ref !== HELLO_REF || !hellos.length) {
-      const { code, field, retryAfterMs = 0 } = event.type === "error" ? event : {};
-      if (code === "rate_limited" && field !== "room") pausedUntil = now() + retryAfterMs;
-      return rooms.routed(event, isAnswer);
-    }
-    return [[event, hellos.shift()?.tabs ?? []]];
-  }
-
   function admit(tab: string): void {
-    const [life = ""] = tab.split(" ");
-    const before = [...tabs].filter((other) => other.startsWith(life));
     tabs.add(tab);
-    before.forEach(remove);
-    if (!connection) connect();
-    else if (isOpen) post({ to: [tab], opened: true });
+    if (isOpen) post({ opened: [tab] });
     // The tab has this lock until it is gone, however it goes.
-    locks.request(`${name} ${life}`, ended, () => remove(tab)).catch(() => {});
+    locks.request(`${name} ${tab}`, ended, () => {
+      tabs.delete(tab);
+      for (const room of rooms.keys()) leave(tab, room);
+      flush();
+    }).catch(() => {});
   }
 
-  function remove(tab: string): void {
-    if (!tabs.delete(tab)) return;
-    rooms.leaveAll(tab);
-    flush();
-    if (!tabs.size) reset();
-  }
-
-  function carryOut(tab: string, commands: readonly Command[]): void {
+  function carryOut(tab: string, commands: readonly wire.Command[]): void {
     const time = now();
     for (const command of commands) {
-      const wait = waitFor(command, time);
+      // A signal has no `ref` and is not counted here: its tab has counted it.
+      const wait = Math.max(0, pausedUntil - time) || (command.ref && spend?.(time)) || 0;
       if (command.type === "hello") hello(tab, command);
-      else if (command.type === "leave") rooms.leave(tab, command.room);
+      else if (command.type === "leave") leave(tab, command.room);
       else if (wait) refuse(tab, command.ref, wait);
-      else if (command.type === "join") rooms.join({ tab, command });
-      else say(command);
+      else if (command.type === "join") join(tab, command);
+      else frame.push(command);
     }
     flush();
-  }
-
-  /**
-   * Returns in how many milliseconds a command may be sent; 0: now. A signal has no `ref` and is not counted
-   * here: its tab has counted it.
-   */
-  function waitFor({ ref }: Command, time: number): number {
-    return Math.max(0, pausedUntil - time) || (ref && spend?.(time)) || 0;
   }
 
   /**
@@ -172,40 +153,97 @@ export function holdConnection(
    * again. The tabs come back one after the other.
    */
   function refuse(tab: string, ref: string | undefined, wait: number): void {
-    const event: ErrorEvent = {
-      type: "error",
-      code: "rate_limited",
-      payload: "The tabs have sent too much together.",
-      retryAfterMs: wait * (1 + Math.random() * tabs.size),
-      ...(ref && { ref }),
-    };
-    post({ events: [[event, [tab]]] });
+    const payload = "The tabs have sent too much together.";
+    const retryAfterMs = wait * (1 + Math.random() * tabs.size);
+    const event = { type: "error", code: "rate_limited", payload, retryAfterMs } as const;
+    post({ events: [[{ ...event, ...(ref && { ref }) }, [tab]]] });
   }
 
   /** Says hello. Tabs that come together say the same. Without a `ref` it is a probe: any event will do. */
-  function hello(tab: string, command: HelloCommand): void {
+  function hello(tab: string, command: wire.HelloCommand): void {
     // A tab without a token is the same guest as the others. Over HTTP it would be another one.
     const { token = guestToken, name, ref } = command;
     const text = JSON.stringify([token, name]);
     let hello = hellos.find((sent) => sent.text === text);
     if (!hello) {
       hellos.push(hello = { text, tabs: [] });
-      say({ ...command, ref: HELLO_REF, ...(token && { token }) });
+      frame.push({ ...command, ref: HELLO_REF, ...(token && { token }) });
     }
     if (ref) hello.tabs.push(tab);
   }
 
-  channel.onmessage = ({ data }: MessageEvent<TabMessage | HolderMessage>) => {
-    if (!("tab" in data) || data.holder && data.holder !== holder) return;
-    if (data.opens) admit(data.tab);
-    else if (!data.frame) post();
-    else if (tabs.has(data.tab)) carryOut(data.tab, JSON.parse(data.frame));
-  };
-  post();
+  function join(tab: string, command: wire.JoinCommand): void {
+    const room = rooms.get(command.room) ?? { tabs: new Set(), joins: [] };
+    rooms.set(command.room, room);
+    room.tabs.add(tab);
+    if (room.joins.push([tab, command]) === 1) frame.push(command);
+  }
 
-  return () => {
-    ended.abort();
-    channel.close();
-    reset();
+  function leave(tab: string, name: string): void {
+    const room = rooms.get(name);
+    if (!room?.tabs.delete(tab)) return;
+    room.joins = room.joins.filter(([other], index) => index === 0 || other !== tab);
+    if (!room.joins.length) advance(name, room);
+  }
+
+  /** Goes on when no `join` is under way: with the next one, or without the room. */
+  function advance(name: string, { tabs, joins: [next] }: HeldRoom): void {
+    if (!tabs.size) {
+      if (rooms.delete(name)) frame.push({ type: "leave", room: name });
+    } else if (next) frame.push(next[1]);
+  }
+
+  /** Returns the event, and whom it answers. */
+  function routed(event: wire.Event): Routed {
+    if (event.type === "welcome") {
+      spend ??= allowance(event.limits);
+      guestToken = event.token;
+      return [event, hellos.shift()?.tabs ?? []];
+    }
+    if (event.type === "error") return refused(event);
+    const room = "room" in event ? rooms.get(event.room) : undefined;
+    if (event.type === "right" && event.right === "none") rooms.delete(event.room);
+    // Without a `join` the server begins anew for all, or an event stream was opened again.
+    const isAnswer = event.type === "joined" && room?.joins[0] &&
+      (room.joins[0][1].since || !event.recovered);
+    return isAnswer ? answer(event, room) : [event];
+  }
+
+  function refused(event: wire.ErrorEvent): Routed {
+    const { code, field, ref, retryAfterMs = 0 } = event;
+    if (code === "rate_limited" && field !== "room") pausedUntil = now() + retryAfterMs;
+    if (ref === HELLO_REF && hellos.length) return [event, hellos.shift()?.tabs ?? []];
+    const isAsked = ({ joins: [join] }: HeldRoom) => !!ref && join?.[1].ref === ref;
+    const [name, room] = [...rooms].find(([, room]) => isAsked(room)) ?? [];
+    return name !== undefined && room ? answer({ ...event, room: name }, room) : [event];
+  }
+
+  /** Returns the answer to a `join`, which is that to all with the same cursor, and goes on. */
+  function answer(
+    event: (wire.JoinedEvent | wire.ErrorEvent) & { room: string },
+    room: HeldRoom,
+  ): Routed {
+    const since = room.joins[0]?.[1].since;
+    const cursor = JSON.stringify(since);
+    const answered = room.joins.filter(([, join]) => JSON.stringify(join.since) === cursor);
+    room.joins = room.joins.filter((join) => !answered.includes(join));
+    if (event.type === "error") {
+      for (const [tab] of answered) {
+        if (!room.joins.some(([other]) => other === tab)) room.tabs.delete(tab);
+      }
+      // The connection is not in the room, unless the command was not carried out.
+      if (!room.tabs.size && event.code !== "rate_limited") rooms.delete(event.room);
+    }
+    advance(event.room, room);
+    return [event, answered.map(([, { ref = "" }]) => ref), since];
+  }
+
+  channel.onmessage = ({ data }: MessageEvent<HolderMessage | TabMessage>) => {
+    if (!("tab" in data) || data.holder && data.holder !== holder) return;
+    if (data.holder && !tabs.has(data.tab)) admit(data.tab);
+    if (data.frame) carryOut(data.tab, JSON.parse(data.frame));
+    else post();
   };
+
+  return end;
 }

@@ -8,15 +8,19 @@
  * hello, resume from their cursors and send again with the same `ref`. So nothing here has to be kept or
  * handed over, and a message is neither lost nor doubled for the reason that it never is.
  *
+ * The connection is in a room once. When another tab joins it, the server begins anew at that tab's cursor,
+ * for all. A tab that has everything up to there goes on: its client passes over what it has. Any other tab
+ * joins as well, from its own cursor. That is the answer to everything that a tab may have missed.
+ *
  * A tab that is closed or crashes loses its lock at once. A tab that is about to be frozen gives it up. One
  * that hangs keeps it, and the others notice that it does not answer, and steal the lock.
  *
  * @module
  */
-import type { Command, Event } from "../../server/protocol/messages.ts";
+import type * as wire from "../../server/protocol/messages.ts";
+import { now } from "./clock.ts";
 import { holdConnection, type HolderMessage, type Locks } from "./connection_holder.ts";
-import type { TabMessage } from "./connection_holder.ts";
-import type { Routed } from "./held_rooms.ts";
+import type { Routed, TabMessage } from "./connection_holder.ts";
 import { deferred } from "./deferred.ts";
 import { newRef } from "./outbox.ts";
 import { CLOSE_GOING_AWAY } from "./transport.ts";
@@ -25,8 +29,28 @@ import type { OpenTransport, Transport, TransportHandlers } from "./transport.ts
 /** How often a tab looks whether it hears from the holder, in milliseconds, and a random part more. */
 const WATCH_MS = 130;
 const WATCH_JITTER_MS = 40;
-/** After so many questions without an answer, the holder counts as gone. */
-const MAX_UNANSWERED = 3;
+/** After how many questions without an answer the holder counts as gone, at first and at most. */
+const MIN_PATIENCE = 3;
+const MAX_PATIENCE = 24;
+/** By which part the patience shrinks at each look: after 20 seconds a half is left. */
+const PATIENCE_DECAY = 0.995;
+/** A holder that was robbed after a silence this long did hang, in milliseconds. */
+const HANG_MS = 4_000;
+/** Tabs that steal the lock at once rob each other; one that had it for longer was the holder. */
+const STEAL_MS = 500;
+
+/** A room that the tab is in, or asked to enter. */
+interface TabRoom {
+  /** The last `join`. */
+  readonly join: wire.JoinCommand;
+  /**
+   * What the tab has, as its client counts it; undefined until `join` is answered. `seq` is -1 until the first
+   * message after a `joined` that did not recover, which may have any `seq`.
+   */
+  at?: { readonly epoch: string; seq: number; rev: number };
+  /** Whether the last `joined` was for this tab. The retained events are for it too then. */
+  isNewcomer?: boolean;
+}
 
 /**
  * Opens a connection through the tab that has one, or becomes that tab. Without Web Locks or
@@ -45,29 +69,29 @@ export function openShared(
   if (!locks || !globalThis.BroadcastChannel) return openAlone(url, handlers);
 
   // Tabs whose code is of another version speak another language: the number is that of this one.
-  const name = `parley 2 ${group} ${url}`;
-  /** Names the lock that this tab has while it is there. */
-  const life = newRef();
-  /** Names the tab. It is another name after each beginning: what was for the one before comes too late. */
-  let tab = life;
+  const name = `parley 3 ${group} ${url}`;
+  /** Names the tab, and the lock that it has while it is there. */
+  const tab = newRef();
   const channel = new BroadcastChannel(name);
   const listeners = new AbortController();
   /** Resolves when this transport is closed. */
   const ended = deferred<void>();
-  /** The rooms that this tab is in, or asked to enter. */
-  const rooms = new Set<string>();
+  const rooms = new Map<string, TabRoom>();
   /** The `ref`s of the commands that are not answered yet. */
   const sent = new Set<string>();
-  let stopHolding = () => {};
+  /** When each holder was heard for the last time. One that was robbed may speak once more. */
+  const heardAt = new Map<string, number>();
+  let holder = "";
+  let stopHolding: (() => void) | undefined;
   let alone: Transport | undefined;
   let isClosed = false;
-  let holder: string | undefined;
-  let hasHeard = false;
+  let watchedAt = 0;
   let unanswered = 0;
+  let patience = MIN_PATIENCE;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   /** While this lock is held, the holder knows that the tab is there. */
-  locks.request(`${name} ${life}`, listeners, () => {
+  locks.request(`${name} ${tab}`, listeners, () => {
     if (isClosed) return;
     void hold(listeners);
     watch();
@@ -79,23 +103,41 @@ export function openShared(
 
   /** Waits for the lock, or steals it, and holds the connection until this tab closes or is robbed. */
   async function hold(options: { signal: AbortSignal } | { steal: true }): Promise<void> {
+    const id = newRef();
+    let since = Infinity;
     await locks?.request(name, options, () => {
-      stopHolding = holdConnection(name, url, openAlone, locks);
+      since = now();
+      stopHolding?.();
+      stopHolding = holdConnection(id, name, url, openAlone, locks);
       return ended.promise;
     }).catch(() => {}); // another tab stole it, or this one closed before it had it
-    stopHolding();
+    if (since === Infinity) return;
+    stopHolding?.();
+    stopHolding = undefined;
+    if (isClosed) return;
+    if (now() - since > STEAL_MS) {
+      post({ robbed: id });
+      waitLonger();
+    }
+    if (!("steal" in options)) void hold(options); // one that stole the lock still waits for it
   }
 
   function post(message: Partial<TabMessage> = {}): void {
     channel.postMessage({ tab, holder, ...message } satisfies TabMessage);
   }
 
+  /** On a machine that is too busy, tabs would rob each other in circles: each connection costs it more. */
+  function waitLonger(): void {
+    patience = Math.min(MAX_PATIENCE, patience * 2);
+  }
+
   function watch(): void {
     timer = setTimeout(watch, WATCH_MS + Math.random() * WATCH_JITTER_MS);
-    if (hasHeard) {
-      hasHeard = false;
-      unanswered = 0;
-    } else if (unanswered++ < MAX_UNANSWERED) post();
+    patience = Math.max(MIN_PATIENCE, patience * PATIENCE_DECAY);
+    const hasHeard = (heardAt.get(holder) ?? 0) > watchedAt;
+    watchedAt = now();
+    if (hasHeard) unanswered = 0;
+    else if (stopHolding || unanswered++ < patience) post();
     else {
       unanswered = 0;
       void hold({ steal: true });
@@ -103,36 +145,82 @@ export function openShared(
   }
 
   channel.onmessage = ({ data }: MessageEvent<HolderMessage | TabMessage>) => {
-    if (isClosed || "tab" in data) return; // what other tabs say is for the holder
-    hasHeard = true;
-    if (data.holder !== holder) {
-      const isFirst = !holder;
-      holder = data.holder;
-      begin(isFirst);
-    } else if (!data.to || data.to.includes(tab)) {
-      if (data.events) handlers.received(data.events.flatMap(mine), data.isAnswer);
-      if (data.opened) handlers.opened();
-      if (data.reopens) begin();
+    if (isClosed) return;
+    if ("tab" in data) { // the rest is for the holder
+      if (now() - (heardAt.get(data.robbed ?? "") ?? 0) < HANG_MS) waitLonger();
+      return;
+    }
+    const isKnown = heardAt.has(data.holder);
+    heardAt.set(data.holder, now());
+    if (data.holder === holder) {
+      if (data.events) {
+        handlers.received(data.events.flatMap((it) => mine(it, data.isAnswer)), data.isAnswer);
+      }
+      if (data.opened?.includes(tab)) handlers.opened();
       if (data.closed) handlers.closed(...data.closed);
+    } else if (!isKnown) {
+      // The client resumes from its cursors.
+      if (holder) handlers.reopening?.();
+      holder = data.holder;
+      rooms.clear();
+      sent.clear();
+      post();
     }
   };
 
-  /** Begins to use the connection. The client resumes from its cursors then. */
-  function begin(isFirst = false): void {
-    if (!isFirst) handlers.reopening?.();
-    tab = `${life} ${newRef()}`;
-    rooms.clear();
-    sent.clear();
-    post({ opens: true });
+  /** Returns the event as it is for this tab, if it is. */
+  function mine([event, to, since]: Routed, isAnswer?: boolean): wire.Event[] {
+    const room = rooms.get("room" in event && event.room || "");
+    if (room && (event.type === "joined" || event.type === "error" && to)) {
+      return answered(event, room, to, since);
+    }
+    if (to) return to.includes(tab) ? [event] : [];
+    const ref = "ref" in event && event.ref;
+    const isOwn = !!ref && sent.delete(ref);
+    if (ref && (isAnswer || event.type === "error" || event.type === "revised")) {
+      return isOwn ? [event] : [];
+    }
+    // The server tells of a read mark whether or not the client is in the room.
+    if (!room) return "room" in event && event.type !== "read" ? [] : [event];
+    if (event.type === "right" && event.right === "none") rooms.delete(event.room);
+    if (event.type === "custom" && event.retained) return room.isNewcomer ? [event] : [];
+    const { at } = room;
+    const seq = "seq" in event && "at" in event ? event.seq : undefined;
+    if (seq === undefined && event.type !== "revised") return [event];
+    if (!at) return isOwn ? [event] : []; // after `joined` it comes again
+    if (event.type === "revised") at.rev = Math.max(at.rev, event.rev);
+    else if (seq !== undefined && (at.seq < 0 || seq === at.seq + 1)) at.seq = seq;
+    return [event];
   }
 
-  /** Returns the event if it is for this tab. */
-  function mine([event, to]: Routed): Event[] {
-    const isAnswer = "ref" in event && sent.delete(event.ref ?? "");
-    // The server tells of a read mark whether or not the client is in the room.
-    const isInRoom = !("room" in event) || event.type === "read" || rooms.has(event.room ?? "");
-    const isMine = to === "all" ? isInRoom : to === "sender" ? isAnswer : to.includes(tab);
-    return isMine ? [event] : [];
+  /** Takes the answer to the `join` of this tab or of others, or a `joined` that nobody asked for. */
+  function answered(
+    event: wire.JoinedEvent | wire.ErrorEvent,
+    room: TabRoom,
+    to: readonly string[] | undefined,
+    since: wire.Cursor | undefined,
+  ): wire.Event[] {
+    const { at, join: { ref = "" } } = room;
+    const isForMe = to ? to.includes(ref) : !!at;
+    if (event.type === "error") {
+      if (isForMe) return [{ ...event, ref }];
+      // If the server has carried the command out, the connection is out of the room.
+      if (at && event.code !== "rate_limited") joinAgain(room);
+      return [];
+    }
+    room.isNewcomer = isForMe;
+    if (isForMe) {
+      const { epoch, seq, rev } = event;
+      const from = event.recovered ? at ?? room.join.since : undefined;
+      room.at = { epoch, seq: from?.seq ?? (seq ? -1 : 0), rev: from?.rev ?? rev };
+      return [event];
+    }
+    if (at && !goesOn(at, event, event.recovered && since || event)) joinAgain(room);
+    return [];
+  }
+
+  function joinAgain({ join, at }: TabRoom): void {
+    send([{ ...join, ...(at && at.seq >= 0 && { since: at }) }]);
   }
 
   // The client connects again when its timers go on. Until then the page takes no lock and no memory.
@@ -143,24 +231,43 @@ export function openShared(
     });
   }
 
+  function send(commands: readonly wire.Command[]): void {
+    if (alone) return alone.send(commands);
+    for (const command of commands) {
+      if (command.type === "join") rooms.set(command.room, { join: command });
+      else if (command.type === "leave") rooms.delete(command.room);
+      else if (command.ref && command.type !== "hello") sent.add(command.ref);
+    }
+    // As JSON: a payload may be an object that cannot be cloned, such as a proxy.
+    post({ frame: JSON.stringify(commands) });
+  }
+
   return {
-    send(commands: readonly Command[]) {
-      if (alone) return alone.send(commands);
-      for (const command of commands) {
-        if (command.ref) sent.add(command.ref);
-        if (command.type === "join") rooms.add(command.room);
-        if (command.type === "leave") rooms.delete(command.room);
-      }
-      post({ frame: JSON.stringify(commands) });
-    },
+    send,
     close() {
       isClosed = true;
       clearTimeout(timer);
       listeners.abort();
       channel.close();
-      stopHolding();
+      stopHolding?.();
       ended.resolve();
       alone?.close();
     },
   };
+}
+
+/**
+ * Whether a tab that has everything up to `at` misses nothing when the server begins anew after `from`. The
+ * server tells what became of the messages up to there, and those after it come as they are now. A tab passes
+ * over these if it has them, so what became of them would pass it by.
+ */
+function goesOn(
+  at: NonNullable<TabRoom["at"]>,
+  event: wire.JoinedEvent,
+  from: wire.Cursor,
+): boolean {
+  if (event.epoch !== at.epoch) return false;
+  if (at.seq < 0) return !event.recovered; // then it gets recent messages too
+  const { seq, rev = Infinity } = from;
+  return seq <= at.seq && (event.rev <= at.rev || seq === at.seq && rev <= at.rev);
 }

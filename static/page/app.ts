@@ -193,7 +193,8 @@ function show(): void {
   const { current } = rooms;
   const rows = roomRows();
   const unread = rows.reduce((sum, row) => sum + row.unread, 0);
-  document.title = `${unread ? `(${unread}) ` : ""}${current.name} · Parley`;
+  const title = `${unread ? `(${unread}) ` : ""}${current.name} · Parley`;
+  if (document.title !== title) document.title = title;
   setHidden(byId("elsewhere", HTMLElement), unread - current.list.mark.unread === 0);
   roomList.show(rows);
   finder.show();

@@ -69,7 +69,7 @@ export interface Calls {
   /** Makes a copy of the store. @returns its bytes. */
   makeBackup(): Promise<number>;
   /** Reads the next bytes of the copy, and ends it after the last ones; then `null`. */
-  readBackup(max: number): Promise<Uint8Array | null>;
+  readBackup(): Promise<Uint8Array | null>;
   probe(): Promise<StoreTrouble | undefined>;
   check(): Promise<void>;
   /** Settles when everything that the thread has said before was heard: the thread is about to go. */

@@ -27,15 +27,14 @@ export class LentBackup {
     return backup.bytes;
   }
 
-  /** Reads the next bytes, and ends the copy after the last ones; then `null`. */
-  async read(max: number): Promise<Uint8Array | null> {
-    const bytes = new Uint8Array(max);
-    const count = await this.#backup?.read(bytes) ?? null;
-    if (count === null) return null;
-    this.#unread -= count;
+  /** Returns the next bytes, and ends the copy after the last ones; then `null`. */
+  async next(): Promise<Uint8Array | null> {
+    const piece = await this.#backup?.next() ?? null;
+    if (piece === null) return null;
+    this.#unread -= piece.length;
     // Whoever has read all of it can have another one at once, from any thread.
     if (this.#unread <= 0) this.end();
-    return bytes.slice(0, count); // a part would take the whole along
+    return piece.slice(); // a part would take the whole along
   }
 
   /** Ends the copy, which may not have been read to its end. */

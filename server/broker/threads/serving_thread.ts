@@ -187,7 +187,7 @@ export class ServingThread {
       readJournal: (upTo) => moved(() => journal.read(upTo)),
       takeFromJournal: (upTo) => moved(() => journal.take(upTo)),
       makeBackup: () => this.#backup.make(),
-      readBackup: (max) => this.#backup.read(max),
+      readBackup: () => this.#backup.next(),
       probe: () => broker.probe(),
       check: () => broker.check(),
       leave: () => Promise.resolve(),
