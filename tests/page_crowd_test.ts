@@ -108,6 +108,8 @@ browserTest("a message changes nothing but the list of messages", async (chrome)
   const people = await crowd(server, 150);
   const ada = await chrome.open(server.url);
   await says(ada, "#count", "151 people here");
+  const isWarm = `performance.getEntriesByName("parley-warm").length > 0`;
+  await until(() => ada.evaluate<boolean>(isWarm), "the page to be warm");
   await ada.evaluate(`{
     window.changed = [];
     const list = document.querySelector(".list"), spoken = document.querySelector("#announcer");
@@ -183,6 +185,7 @@ browserTest(
 browserTest("who types costs no frames for ever", async (chrome) => {
   await using server = await serve();
   const ada = await chrome.open(server.url);
+  await says(ada, "#count", "1 person here");
   await using bob = await connect(server, { name: "Bob" });
   bob.send({ type: "typing", payload: true });
   await says(ada, "#typing", "Bob is typing");

@@ -219,8 +219,8 @@ browserTest("who went to the message that is answered finds the way back", async
   const bob = connect(`${server.url}/ws`, { name: "Bob" });
   await bob.join("lobby");
   await bob.send("lobby", "answer", undefined, 20);
-  const ada = await chrome.open(server.url);
-  await ada.locator(".quote").click();
+  const ada = await chrome.open(server.url, { viewport: { width: 390, height: 700 } });
+  await ada.locator(".quote").click(); // the bar of the message does not lie over it
   await ada.locator(".line.found").waitFor();
   assertEquals(await ada.evaluate("document.documentElement.scrollTop"), 0); // only the list scrolls
   await ada.locator("#latest").click();

@@ -250,6 +250,22 @@ Deno.test("a serving thread that takes another's place obeys what files held at 
   assertEquals(log.lines.length, 1);
 });
 
+Deno.test("a serving thread that takes another's place during a drain says that it drains", async () => {
+  const log = new Errors();
+  await using serving = await serveTwo({}, log);
+  serving.drain();
+  kill("worker");
+  await until(() => log.lines.length > 0, "the thread to die");
+  for (const client of await patiently(onBoth(serving, ["Alice", "Bob"]), "its successor")) {
+    await client.close();
+  }
+  const answers = await Promise.all(Array.from({ length: MANY }, async () => {
+    const response = await fetch(`${serving.url}/readyz`, { headers: APART });
+    return (await response.json()).reason;
+  }));
+  assertEquals(new Set(answers), new Set(["draining"]));
+});
+
 Deno.test(`serving threads that die again and again lose and double nothing, seed ${SEED}`, async () => {
   const log = new Errors();
   const options = { recentMessages: 0, retainMessages: 0, graceSeconds: 0.1 };
@@ -287,12 +303,15 @@ Deno.test("a serving thread that stands still for a while holds nobody up, and i
   alice.send({ type: "edit", seq: 1, payload: "edited", ref: "first" });
   alice.send({ type: "edit", seq: count, payload: "edited", ref: "last" });
   await alice.next("revised", ({ ref }) => ref === "last");
+  alice.send({ type: "custom", name: "topic", payload: "tea", retain: true });
+  await alice.next("custom");
   goOn();
   alice.send({ type: "chat", payload: "on" });
   const heard = await bob.take("chat", count + 1);
   assertEquals(heard.map(({ seq }) => seq), heard.map((_, index) => index + 1));
   const revised = new Set<unknown>();
   while (revised.size < 2) revised.add((await bob.next("revised")).message.seq);
+  await until(() => bob.frames.some((frame) => frame.includes('"topic"')), "the retained event");
   assertEquals(log.lines, []);
 });
 

@@ -8,6 +8,9 @@ import { type Backup, BackupRefusal } from "../server/broker/backups.ts";
 import { type Broker, BrokerError, FullError, type MemberChange } from "../server/broker/broker.ts";
 import { RetainedBoundError } from "../server/broker/retained.ts";
 import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
+import { Backlog, MAX_CHARS } from "../server/broker/threads/backlog.ts";
+import { News } from "../server/broker/threads/news.ts";
+import { OutgoingSignals } from "../server/broker/threads/outgoing_signals.ts";
 import { PreparedRooms } from "../server/broker/threads/prepared_rooms.ts";
 import { Storing } from "../server/broker/threads/storing.ts";
 import { retainDaysIn } from "../server/broker/threads/storing_options.ts";
@@ -197,6 +200,7 @@ test("a user on two threads is one member, until both are left", async ({ a, b }
   await a.open("tea");
   await b.open("tea");
   b.members.enter("tea", { id: "u1", name: "Ada L." });
+  await b.check(); // two ports have no order between them
   a.members.leave("tea", USER);
   assertEquals(await b.members.list("tea"), [{ id: "u1", name: "Ada L." }]);
   assertEquals(await a.members.rooms(10, 0), [{ name: "tea", memberCount: 1 }]);
@@ -443,6 +447,57 @@ Deno.test("threads: one that cannot be welcomed is told, and does not wait for e
   assertMatch(await reported.promise, /the disk is away/);
   removeEventListener("error", note);
   await storing.end();
+});
+
+Deno.test("News leaves out what a thread can do without that takes nothing, and tells how things are when it goes on", () => {
+  const said: unknown[][] = [];
+  const news = new News({ say: (...one) => void said.push(one) }, new Backlog(), {
+    everyoneIn: () => ({ kind: "everyone", users: [USER] }),
+    retainedIn: () => ({ kind: "all", events: new Map([["topic", "{}"]]) }),
+  });
+  const tell = () => {
+    news.membersChanged("tea", { kind: "joined", user: USER });
+    news.retainedChanged("tea", { kind: "one", name: "topic", event: "{}", isRemoval: false });
+    news.marked([{ userId: "u1", room: "tea", seq: 1 }]);
+    news.signalled("tea", { event: "{}" });
+    return said.splice(0).map(([name]) => name);
+  };
+  assertEquals(tell(), ["membersChanged", "retainedChanged", "marked", "signalled"]);
+  const long = "x".repeat(MAX_CHARS + 1);
+  news.signalled("tea", { event: long });
+  said.length = 0;
+  assertEquals(tell(), []);
+  news.took(long.length);
+  assertEquals(said.splice(0), [
+    ["membersChanged", "tea", { kind: "everyone", users: [USER] }],
+    ["retainedChanged", "tea", { kind: "all", events: new Map([["topic", "{}"]]) }],
+  ]);
+  news.took(0);
+  assertEquals(said, []);
+});
+
+Deno.test("OutgoingSignals loses what is too much while the storing thread takes nothing", () => {
+  let said = 0;
+  const signals = new OutgoingSignals({ say: () => void said++ });
+  const event = "x".repeat(1_048_576);
+  signals.send("tea", { event });
+  assertEquals(said, 0); // there is no other thread
+  signals.threads = 2;
+  for (let n = 0; n < 40; n++) signals.send("tea", { event });
+  assertEquals(said, 17);
+  signals.took(2 * event.length);
+  for (let n = 0; n < 40; n++) signals.send("tea", { event });
+  assertEquals(said, 19);
+});
+
+test("signals that were taken make room for others", async ({ a, b }) => {
+  const { texts } = follow(b);
+  await b.open("tea");
+  const event = "x".repeat(3_000_000);
+  for (let n = 1; n <= 12; n++) {
+    a.signal("tea", { event });
+    await until(() => texts.length === n, "the signal");
+  }
 });
 
 Deno.test("retainDaysIn() takes the first rule that matches, also if it says nothing", () => {

@@ -22,7 +22,10 @@ export const PIECE_BYTES = 262_144;
 /** A copy that is complete. */
 export interface Backup extends Disposable {
   readonly bytes: number;
-  /** Returns the next bytes, `PIECE_BYTES` at most; `null` at the end. They may be a view of the copy itself. */
+  /**
+   * Returns the next bytes, `PIECE_BYTES` at most; `null` at the end. They may be a view of the copy itself,
+   * which is empty after that was disposed of.
+   */
   next(): Promise<Uint8Array | null>;
 }
 

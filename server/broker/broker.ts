@@ -51,10 +51,7 @@ export interface Range {
   readonly chars?: number;
 }
 
-/**
- * The callbacks of a broker. None of them may throw. What is committed, revised or retained need be called
- * back for open rooms only.
- */
+/** The callbacks of a broker. None of them may throw. Those of a room need be called only if it is open. */
 export interface BrokerListener {
   /** The page is in the log now. It may come from another node. */
   committed(room: string, page: Page): void;

@@ -47,6 +47,7 @@ export class Workers {
   #started = 0;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #hung = Promise.withResolvers<void>();
+  #isDraining = false;
   #isStopping = false;
 
   /** @param options those of the first node, with the port that it listens on. */
@@ -92,6 +93,7 @@ export class Workers {
 
   /** Has all threads say that they are about to stop. */
   drain(): void {
+    this.#isDraining = true;
     for (const thread of this.#threads.keys()) void this.#ask(thread, "drain");
   }
 
@@ -120,7 +122,9 @@ export class Workers {
       store,
       isExporting: this.#isExporting,
     };
-    const { error } = await this.#ask(thread, order, [numbers, store]);
+    const started = this.#ask(thread, order, [numbers, store]);
+    if (this.#isDraining) void this.#ask(thread, "drain"); // it takes another's place that was told
+    const { error } = await started;
     if (error !== undefined) this.#failed(thread, error);
   }
 

@@ -112,13 +112,15 @@ export class ActionBar {
 
   #place(anchor: HTMLElement): void {
     const { classList } = this.element;
-    const { top, right } = anchor.getBoundingClientRect();
+    const { top, right, width } = anchor.getBoundingClientRect();
     this.#top = top;
     if (classList.contains("sheet")) return this.element.removeAttribute("style");
     const above = anchor.closest(".list, ul")?.getBoundingClientRect().top ?? 0;
-    const { offsetHeight } = this.element;
+    const { offsetHeight, offsetWidth } = this.element;
     const { clientWidth, clientHeight } = document.documentElement;
-    const y = Math.max(top - offsetHeight * (classList.contains("beside") ? 0.6 : 0), above);
+    // In a narrow window it would lie over the quote that an answer begins with, which can be pressed.
+    const raised = offsetWidth < width / 2 ? 0.6 : 1;
+    const y = Math.max(top - offsetHeight * (classList.contains("beside") ? raised : 0), above);
     this.element.style.top = `${Math.min(y, clientHeight - offsetHeight)}px`;
     this.element.style.right = `${clientWidth - right}px`;
   }

@@ -21,8 +21,9 @@ import { ScrollPosition } from "./scroll_position.ts";
 import { KEPT_LINES, markLate, Tidier } from "./tidier.ts";
 import { UnsentLines } from "./unsent_lines.ts";
 
-/** How many messages are shown in one frame. What takes longer could be felt on a slow phone. */
+/** How many messages are shown in one frame, and how long it may take to write them, in milliseconds. */
 const MAX_PER_FRAME = 12;
+const MAX_WRITING_MS = 6;
 /** How far from the top older messages are asked for, in pixels. */
 const LOAD_AHEAD_PX = 900;
 
@@ -155,19 +156,20 @@ export class MessageList {
   /** Shows what has arrived, and returns whether that is not all. */
   #show(): boolean {
     // What would soon be removed again is not shown at all. Scrolling up loads it.
-    const surplus = this.isAtLatest ? Math.max(0, this.#arrived.length - KEPT_LINES) : 0;
+    const count = this.#arrived.filter((it) => "seq" in it).length;
+    const surplus = this.isAtLatest ? Math.max(0, count - KEPT_LINES) : 0;
     if (surplus > 0) this.#empty();
-    const isAll = this.#last === 0 || document.hidden;
-    const arrived = this.#arrived.splice(
-      0,
-      isAll ? Infinity : surplus + MAX_PER_FRAME,
-    );
+    const max = this.#last === 0 || document.hidden ? Infinity : surplus + MAX_PER_FRAME;
+    const endAt = max === Infinity ? max : performance.now() + MAX_WRITING_MS;
     const userId = this.#options.user()?.id;
-    for (const [i, message] of arrived.entries()) {
+    for (let i = 0; i <= surplus || i < max && performance.now() < endAt;) {
+      const message = this.#arrived.shift();
+      if (!message) break;
       if (!("seq" in message)) {
         this.#writer.note(message);
         continue;
       }
+      i++;
       const { type, seq, from, ref } = message;
       if (seq <= this.#last) continue;
       const isOwn = from.id === userId;
@@ -176,15 +178,13 @@ export class MessageList {
       this.mark.arrived(seq, isOwn, isUnseen);
       const last = this.#last || seq - 1;
       this.#last = seq;
-      if (i < surplus) continue;
+      if (i <= surplus) continue;
       this.#writer.interrupt(this.mark.lineBetween(last, seq));
       this.#older.first ??= seq;
       if (type !== "chat") continue; // an application's event is not shown, but it has its place
       this.#writer.write(message, isOwn);
     }
-    if (this.lines.areRevised) {
-      this.#position.keepDuring(() => this.lines.showRevised(), "first");
-    }
+    if (this.lines.areRevised) this.#position.keepDuring(() => this.lines.showRevised(), "first");
     this.#older.showStatus(false);
     this.#showUnsent();
     this.#position.follow();

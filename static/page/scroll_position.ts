@@ -51,6 +51,8 @@ export class ScrollPosition {
     const { scrollTop, scrollHeight, clientHeight } = this.#list;
     // To scroll to where it is already would have the browser look at all again.
     if (scrollHeight - clientHeight - scrollTop >= 1) this.#scrollTo(scrollHeight);
+    // A list that was shortened was scrolled by the browser, and not by the user.
+    else this.#scrollTop = scrollTop;
   }
 
   /** Scrolls to an element of the list, unless it is in sight at the end of the list. */

@@ -1,8 +1,8 @@
 // deno-lint-ignore-file no-console -- it is a program for the terminal
 /**
  * How long the page keeps the browser's main thread in a room of 500 people, on a CPU that is four times
- * slower: while 20 messages a second come, when 200 come at once, when other rooms are opened, when people
- * come and go, and when the page is opened. It prints the longest tasks, and what they consist of:
+ * slower: while 20 messages a second come, when 200 come at once, when other rooms are opened, and when people
+ * come and go. It prints the longest tasks, and what they consist of:
  *
  *     deno run --lock=tests/deno.lock --frozen -A tests/bench/page_crowd.ts [seconds] [messages before]
  *
@@ -87,11 +87,6 @@ await measure("100 people go and come", 1, async () => {
   await says(page, "#count", `${PEOPLE - 99} people here`);
   for (let i = 0; i < 100; i++) people.push(await join(i));
   await says(page, "#count", `${PEOPLE + 1} people here`);
-});
-await measure("the page is opened", 1, async () => {
-  await page.reload();
-  await says(page, "#count", `${PEOPLE + 1} people here`);
-  await until(async () => await lastLine() === lastSaid(), "the messages");
 });
 for (const one of people) one.close();
 

@@ -17,9 +17,7 @@ import type { User } from "../../protocol/messages.ts";
 import type { SentBatch } from "./sent_batch.ts";
 import type { SentError } from "./sent_error.ts";
 import type { SentOutcome } from "./sent_outcome.ts";
-
-/** A page as it crosses: `first`, `last`, and the array of its events as one text. */
-export type SentPage = readonly [first: number, last: number, array: string];
+import type { SentPage } from "./sent_page.ts";
 
 /** What a serving thread says first. */
 export interface Hello {
@@ -92,7 +90,7 @@ export interface ToStoring {
   leaveRoom(room: string, user: User): void;
   renameIn(room: string, user: User): void;
   tellMarks(marks: readonly MovedMark[]): void;
-  /** Pages, revisions and signals with so many characters were taken from the port. */
+  /** So much text was taken from the port, as the storing thread counts what it sends. */
   took(chars: number): void;
   endBackup(): void;
   /** The answer to `settle`. */
@@ -114,6 +112,8 @@ export interface ToServing {
   /** Pages and revisions were left out, up to there: the thread was late, and has to read them. */
   leftOut(room: string, head: number, rev: number): void;
   signalled(room: string, signal: Signal): void;
+  /** Signals with so many characters were taken from the port. */
+  took(chars: number): void;
   logReplaced(room: string, state: LogState): void;
   membersChanged(room: string, change: MemberChange): void;
   retainedChanged(room: string, change: RetainedChange): void;

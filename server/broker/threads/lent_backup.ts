@@ -29,12 +29,13 @@ export class LentBackup {
 
   /** Returns the next bytes, and ends the copy after the last ones; then `null`. */
   async next(): Promise<Uint8Array | null> {
-    const piece = await this.#backup?.next() ?? null;
-    if (piece === null) return null;
+    const view = await this.#backup?.next() ?? null;
+    if (view === null) return null;
+    const piece = view.slice(); // a view would take the whole along, and is empty when the copy has ended
     this.#unread -= piece.length;
     // Whoever has read all of it can have another one at once, from any thread.
     if (this.#unread <= 0) this.end();
-    return piece.slice(); // a part would take the whole along
+    return piece;
   }
 
   /** Ends the copy, which may not have been read to its end. */

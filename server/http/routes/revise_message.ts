@@ -75,7 +75,7 @@ async function revise(
 ): Promise<Response> {
   const from = query.get("from");
   if (asker !== undefined && from !== null) {
-    throw badField("from", 'Only the application may name a user in "from": it needs an API key.');
+    throw badField("from", 'Field "from" needs an API key: only the application may name a user.');
   }
   const userId = asker?.user.id ?? (from === null ? SERVER.id : parseUserId("from", from));
   const { editSeconds } = hub.context.options;
