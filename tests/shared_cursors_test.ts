@@ -58,7 +58,7 @@ class Tabs implements Disposable {
 
   readonly #sent = (command: Command): void => {
     if (command.type === "join") this.joins.push([command.ref, command.since]);
-    if (command.type === "typing") this.#server?.received([bye]);
+    if (command.type === "typing") queueMicrotask(() => this.#server?.received([bye]));
   };
 
   send(name: string, ...commands: Command[]): void {
@@ -125,7 +125,8 @@ Deno.test("without a revision all stay as they are, whatever their cursors", asy
   await tabs.join({ ahead: at(20, 9) });
   await tabs.received([joined(20, 9)]);
   await tabs.join({ behind: at(10, 5) });
-  await tabs.received([joined(20, 9), revised(3, 9)]);
+  const missed = Array.from({ length: 10 }, (_, n) => said(11 + n));
+  await tabs.received([joined(20, 9), revised(3, 9), ...missed]);
   await tabs.join({ newcomer: undefined });
   const told = await tabs.received([joined(20, 9, false), said(20), said(21)]);
   assertEquals(told.newcomer, "joined 9, chat 20, chat 21");
