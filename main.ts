@@ -149,7 +149,11 @@ function exitOnce(
 ): (code: number, why: string) => boolean {
   let isStopping = false;
   const stop = async (code: number) => {
-    setTimeout(() => Deno.exit(1), MAX_STOP_MS);
+    setTimeout(async () => {
+      log.error("stop failed", { reason: `It takes longer than ${MAX_STOP_MS} ms.` });
+      await log.flush();
+      Deno.exit(1);
+    }, MAX_STOP_MS);
     try {
       await stopAll();
     } catch (thrown) {

@@ -22,8 +22,8 @@ export function readCertificate(files: Certificate): Certificate {
 }
 
 /**
- * Checks that a certificate and its key belong together. To listen with them would tell the same, but only
- * when the old certificate is no longer served.
+ * Checks that a certificate and its key belong together. To listen with them would tell the same, but not as
+ * clearly, and only when the database is open or the old certificate is no longer served.
  *
  * @returns until when it is valid.
  * @throws {Error} if they do not.

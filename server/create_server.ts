@@ -53,15 +53,19 @@ export async function createServer(
   return await openServer(options, hooks);
 }
 
-/**
- * Makes one of the program's servers.
- *
- * @param connect connects to the storing thread that all of them share. With `--redis` it is not called.
- */
+/** What the servers of one program share. */
+export interface Shared {
+  /** Connects to the storing thread. With `--redis` it is not called. */
+  readonly connect?: Connect | undefined;
+  /** What the file of `--jwt-secret-file` held when the program started. */
+  readonly jwtSecret?: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** Makes one of the program's servers. */
 export async function openServer(
   options: Partial<Options>,
   hooks: Hooks,
-  connect?: Connect,
+  { connect, jwtSecret }: Shared = {},
 ): Promise<Server> {
   checkHooks(options, hooks);
   const complete = completeOptions(options);
@@ -78,7 +82,7 @@ export async function openServer(
   const files = page ? await StaticFiles.load() : undefined;
   const apiKeys = await ApiKeys.read(complete);
   const webhookKeys = await readWebhookKeys(complete);
-  const verifier = await openVerifier(complete, safeLog);
+  const verifier = await openVerifier(complete, safeLog, jwtSecret);
   const metrics = new Metrics();
   const { broker, thread } = await openStorage(complete, { rules, log: safeLog, metrics, connect });
   return new Server({
@@ -96,12 +100,16 @@ export async function openServer(
   });
 }
 
-async function openVerifier(options: Options, log: Log): Promise<TokenVerifier | undefined> {
+async function openVerifier(
+  options: Options,
+  log: Log,
+  secret: Shared["jwtSecret"],
+): Promise<TokenVerifier | undefined> {
   const { jwtSecret, jwtSecretFile, jwks } = options;
   if (jwtSecret === "" && jwtSecretFile === "" && jwks === "") return undefined;
   // Imported only here, so that a server without tokens of an application does not load `jose`.
   const { JwtVerifier } = await import("./access/jwt/jwt_verifier.ts");
-  return await JwtVerifier.open(options, { log });
+  return await JwtVerifier.open(options, { log, secret });
 }
 
 /** Checks the names and types of hooks: JavaScript would find out at the first request, or never. */

@@ -57,3 +57,8 @@ export function audit(log: Log, facts: Facts): void {
 export function reason(thrown: unknown): string {
   return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
 }
+
+/** Returns why a request to another server failed as one line, without its URL, which may hold a secret. */
+export function requestReason(thrown: unknown): string {
+  return reason(thrown).replace(/ for (?:url \(\S*\)|https?:\/\/\S*)/gi, "");
+}

@@ -23,7 +23,9 @@ export async function renewCertificate(
 ): Promise<void> {
   try {
     const certificate = readCertificate(files);
-    const until = checkCertificate(certificate).toISOString();
+    const end = checkCertificate(certificate);
+    const until = end.toISOString();
+    if (end.getTime() <= Date.now()) throw new Error(`It was valid until ${until}.`);
     await connections.sendAway(GOODBYE_MS);
     await listener.renew(certificate);
     log.info("certificate renewed", { port: listener.port, until });

@@ -95,6 +95,8 @@ export { default as "page/sign_out.ts" } from "./page/sign_out.ts" with { type: 
 export { default as "page/strings.ts" } from "./page/strings.ts" with { type: "text" };
 export { default as "page/style.css" } from "./page/style.css" with { type: "text" };
 export { default as "page/text_tree.ts" } from "./page/text_tree.ts" with { type: "text" };
+export { default as "page/tidier.ts" } from "./page/tidier.ts" with { type: "text" };
 export { default as "page/toast.ts" } from "./page/toast.ts" with { type: "text" };
 export { default as "page/translate.ts" } from "./page/translate.ts" with { type: "text" };
 export { default as "page/unsent_lines.ts" } from "./page/unsent_lines.ts" with { type: "text" };
+export { default as "page/warm_up.ts" } from "./page/warm_up.ts" with { type: "text" };

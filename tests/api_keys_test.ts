@@ -55,6 +55,22 @@ Deno.test("a key is retired by a start without it: both work before, and only th
   }
 });
 
+Deno.test("what only a user can ask for refuses an API key by that name", async () => {
+  await using server = await serve({ apiKeys: KEY });
+  const asked: readonly (readonly [method: string, path: string, body?: unknown])[] = [
+    ["GET", "/me/rooms"],
+    ["POST", "/hello", {}],
+    ["POST", "/rooms/lobby/read", { seq: 0 }],
+    ["POST", "/rooms/lobby/typing", { payload: true }],
+  ];
+  for (const [method, path, body] of asked) {
+    const request = { method, headers: bearer(KEY), ...(body !== undefined && { body }) };
+    const { status, json } = await ask(server, path, request);
+    assertEquals([status, json.field], [401, "token"], path);
+    assertStringIncludes(JSON.stringify(json), "API key", path); // not that some token is wrong
+  }
+});
+
 /** Headers and paths that are no API key. */
 const WRONG: readonly (readonly [what: string, headers: Record<string, string>, query?: string])[] =
   [

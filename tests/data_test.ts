@@ -349,7 +349,10 @@ for (const [name, pieces] of [["small", 0], ["large", 90]] as const) {
       assert(backup !== undefined);
       const bytes = new Uint8Array(backup.bytes);
       for (let read = 0; read < bytes.length;) {
-        read += await backup.read(bytes.subarray(read)) ?? NaN;
+        const piece = await backup.next();
+        assert(piece !== null);
+        bytes.set(piece, read);
+        read += piece.length;
       }
       copy.write(bytes);
     }

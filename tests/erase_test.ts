@@ -204,6 +204,19 @@ Deno.test("threads: a user is erased on all nodes, and a room", async () => {
   assertEquals(kept, []);
 });
 
+Deno.test("threads: what waits on another thread is erased too", async () => {
+  await using threads = await Threads.start(OPTIONS);
+  await using one = await threads.serve();
+  await using two = await threads.serve();
+  const from = { id: "eve", name: "Eve" };
+  // More than one tick commits, so that most of it waits.
+  const text = "x".repeat(16_000);
+  const said = Array.from({ length: 100 }, () => one.publish("tea", text, { from }));
+  await Promise.all([two.deleteUserMessages("eve"), ...said]);
+  const { messages } = await two.history("tea", { limit: 200 });
+  assertEquals(messages.map(({ deleted }) => deleted), Array(100).fill(true));
+});
+
 Deno.test({
   name: "redis: a user is erased on all nodes",
   ignore: WITHOUT_REDIS,

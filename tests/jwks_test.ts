@@ -130,6 +130,7 @@ for (const mood of ["hangs", "stalls", "fails", "babbles", "redirects", "floods"
     await assertRefused(verifier, token, "cannot be read");
     await assertRefused(verifier, token, "cannot be read");
     assertEquals(lines.length, 1);
+    assert(!String(lines[0]?.reason).includes(jwks.url), "the URL may hold a secret");
     assert(
       String(lines[0]?.reason).startsWith("Error: ") || mood === "redirects",
       JSON.stringify(lines),

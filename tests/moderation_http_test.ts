@@ -7,7 +7,7 @@
 import { Refusal, type Server } from "../server/mod.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { FaultyBroker, serveOn } from "./support/faulty_broker.ts";
-import { type Client, connect, member, serve, told } from "./support/harness.ts";
+import { type Client, connect, member, serve, told, until } from "./support/harness.ts";
 import { ask, bearer, MESSAGES } from "./support/http.ts";
 import { RawSocket } from "./support/raw_socket.ts";
 
@@ -46,6 +46,42 @@ Deno.test("PUT and DELETE of a mute and a ban, with and without a body", async (
   assertEquals((await ask(server, MESSAGES, { headers: bearer(bob.token) })).status, 403);
   for (let i = 0; i < 2; i++) assertEquals((await order(server, "DELETE", ban)).status, 204);
   assertEquals((await ask(server, MESSAGES, { headers: bearer(bob.token) })).status, 200);
+});
+
+Deno.test("GET of the bans and mutes lists those that hold now, and who has imposed them", async () => {
+  const mia = { id: "mia", rooms: { lobby: "manage" } } as const;
+  await using server = await serve(OPTIONS, {
+    authenticate: ({ token }) => token === "mia" ? mia : undefined,
+  });
+  await using bob = await guest(server);
+  const listed = async (what: string, key = KEY) => {
+    const { status, json } = await order(server, "GET", `/rooms/lobby/${what}`, undefined, key);
+    assertEquals(status, 200);
+    assert("room" in json && json.room === "lobby" && "users" in json);
+    return json.users;
+  };
+  assertEquals([await listed("bans"), await listed("mutes")], [[], []]);
+  const before = Date.now();
+  const [id, short] = [bob.id, { seconds: 0.02 }];
+  for (
+    const [path, body, key] of [
+      [`bans/${id}`, undefined, KEY], // and bans the address of the guest, which is not listed
+      [`mutes/${id}`, { seconds: 60 }, KEY],
+      [`mutes/${id}`, undefined, "mia"],
+      ["mutes/ada", short, KEY],
+      ["mutes/zoe", undefined, KEY],
+    ] as const
+  ) assertEquals((await order(server, "PUT", `/rooms/lobby/${path}`, body, key)).status, 204);
+  await order(server, "PUT", "/rooms/other/bans/zoe");
+  await order(server, "DELETE", "/rooms/lobby/mutes/zoe");
+  for (const key of [KEY, "mia"]) {
+    assertEquals(await listed("bans", key), [{ id, by: "application" }]);
+  }
+  await until(async () => !JSON.stringify(await listed("mutes")).includes("ada"), "the end");
+  const [first, ...others] = await listed("mutes") as Record<string, unknown>[];
+  assert(first !== undefined && Number(first.until) >= before + 60_000);
+  assertEquals(first, { id, by: "application", until: first.until });
+  assertEquals(others, [{ id, by: "managers" }]);
 });
 
 Deno.test("PUT of a ban without a body may come without its length, as curl sends it", async () => {
@@ -94,6 +130,8 @@ const PATHS = [
   ["DELETE", "/users/x/connections"],
   ["PUT", "/rooms/lobby/bans/x"],
   ["DELETE", "/rooms/lobby/bans/x"],
+  ["GET", "/rooms/lobby/bans"],
+  ["GET", "/rooms/lobby/mutes"],
   ["PUT", "/rooms/lobby/mutes/x"],
   ["DELETE", "/rooms/lobby/mutes/x"],
 ] as const;

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Page } from "npm:playwright-core@1.65.1";
+import { connect } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest } from "./support/browser.ts";
 import { serve, until } from "./support/harness.ts";
@@ -68,6 +69,35 @@ browserTest("a message is edited and deleted, by pointer and by keyboard", async
   await shows(bob, ["hello", "此消息已删除。"]);
 });
 
+browserTest(
+  "the bar goes when its message moves, and follows it while the keyboard is in it",
+  async (chrome) => {
+    await using server = await serve();
+    const ada = await chrome.open(server.url);
+    const bob = await chrome.open(server.url);
+    await say(ada, "one\ntwo\nthree\nfour\nfive"); // the pointer stays over it when it moves
+    await shows(bob, ["one\ntwo\nthree\nfour\nfive"]);
+    const place = () =>
+      ada.evaluate<number | undefined>(`(() => {
+      const [bar, line] = [".actions:not([hidden])", ".list:not([hidden]) .line"]
+        .map((it) => document.querySelector(it)?.getBoundingClientRect().y);
+      return bar === undefined ? undefined : Math.round(bar - line);
+    })()`);
+    await hover(ada, "one");
+    const beside = await place();
+    await say(bob, "six"); // the list is too short to scroll
+    await until(async () => await lines(ada).count() === 2, "the other message");
+    await until(async () => [undefined, beside].includes(await place()), "no bar elsewhere");
+    await ada.mouse.move(1, 1);
+    await ada.locator(".list:not([hidden]) .line").first().focus();
+    await ada.keyboard.press("Enter");
+    await ada.locator(`${BAR} button:focus`).waitFor();
+    await say(bob, "seven");
+    await until(async () => await lines(ada).count() === 3, "the third message");
+    await until(async () => await place() === beside, "the bar beside its message");
+  },
+);
+
 browserTest("reactions are counted, and taken back, and known after a reload", async (chrome) => {
   await using server = await serve();
   const ada = await chrome.open(server.url);
@@ -111,6 +141,10 @@ browserTest("on a phone a long press brings the same up, and an answer quotes", 
   await phone.locator(`${BAR} button[aria-label="Reply"]`).tap();
   await says(phone, "#about", "who comes?");
   await assertAccessible(phone, "an answer that is written");
+  const [about, box] = await Promise.all(
+    ["#about", "#box"].map((part) => phone.locator(part).boundingBox()),
+  );
+  assert(about && box && about.y + about.height < box.y, "the outline of the box is in sight");
   await say(phone, "me");
   await shows(ada, ["who comes?", "me"]);
   await says(ada, ".quote", "who comes?");
@@ -135,6 +169,37 @@ browserTest("on a phone a long press brings the same up, and an answer quotes", 
   await says(bob, "#about", "This message was deleted.");
 });
 
+browserTest("what cannot be changed any more says why, in the user's language", async (chrome) => {
+  await using server = await serve({ editSeconds: 1e-6 });
+  const ada = await chrome.open(server.url, { locale: "zh-CN" });
+  await say(ada, "helo");
+  await hover(ada, "helo");
+  await act(ada, "编辑");
+  await say(ada, "hello");
+  await says(ada, "#toast", "无法更改。发送时间已过太久。");
+});
+
+browserTest("a link to what is not there says so", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(`${server.url}/?room=lobby&message=20`);
+  await say(ada, "hello");
+  await ada.reload();
+  await says(ada, "#toast", "There is no such message here.");
+  await assertAccessible(ada, "a message that is not there");
+});
+
+browserTest("the longest reaction fits on a phone", async (chrome) => {
+  await using server = await serve();
+  const client = connect(`${server.url}/ws`, { name: "Ada" });
+  await client.join("lobby");
+  await client.send("lobby", "cake?");
+  await client.react("lobby", 1, "W".repeat(32));
+  const phone = await chrome.open(server.url, PHONE);
+  await phone.locator(".chip").waitFor();
+  assert(await fits(phone), "nothing sticks out");
+  client.close();
+});
+
 browserTest("a link to a message loads it, goes there and marks it", async (chrome) => {
   await using server = await serve();
   await fill(server.url, "lobby", 250);
@@ -146,6 +211,21 @@ browserTest("a link to a message loads it, goes there and marks it", async (chro
   assert(box && list && box.y > list.y && box.y < list.y + list.height, "it is in sight");
   assertEquals(await ada.evaluate("document.activeElement.dataset.seq"), "20");
   await assertAccessible(ada, "a message that was linked");
+});
+
+browserTest("who went to the message that is answered finds the way back", async (chrome) => {
+  await using server = await serve();
+  await fill(server.url, "lobby", 250);
+  const bob = connect(`${server.url}/ws`, { name: "Bob" });
+  await bob.join("lobby");
+  await bob.send("lobby", "answer", undefined, 20);
+  const ada = await chrome.open(server.url, { viewport: { width: 390, height: 700 } });
+  await ada.locator(".quote").click(); // the bar of the message does not lie over it
+  await ada.locator(".line.found").waitFor();
+  assertEquals(await ada.evaluate("document.documentElement.scrollTop"), 0); // only the list scrolls
+  await ada.locator("#latest").click();
+  await ada.locator("#latest").waitFor({ state: "hidden" });
+  bob.close();
 });
 
 browserTest("another device begins at the line where this one has left off", async (chrome) => {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { StoreTrouble } from "../server/broker/store_health.ts";
+import type { StoreHealth, StoreTrouble } from "../server/broker/store_health.ts";
 import { Metrics } from "../server/metrics.ts";
 import { type Hooks, type Options, type Server, silentLog } from "../server/mod.ts";
 import { CHARTS } from "../server/monitoring/charts.ts";
@@ -115,6 +115,7 @@ redisTest("a Redis that is killed is told of, and that it is back", async (redis
   // It has lost its log: whoever is there starts afresh.
   const replaced = async () => await of('parley_catch_ups_total{cause="replaced"}') === 1;
   await until(replaced, "the log to be replaced");
+  assert(lines.includes("room begun anew"));
 });
 
 redisTest("a Redis that takes no more is told of", async (redis) => {
@@ -122,6 +123,14 @@ redisTest("a Redis that takes no more is told of", async (redis) => {
   await redis.ask("CONFIG", "SET", "maxmemory", "1");
   await told(node.server, node.lines, "redis_full");
   await redis.ask("CONFIG", "SET", "maxmemory", "0");
+  await told(node.server, node.lines, "");
+});
+
+redisTest("a Redis that refuses what a commit does is told of", async (redis) => {
+  await using node = await logged({ redis: redis.url });
+  await redis.ask("ACL", "SETUSER", "default", "-eval", "-evalsha");
+  await told(node.server, node.lines, "store_failed");
+  await redis.ask("ACL", "SETUSER", "default", "+eval", "+evalsha");
   await told(node.server, node.lines, "");
 });
 
@@ -221,6 +230,31 @@ Deno.test("Readiness probes once a second, however many ask", async () => {
   pass(1);
   await readiness.trouble();
   assertEquals(probes(), 2);
+});
+
+Deno.test("Readiness says that a store is stuck which does not answer, and when it answers again", async () => {
+  const answers: ((found: StoreTrouble | undefined) => void)[] = [];
+  const store: StoreHealth = {
+    probe: () => new Promise((resolve) => answers.push(resolve)),
+    measure: () => ({}),
+  };
+  const lines: string[] = [];
+  const note = (event: string) => void lines.push(event);
+  let now = 0;
+  const log = { ...silentLog, info: note, warn: note };
+  const readiness = new Readiness(store, new Metrics(), log, () => now, 1);
+  const asked = [readiness.trouble(), readiness.trouble()];
+  assertEquals(await Promise.all(asked), ["store_stuck", "store_stuck"]);
+  now += 10_000;
+  assertEquals(await readiness.trouble(), "store_stuck");
+  assertEquals(answers.length, 1); // no more questions pile up at a store that answers none
+  answers.pop()?.(undefined);
+  await until(() => readiness.last === undefined, "the answer");
+  now += 10_000;
+  const next = readiness.trouble();
+  answers.pop()?.("disk_full");
+  assertEquals(await next, "disk_full");
+  assertEquals(lines, ["not ready", "ready again", "not ready"]);
 });
 
 Deno.test("Readiness takes a commit for a probe, and looks at once after one that failed", async () => {

@@ -580,6 +580,12 @@ Deno.test("the application revises anyone's messages, in process and with an API
   const headers = bearer(KEY);
   const put = await ask(server, `${MESSAGES}/1/reactions/y?from=bob`, { method: "PUT", headers });
   assertEquals(put.json.reactions, { y: 1 });
+  for (const token of ["ada", undefined]) { // nobody else may say who reacts
+    const { status, json } = await ask(server, `${MESSAGES}/1/reactions/z?from=bob`, {
+      ...{ method: "PUT", headers: token === undefined ? {} : bearer(token) },
+    });
+    assertEquals([status, json.field], [400, "from"]);
+  }
   const late = await ask(server, MESSAGES, { headers: bearer("bob") });
   assertEquals<unknown>(late.json.mine, { 1: ["y"] });
   const patched = await ask(server, `${MESSAGES}/1`, {

@@ -15,22 +15,20 @@ import { freePort } from "./support/child.ts";
 import { Crowd } from "./support/crowd.ts";
 import { type Client, connect, member, patiently, until } from "./support/harness.ts";
 import { ask, MESSAGES } from "./support/http.ts";
-import { Program } from "./support/program.ts";
+import { Program, startTask } from "./support/program.ts";
 import { SEED, seeded } from "./support/random.ts";
 import { replaceScript } from "./support/replaced_script.ts";
 import { KEY, Scrape } from "./support/scrape.ts";
 import { Directory } from "./support/sqlite_directory.ts";
 import { serveWith } from "./support/threads.ts";
+import { claimsOf, SECRET as JWT_SECRET, tokenFor } from "./support/tokens.ts";
 import { Receiver, SECRET } from "./support/webhook_receiver.ts";
 
 const TROUBLED = new URL("./support/troubled_worker.ts", import.meta.url);
-/** The program, some threads of which die when they are told to. */
-const TROUBLED_PROGRAM = [
-  "run",
-  "-A",
-  "--lock=tests/deno.lock",
-  "tests/support/troubled_program.ts",
-];
+/** The program with the permissions of its task, some threads of which die when they are told to. */
+const TROUBLED_PROGRAM = startTask().args.map((arg) =>
+  arg === "main.ts" ? "tests/support/troubled_program.ts" : arg
+);
 /** So many connections that the kernel gives some to each of two threads. */
 const MANY = 12;
 /** Has the next request come over a connection of its own, which the kernel gives to any thread. */
@@ -227,14 +225,17 @@ Deno.test("the users of a serving thread that dies leave, and come back to its s
   await Promise.all([alice.close(), bob.close()]);
 });
 
-Deno.test("a serving thread that takes another's place obeys the rules of the start", async () => {
+Deno.test("a serving thread that takes another's place obeys what files held at the start", async () => {
   await using at = new Directory();
   const [rules, apiKeyFile] = [`${at.path}/rules.json`, `${at.path}/keys`];
+  const jwtSecretFile = `${at.path}/secret`;
   await Deno.writeTextFile(rules, '[{"match": "lobby", "everyone": "read"}]');
   await Deno.writeTextFile(apiKeyFile, KEY);
+  await Deno.writeTextFile(jwtSecretFile, JWT_SECRET);
   const log = new Errors();
-  await using serving = await serveTwo({ rules, apiKeyFile }, log);
+  await using serving = await serveTwo({ rules, apiKeyFile, jwtSecretFile }, log);
   await Deno.writeTextFile(rules, "changed for the next start, and not whole yet");
+  await Deno.writeTextFile(jwtSecretFile, JWT_SECRET.toUpperCase());
   await Deno.remove(apiKeyFile);
   kill("worker");
   await until(() => log.lines.length > 0, "the thread to die");
@@ -242,9 +243,27 @@ Deno.test("a serving thread that takes another's place obeys the rules of the st
   for (const client of clients) {
     client.send({ type: "chat", payload: "hello", ref: "a" });
     assertEquals((await client.next("error", ({ ref }) => ref === "a")).code, "forbidden");
+    client.send({ type: "hello", token: await tokenFor(claimsOf()) });
+    await client.next("welcome", ({ user }) => user.id === "ada");
     await client.close();
   }
   assertEquals(log.lines.length, 1);
+});
+
+Deno.test("a serving thread that takes another's place during a drain says that it drains", async () => {
+  const log = new Errors();
+  await using serving = await serveTwo({}, log);
+  serving.drain();
+  kill("worker");
+  await until(() => log.lines.length > 0, "the thread to die");
+  for (const client of await patiently(onBoth(serving, ["Alice", "Bob"]), "its successor")) {
+    await client.close();
+  }
+  const answers = await Promise.all(Array.from({ length: MANY }, async () => {
+    const response = await fetch(`${serving.url}/readyz`, { headers: APART });
+    return (await response.json()).reason;
+  }));
+  assertEquals(new Set(answers), new Set(["draining"]));
 });
 
 Deno.test(`serving threads that die again and again lose and double nothing, seed ${SEED}`, async () => {
@@ -284,12 +303,15 @@ Deno.test("a serving thread that stands still for a while holds nobody up, and i
   alice.send({ type: "edit", seq: 1, payload: "edited", ref: "first" });
   alice.send({ type: "edit", seq: count, payload: "edited", ref: "last" });
   await alice.next("revised", ({ ref }) => ref === "last");
+  alice.send({ type: "custom", name: "topic", payload: "tea", retain: true });
+  await alice.next("custom");
   goOn();
   alice.send({ type: "chat", payload: "on" });
   const heard = await bob.take("chat", count + 1);
   assertEquals(heard.map(({ seq }) => seq), heard.map((_, index) => index + 1));
   const revised = new Set<unknown>();
   while (revised.size < 2) revised.add((await bob.next("revised")).message.seq);
+  await until(() => bob.frames.some((frame) => frame.includes('"topic"')), "the retained event");
   assertEquals(log.lines, []);
 });
 
@@ -318,9 +340,10 @@ Deno.test("HangWatch counts only the time in which the watching thread itself ra
 });
 
 for (
-  const [door, event, why] of [
-    ["store", "storing thread died reason=", "storing thread died"],
-    ["hang", "worker hangs silentSeconds=10", "serving thread hangs"],
+  const [door, event, why, status] of [
+    ["store", "storing thread died reason=", "storing thread died", 1],
+    ["hang", "worker hangs silentSeconds=10", "serving thread hangs", 1],
+    ["loop", "first thread hangs silentSeconds=10", "first thread hangs", 128 + 9], // SIGKILL
   ] as const
 ) {
   Deno.test(`${why}: the program ends in order, and nothing acknowledged is lost, seed ${SEED}`, async () => {
@@ -344,7 +367,7 @@ for (
     if (door === "hang") await crowd.echoes(300); // the others go on
     const { code, err } = await ending;
     const lines = err.split("\n").filter((line) => / (?:error|stopping) /.test(line));
-    assertEquals(code, 1, err);
+    assertEquals(code, status, err);
     assertEquals(lines.filter((line) => line.includes(`error ${event}`)).length, 1, err);
     assertMatch(err, new RegExp(`info stopping why="${why}"`));
     await using program = await Program.start([...args, ...more]);
@@ -354,6 +377,27 @@ for (
     assertEquals((await crowd.conclude(program)).texts.length, crowd.checker.echoes);
   });
 }
+
+Deno.test("a storing thread that hangs is told of by /readyz, /metrics and the log, and a stop says why it fails", async () => {
+  const args = ["--db", ":memory:", "--workers", "1"];
+  const program = await Program.start(args, { PARLEY_API_KEYS: KEY }, [], TROUBLED_PROGRAM);
+  await using _ended = program;
+  const { url } = program;
+  assertEquals((await ask(program, "/readyz")).status, 200);
+  await (await fetch(`${url}/trouble/stuck`)).text();
+  const found = async () => {
+    const { json } = await ask(program, "/readyz");
+    return "reason" in json && json.reason === "store_stuck";
+  };
+  await until(found, "/readyz to say so");
+  const scrape = await Scrape.of(`${url}/metrics`, KEY);
+  assertEquals(scrape.get('parley_not_ready{reason="store_stuck"}'), 1);
+  program.signal("SIGTERM");
+  const { code, err } = await program.ended();
+  assertEquals(code, 1, err);
+  assertMatch(err, / warn not ready reason=store_stuck\n/);
+  assertMatch(err, / error stop failed reason="It takes longer than 4500 ms."\n/);
+});
 
 Deno.test("createServer() with workers: 1 says so when its storing thread dies, and refuses to store", async () => {
   replaceScript("storing_worker.ts", new URL(`${TROUBLED}?store`));

@@ -28,9 +28,11 @@ browserTest(
     const state = page.locator("#state");
     await page.locator("#sign-in").waitFor();
     await assertAccessible(page, "the form");
-    await page.locator("#key").fill("x".repeat(32));
-    await page.locator("#key").press("Enter");
-    await page.getByText("does not know this key").waitFor();
+    for (const wrong of ["ключ", "x".repeat(32)]) {
+      await page.locator("#key").fill(wrong);
+      await page.locator("#key").press("Enter");
+      await page.getByText("does not know this key").waitFor();
+    }
     await page.locator("#key").fill(KEY);
     await page.getByRole("button", { name: "Show the numbers" }).click();
     await page.locator("#charts").waitFor();

@@ -45,6 +45,18 @@ Deno.test("telemetry: a receiver gets every metric, with the numbers that Promet
   assertEquals(receiver.spans, "");
 });
 
+Deno.test("telemetry: what each thread measures of the whole program is sent once", async () => {
+  await using receiver = new OtlpReceiver();
+  const args = ["--db", ":memory:", "--workers", "2"];
+  await using _program = await Program.start(args, receiver.environment);
+  const threadsOf = (name: string) =>
+    new Set(receiver.metrics.get(name)?.points.map(({ attributes }) => attributes.thread));
+  await until(() => threadsOf("parley.rooms").size === 2, "both threads");
+  for (const name of ["parley.store.size", "parley.store.busy", "process.memory.usage"]) {
+    assertEquals(threadsOf(name), new Set(["0"]), name);
+  }
+});
+
 Deno.test("Deno puts the query of a URL into spans, and it cannot be taken out again", async () => {
   await using receiver = new OtlpReceiver();
   const script = `

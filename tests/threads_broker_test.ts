@@ -4,10 +4,13 @@
  *
  * @module
  */
-import { BackupRefusal } from "../server/broker/backups.ts";
+import { type Backup, BackupRefusal } from "../server/broker/backups.ts";
 import { type Broker, BrokerError, FullError, type MemberChange } from "../server/broker/broker.ts";
 import { RetainedBoundError } from "../server/broker/retained.ts";
 import { SqliteBroker } from "../server/broker/sqlite/sqlite_broker.ts";
+import { Backlog, MAX_CHARS } from "../server/broker/threads/backlog.ts";
+import { News } from "../server/broker/threads/news.ts";
+import { OutgoingSignals } from "../server/broker/threads/outgoing_signals.ts";
 import { PreparedRooms } from "../server/broker/threads/prepared_rooms.ts";
 import { Storing } from "../server/broker/threads/storing.ts";
 import { retainDaysIn } from "../server/broker/threads/storing_options.ts";
@@ -135,6 +138,43 @@ test("what was erased by one thread is replaced on the other", async ({ a, b }) 
   assertEquals(texts.at(-1), "tea replaced");
 });
 
+test("what is queued on another thread is stored before it is erased", async ({ a, b }) => {
+  const asked = Promise.withResolvers<void>();
+  const queue = Promise.withResolvers<void>();
+  b.listen({
+    committed() {},
+    signalled() {},
+    settle() {
+      asked.resolve();
+      return queue.promise;
+    },
+  });
+  let isErased = false;
+  const erasing = a.eraser.room("tea").then(() => isErased = true);
+  await patiently(asked.promise, "the other thread to be asked");
+  await b.publish([draft("queued", { room: "tea" })]);
+  assertEquals([isErased, await textsOf(a, "tea")], [false, ["queued"]]);
+  queue.resolve();
+  await erasing;
+  assertEquals(await textsOf(a, "tea"), []);
+});
+
+test("erasing does not wait for a thread that is gone", async ({ a, b }) => {
+  const asked = Promise.withResolvers<void>();
+  b.listen({
+    committed() {},
+    signalled() {},
+    settle() {
+      asked.resolve();
+      return new Promise(() => {});
+    },
+  });
+  const erasing = a.eraser.room("tea");
+  await patiently(asked.promise, "the other thread to be asked");
+  await b[Symbol.asyncDispose]();
+  await erasing;
+});
+
 test("a listener that throws keeps nothing from being heard", async ({ a }) => {
   const errors: unknown[] = [];
   const take = (event: ErrorEvent) => {
@@ -160,6 +200,7 @@ test("a user on two threads is one member, until both are left", async ({ a, b }
   await a.open("tea");
   await b.open("tea");
   b.members.enter("tea", { id: "u1", name: "Ada L." });
+  await b.check(); // two ports have no order between them
   a.members.leave("tea", USER);
   assertEquals(await b.members.list("tea"), [{ id: "u1", name: "Ada L." }]);
   assertEquals(await a.members.rooms(10, 0), [{ name: "tea", memberCount: 1 }]);
@@ -268,16 +309,30 @@ test("errors keep their class and their sentence", async ({ store, a }) => {
   assertEquals(await a.probe(), "database_gone");
 });
 
+/** Reads a copy as far as its last byte. */
+async function readAll(backup: Backup | undefined): Promise<Uint8Array[]> {
+  assert(backup !== undefined);
+  const pieces: Uint8Array[] = [];
+  while (sizeOf(pieces) < backup.bytes) {
+    const piece = await backup.next();
+    assert(piece !== null);
+    pieces.push(piece);
+  }
+  return pieces;
+}
+
+function sizeOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
+
 test("a backup crosses in pieces and is whole", async ({ store, a }) => {
   await a.publish(Array.from({ length: 500 }, (_, n) => draft(`${n} ${"x".repeat(500)}`)));
-  const pieces: Uint8Array[] = [];
+  let pieces: Uint8Array[];
   {
     using backup = await a.backups?.make();
-    const into = new Uint8Array(100_000);
-    for (let count; (count = await backup?.read(into) ?? null) !== null;) {
-      pieces.push(into.slice(0, count));
-    }
-    assertEquals(pieces.reduce((sum, { length }) => sum + length, 0), backup?.bytes);
+    pieces = await readAll(backup);
+    assert(pieces.length > 1);
+    assertEquals(sizeOf(pieces), backup?.bytes);
   }
   const path = `${store.directory.path}/copy.db`;
   await Deno.writeFile(path, new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer()));
@@ -288,16 +343,15 @@ test("a backup crosses in pieces and is whole", async ({ store, a }) => {
 });
 
 test("after the last byte of a backup another thread can make one, and nothing ends that", async ({ a, b }) => {
-  const into = new Uint8Array(10_000_000);
   const backups = [await a.backups?.make()];
-  assertEquals(await backups[0]?.read(into), backups[0]?.bytes);
+  assertEquals(sizeOf(await readAll(backups[0])), backups[0]?.bytes);
   backups.push(await b.backups?.make());
-  assertEquals(await backups[1]?.read(into), backups[1]?.bytes);
-  assertEquals(await backups[1]?.read(into), null);
+  assertEquals(sizeOf(await readAll(backups[1])), backups[1]?.bytes);
+  assertEquals(await backups[1]?.next(), null);
   backups.push(await a.backups?.make());
   for (const backup of backups.slice(0, 2)) backup?.[Symbol.dispose]();
   await a.check(); // what was said before has arrived
-  assert(await backups[2]?.read(into) !== null);
+  assert(await backups[2]?.next() !== null);
   backups[2]?.[Symbol.dispose]();
 });
 
@@ -393,6 +447,57 @@ Deno.test("threads: one that cannot be welcomed is told, and does not wait for e
   assertMatch(await reported.promise, /the disk is away/);
   removeEventListener("error", note);
   await storing.end();
+});
+
+Deno.test("News leaves out what a thread can do without that takes nothing, and tells how things are when it goes on", () => {
+  const said: unknown[][] = [];
+  const news = new News({ say: (...one) => void said.push(one) }, new Backlog(), {
+    everyoneIn: () => ({ kind: "everyone", users: [USER] }),
+    retainedIn: () => ({ kind: "all", events: new Map([["topic", "{}"]]) }),
+  });
+  const tell = () => {
+    news.membersChanged("tea", { kind: "joined", user: USER });
+    news.retainedChanged("tea", { kind: "one", name: "topic", event: "{}", isRemoval: false });
+    news.marked([{ userId: "u1", room: "tea", seq: 1 }]);
+    news.signalled("tea", { event: "{}" });
+    return said.splice(0).map(([name]) => name);
+  };
+  assertEquals(tell(), ["membersChanged", "retainedChanged", "marked", "signalled"]);
+  const long = "x".repeat(MAX_CHARS + 1);
+  news.signalled("tea", { event: long });
+  said.length = 0;
+  assertEquals(tell(), []);
+  news.took(long.length);
+  assertEquals(said.splice(0), [
+    ["membersChanged", "tea", { kind: "everyone", users: [USER] }],
+    ["retainedChanged", "tea", { kind: "all", events: new Map([["topic", "{}"]]) }],
+  ]);
+  news.took(0);
+  assertEquals(said, []);
+});
+
+Deno.test("OutgoingSignals loses what is too much while the storing thread takes nothing", () => {
+  let said = 0;
+  const signals = new OutgoingSignals({ say: () => void said++ });
+  const event = "x".repeat(1_048_576);
+  signals.send("tea", { event });
+  assertEquals(said, 0); // there is no other thread
+  signals.threads = 2;
+  for (let n = 0; n < 40; n++) signals.send("tea", { event });
+  assertEquals(said, 17);
+  signals.took(2 * event.length);
+  for (let n = 0; n < 40; n++) signals.send("tea", { event });
+  assertEquals(said, 19);
+});
+
+test("signals that were taken make room for others", async ({ a, b }) => {
+  const { texts } = follow(b);
+  await b.open("tea");
+  const event = "x".repeat(3_000_000);
+  for (let n = 1; n <= 12; n++) {
+    a.signal("tea", { event });
+    await until(() => texts.length === n, "the signal");
+  }
 });
 
 Deno.test("retainDaysIn() takes the first rule that matches, also if it says nothing", () => {

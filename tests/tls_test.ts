@@ -15,6 +15,7 @@ import {
 import { type Certificate, makeCertificate } from "./support/certificate.ts";
 import { connect, patiently, serve, until } from "./support/harness.ts";
 import { Program } from "./support/program.ts";
+import { Directory } from "./support/sqlite_directory.ts";
 
 Deno.test("with --cert and --key a room is joined over wss", async () => {
   await using identity = await makeCertificate();
@@ -133,7 +134,11 @@ Deno.test("a certificate that cannot be used is not taken, and nobody is disturb
   await server.renewCertificate();
   await Deno.remove(cert);
   await server.renewCertificate();
+  await using ended = await makeCertificate(new Date(Date.now() - 1000));
+  await replace(identity, ended);
+  await server.renewCertificate();
   assertEquals(lines, [
+    "certificate not renewed",
     "certificate not renewed",
     "certificate not renewed",
     "certificate not renewed",
@@ -141,6 +146,35 @@ Deno.test("a certificate that cannot be used is not taken, and nobody is disturb
   alice.send({ type: "chat", payload: "still here" });
   await alice.next("chat");
   assertEquals(await seenBy(server.url, authority), "ok\n");
+});
+
+Deno.test("a certificate that cannot be used ends the program in one line, before it opens the database", async () => {
+  await using one = await makeCertificate();
+  await using other = await makeCertificate();
+  await using at = new Directory();
+  const empty = `${at.path}/empty`;
+  await Deno.writeTextFile(empty, "");
+  for (
+    const [cert, key] of [
+      [one.cert, other.key],
+      [at.path, one.key],
+      [empty, empty],
+    ] as const
+  ) {
+    await using program = await Program.run(["--db", at.file, "--cert", cert, "--key", key]);
+    const { code, err } = await program.ended();
+    assertEquals([code, err.trim().split("\n").length], [1, 1], err);
+    assertMatch(err, new RegExp(`^parley: Cannot use --cert ${cert} with --key ${key}. \\w+: `));
+  }
+  const left = await Array.fromAsync(Deno.readDir(at.path), ({ name }) => name);
+  assertEquals(left, ["empty"]);
+});
+
+Deno.test("a certificate that has ended is served, and the log says so", async () => {
+  await using identity = await makeCertificate(new Date(Date.now() - 1000));
+  const { cert, key } = identity;
+  await using program = await Program.start(["--cert", cert, "--key", key, "--db", ":memory:"]);
+  assertMatch(program.err, / warn certificate has ended /);
 });
 
 Deno.test("SIGHUP renews the certificate of every thread, and the program goes on", async () => {

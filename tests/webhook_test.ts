@@ -255,16 +255,38 @@ Deno.test("a receiver that does not answer is given up after 15 seconds, and tri
   hanging.resolve(new Response());
 });
 
-Deno.test("a webhook that cannot connect does not log its URL", async () => {
-  await using at = new Directory();
-  const receiver = new Receiver();
-  await receiver.close();
-  await using bench = await Bench.open(at, { url: `${receiver.url}/(hush):?token=hush` });
-  await bench.store("1");
-  await bench.clock.slept(1000);
-  assertMatch(bench.log.lines[0] ?? "", /^warn webhook failed .*refused/);
-  assert(!bench.log.lines.join().includes("hush"), bench.log.lines.join());
-});
+/** Answers every connection with something that is not HTTP. */
+function babbler(): { url: string; close(): void } {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  void (async () => {
+    for await (const connection of listener) {
+      await connection.write(new TextEncoder().encode("hush\r\n\r\n"));
+      connection.close();
+    }
+  })();
+  return { url: `http://127.0.0.1:${listener.addr.port}`, close: () => listener.close() };
+}
+
+for (
+  const [what, why, make] of [
+    ["is away", /refused/, () => new Receiver()],
+    ["does not speak HTTP", /HTTP version/, babbler],
+  ] as const
+) {
+  Deno.test(`the log of a webhook whose receiver ${what} does not have its URL`, async () => {
+    await using at = new Directory();
+    const receiver = make();
+    if (receiver instanceof Receiver) await receiver.close();
+    await using bench = await Bench.open(at, { url: `${receiver.url}/(hush):?token=hush` });
+    await bench.store("1");
+    await bench.clock.slept(1000);
+    const lines = bench.log.lines.join();
+    assertMatch(lines, /^warn webhook failed /);
+    assertMatch(lines, why);
+    assert(!lines.includes("hush"), lines);
+    if (!(receiver instanceof Receiver)) receiver.close();
+  });
+}
 
 Deno.test("410 ends a webhook until the next start", async () => {
   await using at = new Directory();

@@ -10,6 +10,7 @@ import {
   moderatedSubject,
   type Sanction,
   sanctionKey,
+  userIdOf,
   userSubject,
 } from "../broker/orders.ts";
 import type { Right } from "../protocol/tables.ts";
@@ -23,6 +24,15 @@ const MAX_WAIT_MS = 3_600_000;
 export interface SanctionChanges {
   readonly imposed: readonly Sanction[];
   readonly lifted: readonly Sanction[];
+}
+
+/** A ban or a mute of a user, as it is shown to whoever may lift it. */
+export interface ShownSanction {
+  readonly id: string;
+  /** Who has imposed it, and may lift it: managers may not lift the application's. */
+  readonly by: "application" | "managers";
+  /** When it ends, in milliseconds since 1970; without it, it is for good. */
+  readonly until?: number;
 }
 
 export class Sanctions {
@@ -73,6 +83,18 @@ export class Sanctions {
   /** Removes a sanction. */
   lift({ kind, room, subject }: LiftOrder): void {
     this.#remove(room, `${kind === "unban" ? "ban" : "mute"} ${subject}`);
+  }
+
+  /** Lists the users who are banned from a room, or muted there. Bans of addresses go with those of guests. */
+  list(kind: Sanction["kind"], room: string): readonly ShownSanction[] {
+    const now = this.#now();
+    return [...this.#byRoom.get(room)?.values() ?? []].flatMap((sanction) => {
+      const { subject, until } = sanction;
+      const id = userIdOf(subject);
+      if (sanction.kind !== kind || id === undefined || (until ?? Infinity) <= now) return [];
+      const by = subject === userSubject(id) ? "application" : "managers";
+      return [{ id, by, ...(until !== null && { until }) }];
+    });
   }
 
   /** Takes over all sanctions. */

@@ -16,11 +16,17 @@ export interface Backups {
   make(): Promise<Backup>;
 }
 
+/** How many bytes of a copy are read at once. A client that takes them slowly makes the server keep no more. */
+export const PIECE_BYTES = 262_144;
+
 /** A copy that is complete. */
 export interface Backup extends Disposable {
   readonly bytes: number;
-  /** Reads the next bytes; `null` at the end. */
-  read(into: Uint8Array): Promise<number | null>;
+  /**
+   * Returns the next bytes, `PIECE_BYTES` at most; `null` at the end. They may be a view of the copy itself,
+   * which is empty after that was disposed of.
+   */
+  next(): Promise<Uint8Array | null>;
 }
 
 /** Why no copy is made. */

@@ -51,18 +51,14 @@ export interface Range {
   readonly chars?: number;
 }
 
-/** The callbacks of a broker. None of them may throw. */
+/** The callbacks of a broker. None of them may throw. Those of a room need be called only if it is open. */
 export interface BrokerListener {
-  /**
-   * The page is in the log now. It may come from another node. A broker need not call this for a room
-   * that is not open.
-   */
+  /** The page is in the log now. It may come from another node. */
   committed(room: string, page: Page): void;
   /**
    * These messages were revised, on any node: one entry for each message and commit, in the order of
    * `rev`, and after the `committed` of the same batch. Each `rev` comes once, unless the log is
-   * replaced; but a node that has missed some gets only the newest of each message. A broker need not
-   * call this for a room that is not open.
+   * replaced; but a node that has missed some gets only the newest of each message.
    */
   revised?(room: string, messages: readonly RevisedMessage[]): void;
   /** The log goes up to there, and this node was too slow to be sent all of it: it has to read it. */
@@ -79,7 +75,7 @@ export interface BrokerListener {
    * calls this.
    */
   membersChanged?(room: string, change: MemberChange): void;
-  /** The events that a room keeps have changed. A broker need not call this for a room that is not open. */
+  /** The events that a room keeps have changed. */
   retainedChanged?(room: string, change: RetainedChange): void;
   /** An order is to be carried out on this node. What lasts of it is stored. */
   ordered?(order: Order): void;
@@ -89,6 +85,8 @@ export interface BrokerListener {
   sanctionsReplaced?(sanctions: readonly Sanction[]): void;
   /** Returns the users who are in the room on this node. */
   membersHere?(room: string): readonly User[];
+  /** Settles when what was queued on this node before is stored or refused: another node is about to erase. */
+  settle?(): Promise<void>;
 }
 
 /** A change of a room's members. Every node gets the same changes in the same order. */

@@ -10,8 +10,9 @@ export const STORE_TROUBLES = {
   database_full: "The database has reached --max-database-mb, and nothing can be pruned.",
   database_gone: "The database file was removed, replaced or truncated.",
   storing_thread_died: "The thread that stores has died.",
-  redis_away: "Redis does not answer.",
+  redis_away: "Redis does not answer, or is only a replica.",
   redis_full: "Redis has reached its maxmemory.",
+  store_stuck: "The store does not answer.",
   store_failed: "The store does not take what is written.",
 } as const;
 

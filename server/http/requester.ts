@@ -15,13 +15,17 @@ import type { Call } from "./router.ts";
 import { tokenOf } from "./token.ts";
 
 /**
- * Says who sent a request.
+ * Says which user sent a request. The application, which has an API key, is none.
  *
  * @returns `undefined` for a guest without a token.
  * @throws {Refusal} `unauthorized`, `unavailable`
  */
 export async function identify(call: Call, hub: Hub): Promise<Identity | undefined> {
-  const { request, query, showsCookies } = call;
+  const { request, query, showsCookies, isApplication } = call;
+  if (isApplication) {
+    const sentence = "Only a user can ask for this. Bring a user's token, and no API key.";
+    throw new Refusal("unauthorized", sentence, { field: "token" });
+  }
   const view = hub.authenticator.viewOf(request, showsCookies);
   const identity = await hub.authenticator.identify(view, tokenOf(request, query));
   if (identity === undefined) return undefined;

@@ -18,7 +18,7 @@ import { getMessages } from "./routes/get_messages.ts";
 import { getMyRooms } from "./routes/get_my_rooms.ts";
 import { getRooms } from "./routes/get_rooms.ts";
 import { deleteConnections, deleteMember } from "./routes/delete_member.ts";
-import { deleteSanction, putSanction } from "./routes/put_sanction.ts";
+import { deleteSanction, getSanctions, putSanction } from "./routes/put_sanction.ts";
 import { deleteRoom, deleteUser, deleteUserMessages } from "./routes/erase.ts";
 import { postHello } from "./routes/post_hello.ts";
 import { postMessage } from "./routes/post_message.ts";
@@ -73,10 +73,12 @@ export function routesOf(
       DELETE: (call) => deleteMember(call, hub),
     }),
     route("/users/:id/connections", { DELETE: (call) => deleteConnections(call, hub) }),
+    route("/rooms/:room/bans", { GET: (call) => getSanctions(call, hub, "ban") }),
     route("/rooms/:room/bans/:id", {
       PUT: (call) => putSanction(call, hub, "ban"),
       DELETE: (call) => deleteSanction(call, hub, "unban"),
     }),
+    route("/rooms/:room/mutes", { GET: (call) => getSanctions(call, hub, "mute") }),
     route("/rooms/:room/mutes/:id", {
       PUT: (call) => putSanction(call, hub, "mute"),
       DELETE: (call) => deleteSanction(call, hub, "unmute"),

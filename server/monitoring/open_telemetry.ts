@@ -36,6 +36,7 @@ export async function startOpenTelemetry(monitor: Monitor, thread: number): Prom
   meter.addBatchObservableCallback((result) => {
     const now = monitor.snapshot();
     for (const [name, instrument] of observed) {
+      if (thread > 0 && METRIC_ROWS[name].merge === "same") continue;
       for (const [labels, value] of valuesOf(now[name])) {
         result.observe(instrument, value, { ...attributesOf(name, labels), thread });
       }

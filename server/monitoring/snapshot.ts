@@ -69,7 +69,8 @@ function mergeTwo(
   if (a === undefined) return b;
   if (typeof a === "number" || typeof b === "number") {
     const [x, y] = [Number(a), Number(b)];
-    return how === "max" ? Math.max(x, y) : how === "min" ? Math.min(x, y) : x + y;
+    if (how === undefined) return x + y;
+    return how === "min" ? Math.min(x, y) : Math.max(x, y);
   }
   const counts = a.counts.map((count, index) => count + (b.counts[index] ?? 0));
   return { bounds: a.bounds, counts, sum: a.sum + b.sum };

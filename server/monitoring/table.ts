@@ -16,8 +16,11 @@ export interface MetricRow {
   readonly help: string;
   /** The names of its labels. Their values are from small tables: never a room, a user or an address. */
   readonly labels?: readonly string[];
-  /** How the numbers of several threads become one: most are added up. */
-  readonly merge?: "max" | "min";
+  /**
+   * How the numbers of several threads become one: most are added up. With `same` each thread has measured the
+   * whole program, so the largest counts; OpenTelemetry gets it from one thread, or somebody would add it up.
+   */
+  readonly merge?: "max" | "min" | "same";
   /** Reads the number where it is counted. Without this, the monitor measures it when somebody looks. */
   readonly read?: (metrics: Metrics) => Numbers;
 }
@@ -155,13 +158,13 @@ export const METRICS = {
     kind: "gauge",
     unit: "By",
     help: "Bytes of the database in use. Not with Redis.",
-    merge: "max",
+    merge: "same",
   },
   "parley.store.busy": {
     kind: "counter",
     unit: "s",
     help: "Time that the storing thread was busy with commits. Only with --workers.",
-    merge: "max",
+    merge: "same",
   },
   "parley.redis.up": {
     kind: "gauge",
@@ -200,7 +203,7 @@ export const METRICS = {
     kind: "gauge",
     unit: "By",
     help: "Memory of the process.",
-    merge: "max",
+    merge: "same",
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 

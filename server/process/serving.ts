@@ -5,7 +5,9 @@
  * @module
  */
 import { ApiKeys } from "../access/api_keys.ts";
-import { type RoomRule, Rules } from "../access/rules.ts";
+import { readSecretFile } from "../access/jwt/secret_file.ts";
+import { Rules } from "../access/rules.ts";
+import { checkCertificate, readCertificate } from "../certificate.ts";
 import type { StoringThread } from "../broker/threads/storing_thread.ts";
 import { openServer } from "../create_server.ts";
 import { type Log, reason } from "../log.ts";
@@ -14,6 +16,7 @@ import { startOpenTelemetry } from "../monitoring/open_telemetry.ts";
 import { type Connect, startStoringThread } from "../open_storage.ts";
 import { OptionError, type Options } from "../options.ts";
 import { monitorOf } from "../server.ts";
+import type { FilesRead } from "./worker.ts";
 import { Workers } from "./workers.ts";
 
 /** How to run, besides the options. */
@@ -56,6 +59,7 @@ export class Serving implements AsyncDisposable {
     log: Log,
     { isExporting = false, workerScript }: ServingHow = {},
   ): Promise<Serving> {
+    if (options.cert !== "") checkCertificateFiles(options, log);
     let storing: StoringThread | undefined;
     const connect: Connect = async (context) => {
       storing = await startStoringThread(options, context);
@@ -63,10 +67,11 @@ export class Serving implements AsyncDisposable {
     };
     const hasThread = options.workers > 0 && options.redis === "";
     let server: Server | undefined;
-    const { rules, ...read } = await readFiles(options);
+    const { options: read, ...files } = await readFiles(options);
+    const { rules, jwtSecret } = files;
     try {
-      const own = { ...read.options, workers: 0 };
-      server = await openServer(own, { log, rules }, hasThread ? connect : undefined);
+      const shared = { connect: hasThread ? connect : undefined, jwtSecret };
+      server = await openServer({ ...read, workers: 0 }, { log, rules }, shared);
       listen(server, options);
     } catch (thrown) {
       await server?.stop();
@@ -75,9 +80,8 @@ export class Serving implements AsyncDisposable {
     }
     const monitor = monitorOf(server);
     if (isExporting) await startOpenTelemetry(monitor, 0);
-    const shared = { ...read.options, port: server.port };
-    const how = { monitor, isExporting, storing, rules, script: workerScript };
-    return new Serving(server, new Workers(shared, log, how), storing);
+    const how = { monitor, isExporting, storing, files, script: workerScript };
+    return new Serving(server, new Workers({ ...read, port: server.port }, log, how), storing);
   }
 
   /** Starts the other serving threads. One that cannot start is logged, and tried again. */
@@ -112,17 +116,36 @@ export class Serving implements AsyncDisposable {
 }
 
 /**
- * Reads the rules and the API keys once for all threads: one that takes another's place later must obey the
- * same, whatever the files hold by then.
+ * Reads the rules, the API keys and the secret of tokens once for all threads: one that takes another's place
+ * later must obey the same, whatever the files hold by then.
  *
  * @throws {OptionError} if a file cannot be read, or something in it is wrong.
  */
-async function readFiles(
-  options: Options,
-): Promise<{ readonly rules: readonly RoomRule[]; readonly options: Options }> {
+async function readFiles(options: Options): Promise<FilesRead & { readonly options: Options }> {
   const { list: rules } = await Rules.load(options.rules);
   const apiKeys = (await ApiKeys.list(options)).join(" ");
-  return { rules, options: { ...options, rules: "", apiKeys, apiKeyFile: "" } };
+  const { jwtSecretFile: path } = options;
+  return {
+    rules,
+    ...(path !== "" && { jwtSecret: await readSecretFile(path) }),
+    options: { ...options, rules: "", apiKeys, apiKeyFile: "" },
+  };
+}
+
+/**
+ * Checks the certificate before anything is opened.
+ *
+ * @throws {OptionError} if it cannot be used.
+ */
+function checkCertificateFiles({ cert, key }: Options, log: Log): void {
+  let until: Date;
+  try {
+    until = checkCertificate(readCertificate({ cert, key }));
+  } catch (thrown) {
+    throw new OptionError(`Cannot use --cert ${cert} with --key ${key}. ${reason(thrown)}`);
+  }
+  if (until.getTime() > Date.now()) return;
+  log.warn("certificate has ended", { cert, until: until.toISOString() });
 }
 
 /** @throws {OptionError} if it cannot listen. */
@@ -136,7 +159,7 @@ function listen(server: Server, options: Options): void {
 }
 
 function whyNotListening(
-  { host, port, metricsPort, cert, key }: Options,
+  { host, port, metricsPort }: Options,
   isListening: boolean,
   thrown: unknown,
 ): string {
@@ -144,9 +167,6 @@ function whyNotListening(
   if (thrown instanceof Deno.errors.AddrInUse) return `Port ${port} on ${host} is in use.`;
   if (thrown instanceof Deno.errors.PermissionDenied) {
     return `The process may not listen on port ${port}.`;
-  }
-  if (thrown instanceof Deno.errors.InvalidData) {
-    return `Cannot use the certificate ${cert} with the key ${key}. ${reason(thrown)}`;
   }
   return `Cannot listen on ${host}:${port}. ${reason(thrown)}`;
 }

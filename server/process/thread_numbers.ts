@@ -1,7 +1,7 @@
 /**
  * `ThreadNumbers` adds up the metrics of all threads, so that whoever asks any of them gets the numbers of
  * the whole program. Each thread sends its own to the main thread, which sends back the totals. A thread that
- * sends nothing any more hangs.
+ * sends nothing any more hangs, and so does the main thread when no totals come.
  *
  * @module
  */
@@ -82,14 +82,29 @@ export class ThreadNumbers<Thread extends object> {
 /**
  * Sends a thread's numbers to the main thread, and shows the totals that come back.
  *
+ * @param mainHangs is called once, when none come any more.
  * @returns a function that ends it.
  */
-export function shareNumbers(monitor: Monitor, port: MessagePort): () => void {
+export function shareNumbers(
+  monitor: Monitor,
+  port: MessagePort,
+  mainHangs: () => void,
+): () => void {
   monitor.start();
-  const send = () => port.postMessage(monitor.snapshot());
+  const watch = new HangWatch<MessagePort>(SEND_MS);
+  watch.heard(port); // the main thread has started already
+  const send = () => {
+    port.postMessage(monitor.snapshot());
+    if (watch.check().length === 0) return;
+    watch.forget(port);
+    mainHangs();
+  };
   send();
   const timer = setInterval(send, SEND_MS);
-  port.onmessage = ({ data }: MessageEvent<Snapshot>) => monitor.show(data);
+  port.onmessage = ({ data }: MessageEvent<Snapshot>) => {
+    watch.heard(port);
+    monitor.show(data);
+  };
   return () => {
     clearInterval(timer);
     port.close();

@@ -13,13 +13,26 @@ import type { Options, Server } from "../mod.ts";
 import { startOpenTelemetry } from "../monitoring/open_telemetry.ts";
 import { monitorOf } from "../server.ts";
 import { catchUnforeseen } from "../safety_net.ts";
+import { MAX_SILENCE_MS } from "./hang_watch.ts";
 import { shareNumbers } from "./thread_numbers.ts";
+
+/**
+ * How long the threads have to say goodbye to their clients when the main thread hangs. They notice it within a
+ * second of each other.
+ */
+const GOODBYE_MS = 2000;
+
+/** What was read of files when the program started. They are not read again: all threads obey the same. */
+export interface FilesRead {
+  readonly rules: readonly RoomRule[];
+  /** The secret in the file of `--jwt-secret-file`. */
+  readonly jwtSecret?: Uint8Array<ArrayBuffer>;
+}
 
 /** What a thread starts with. */
 export interface Start {
   readonly start: Options;
-  /** The rules of rooms as they were read at the start. The file of `--rules` is not read again. */
-  readonly rules: readonly RoomRule[] | undefined;
+  readonly files: FilesRead | undefined;
   /** The number of the thread: 1 is the first one after the main thread. */
   readonly thread: number;
   /** Where its metrics go; `undefined` if nobody adds them up. */
@@ -53,14 +66,14 @@ async function obey(order: Order): Promise<Answer> {
 }
 
 async function start(order: Start): Promise<void> {
-  const { start: options, rules, thread, numbers, store, isExporting } = order;
+  const { start: options, files, thread, numbers, store, isExporting } = order;
   log = consoleLogOf(options);
-  const connect = store && (() => store);
-  const hooks = { log, ...(rules !== undefined && { rules }) };
-  const started = await openServer({ ...options, workers: 0 }, hooks, connect);
+  const hooks = { log, ...(files !== undefined && { rules: files.rules }) };
+  const shared = { connect: store && (() => store), jwtSecret: files?.jwtSecret };
+  const started = await openServer({ ...options, workers: 0 }, hooks, shared);
   server = started;
   const monitor = monitorOf(started);
-  if (numbers !== undefined) stopSharing = shareNumbers(monitor, numbers);
+  if (numbers !== undefined) stopSharing = shareNumbers(monitor, numbers, mainHangs);
   if (isExporting) await startOpenTelemetry(monitor, thread);
   started.listen({ reusePort: true });
   const endCatching = catchUnforeseen(log, started, async () => {
@@ -71,6 +84,17 @@ async function start(order: Start): Promise<void> {
       reportError(new Error("unsound")); // ends this thread, and `Workers` starts another
     }
   });
+}
+
+/**
+ * The main thread hangs, so nobody listens to signals any more, and its clients get no answer. The program has
+ * to end. A thread cannot exit for it; but in Deno 2.9.6 a program may always kill itself.
+ */
+function mainHangs(): void {
+  log?.error("first thread hangs", { silentSeconds: MAX_SILENCE_MS / 1000 });
+  log?.info("stopping", { why: "first thread hangs" });
+  setTimeout(() => Deno.kill(Deno.pid, "SIGKILL"), GOODBYE_MS);
+  obeyed = obeyed.then(stop).catch(() => {}); // the program ends all the same
 }
 
 async function stop(): Promise<void> {

@@ -5,14 +5,13 @@
  *
  * @module
  */
-import type { RoomRule } from "../access/rules.ts";
 import { type Log, reason } from "../log.ts";
 import type { StoringThread } from "../broker/threads/storing_thread.ts";
 import type { Options } from "../options.ts";
 import type { Monitor } from "../monitoring/monitor.ts";
 import { MAX_SILENCE_MS } from "./hang_watch.ts";
 import { ThreadNumbers } from "./thread_numbers.ts";
-import type { Answer, Order } from "./worker.ts";
+import type { Answer, FilesRead, Order } from "./worker.ts";
 
 /** How long to wait before a thread that failed is replaced. */
 const REPLACE_MS = 1000;
@@ -25,8 +24,8 @@ const FIRST_ONLY = { metricsPort: 0, webhook: "", webhookSecret: "", webhookSecr
 export interface WorkersHow {
   /** Where the threads store. With Redis there is none. */
   readonly storing?: StoringThread | undefined;
-  /** The rules of rooms as they were read at the start. The file of `--rules` is not read again. */
-  readonly rules?: readonly RoomRule[] | undefined;
+  /** What was read of files at the start. */
+  readonly files?: FilesRead | undefined;
   /** The monitor of the first node, which adds up the metrics of all. Without it nobody does. */
   readonly monitor?: Monitor;
   /** Whether the runtime exports metrics with OpenTelemetry. */
@@ -41,23 +40,24 @@ export class Workers {
   readonly #script: URL;
   readonly #storing: StoringThread | undefined;
   readonly #numbers: ThreadNumbers<Worker> | undefined;
-  readonly #rules: readonly RoomRule[] | undefined;
+  readonly #files: FilesRead | undefined;
   readonly #isExporting: boolean;
   /** Those who wait for the answers of each thread, which come in the order of the questions. */
   readonly #threads = new Map<Worker, ((answer: Answer) => void)[]>();
   #started = 0;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #hung = Promise.withResolvers<void>();
+  #isDraining = false;
   #isStopping = false;
 
   /** @param options those of the first node, with the port that it listens on. */
   constructor(options: Options, log: Log, how: WorkersHow = {}) {
-    const { storing, rules, monitor, isExporting = false } = how;
+    const { storing, files, monitor, isExporting = false } = how;
     this.#options = { ...options, ...FIRST_ONLY };
     this.#log = log;
     this.#script = how.script ?? new URL("./worker.ts", import.meta.url);
     this.#storing = storing;
-    this.#rules = rules;
+    this.#files = files;
     const hangs = (thread: Worker) => this.#hangs(thread);
     this.#numbers = monitor && options.workers > 1 ? new ThreadNumbers(monitor, hangs) : undefined;
     this.#isExporting = isExporting;
@@ -93,6 +93,7 @@ export class Workers {
 
   /** Has all threads say that they are about to stop. */
   drain(): void {
+    this.#isDraining = true;
     for (const thread of this.#threads.keys()) void this.#ask(thread, "drain");
   }
 
@@ -115,13 +116,15 @@ export class Workers {
     const store = this.#storing?.connect();
     const order = {
       start: this.#options,
-      rules: this.#rules,
+      files: this.#files,
       thread: ++this.#started,
       numbers,
       store,
       isExporting: this.#isExporting,
     };
-    const { error } = await this.#ask(thread, order, [numbers, store]);
+    const started = this.#ask(thread, order, [numbers, store]);
+    if (this.#isDraining) void this.#ask(thread, "drain"); // it takes another's place that was told
+    const { error } = await started;
     if (error !== undefined) this.#failed(thread, error);
   }
 

@@ -79,7 +79,10 @@ export class Hub {
       logReplaced: (name, state) => {
         const before = this.#rooms.get(name)?.feed.position?.epoch ?? "";
         // A log from which messages were erased is the same log, and its marks hold.
-        if (digestOf(before) !== digestOf(epochOf(state, name))) this.marks.logReplaced(name);
+        if (digestOf(before) !== digestOf(epochOf(state, name))) {
+          this.marks.logReplaced(name);
+          log.warn("room begun anew", { room: name });
+        }
         this.#pass(name, (room) => room.feed.replaceLog(state));
       },
       retainedChanged: (name, change) => this.#pass(name, (room) => room.retainedChanged(change)),
@@ -87,6 +90,7 @@ export class Hub {
       ordered: (order) => this.moderator.ordered(order),
       sanctionsReplaced: (sanctions) => this.moderator.sanctionsReplaced(sanctions),
       membersChanged: (name, change) => this.#pass(name, (room) => room.presence.apply(change)),
+      settle: () => this.tick.settled(),
       membersHere: (name) => this.#rooms.get(name)?.presence.users ?? [],
     });
   }

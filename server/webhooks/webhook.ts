@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import type { Excerpt, Journal, Place } from "../broker/journal.ts";
 import { settleWithin } from "../deadline.ts";
-import { type Facts, type Log, reason } from "../log.ts";
+import { type Facts, type Log, reason, requestReason } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import { webhookBody } from "../protocol/encode.ts";
 import { systemClock, type WebhookClock } from "./clock.ts";
@@ -209,8 +209,8 @@ export class Webhook {
   }
 }
 
-/** Says why a request failed, without its URL, which may hold a secret. */
+/** Says why a request failed. */
 function causeOf(thrown: unknown): string {
   const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
-  return reason(cause).replace(/ for url \(\S*\)/, "");
+  return requestReason(cause);
 }

@@ -59,9 +59,9 @@ export class ClientRequests<Events extends object = AnyEvents> extends ClientTar
     try {
       return await request(await import("./requests.ts"), this.#requester());
     } catch (thrown) {
-      const { type, code, payload } = Object(thrown);
+      const { type, code, field, payload } = Object(thrown);
       const reason = payload ?? "The server does not answer.";
-      throw new ClientError(type === "error" ? code : "unavailable", reason);
+      throw new ClientError(type === "error" ? code : "unavailable", reason, field);
     }
   }
 }

@@ -26,11 +26,14 @@ export class ClientError extends Error {
    * client is in no room, so an event that was to be sent then fails with `not_in_room`.
    */
   readonly code: ErrorCode | "closed" | "left" | "full";
+  /** What the server's error is about, if it says so: a field of the command, or `address`, for example. */
+  readonly field: string | undefined;
 
   /** Creates an error with a code and a sentence for developers. */
-  constructor(code: ClientError["code"], message: string) {
+  constructor(code: ClientError["code"], message: string, field?: string) {
     super(message);
     this.code = code;
+    this.field = field;
   }
 }
 

@@ -62,7 +62,7 @@ export function receiver(
     const tokenEnded = code === "unauthorized" && !!(identity.givenToken || retryAfterMs);
     const canRetry = tokenEnded || RETRIABLE_ERRORS.includes(code);
     const retryAt = now() + (retryAfterMs ?? 1000 + Math.random() * 2000);
-    const error = new ClientError(code, payload);
+    const error = new ClientError(code, payload, field);
     const outgoing = outbox.find(ref);
     const [room, membership] = [...rooms].find(([, asked]) => ref && asked.ref === ref) ?? [];
     // A join was refused for now, or a rule of the room has refused a message: other rooms need not wait.

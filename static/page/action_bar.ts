@@ -29,6 +29,10 @@ export class ActionBar {
   readonly element = create("div", { class: "actions", role: "toolbar" });
   /** What the actions are for, while the bar is shown. */
   #anchor: HTMLElement | undefined;
+  /** Where on the screen that was when the bar was placed. */
+  #top = 0;
+  /** The lines of a list that is too short to scroll move when another comes. */
+  readonly #resizes = new ResizeObserver(() => this.moved());
 
   constructor() {
     this.element.hidden = true;
@@ -72,6 +76,8 @@ export class ActionBar {
     anchor.classList.toggle("chosen", style !== "beside");
     this.element.hidden = false;
     this.#place(anchor);
+    const lines = anchor.closest(".flow");
+    if (lines) this.#resizes.observe(lines);
   }
 
   /** Gives the focus to the first action. */
@@ -80,9 +86,10 @@ export class ActionBar {
     this.element.querySelector("button")?.focus();
   }
 
-  /** Notes that what it is for was scrolled. */
-  scrolled(): void {
+  /** Notes that what it is for may be elsewhere on the screen now. */
+  moved(): void {
     const anchor = this.#anchor && present(this.#anchor);
+    if (anchor?.getBoundingClientRect().top === this.#top) return;
     if (anchor && this.isHeld) this.#place(anchor);
     else this.hide();
   }
@@ -90,6 +97,7 @@ export class ActionBar {
   hide(): void {
     if (this.element.hidden) return;
     this.element.hidden = true;
+    this.#resizes.disconnect();
     this.#anchor?.classList.remove("chosen");
     this.#anchor = undefined;
   }
@@ -104,12 +112,15 @@ export class ActionBar {
 
   #place(anchor: HTMLElement): void {
     const { classList } = this.element;
+    const { top, right, width } = anchor.getBoundingClientRect();
+    this.#top = top;
     if (classList.contains("sheet")) return this.element.removeAttribute("style");
-    const { top, right } = anchor.getBoundingClientRect();
     const above = anchor.closest(".list, ul")?.getBoundingClientRect().top ?? 0;
-    const { offsetHeight } = this.element;
+    const { offsetHeight, offsetWidth } = this.element;
     const { clientWidth, clientHeight } = document.documentElement;
-    const y = Math.max(top - offsetHeight * (classList.contains("beside") ? 0.6 : 0), above);
+    // In a narrow window it would lie over the quote that an answer begins with, which can be pressed.
+    const raised = offsetWidth < width / 2 ? 0.6 : 1;
+    const y = Math.max(top - offsetHeight * (classList.contains("beside") ? raised : 0), above);
     this.element.style.top = `${Math.min(y, clientHeight - offsetHeight)}px`;
     this.element.style.right = `${clientWidth - right}px`;
   }

@@ -32,6 +32,7 @@ import { lastSignOut, SignOut } from "./sign_out.ts";
 import { isolated, strings } from "./strings.ts";
 import { toast } from "./toast.ts";
 import { translatePage } from "./translate.ts";
+import { warmUp } from "./warm_up.ts";
 
 /** How many bytes a frame may hold besides the message itself: more than it ever needs. */
 const FRAME_OVERHEAD_BYTES = 600;
@@ -193,7 +194,8 @@ function show(): void {
   const { current } = rooms;
   const rows = roomRows();
   const unread = rows.reduce((sum, row) => sum + row.unread, 0);
-  document.title = `${unread ? `(${unread}) ` : ""}${current.name} · Parley`;
+  const title = `${unread ? `(${unread}) ` : ""}${current.name} · Parley`;
+  if (document.title !== title) document.title = title;
   setHidden(byId("elsewhere", HTMLElement), unread - current.list.mark.unread === 0);
   roomList.show(rows);
   finder.show();
@@ -230,5 +232,6 @@ for (const command of client.unsent) {
 }
 goToLinked();
 showConnection(client);
+warmUp();
 // What the user already writes into stays where the user is.
 if (document.activeElement === document.body) composer.focus();

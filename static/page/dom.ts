@@ -8,6 +8,8 @@
 
 /** How soon a page that is not seen is changed, in milliseconds. */
 const UNSEEN_MS = 250;
+/** How long what can wait for an idle moment waits at most, in milliseconds. */
+const IDLE_TIMEOUT_MS = 1_000;
 /** How many code points an initial may have. The emoji of a family has seven. */
 const INITIAL_CODE_POINTS = 7;
 const segmenter = new Intl.Segmenter();
@@ -105,12 +107,13 @@ let isDrawing = false;
 
 /**
  * Returns a function that calls `action` before the next frame is drawn: once, however often it is
- * called. What such an action plans is called before the same frame: another frame would cost as much again. A
- * page that is not seen draws no frames, so it is then called a little later.
+ * called. What such an action plans is called before the same frame: another frame would cost as much again. If
+ * it returns true, it is called again before the frame after that. A page that is not seen draws no frames, so
+ * it is then called a little later.
  */
-export function oncePerFrame(action: () => void): () => void {
+export function oncePerFrame(action: () => boolean | void): () => void {
   let isPlanned = false;
-  return () => {
+  return function plan() {
     if (isPlanned) return;
     isPlanned = true;
     let frame = 0;
@@ -125,11 +128,32 @@ export function oncePerFrame(action: () => void): () => void {
       clearTimeout(timer);
       isPlanned = false;
       isDrawing = frame !== 0; // two actions that plan each other must not do so for ever
+      let isUnfinished: boolean | void = false;
       try {
-        action();
+        isUnfinished = action();
       } finally {
         isDrawing = false;
       }
+      if (isUnfinished) plan();
+    }
+  };
+}
+
+/**
+ * Returns a function that calls `action` when the browser has nothing better to do, or after a second: once,
+ * however often it is called. If it returns true, it is called again.
+ */
+export function onceIdle(action: () => boolean): () => void {
+  let isPlanned = false;
+  return function plan() {
+    if (isPlanned) return;
+    isPlanned = true;
+    // Older versions of Safari have no idle callbacks.
+    if ("requestIdleCallback" in globalThis) requestIdleCallback(run, { timeout: IDLE_TIMEOUT_MS });
+    else setTimeout(run, UNSEEN_MS);
+    function run(): void {
+      isPlanned = false;
+      if (action()) plan();
     }
   };
 }

@@ -17,7 +17,8 @@ export function keepFocus(): void {
     const wasWriting = target.closest(".composer") !== null;
     setTimeout(() => {
       const { activeElement, body } = document;
-      const canHaveIt = target.isConnected && target.checkVisibility() &&
+      const canHaveIt = target.isConnected &&
+        target.checkVisibility({ visibilityProperty: true }) &&
         !target.matches(":disabled");
       if (activeElement !== body || canHaveIt) return;
       // With the focus in a text field a phone's keyboard comes up, which only a writer expects.

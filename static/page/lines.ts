@@ -20,6 +20,8 @@ export class Lines {
   readonly #messages = new WeakMap<Element, ChatEvent>();
   /** What became of messages that are not shown yet. */
   readonly #kept = new Map<number, ChatEvent>();
+  /** What became of messages since the last frame. */
+  readonly #revised = new Map<number, ChatEvent>();
   readonly #mine = new Map<number, readonly string[]>();
 
   /**
@@ -78,9 +80,24 @@ export class Lines {
     }
   }
 
-  /** Shows what became of a message. */
+  /** Notes what became of a message, until {@linkcode showRevised}. */
   revise(message: Message): void {
     if (message.type !== "chat") return;
+    this.#revised.set(message.seq, newer(message, this.#revised.get(message.seq)));
+  }
+
+  /** Whether there is something for {@linkcode showRevised} to show. */
+  get areRevised(): boolean {
+    return this.#revised.size > 0;
+  }
+
+  /** Shows what became of messages. */
+  showRevised(): void {
+    for (const message of this.#revised.values()) this.#showRevised(message);
+    this.#revised.clear();
+  }
+
+  #showRevised(message: ChatEvent): void {
     const line = this.find(message.seq);
     const shown = line && this.messageOf(line);
     if (line && shown) {
@@ -132,6 +149,7 @@ export class Lines {
   }
 }
 
+/** Returns the newer of two states of a message. */
 function newer(one: ChatEvent, other: ChatEvent | undefined): ChatEvent {
   return other !== undefined && (other.rev ?? 0) > (one.rev ?? 0) ? other : one;
 }

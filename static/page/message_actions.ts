@@ -52,7 +52,7 @@ export class MessageActions {
       const isNear = relatedTarget instanceof Node && bar.element.contains(relatedTarget);
       if (!isNear && !bar.isHeld) bar.hide();
     });
-    list.addEventListener("scroll", () => bar.scrolled(), { passive: true, capture: true });
+    list.addEventListener("scroll", () => bar.moved(), { passive: true, capture: true });
     list.addEventListener("keydown", (event) => this.#listKey(event));
     onLongPress(list, lineOf, (line) => this.#show(line, "sheet"));
   }

@@ -2,8 +2,8 @@
  * `MessageList` shows the messages of one room. It owns their order on the screen, and what the user has
  * not seen yet. It knows nothing of connections.
  *
- * All that arrives before a frame is shown together. Sizes are asked for when the browser has laid it out.
- * Blocks out of sight are not laid out (message_writer.ts), and the oldest are removed.
+ * What arrives before a frame is shown together; of very much a part in each frame. Sizes are asked for when
+ * all is written. Blocks out of sight are not laid out, and the oldest are removed (tidier.ts).
  *
  * @module
  */
@@ -13,17 +13,17 @@ import { Lines } from "./lines.ts";
 import { listElement, type MessageListOptions } from "./list_element.ts";
 import { ListStatus } from "./list_status.ts";
 import { MessageSeeker } from "./message_seeker.ts";
-import { isoDay, markLate, MessageWriter, removeOldest, renewDays } from "./message_writer.ts";
+import { isoDay, MessageWriter, renewDays } from "./message_writer.ts";
 import type { Notice } from "./notice_run.ts";
 import { OlderMessages } from "./older_messages.ts";
 import { ReadMark } from "./read_mark.ts";
 import { ScrollPosition } from "./scroll_position.ts";
+import { KEPT_LINES, markLate, Tidier } from "./tidier.ts";
 import { UnsentLines } from "./unsent_lines.ts";
 
-/** How many lines are kept while the user is at the latest message. */
-const KEPT_LINES = 2_000;
-/** How many lines are kept while the user reads older ones. */
-const MAX_LINES = 12_000;
+/** How many messages are shown in one frame, and how long it may take to write them, in milliseconds. */
+const MAX_PER_FRAME = 12;
+const MAX_WRITING_MS = 6;
 /** How far from the top older messages are asked for, in pixels. */
 const LOAD_AHEAD_PX = 900;
 
@@ -39,6 +39,7 @@ export class MessageList {
   readonly #older: OlderMessages;
   readonly #position: ScrollPosition;
   readonly #seeker: MessageSeeker;
+  readonly #tidier: Tidier;
   readonly #showArrived = oncePerFrame(() => this.#show());
   #writer: MessageWriter;
   #arrived: (Message | Notice)[] = [];
@@ -46,7 +47,6 @@ export class MessageList {
   #last = 0;
   /** The room's latest `seq` when it was entered. */
   #head = 0;
-  #lines = 0;
   /** Whether the user can see this list: what is in it then counts as read. */
   #isActive = false;
 
@@ -67,6 +67,7 @@ export class MessageList {
     this.element.hidden = true;
     this.#position = new ScrollPosition(this.element, this.#messages);
     this.#seeker = new MessageSeeker(this.lines, this.#older, this.#position);
+    this.#tidier = new Tidier(this.#messages, this.#position, this.mark, this.#older);
     status.show("loading");
     this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     const resizes = new ResizeObserver(() => this.#resized());
@@ -83,13 +84,19 @@ export class MessageList {
     this.#head = head;
     this.#older.joined(head, isFresh);
     if (isFresh) {
-      this.#messages.replaceChildren();
+      this.#empty();
       this.#arrived = [];
-      this.#writer = new MessageWriter(this.#messages, this.lines);
-      this.#last = this.#lines = 0;
+      this.#last = 0;
       this.#position.isAtEnd = true;
     }
     this.mark.joined(head, isFresh, this.#position.isAtEnd, read);
+  }
+
+  #empty(): void {
+    this.#messages.replaceChildren();
+    this.#writer = new MessageWriter(this.#messages, this.lines);
+    this.#older.first = undefined;
+    this.mark.trimmed();
   }
 
   /** Adds what was stored, and returns whether it is live, and not replayed. */
@@ -101,9 +108,8 @@ export class MessageList {
 
   /** Shows what became of a message, where it is. */
   revise(message: Message): void {
-    this.#show(); // it may be among those that have arrived
-    this.#position.keepDuring(() => this.lines.revise(message), "first");
-    this.#position.follow();
+    this.lines.revise(message);
+    this.#showArrived();
   }
 
   /** Goes to a message, which may have to be loaded first, and marks it. */
@@ -147,44 +153,45 @@ export class MessageList {
     this.#markRead();
   }
 
-  #show(): void {
-    const arrived = this.#arrived;
-    this.#arrived = [];
+  /** Shows what has arrived, and returns whether that is not all. */
+  #show(): boolean {
+    // What would soon be removed again is not shown at all. Scrolling up loads it.
+    const count = this.#arrived.filter((it) => "seq" in it).length;
+    const surplus = this.isAtLatest ? Math.max(0, count - KEPT_LINES) : 0;
+    if (surplus > 0) this.#empty();
+    const max = this.#last === 0 || document.hidden ? Infinity : surplus + MAX_PER_FRAME;
+    const endAt = max === Infinity ? max : performance.now() + MAX_WRITING_MS;
     const userId = this.#options.user()?.id;
-    for (const message of arrived) {
+    for (let i = 0; i <= surplus || i < max && performance.now() < endAt;) {
+      const message = this.#arrived.shift();
+      if (!message) break;
       if (!("seq" in message)) {
         this.#writer.note(message);
         continue;
       }
+      i++;
       const { type, seq, from, ref } = message;
       if (seq <= this.#last) continue;
       const isOwn = from.id === userId;
       if (ref !== undefined && isOwn) this.unsent.remove(ref);
       const isUnseen = type === "chat" && !(this.#isActive && this.isAtLatest);
       this.mark.arrived(seq, isOwn, isUnseen);
-      this.#writer.interrupt(this.mark.lineBetween(this.#last || seq - 1, seq));
+      const last = this.#last || seq - 1;
       this.#last = seq;
+      if (i <= surplus) continue;
+      this.#writer.interrupt(this.mark.lineBetween(last, seq));
       this.#older.first ??= seq;
       if (type !== "chat") continue; // an application's event is not shown, but it has its place
       this.#writer.write(message, isOwn);
-      this.#lines++;
     }
-    if (this.#lines > (this.isAtLatest ? KEPT_LINES * 1.05 : MAX_LINES)) this.#removeOldest();
+    if (this.lines.areRevised) this.#position.keepDuring(() => this.lines.showRevised(), "first");
     this.#older.showStatus(false);
     this.#showUnsent();
+    this.#position.follow();
     this.#seek();
     this.#markRead();
-  }
-
-  /** Removes the oldest messages. Scrolling up loads them again. */
-  #removeOldest(): void {
-    const kept = this.isAtLatest ? KEPT_LINES : MAX_LINES - KEPT_LINES;
-    this.#position.keepDuring(() => {
-      this.#lines -= removeOldest(this.#messages, this.#lines - kept);
-    }, "last");
-    this.mark.trimmed();
-    const first = this.#messages.querySelector<HTMLElement>(".line");
-    this.#older.first = first ? Number(first.dataset.seq) : undefined;
+    this.#tidier.tidySoon();
+    return this.#arrived.length > 0;
   }
 
   #showUnsent(): void {
@@ -195,18 +202,10 @@ export class MessageList {
 
   /** Shows a page of history above the messages. */
   #prepend(page: readonly Message[]): void {
-    const userId = this.#options.user()?.id;
     const container = create("div");
     const writer = new MessageWriter(container, this.lines);
-    let last = page[0] ? page[0].seq - 1 : 0;
-    for (const message of page) {
-      writer.interrupt(this.mark.lineBetween(last, message.seq));
-      last = message.seq;
-      if (message.type === "chat") writer.write(message, message.from.id === userId);
-    }
-    writer.interrupt(this.mark.lineBetween(last, this.#older.first ?? 0));
-    this.#last ||= last;
-    this.#lines += page.length;
+    writer.writePage(page, this.mark, this.#options.user()?.id, this.#older.first ?? 0);
+    this.#last ||= page.at(-1)?.seq ?? 0;
     this.#position.keepDuring(() => {
       if (this.#messages.querySelector(".newest")) writer.forgetNewest();
       const next = this.#messages.querySelector<HTMLElement>(".day");
@@ -224,7 +223,7 @@ export class MessageList {
     if (this.element.scrollTop < LOAD_AHEAD_PX) this.#older.loadMore();
   }
 
-  /** Is called when the browser has laid out what arrived. To ask for sizes sooner would do it twice. */
+  /** Is called when the browser has laid out the list, or what is in it, with another size. */
   #resized(): void {
     this.#position.follow();
     // A list that does not fill the screen cannot be scrolled, so it does not wait for that.

@@ -6,6 +6,8 @@
 import type { Lines } from "./lines.ts";
 import type { OlderMessages } from "./older_messages.ts";
 import type { ScrollPosition } from "./scroll_position.ts";
+import { strings } from "./strings.ts";
+import { toast } from "./toast.ts";
 
 /** Seeks in one list. */
 export class MessageSeeker {
@@ -37,7 +39,7 @@ export class MessageSeeker {
     const line = this.#lines.find(seq);
     if (!line) {
       if (seq < this.#older.first) this.#older.loadMore();
-      else if (isComplete) this.#sought = undefined;
+      else if (isComplete) this.#giveUp();
       return false;
     }
     this.#sought = undefined;
@@ -47,5 +49,10 @@ export class MessageSeeker {
     line.classList.add("found");
     line.focus({ preventScroll: true });
     return true;
+  }
+
+  #giveUp(): void {
+    this.#sought = undefined;
+    toast(strings.noSuchMessage);
   }
 }

@@ -6,11 +6,12 @@
  *
  * @module
  */
-import type { ChatEvent, User } from "../client/mod.ts";
+import type { ChatEvent, Message, User } from "../client/mod.ts";
 import { avatar, create, tint } from "./dom.ts";
 import type { Lines } from "./lines.ts";
 import { timeOf } from "./message_line.ts";
 import { type Notice, NoticeRun } from "./notice_run.ts";
+import type { ReadMark } from "./read_mark.ts";
 import { dayName } from "./strings.ts";
 
 /** The longest pause within a group, in milliseconds. */
@@ -19,11 +20,6 @@ const MAX_PAUSE_MS = 5 * 60_000;
 const MAX_GROUP_LINES = 25;
 /** A block of so many lines is full. The last block is drawn again with each message, so it stays small. */
 const FULL_BLOCK_LINES = 12;
-/** How many blocks at the end are always laid out. */
-const LATE_BLOCKS = 2;
-/** About how high the head of a group and a line are, in rem. */
-const HEAD_REM = 2.25;
-const LINE_REM = 1.625;
 
 /** Writes messages into an element. */
 export class MessageWriter {
@@ -33,7 +29,6 @@ export class MessageWriter {
   #last: ChatEvent | undefined;
   #block: HTMLElement | undefined;
   #blockLines = 0;
-  #blockRem = 0;
   #group: HTMLElement | undefined;
   #notices = new NoticeRun();
 
@@ -65,7 +60,6 @@ export class MessageWriter {
       // What stands between groups stays with the group below it.
       if (isAfterGroup && this.#blockLines >= FULL_BLOCK_LINES) this.#block = undefined;
       this.#append(this.#group);
-      this.#blockRem += HEAD_REM;
       if (isOwn) {
         this.forgetNewest();
         this.#group.classList.add("newest");
@@ -74,9 +68,26 @@ export class MessageWriter {
     this.#last = message;
     this.#group.append(this.#lines.make(message, isOwn));
     this.#blockLines++;
-    this.#blockRem += LINE_REM;
-    // So high it counts as before it was ever in sight.
-    this.#block?.style.setProperty("contain-intrinsic-block-size", `auto ${this.#blockRem}rem`);
+  }
+
+  /**
+   * Writes a page of history.
+   *
+   * @param next the `seq` of the message below it.
+   */
+  writePage(
+    page: readonly Message[],
+    mark: ReadMark,
+    userId: string | undefined,
+    next: number,
+  ): void {
+    let last = page[0] ? page[0].seq - 1 : 0;
+    for (const message of page) {
+      this.interrupt(mark.lineBetween(last, message.seq));
+      last = message.seq;
+      if (message.type === "chat") this.write(message, message.from.id === userId);
+    }
+    this.interrupt(mark.lineBetween(last, next));
   }
 
   /** Adds what happened to a user to what happened since the last message. */
@@ -102,10 +113,9 @@ export class MessageWriter {
 
   #append(element: HTMLElement): void {
     if (this.#block?.parentElement !== this.#container) {
-      this.#block = create("div", { class: "block" });
-      this.#blockLines = this.#blockRem = 0;
+      this.#block = create("div", { class: "block late" });
+      this.#blockLines = 0;
       this.#container.append(this.#block);
-      markLate(this.#container);
     }
     this.#block.append(element);
   }
@@ -117,19 +127,6 @@ export class MessageWriter {
   }
 }
 
-/** Marks the latest blocks, and no others. Call it when there are other blocks at the end than before. */
-export function markLate(container: HTMLElement): void {
-  const late = new Set<Element>();
-  for (let block = container.lastElementChild; block && late.size < LATE_BLOCKS;) {
-    late.add(block);
-    block = block.previousElementSibling;
-  }
-  for (const block of container.querySelectorAll(".late")) {
-    if (!late.delete(block)) block.classList.remove("late");
-  }
-  for (const block of late) block.classList.add("late");
-}
-
 /** Creates what stands at the beginning of a group: the user's picture and name, and the time. */
 export function groupHead(from: User, at?: number): HTMLElement[] {
   const name = create("b", {}, create("bdi", {}, from.name));
@@ -137,16 +134,6 @@ export function groupHead(from: User, at?: number): HTMLElement[] {
   const head = create("div", { class: "head" }, name);
   if (at !== undefined) head.append(timeOf(at));
   return [avatar(from), head];
-}
-
-/** Removes the oldest blocks until so many lines are gone, and returns how many are. */
-export function removeOldest(container: HTMLElement, lines: number): number {
-  let removed = 0;
-  while (removed < lines && container.firstElementChild) {
-    removed += container.firstElementChild.querySelectorAll(".line").length;
-    container.firstElementChild.remove();
-  }
-  return removed;
 }
 
 /** Writes the labels of all days again: a day that was "today" yesterday needs another one. */

@@ -26,7 +26,7 @@ export interface PersonActionsOptions {
 /** The actions on users. */
 export class PersonActions {
   readonly #options: PersonActionsOptions;
-  /** The users who were muted here, each as room and id. No request lists them. */
+  /** The users who were muted here, each as room and id. The server is not asked for others. */
   readonly #muted = new Set<string>();
 
   constructor(options: PersonActionsOptions) {
@@ -42,7 +42,8 @@ export class PersonActions {
       const row = opener && rowOf(opener);
       if (row) open(row, matchMedia("(hover: none)").matches ? "sheet" : "menu");
     });
-    list.addEventListener("scroll", () => bar.scrolled(), { passive: true });
+    list.addEventListener("scroll", () => bar.moved(), { passive: true });
+    new MutationObserver(() => bar.moved()).observe(list, { childList: true });
     onLongPress(list, rowOf, (row) => open(row, "sheet"));
   }
 

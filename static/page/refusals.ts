@@ -34,10 +34,17 @@ export function sentenceOf({ code, field, room = "" }: Refusal): string | undefi
   }
 }
 
-/** Returns why a message was not stored. An application's own words are shown as they are. */
+/** Why a message was not changed. The page lets users change only what is their own. */
+const REVISION_REASONS: Readonly<Partial<Record<string, string>>> = {
+  not_found: strings.noSuchMessage,
+  conflict: strings.deleted,
+  forbidden: strings.tooLate,
+};
+
+/** Returns why a message was not stored, or not changed. An application's own words are shown as they are. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof ClientError)) return String(error);
-  const { code, message } = error;
+  const { code, field, message } = error;
   switch (code) {
     case "full":
       return strings.tooMany;
@@ -49,6 +56,6 @@ export function reasonOf(error: unknown): string {
     case "left":
       return strings.notInRoom;
     default:
-      return message;
+      return field === "seq" ? REVISION_REASONS[code] ?? message : message;
   }
 }

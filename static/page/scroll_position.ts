@@ -17,6 +17,8 @@ export class ScrollPosition {
   readonly #list: HTMLElement;
   readonly #messages: HTMLElement;
   #scrollTop = 0;
+  /** What `isAtEnd` was when the list was last scrolled. */
+  #wasAtEnd = true;
 
   /**
    * @param list the element that scrolls.
@@ -30,21 +32,27 @@ export class ScrollPosition {
   /**
    * Notes that the list was scrolled.
    *
-   * @returns whether `isAtEnd` changed.
+   * @returns whether `isAtEnd` has changed since the last time, also by what was called meanwhile.
    */
   update(): boolean {
     const { scrollTop, scrollHeight, clientHeight } = this.#list;
     const isNear = scrollHeight - scrollTop - clientHeight < NEAR_PX;
-    const wasAtEnd = this.isAtEnd;
     // Only scrolling up leaves the end: messages that arrive below do not.
     if (isNear || scrollTop < this.#scrollTop - 2) this.isAtEnd = isNear;
     this.#scrollTop = scrollTop;
+    const wasAtEnd = this.#wasAtEnd;
+    this.#wasAtEnd = this.isAtEnd;
     return this.isAtEnd !== wasAtEnd;
   }
 
   /** Scrolls to the end after any change of size, if the list follows it. */
   follow(): void {
-    if (!this.#list.hidden && this.isAtEnd) this.#scrollTo(this.#list.scrollHeight);
+    if (this.#list.hidden || !this.isAtEnd) return;
+    const { scrollTop, scrollHeight, clientHeight } = this.#list;
+    // To scroll to where it is already would have the browser look at all again.
+    if (scrollHeight - clientHeight - scrollTop >= 1) this.#scrollTo(scrollHeight);
+    // A list that was shortened was scrolled by the browser, and not by the user.
+    else this.#scrollTop = scrollTop;
   }
 
   /** Scrolls to an element of the list, unless it is in sight at the end of the list. */

@@ -126,6 +126,8 @@ const english = {
   notifyBlocked:
     "Your browser blocks notifications of this page. You can allow them in its settings.",
   notifyUnsupported: "Your browser cannot show notifications of this page.",
+  noSuchMessage: "There is no such message here.",
+  tooLate: "It was too long ago.",
   notRevised: (why: string) => `That could not be changed. ${why}`,
   personActions: (name: string) => `What you can do about ${name}`,
   mute: (name: string) => `Mute ${name}`,
@@ -289,6 +291,8 @@ const chinese: Strings = {
   notifyIsUnsupported: "不支持",
   notifyBlocked: "浏览器阻止了此页面的通知，你可以在浏览器设置中允许。",
   notifyUnsupported: "此浏览器无法显示此页面的通知。",
+  noSuchMessage: "这里没有这条消息。",
+  tooLate: "发送时间已过太久。",
   notRevised: (why) => `无法更改。${why}`,
   personActions: (name) => `对 ${name} 的操作`,
   mute: (name) => `禁止 ${name} 发言`,

@@ -41,7 +41,9 @@ let isDrawing = false;
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   key = input.value.trim();
-  void watch();
+  // No key has other characters. With some of them, fetch would throw as it does when the server is away.
+  if (/[^\x21-\x7e]/.test(key)) askForKey();
+  else void watch();
 });
 forget.addEventListener("click", () => {
   sessionStorage.removeItem(KEY);

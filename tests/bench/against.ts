@@ -1,28 +1,29 @@
 /**
- * This checkout beside another one, such as the commit before a change:
- * `deno task bench:against ../before a b c --pairs 9`. The other may be this checkout as well, and this
+ * This checkout beside others, such as the commit before a change:
+ * `deno task bench:against ../before a b c --rounds 4`. The other may be this checkout as well, and this
  * side may have other options: `deno task bench:against . c --with="--workers 1"`; `--other-with` are the
- * other side's. `--in-flight 64 --sync-ms 5` changes the work, for both sides alike. Each pair is run next
- * to each other, in the order A B, then B A, so that a machine that grows slower harms both alike. Prints
- * the ratios of this side to the other: 1.03 of the CPU means 3 % more work. Each run warms up for 8 s
+ * other side's. `--in-flight 64 --sync-ms 5` changes the work, for both sides alike. The two take turns of
+ * `--seconds`, `--turns` pairs of them in each of `--rounds`, in which both are started anew. Prints the
+ * ratios of this side to the other: 1.03 of the CPU means 3 % more work. Each side first warms up for 8 s
  * (`--warm-up`): until V8 has compiled what is run for each message, a build with more code costs more.
+ * Read marks are sent once a second: where they count, as in (b), a turn is of `--seconds 1`.
  */
 import { parseArgs } from "node:util";
-import { compareAll, type Comparison, type Side, tables } from "./comparison.ts";
+import { compareAll, type Comparison, tables } from "./comparison.ts";
 import { bundleGenerator, install } from "./generator.ts";
 import { note, type Plan } from "./plan.ts";
-import { parley, ROOT } from "./servers.ts";
+import { parley, ROOT, type Side } from "./servers.ts";
 import { compileSlowSync, slowSync } from "./slow_sync.ts";
-import { run } from "./throughput.ts";
-import { workload } from "./workloads.ts";
+import { workload, WORKLOADS } from "./workloads.ts";
 
 async function main(args: string[]): Promise<number> {
-  const { values, positionals: [folder, ...keys] } = parseArgs({
+  const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
     options: {
-      pairs: { type: "string", default: "9" },
-      seconds: { type: "string", default: "3" },
+      rounds: { type: "string", default: "3" },
+      turns: { type: "string", default: "24" },
+      seconds: { type: "string", default: "0.3" },
       "warm-up": { type: "string", default: "8" },
       with: { type: "string", default: "" },
       "other-with": { type: "string", default: "" },
@@ -30,9 +31,11 @@ async function main(args: string[]): Promise<number> {
       "sync-ms": { type: "string", default: "0" },
     },
   });
-  if (folder === undefined) {
+  const folders = positionals.filter((word) => WORKLOADS[word] === undefined);
+  const keys = positionals.filter((word) => WORKLOADS[word] !== undefined);
+  if (folders.length === 0) {
     note(
-      "usage: deno task bench:against FOLDER [a] [b] … [--pairs n] [--seconds n] [--warm-up n] " +
+      "usage: deno task bench:against FOLDER … [a] [b] … [--rounds n] [--turns n] [--seconds n] [--warm-up n] " +
         "[--with=OPTIONS] [--other-with=OPTIONS] [--in-flight n] [--sync-ms n]",
     );
     return 2;
@@ -45,35 +48,38 @@ async function main(args: string[]): Promise<number> {
     return 2;
   }
   const settings = syncMs > 0 ? slowSync(syncMs) : [];
-  const ours = side("this", ROOT, values.with);
-  const other = side(folder, folder, values["other-with"]);
+  const ours = side("this", ROOT, values.with, settings);
+  const others = folders.map((folder) => side(folder, folder, values["other-with"], settings));
   const inFlight = values["in-flight"];
-  const comparisons: Comparison[] = (keys.length > 0 ? keys : ["a", "b", "c"]).map((key) => ({
-    ...{ title: `(${key})`, ours, other, bars: [] },
-    work: { ...workload(key), ...(inFlight !== undefined && { inFlight: Number(inFlight) }) },
-  }));
+  const comparisons = (keys.length > 0 ? keys : ["a", "b", "c"]).flatMap((key) => {
+    const work = {
+      ...workload(key),
+      ...(inFlight !== undefined && { inFlight: Number(inFlight) }),
+    };
+    return others.map((other): Comparison => ({ title: `(${key})`, work, ours, other, bars: [] }));
+  });
   const plan: Plan = {
-    ...{
-      rounds: Number(values.pairs),
-      warmUpSeconds: Number(values["warm-up"]),
-      seconds: Number(values.seconds),
-    },
+    rounds: Number(values.rounds),
+    turns: Number(values.turns),
+    seconds: Number(values.seconds),
+    warmUpSeconds: Number(values["warm-up"]),
     ...{ quick: false, only: "" },
   };
-  const { all, failed } = await compareAll(
-    comparisons,
-    plan,
-    ({ work }, { kind, flags }) => run(kind, work, plan, { flags, settings }),
-  );
+  const { all, failed } = await compareAll(comparisons, plan);
   Deno.stdout.writeSync(new TextEncoder().encode(`${tables("work", all)}\n`));
   return failed.length === 0 ? 0 : 1;
 }
 
 /** @param options as on a command line, such as `--workers 1`. */
-function side(name: string, root: string, options: string): Side {
+function side(
+  name: string,
+  root: string,
+  options: string,
+  settings: readonly string[],
+): Side {
   const label = `${name} ${options}`.trim();
   const flags = options.split(" ").filter((flag) => flag !== "");
-  return { label, kind: parley(label, (file) => file, root), flags };
+  return { label, kind: parley(label, (file) => file, root), options: { flags, settings } };
 }
 
 Deno.exit(await main(Deno.args));

@@ -1,7 +1,9 @@
 /**
  * The benchmark. `deno task bench` runs all of it and writes RESULTS.md and chart.svg beside this
  * file; `deno task bench a c --rounds 3` runs a part and only prints; `--quick` is for trying it.
- * `--seconds` is how long each run is measured; `--only "sync 5 ms"` picks from what `workers` compares.
+ * `--only "sync 5 ms"` picks from what `workers` and `slow` compare, and `--only Bun` from the servers of (a) to (e).
+ * In each of `--rounds` servers are started anew and warm up for `--warm-up` seconds; then they have
+ * `--turns` turns of `--seconds` each. A server that is measured alone has all its turns at once.
  */
 import { parseArgs } from "node:util";
 import { backups } from "./backups.ts";
@@ -20,6 +22,7 @@ import { reactions } from "./reactions.ts";
 import { redis } from "./redis.ts";
 import { markdown } from "./report.ts";
 import type { Section } from "./section.ts";
+import { slowDisks } from "./slow_disks.ts";
 import { COMPARED, SERVERS } from "./servers.ts";
 import { median } from "./statistics.ts";
 import { strangers } from "./strangers.ts";
@@ -53,6 +56,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   metrics,
   hooks,
   workers,
+  slow: slowDisks,
 };
 
 function throughput(key: string): Part {
@@ -77,21 +81,27 @@ async function main(args: string[]): Promise<number> {
     allowPositionals: true,
     options: {
       rounds: { type: "string" },
-      seconds: { type: "string" },
+      turns: { type: "string" },
+      seconds: { type: "string", default: "0.3" },
+      "warm-up": { type: "string" },
       only: { type: "string", default: "" },
       quick: { type: "boolean", default: false },
     },
   });
   const { only, quick } = values;
   const unknown = positionals.find((name) => PARTS[name] === undefined);
-  const rounds = Number(values.rounds ?? (quick ? 1 : 5));
-  const seconds = Number(values.seconds ?? (quick ? 2 : 4));
-  if (unknown !== undefined || !Number.isInteger(rounds) || rounds < 1 || !(seconds >= 1)) {
-    const options = "[--rounds n] [--seconds n] [--only TEXT] [--quick]";
+  const rounds = Number(values.rounds ?? (quick ? 1 : 3));
+  const turns = Number(values.turns ?? (quick ? 2 : 24));
+  const seconds = Number(values.seconds);
+  const warmUpSeconds = Number(values["warm-up"] ?? (quick ? 1 : 4));
+  const areRight = [rounds, turns].every((number) => Number.isInteger(number) && number >= 1) &&
+    seconds > 0 && warmUpSeconds >= 0;
+  if (unknown !== undefined || !areRight) {
+    const options = "[--rounds n] [--turns n] [--seconds n] [--warm-up n] [--only TEXT] [--quick]";
     note(`usage: deno task bench [${Object.keys(PARTS).join("] [")}] ${options}`);
     return 2;
   }
-  const plan: Plan = { rounds, warmUpSeconds: quick ? 1 : 3, seconds, quick, only };
+  const plan: Plan = { rounds, turns, warmUpSeconds, seconds, quick, only };
   const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
   await install();
   await bundleGenerator();
@@ -112,7 +122,7 @@ async function main(args: string[]): Promise<number> {
   }
   const report = markdown({
     machine: await machine(),
-    rounds,
+    plan,
     work: workTable(),
     sections,
     bars,

@@ -1,30 +1,24 @@
-/** Two ways to run a server, compared in pairs at one work: the clock, and the busiest thread's CPU. */
-import { inPairs } from "./pairs.ts";
+/** Two ways to run a server, in turns at one work: the clock, the CPU, and that of the busiest thread. */
 import type { FloodResult } from "./load/job.ts";
 import { note, type Plan } from "./plan.ts";
-import type { ServerId, ServerKind } from "./servers.ts";
-import { median, spread } from "./statistics.ts";
+import type { Side } from "./servers.ts";
+import { certain, median, spread } from "./statistics.ts";
 import { table } from "./table.ts";
 import { byClock } from "./throughput.ts";
+import { inTurns } from "./turns.ts";
 import type { Workload } from "./workloads.ts";
 
 const MILLION = 1e6;
 /** Above this part of a core the generator is what the clock measures. */
 const GENERATOR_FULL = 0.9;
 
-export interface Side {
-  readonly label: string;
-  readonly kind: ServerId | ServerKind;
-  readonly flags: readonly string[];
-}
-
 /** Parley in one thread, in several, and the peers that it is compared with. */
 export const SIDES = {
-  none: { label: "one thread", kind: "parley", flags: [] },
-  one: { label: "--workers 1", kind: "parley", flags: ["--workers", "1"] },
-  two: { label: "--workers 2", kind: "parley", flags: ["--workers", "2"] },
-  ws: { label: "ws on Node", kind: "ws", flags: [] },
-  loop: { label: "Deno loop", kind: "deno", flags: [] },
+  none: { label: "one thread", kind: "parley" },
+  one: { label: "--workers 1", kind: "parley", options: { flags: ["--workers", "1"] } },
+  two: { label: "--workers 2", kind: "parley", options: { flags: ["--workers", "2"] } },
+  ws: { label: "ws on Node", kind: "ws" },
+  loop: { label: "Deno loop", kind: "deno" },
 } as const satisfies Record<string, Side>;
 
 /** What is compared: each is a ratio, of ours to the other's in the same pair. */
@@ -57,43 +51,42 @@ export interface Compared<C extends Comparison = Comparison> {
 }
 
 /**
- * Makes all comparisons that `plan.only` names. One that fails is a row of the bars, and the others go on.
- *
- * @param measure runs one side once.
+ * Makes all comparisons that `plan.only` names. Those of the same work share their servers, which take turns.
+ * What fails is a row of the bars, and the others go on.
  */
 export async function compareAll<C extends Comparison>(
   comparisons: readonly C[],
   plan: Plan,
-  measure: (comparison: C, side: Side) => Promise<FloodResult>,
 ): Promise<{ all: Compared<C>[]; failed: string[][] }> {
   const all: Compared<C>[] = [];
   const failed: string[][] = [];
-  for (const comparison of comparisons.filter((one) => titleOf(one).includes(plan.only))) {
+  const chosen = comparisons.filter((one) => titleOf(one).includes(plan.only));
+  for (const [work, group] of Map.groupBy(chosen, ({ work }) => work)) {
     try {
-      all.push(await compare(comparison, plan.rounds, (side) => measure(comparison, side)));
+      all.push(...await compare(work, group, plan));
     } catch (thrown) {
-      note(`${titleOf(comparison)} failed: ${thrown}`);
-      failed.push([titleOf(comparison), "to run", `${thrown}`, "no"]);
+      note(`${work.title} failed: ${thrown}`);
+      failed.push(...group.map((one) => [titleOf(one), "to run", `${thrown}`, "no"]));
     }
   }
   return { all, failed };
 }
 
 async function compare<C extends Comparison>(
-  comparison: C,
-  pairs: number,
-  measure: (side: Side) => Promise<FloodResult>,
-): Promise<Compared<C>> {
-  const { ours: our, other } = comparison;
-  const sides = [() => measure(our), () => measure(other)] as const;
-  const [ours, others] = await inPairs(pairs, sides, (pair, a, b) => {
-    const figures = Object.entries(MEASURES).map(([name, of]) =>
-      `${name} × ${of(a, b).toFixed(3)}`
-    );
-    note(`${titleOf(comparison)}, pair ${pair}: ${figures.join(", ")}`);
-    note(`  ${our.label}: ${threads(a)}\n  ${other.label}: ${threads(b)}`);
+  work: Workload,
+  comparisons: readonly C[],
+  plan: Plan,
+): Promise<Compared<C>[]> {
+  const sides = [...new Set(comparisons.flatMap(({ ours, other }) => [ours, other]))];
+  const results = await inTurns(sides, work, plan, (turn, ofTurn) => {
+    note(`${work.title}, turn ${turn}:`);
+    ofTurn.forEach((result, side) => note(`  ${sides[side]?.label}: ${described(result)}`));
   });
-  return { comparison, ours, others };
+  const of = (side: Side) => results[sides.indexOf(side)] ?? [];
+  return comparisons.map((comparison) => {
+    const { ours, other } = comparison;
+    return { comparison, ours: of(ours), others: of(other) };
+  });
 }
 
 /** Microseconds of CPU a delivery. */
@@ -105,25 +98,18 @@ function allEach({ serverCpuSeconds, deliveries }: FloodResult): number {
   return MILLION * serverCpuSeconds / deliveries;
 }
 
-/** Columns beside those that every comparison has. */
-export interface MoreColumns {
-  readonly head: readonly string[];
-  readonly cells: (results: readonly FloodResult[]) => readonly string[];
-}
-
-const NO_MORE: MoreColumns = { head: [], cells: () => [] };
-
-/** What each side did, two rows a comparison, and then their ratios, pair by pair. */
-export function tables(name: string, all: readonly Compared[], more = NO_MORE): string {
+/** What each side did, and then their ratios, pair by pair. */
+export function tables(name: string, all: readonly Compared[]): string {
   if (all.length === 0) return "";
   return [
-    sidesTable(name, all, more),
-    "Two rows are one comparison. `!`: the generator had no time left, so the clock measures it too.",
+    sidesTable(name, all),
+    "`!`: the generator had no time left, so the clock measures it too. `±`: 95 times of 100 the median is " +
+    "not further from that of as many pairs as one likes.",
     ratiosTable(`${name}, in pairs`, all),
   ].join("\n\n");
 }
 
-function sidesTable(name: string, all: readonly Compared[], more: MoreColumns): string {
+function sidesTable(name: string, all: readonly Compared[]): string {
   const head = [
     name,
     "M deliveries/s",
@@ -133,9 +119,9 @@ function sidesTable(name: string, all: readonly Compared[], more: MoreColumns): 
     "all threads",
     "generator",
     "others",
-    ...more.head,
   ];
-  const row = (label: string, results: readonly FloodResult[]) => {
+  const row = (label: string, all: readonly FloodResult[]) => {
+    const results = all.filter(({ deliveries }) => deliveries > 0);
     const share = (part: (result: FloodResult) => number) =>
       median(results.map((result) => part(result) / result.seconds));
     const percent = (value: number) => `${Math.round(100 * value)} %`;
@@ -149,23 +135,24 @@ function sidesTable(name: string, all: readonly Compared[], more: MoreColumns): 
       percent(share(({ serverCpuSeconds }) => serverCpuSeconds)),
       `${percent(generator)}${generator > GENERATOR_FULL ? " !" : ""}`,
       percent(share(({ otherCpuSeconds }) => otherCpuSeconds)),
-      ...more.cells(results),
     ];
   };
   const rows = all.flatMap(({ comparison: { title, ours: our, other }, ours, others }) => [
     row(`${title} ${our.label}`, ours),
     row(`${title} ${other.label}`, others),
   ]);
-  return table(head, rows);
+  // A side of several comparisons has one row.
+  return table(head, [...new Map(rows.map((cells) => [cells[0], cells])).values()]);
 }
 
 /** Medians of the pairs' ratios, with the least and the greatest. */
 function ratiosTable(name: string, all: readonly Compared[]): string {
   return table(
-    [name, ...Object.keys(MEASURES)],
+    [name, "pairs", ...Object.keys(MEASURES)],
     all.map((compared) => [
       titleOf(compared.comparison),
-      ...Object.values(MEASURES).map((of) => `× ${spread(pairwise(compared, of), 3)}`),
+      String(pairwise(compared, MEASURES["by clock"]).length),
+      ...Object.values(MEASURES).map((of) => `× ${certain(pairwise(compared, of), 3)}`),
     ]),
   );
 }
@@ -179,7 +166,7 @@ export function ratioBars(all: readonly Compared[]): string[][] {
       return [
         `${titleOf(compared.comparison)}, ${measure}`,
         atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`,
-        spread(values),
+        certain(values),
         isMet ? "yes" : "no",
       ];
     })
@@ -190,17 +177,23 @@ function titleOf({ title, ours, other }: Comparison): string {
   return `${title} ${ours.label}, of ${other.label}`;
 }
 
+/** One value for each pair. One in which a side stood still, as on a disk that does, has no ratio. */
 function pairwise({ ours, others }: Compared, of: (a: FloodResult, b: FloodResult) => number) {
-  return ours.map((result, pair) => {
+  return ours.flatMap((result, pair) => {
     const other = others[pair];
-    return other === undefined ? NaN : of(result, other);
+    const isPair = other !== undefined && result.deliveries > 0 && other.deliveries > 0;
+    return isPair ? [of(result, other)] : [];
   });
 }
 
-/** The threads that used more than a fiftieth of a core, for whoever asks where the time went. */
-function threads({ threads, seconds, loadCpuSeconds }: FloodResult): string {
+/** The speed, and the threads that used more than a fiftieth of a core. */
+function described(result: FloodResult): string {
+  const { threads, seconds, loadCpuSeconds } = result;
   const share = (cpuSeconds: number) => `${Math.round(100 * cpuSeconds / seconds)} %`;
   const busy = threads.filter(({ cpuSeconds }) => cpuSeconds > 0.02 * seconds);
-  const each = busy.map(({ name, cpuSeconds }) => `${name} ${share(cpuSeconds)}`);
-  return `${each.join(", ")}; generator ${share(loadCpuSeconds)}`;
+  return [
+    `${(byClock(result) / MILLION).toFixed(3)} M/s, ${allEach(result).toFixed(3)} µs each`,
+    ...busy.map(({ name, cpuSeconds }) => `${name} ${share(cpuSeconds)}`),
+    `generator ${share(loadCpuSeconds)}`,
+  ].join(", ");
 }

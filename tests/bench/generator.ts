@@ -1,5 +1,6 @@
 /** The load generator as a process: made for Node by the pinned bundler, given a job, read once. */
-import type { Job, Results } from "./load/job.ts";
+import { eachLine } from "./lines.ts";
+import type { FloodJob, FloodResult, Job, Results, Slice } from "./load/job.ts";
 import { SCRATCH } from "./servers.ts";
 
 const HERE = import.meta.dirname ?? ".";
@@ -34,8 +35,45 @@ export async function bundleGenerator(): Promise<void> {
   );
 }
 
+/** A crowd that talks when it is told to. */
+export class Flood {
+  readonly #process: Deno.ChildProcess;
+  readonly #orders: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #output: Promise<void>;
+  #answer = Promise.withResolvers<FloodResult>();
+
+  /** Connects the crowd; the first slice waits for it. */
+  constructor(job: FloodJob) {
+    this.#process = new Deno.Command("node", {
+      args: [`${SCRATCH}/load.mjs`, JSON.stringify(job)],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    this.#orders = this.#process.stdin.getWriter();
+    this.#output = eachLine(this.#process.stdout, (line) => this.#answer.resolve(JSON.parse(line)))
+      .then(() => this.#answer.reject(new Error("the generator ended")));
+    this.#answer.promise.catch(() => {}); // Nobody waits between two slices.
+  }
+
+  /** Lets the crowd talk for a slice of time, and waits until all that was said has arrived. */
+  async slice(slice: Slice): Promise<FloodResult> {
+    await this.#orders.write(new TextEncoder().encode(`${JSON.stringify(slice)}\n`));
+    const result = await this.#answer.promise;
+    this.#answer = Promise.withResolvers();
+    this.#answer.promise.catch(() => {});
+    return result;
+  }
+
+  async end(): Promise<void> {
+    await this.#orders.close().catch(() => {}); // It may have ended by itself.
+    await this.#output;
+    await this.#process.status;
+  }
+}
+
 /** Has one job done. */
-export async function generate<K extends Job["kind"]>(
+export async function generate<K extends keyof Results>(
   job: Extract<Job, { kind: K }>,
 ): Promise<Results[K]> {
   const text = await output("node", [`${SCRATCH}/load.mjs`, JSON.stringify(job)]);

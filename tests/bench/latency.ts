@@ -19,7 +19,7 @@ export async function latency(plan: Plan): Promise<Section> {
     // Half of what the slower of the two can: the same for both, and half busy at the most.
     const saturated: number[] = [];
     for (const id of rotated(IDS, round)) {
-      const { messages, seconds } = await run(id, busy, { ...plan, seconds: 2 });
+      const { messages, seconds } = await run(id, busy, { ...plan, turns: 1, seconds: 2 });
       saturated.push(messages / seconds);
     }
     const rate = Math.round(Math.min(...saturated) / 2);

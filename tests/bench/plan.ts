@@ -1,9 +1,12 @@
 /** How much is run, and what every part of the bench is given. */
 
 export interface Plan {
-  /** Each server is run once in each, in an order that rotates. */
+  /** Each server is started anew in each, in an order that rotates. */
   readonly rounds: number;
   readonly warmUpSeconds: number;
+  /** How often each server has its turn in a round; one that is measured alone has all of them at once. */
+  readonly turns: number;
+  /** How long a turn is. */
   readonly seconds: number;
   /** Smaller crowds and logs where they take minutes: for trying the bench itself. */
   readonly quick: boolean;

@@ -1,6 +1,6 @@
 /** (j) the busy room over Redis: on one node, on two, and beside very many quiet rooms. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { generate, output } from "./generator.ts";
+import { Flood, generate, output } from "./generator.ts";
 import type { FloodResult } from "./load/job.ts";
 import { note, type Plan, rotated } from "./plan.ts";
 import type { Section } from "./section.ts";
@@ -88,7 +88,8 @@ async function besideQuietRooms(plan: Plan, store: Redis) {
     await store.forget();
     const { port, pid, dialect, stop } = await start("parley", { flags: ["--redis", store.url] });
     try {
-      const { warmUpSeconds, seconds } = plan;
+      const { warmUpSeconds } = plan;
+      const seconds = plan.turns * plan.seconds;
       const settleSeconds = ARRIVAL_SECONDS + warmUpSeconds + seconds;
       const quiet = { members: rooms, rooms, senders: 0 };
       const crowd = rooms === 0
@@ -97,8 +98,9 @@ async function besideQuietRooms(plan: Plan, store: Redis) {
       await sleep(ARRIVAL_SECONDS * 1000);
       const before = await store.cpuSeconds();
       const begin = performance.now();
-      const work = { ...busy, rate: RATE, warmUpSeconds, seconds };
-      const result = await generate<"flood">({ kind: "flood", port, pid, ...work });
+      const flood = new Flood({ kind: "flood", port, pid, ...busy, rate: RATE });
+      const result = await flood.slice({ runInSeconds: warmUpSeconds, seconds });
+      await flood.end();
       const used = (await store.cpuSeconds() - before) / ((performance.now() - begin) / 1000);
       const messages = result.messages / result.seconds;
       const node = result.serverCpuSeconds / result.messages * MILLION;

@@ -1,4 +1,5 @@
 /** What the figures mean, and how they came to be: the text around the tables. */
+import type { Plan } from "./plan.ts";
 import { table } from "./table.ts";
 
 const METHOD = `
@@ -23,20 +24,23 @@ sent: the least that durability costs there. [PROFILE.md](PROFILE.md) says where
 CPU is user and system time from /proc, of all threads; others' is that of everything else on the
 machine, and of its host: where it is more than a few per cent, the clock was disturbed. The generator and a server share the machine:
 where the generator's CPU is near 100 %, the clock measures both, and the figure for each server CPU
-second is the truer one. Ratios are taken within a round and are the result; figures are medians of
-rounds (least–greatest), servers started anew and in rotated order in each round.
+second is the truer one.
 
-(workers) compares two ways to run a server at a time. The two run next to each other, in the order A B,
-then B A, and a ratio is the median of the pairs' ratios. On a machine whose cores the generator shares,
-what scales is the CPU of the busiest thread for a delivery, read from /proc for each thread. On slower
-disks each sync of the server takes at least so long (\`slow_sync.c\`, loaded by \`LD_PRELOAD\`), and a
-process that does nothing else asks for \`/healthz\` a hundred times a second. (metrics) is compared in
-pairs as well.
+In (a) to (e), (workers), (backups), (metrics) and (hooks) servers are measured in turns (\`turns.ts\`). All
+that are compared run at the same time, each with a generator of its own, connected and warm. One works
+while the others are silent, in the order A B, then B A, and so on: what two do in a turn is a pair. The
+result is the median of the pairs' ratios (least–greatest), and \`±\` how far that may be from the truth. All are started anew, in rotated order, in each
+round: two processes of one build differ as well. What goes on beside a server, such as backups, goes on
+during its turns. The other parts run one server at a time; figures are medians of rounds.
+
+(workers) compares two ways to run a server at a time. On a machine whose cores the generator shares,
+what scales is the CPU of the busiest thread for a delivery, read from /proc for each thread. In (slow) each sync of the server takes at least so long (\`slow_sync.c\`, loaded by \`LD_PRELOAD\`), and the
+bench asks for \`/healthz\` a hundred times a second.
 `.trim();
 
 export interface Report {
   readonly machine: string;
-  readonly rounds: number;
+  readonly plan: Plan;
   readonly work: string;
   readonly sections: readonly string[];
   readonly bars: readonly (readonly string[])[];
@@ -44,10 +48,10 @@ export interface Report {
 }
 
 export function markdown(report: Report): string {
-  const { machine, rounds, work, sections, bars, clientBytes } = report;
+  const { machine, plan, work, sections, bars, clientBytes } = report;
   return [
     "# Parley beside its peers",
-    `${machine} · ${rounds} rounds`,
+    `${machine} · ${plan.rounds} rounds of ${plan.turns} turns of ${plan.seconds} s`,
     "## The work",
     work,
     ...(bars.length === 0

@@ -101,6 +101,15 @@ export interface StartOptions {
   readonly db?: string;
 }
 
+/** One of those that are compared. */
+export interface Side {
+  readonly label: string;
+  readonly kind: ServerId | ServerKind;
+  readonly options?: StartOptions;
+  /** Goes on beside the server while it is measured, for so many seconds. */
+  readonly beside?: (server: Running, seconds: number) => Promise<void>;
+}
+
 /** Starts a server and waits for the line that names its port. */
 export async function start(
   which: ServerId | ServerKind,

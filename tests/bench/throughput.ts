@@ -1,82 +1,48 @@
 /** (a) to (e): deliveries a second, by the clock and by server CPU. */
-import { generate } from "./generator.ts";
 import type { FloodResult } from "./load/job.ts";
-import { faultless, note, type Plan, rotated } from "./plan.ts";
-import {
-  COMPARED,
-  kindOf,
-  type Running,
-  type ServerId,
-  type ServerKind,
-  SERVERS,
-  start,
-  type StartOptions,
-} from "./servers.ts";
-import { median, ratios, spread } from "./statistics.ts";
+import { Measured, type More } from "./measured.ts";
+import { note, type Plan } from "./plan.ts";
+import { COMPARED, type ServerId, SERVERS, type StartOptions } from "./servers.ts";
+import { certain, median, ratios, spread } from "./statistics.ts";
 import { table } from "./table.ts";
+import { inTurns } from "./turns.ts";
 import { type Bar, type Workload, workload, WORKLOADS } from "./workloads.ts";
 
 const MILLION = 1e6;
 
-/** The rounds of every server that was tried at one workload. */
-export type Rounds = ReadonlyMap<ServerId, FloodResult[]>;
-
-export interface RunOptions extends StartOptions {
-  /** Messages a second in all; 0, as by default, is as fast as echoes come. */
-  readonly rate?: number;
-  readonly twoNodes?: boolean;
-  /** What else goes on meanwhile. */
-  readonly beside?: (server: Running) => Promise<void>;
-}
+/** The turns of every server that was tried at one workload. */
+export type Rounds = ReadonlyMap<ServerId, readonly FloodResult[]>;
 
 /** One run of one server, from its start to its end. */
 export async function run(
-  which: ServerId | ServerKind,
+  which: ServerId,
   work: Workload,
   plan: Plan,
-  more: RunOptions = {},
+  options: StartOptions & More = {},
 ): Promise<FloodResult> {
-  const kind = kindOf(which);
-  const server = await start(kind, more);
-  const second = more.twoNodes ? await start(kind, more) : undefined;
+  const side = { label: SERVERS[which].label, kind: which, options };
+  const server = await Measured.start(side, work, options);
   try {
-    const { members, rooms, senders, inFlight } = work;
-    const flood = generate<"flood">({
-      kind: "flood",
-      port: server.port,
-      pid: server.pid,
-      ...(second && { second: { port: second.port, pid: second.pid } }),
-      dialect: kind.dialect === "batched" ? work.dialect : kind.dialect,
-      members,
-      rooms,
-      senders,
-      inFlight,
-      rate: more.rate ?? 0,
-      warmUpSeconds: plan.warmUpSeconds,
-      seconds: plan.seconds,
-    });
-    const [result] = await Promise.all([flood, more.beside?.(server)]);
-    faultless(`${work.title}, ${kind.label}`, result);
-    return result;
+    await server.warmUp(plan.warmUpSeconds);
+    return await server.measure(plan.turns * plan.seconds);
   } finally {
-    await second?.stop();
     await server.stop();
   }
 }
 
-/** All rounds of all servers at one workload, interleaved. */
+/** All turns of all servers at one workload, or of those that `plan.only` names, beside Parley. */
 export async function measure(key: string, plan: Plan): Promise<Rounds> {
   const work = workload(key);
-  const ids: readonly ServerId[] = [...COMPARED, ...work.yardsticks];
-  const rounds = new Map<ServerId, FloodResult[]>(ids.map((id) => [id, []]));
-  for (let round = 0; round < plan.rounds; round++) {
-    for (const id of rotated(ids, round)) {
-      const result = await run(id, work, plan);
-      rounds.get(id)?.push(result);
-      note(`(${key}) round ${round + 1} ${id}: ${(byClock(result) / MILLION).toFixed(3)} M/s`);
-    }
-  }
-  return rounds;
+  const sides = [...COMPARED, ...work.yardsticks]
+    .map((id) => ({ label: SERVERS[id].label, kind: id }))
+    .filter(({ label, kind }) => kind === "parley" || label.includes(plan.only));
+  const results = await inTurns(sides, work, plan, (turn, ofTurn) => {
+    const speeds = ofTurn.map((result, side) =>
+      `${sides[side]?.kind} ${(byClock(result) / MILLION).toFixed(3)}`
+    );
+    note(`(${key}) turn ${turn}, M/s: ${speeds.join(", ")}`);
+  });
+  return new Map(sides.map(({ kind }, side) => [kind, results[side] ?? []]));
 }
 
 /** What one server did. */
@@ -142,16 +108,18 @@ export function barRows(key: string, rounds: Rounds): string[][] {
   const row = (bar: Bar, by: string, wanted: number | undefined, speed: typeof byClock) => {
     if (wanted === undefined) return [];
     const [ours, theirs] = [of(rounds, "parley"), of(rounds, bar.peer)];
-    const reached = median(ratios(ours.map(speed), theirs.map(speed)));
-    const verdict = reached >= wanted ? "yes" : "no";
+    // A turn in which one stood still has no ratio.
+    const values = ratios(ours.map(speed), theirs.map(speed)).filter(Number.isFinite);
+    const verdict = median(values) >= wanted ? "yes" : "no";
     return [[
       `(${key}) ${SERVERS[bar.peer].label}, by ${by}`,
       `≥ ${wanted}`,
-      reached.toFixed(2),
+      certain(values),
       verdict,
     ]];
   };
-  return (WORKLOADS[key]?.bars ?? []).flatMap((bar) => [
+  const bars = WORKLOADS[key]?.bars ?? [];
+  return bars.filter(({ peer }) => rounds.has(peer)).flatMap((bar) => [
     ...row(bar, "clock", bar.clock, byClock),
     ...row(bar, "CPU", bar.cpu, byCpu),
   ]);

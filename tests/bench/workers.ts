@@ -1,17 +1,15 @@
-/** What more threads bring and cost: at the machine's own sync, and on slower disks. */
+/** What more threads bring and cost at the machine's own sync. */
 import {
   compareAll,
   type Comparison,
   type RatioBar,
   ratioBars,
-  type Side,
   SIDES,
   tables,
 } from "./comparison.ts";
 import type { Plan } from "./plan.ts";
 import type { Section } from "./section.ts";
-import { slowDisks } from "./slow_disks.ts";
-import { run } from "./throughput.ts";
+import type { Side } from "./servers.ts";
 import { workload } from "./workloads.ts";
 
 const NO_WORSE: RatioBar = { measure: "by clock", atLeast: 1 };
@@ -25,6 +23,8 @@ const { none, one, two, ws, loop } = SIDES;
 
 const COMPARISONS: readonly Comparison[] = [
   of("a", one, none, [{ measure: "by clock", atLeast: 0.75 }]),
+  of("b", one, none, []),
+  of("b", two, none, []),
   of("c", none, loop, [{ measure: "by clock", atLeast: 0.85 }]),
   of("c", one, none, [NO_WORSE]),
   of("c", one, ws, [NO_WORSE]),
@@ -32,16 +32,8 @@ const COMPARISONS: readonly Comparison[] = [
 ];
 
 export async function workers(plan: Plan): Promise<Section> {
-  const { all, failed } = await compareAll(
-    COMPARISONS,
-    plan,
-    ({ work }, { kind, flags }) => run(kind, work, plan, { flags }),
-  );
-  const onSlowDisks = await slowDisks(plan);
-  return {
-    text: [tables("(workers)", all), onSlowDisks.text].filter((text) => text !== "").join("\n\n"),
-    bars: [...ratioBars(all), ...failed, ...onSlowDisks.bars],
-  };
+  const { all, failed } = await compareAll(COMPARISONS, plan);
+  return { text: tables("(workers)", all), bars: [...ratioBars(all), ...failed] };
 }
 
 function of(key: string, ours: Side, other: Side, bars: readonly RatioBar[]): Comparison {

@@ -12,8 +12,12 @@ export interface Certificate extends AsyncDisposable {
   readonly authority: string;
 }
 
-/** A certificate for this machine, in two files, and the one of the authority that signed it. */
-export async function makeCertificate(): Promise<Certificate> {
+/**
+ * A certificate for this machine, in two files, and the one of the authority that signed it.
+ *
+ * @param until when it ends; without it, it holds for as long as a test may take.
+ */
+export async function makeCertificate(until?: Date): Promise<Certificate> {
   const authority = await generate([{ name: "commonName", value: "Test authority" }], {
     keyType: "ec", // made in no time, unlike RSA
     algorithm: "sha256",
@@ -22,6 +26,7 @@ export async function makeCertificate(): Promise<Certificate> {
   const { cert, private: key } = await generate([{ name: "commonName", value: "Test server" }], {
     keyType: "ec",
     algorithm: "sha256",
+    ...(until && { notBeforeDate: new Date(0), notAfterDate: until }),
     ca: { key: authority.private, cert: authority.cert },
     extensions: [
       { name: "basicConstraints", cA: false },

@@ -52,7 +52,7 @@ export class Threads implements AsyncDisposable {
   async serve(options: Partial<Options> = {}, hooks: Hooks = {}): Promise<Server> {
     const own = { ...this.#options, ...options };
     const connect = () => this.storing.connect();
-    const server = await openServer(own, { log: silentLog, ...hooks }, connect);
+    const server = await openServer(own, { log: silentLog, ...hooks }, { connect });
     server.listen();
     return server;
   }

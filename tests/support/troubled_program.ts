@@ -1,7 +1,7 @@
 /**
  * The program as it is, and a door through which a test lets in what nobody thought of: a request for
- * `/trouble/…` throws where nothing catches it, or has the other serving threads die or hang, or the storing
- * one die.
+ * `/trouble/…` throws where nothing catches it, or has this thread hang, or the other serving threads die or
+ * hang, or the storing one.
  *
  *     deno run -A tests/support/troubled_program.ts --db … --port 0
  *
@@ -26,7 +26,11 @@ const TROUBLES: Readonly<Record<string, () => void>> = {
   },
   worker: () => trouble("worker", "die"),
   hang: () => trouble("worker", "hang"),
+  loop: () => {
+    for (;;);
+  },
   store: () => trouble("store", "die"),
+  stuck: () => trouble("store", "hang"),
 };
 
 function trouble(kind: string, what: string): void {

@@ -8,7 +8,7 @@
  * @module
  */
 import { type Log, reason } from "../../log.ts";
-import { MIN_SECRET_BYTES, OptionError, type Options } from "../../options.ts";
+import { OptionError, type Options } from "../../options.ts";
 import type { Refusal } from "../../protocol/refusal.ts";
 import type { Clock } from "../allowances.ts";
 import {
@@ -19,6 +19,7 @@ import {
 import { KeySet } from "./key_set.ts";
 import { type Jose, type KeySource, secretSource, type TokenHeader, unauthorized } from "./keys.ts";
 import { isUrl, readJwks } from "./read_jwks.ts";
+import { readSecretFile } from "./secret_file.ts";
 
 /** The options that concern tokens. */
 export type JwtOptions = Pick<
@@ -29,6 +30,8 @@ export type JwtOptions = Pick<
 /** What a {@linkcode JwtVerifier} needs besides options. */
 export interface JwtSurroundings {
   readonly log: Log;
+  /** What the file of `--jwt-secret-file` held, if it was read before. */
+  readonly secret?: Uint8Array<ArrayBuffer> | undefined;
   /** The time of day, in milliseconds since 1970. */
   readonly date?: () => number;
   readonly now?: Clock;
@@ -61,15 +64,17 @@ export class JwtVerifier {
    */
   static async open(
     options: JwtOptions,
-    { log, date = Date.now, now = () => performance.now(), deadlineMs = DEADLINE_MS }:
+    { log, secret, date = Date.now, now = () => performance.now(), deadlineMs = DEADLINE_MS }:
       JwtSurroundings,
   ): Promise<JwtVerifier> {
     // Deno would fetch a literal specifier at start, also for those who have no tokens.
     const name: string = "npm:jose@6.2.18";
     const jose: Jose = await import(name);
-    const { jwks } = options;
+    const { jwks, jwtSecret, jwtSecretFile: file } = options;
     if (jwks === "") {
-      return new JwtVerifier(jose, await secretSource(await secretOf(options)), options, date);
+      const bytes = secret ??
+        (file === "" ? new TextEncoder().encode(jwtSecret) : await readSecretFile(file));
+      return new JwtVerifier(jose, await secretSource(bytes), options, date);
     }
     const keys = new KeySet({ jose, log, now, read: () => readJwks(jwks, deadlineMs) });
     if (!isUrl(jwks)) {
@@ -153,23 +158,4 @@ function sentenceOf(
     return `The token's claim "${claim}" must be a number of seconds since 1970.`;
   }
   return `The token's claim "${claim}" is not what this server expects.`;
-}
-
-async function secretOf(
-  { jwtSecret, jwtSecretFile }: JwtOptions,
-): Promise<Uint8Array<ArrayBuffer>> {
-  if (jwtSecretFile === "") return new TextEncoder().encode(jwtSecret);
-  const bytes = await Deno.readFile(jwtSecretFile).catch((thrown: unknown) => {
-    throw new OptionError(`Cannot read --jwt-secret-file ${jwtSecretFile}. ${reason(thrown)}`);
-  });
-  const secret = bytes.subarray(0, lengthWithoutLineBreak(bytes));
-  if (secret.length >= MIN_SECRET_BYTES) return secret;
-  throw new OptionError(`--jwt-secret-file must hold at least ${MIN_SECRET_BYTES} bytes.`);
-}
-
-/** Editors and `echo` put a line break at the end of a file. It is not part of the secret. */
-function lengthWithoutLineBreak(bytes: Uint8Array): number {
-  const { length } = bytes;
-  if (bytes[length - 1] !== 0x0a) return length;
-  return bytes[length - 2] === 0x0d ? length - 2 : length - 1;
 }

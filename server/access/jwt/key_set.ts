@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type Log, reason } from "../../log.ts";
+import { type Log, requestReason } from "../../log.ts";
 import { Refusal } from "../../protocol/refusal.ts";
 import type { Clock } from "../allowances.ts";
 import {
@@ -113,7 +113,7 @@ export class KeySet implements KeySource {
       this.#retryAt = undefined;
     } catch (thrown) {
       this.#retryAt = this.#searchAt = this.#now() + RETRY_MS;
-      this.#log.warn("jwks unavailable", { reason: reason(thrown) });
+      this.#log.warn("jwks unavailable", { reason: requestReason(thrown) });
     } finally {
       this.#reading = undefined;
     }

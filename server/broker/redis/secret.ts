@@ -9,6 +9,9 @@ import type { StoreTrouble } from "../store_health.ts";
 import { isFinal, isFull } from "./connection.ts";
 import type { RedisLink } from "./link.ts";
 
+/** It is a script, because messages are stored by scripts: a Redis that refuses those would store nothing. */
+const KEEP = "redis.call('SET', KEYS[1], ARGV[1], 'NX')";
+
 export class RedisSecret {
   readonly bytes: Uint8Array;
   readonly #link: RedisLink;
@@ -29,7 +32,7 @@ export class RedisSecret {
   /** Gives the secret again to a Redis that has lost everything, before a new node makes another. */
   async keep(): Promise<void> {
     const text = Buffer.from(this.bytes).toString("base64url");
-    await this.#link.ask("SET", this.#link.names.secret, text, "NX");
+    await this.#link.ask("EVAL", KEEP, "1", this.#link.names.secret, text);
   }
 
   /** Finds out whether Redis would store something now. */

@@ -7,6 +7,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { SYNC_BYTES } from "./copy_bytes.ts";
 import { copyRows } from "./copy_rows.ts";
+import { release } from "./release.ts";
 import { APPLICATION_ID } from "./schema.ts";
 import { pragma } from "./statements.ts";
 import { WITHOUT_ATTACH } from "./write_anew.ts";
@@ -64,6 +65,7 @@ function finishImage({ image }: CopyInMemory): Finished {
   image.fill(ROLLBACK, MODE_AT, MODE_AT + 2); // SQLite reads no image that says that it has a log
   using copy = new DatabaseSync(":memory:", WITHOUT_ATTACH);
   copy.deserialize(image);
+  release(image);
   const error = faultOf(copy);
   if (error !== undefined) return { error };
   using database = new DatabaseSync(":memory:", WITHOUT_ATTACH);

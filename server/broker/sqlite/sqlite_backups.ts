@@ -13,11 +13,12 @@
  *
  * @module
  */
-import { type Backup, BackupRefusal, type Backups } from "../backups.ts";
+import { type Backup, BackupRefusal, type Backups, PIECE_BYTES } from "../backups.ts";
 import { copyBytes } from "./copy_bytes.ts";
 import { BackupThread } from "./backup_thread.ts";
 import type { OpenDatabase } from "./database_file.ts";
 import { freeBytes } from "./free_space.ts";
+import { release } from "./release.ts";
 import { pragma } from "./statements.ts";
 import type { WatchedFiles } from "./watched_files.ts";
 
@@ -98,13 +99,13 @@ export class SqliteBackups implements Backups {
     let unread = image;
     return {
       bytes: image.length,
-      read: (into) => {
-        const piece = unread.subarray(0, into.length);
-        into.set(piece);
+      next: () => {
+        const piece = unread.subarray(0, PIECE_BYTES);
         unread = unread.subarray(piece.length);
-        return Promise.resolve(piece.length === 0 ? null : piece.length);
+        return Promise.resolve(piece.length === 0 ? null : piece);
       },
       [Symbol.dispose]: () => {
+        release(image);
         this.#isBusy = false;
       },
     };
@@ -119,7 +120,11 @@ export class SqliteBackups implements Backups {
       const { size } = await file.stat();
       return {
         bytes: size,
-        read: (into) => file.read(into),
+        next: async () => {
+          const piece = new Uint8Array(PIECE_BYTES);
+          const count = await file.read(piece);
+          return count === null ? null : piece.subarray(0, count);
+        },
         [Symbol.dispose]: () => {
           file.close();
           this.#isBusy = false;

@@ -177,6 +177,11 @@ export class SqliteBroker implements Broker {
     if (this.#open.has(room)) this.#listener.signalled(room, signal);
   }
 
+  /** Reads all that a room retains: the events by name. */
+  retained(room: string): ReadonlyMap<string, string> {
+    return this.#store.tables.retained(room);
+  }
+
   retain(room: string, event: RetainedEvent): Promise<void> {
     return this.#state.retain(room, event);
   }

@@ -104,12 +104,10 @@ export class AskedBackups implements Backups {
     let unread = bytes; // when nothing is left, the storing thread has ended it
     return {
       bytes,
-      read: async (into) => {
-        const piece = await this.#asking.call("readBackup", into.length);
-        if (piece === null) return null;
-        unread -= piece.length;
-        into.set(piece);
-        return piece.length;
+      next: async () => {
+        const piece = await this.#asking.call("readBackup");
+        unread -= piece?.length ?? 0;
+        return piece;
       },
       [Symbol.dispose]: () => {
         if (unread > 0) this.#asking.port.say("endBackup");

@@ -7,10 +7,12 @@
  * @module
  */
 
+import type { MemberChange } from "../broker.ts";
+import type { RetainedChange } from "../retained.ts";
 import type { RevisedMessage } from "../revisions.ts";
 
 /** Text that a thread may have before it, in characters. */
-const MAX_CHARS = 16_777_216;
+export const MAX_CHARS = 16_777_216;
 /** A thread reports what it has taken once that is TOLD_CHARS, or once the last report is TOLD_MS old. */
 const TOLD_CHARS = 1_048_576;
 const TOLD_MS = 250;
@@ -93,7 +95,21 @@ export function charsOf(messages: readonly RevisedMessage[]): number {
   return messages.reduce((sum, { message }) => sum + message.length, 0);
 }
 
-/** Counts what a serving thread takes. */
+/** How much a change of members counts, for each user that it names. */
+const USER_CHARS = 200;
+
+/** Returns about how much text a change of members is, in characters. */
+export function charsOfMembers(change: MemberChange): number {
+  return USER_CHARS * (change.kind === "everyone" ? change.users.length : 1);
+}
+
+/** Returns how much text a change of retained events is, in characters. */
+export function charsOfRetained(change: RetainedChange): number {
+  if (change.kind === "one") return change.event.length;
+  return change.events.values().reduce((sum, { length }) => sum + length, 0);
+}
+
+/** Counts what a thread takes. */
 export class Taken {
   readonly #tell: (chars: number) => void;
   readonly #now: () => number;
@@ -101,7 +117,7 @@ export class Taken {
   #toldAt = 0;
 
   /**
-   * @param tell tells the storing thread how much was taken since it was told last.
+   * @param tell tells the other thread how much was taken since it was told last.
    * @param now a clock in milliseconds.
    */
   constructor(tell: (chars: number) => void, now: () => number = () => performance.now()) {

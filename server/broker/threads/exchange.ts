@@ -17,9 +17,7 @@ import type { User } from "../../protocol/messages.ts";
 import type { SentBatch } from "./sent_batch.ts";
 import type { SentError } from "./sent_error.ts";
 import type { SentOutcome } from "./sent_outcome.ts";
-
-/** A page as it crosses: `first`, `last`, and the array of its events as one text. */
-export type SentPage = readonly [first: number, last: number, array: string];
+import type { SentPage } from "./sent_page.ts";
 
 /** What a serving thread says first. */
 export interface Hello {
@@ -71,7 +69,7 @@ export interface Calls {
   /** Makes a copy of the store. @returns its bytes. */
   makeBackup(): Promise<number>;
   /** Reads the next bytes of the copy, and ends it after the last ones; then `null`. */
-  readBackup(max: number): Promise<Uint8Array | null>;
+  readBackup(): Promise<Uint8Array | null>;
   probe(): Promise<StoreTrouble | undefined>;
   check(): Promise<void>;
   /** Settles when everything that the thread has said before was heard: the thread is about to go. */
@@ -92,9 +90,11 @@ export interface ToStoring {
   leaveRoom(room: string, user: User): void;
   renameIn(room: string, user: User): void;
   tellMarks(marks: readonly MovedMark[]): void;
-  /** Pages, revisions and signals with so many characters were taken from the port. */
+  /** So much text was taken from the port, as the storing thread counts what it sends. */
   took(chars: number): void;
   endBackup(): void;
+  /** The answer to `settle`. */
+  settled(id: number): void;
 }
 
 /** What the storing thread says. */
@@ -112,6 +112,8 @@ export interface ToServing {
   /** Pages and revisions were left out, up to there: the thread was late, and has to read them. */
   leftOut(room: string, head: number, rev: number): void;
   signalled(room: string, signal: Signal): void;
+  /** Signals with so many characters were taken from the port. */
+  took(chars: number): void;
   logReplaced(room: string, state: LogState): void;
   membersChanged(room: string, change: MemberChange): void;
   retainedChanged(room: string, change: RetainedChange): void;
@@ -120,6 +122,8 @@ export interface ToServing {
   /** How many serving threads there are. */
   threads(count: number): void;
   measured(gauges: StoreGauges): void;
+  /** Another thread is about to erase: what was queued on this one before must be stored first. */
+  settle(id: number): void;
   /** The journal has grown or was taken from. */
   journalMoved(waitingSince: number | undefined, hasGrown: boolean): void;
 }

@@ -4,33 +4,43 @@
  *
  * @module
  */
-import type { Backup } from "../backups.ts";
 import type { Broker, LogState } from "../broker.ts";
-import { BrokerError } from "../broker_error.ts";
-import type { Signal } from "../broker.ts";
 import type { Journal } from "../journal.ts";
-import type { Page } from "../page.ts";
-import type { RevisedMessage } from "../revisions.ts";
-import type { Backlog } from "./backlog.ts";
-import type { CallName, Calls, SentPage, ToServing, ToStoring } from "./exchange.ts";
+import { type Backlog, Taken } from "./backlog.ts";
+import type { CallName, Calls, ToServing, ToStoring } from "./exchange.ts";
 import type { GroupCommit } from "./group_commit.ts";
+import { LentBackup } from "./lent_backup.ts";
 import type { MemberTable } from "./member_table.ts";
+import { News, type RoomStates } from "./news.ts";
+import { PendingCalls } from "./pending_calls.ts";
 import { receiveBatch } from "./sent_batch.ts";
 import { sendError } from "./sent_error.ts";
 import { sendOutcome } from "./sent_outcome.ts";
+import { sendPage } from "./sent_page.ts";
 import { ThreadPort } from "./thread_port.ts";
 
 /** The broker that stores. It has no members of its own, but a journal. */
-export type StoringBroker = Broker & { readonly journal: Journal };
+export type StoringBroker = Broker & {
+  readonly journal: Journal;
+  /** Reads all that a room retains, at once. */
+  retained(room: string): ReadonlyMap<string, string>;
+};
 
 /** What a serving thread asks of the storing thread. */
-export interface ServingContext {
+export interface ServingContext extends RoomStates {
   readonly broker: StoringBroker;
   readonly commits: GroupCommit;
   readonly members: MemberTable;
   readonly backlog: Backlog;
   open(thread: ServingThread, room: string): Promise<LogState>;
   close(thread: ServingThread, room: string): void;
+  /**
+   * Settles when what was said before on all threads is stored or refused.
+   *
+   * @param asking the thread that asks, which has seen to itself.
+   * @throws {BrokerError} if that takes too long.
+   */
+  settled(asking: ServingThread): Promise<void>;
   /** All other threads. */
   others(thread: ServingThread): Iterable<ServingThread>;
   /** The other threads where a room is open. */
@@ -39,80 +49,58 @@ export interface ServingContext {
 
 export class ServingThread {
   readonly port: ThreadPort<ToServing, ToStoring>;
+  /** What it is told of its rooms. */
+  readonly news: News;
   readonly readsJournal: boolean;
   readonly #context: ServingContext;
   readonly #calls: Calls;
-  /** How far the log of each room goes of which something was left out. */
-  readonly #leftOut = new Map<string, { readonly head: number; readonly rev: number }>();
-  /** The copy of the store that the thread reads. There is one at a time. */
-  #backup: Backup | undefined;
-  /** How many bytes of it are still to be read. */
-  #unread = 0;
+  /** Signals that were taken from the port. */
+  readonly #taken = new Taken((chars) => this.port.say("took", chars));
+  readonly #backup: LentBackup;
+  readonly #settling = new PendingCalls();
   /** Since when a message waits for the reader of the journal. */
   #waitingSince: number | undefined;
-  #isGone = false;
+  /** Whether the reader is to be told of it when the thread goes on. */
+  #isJournalDue = false;
 
   constructor(port: MessagePort, readsJournal: boolean, context: ServingContext) {
     this.#context = context;
     this.readsJournal = readsJournal;
+    this.#backup = new LentBackup(context.broker.backups);
     this.#calls = this.#table();
     const { members, backlog } = context;
     this.port = new ThreadPort<ToServing, ToStoring>(port, {
       call: (id, name, args) => void this.#answer(id, name, args),
       publish: (...sent) => this.#publish(...sent),
       close: (room) => {
-        this.#leftOut.delete(room);
+        this.news.closed(room);
         context.close(this, room);
       },
       signal: (room, signal) => {
-        for (const thread of context.othersIn(room, this)) thread.signalled(room, signal);
+        this.#taken.add(signal.event.length);
+        for (const thread of context.othersIn(room, this)) thread.news.signalled(room, signal);
       },
       enterRoom: (room, user) => members.enter(this, room, user),
       leaveRoom: (room, user) => members.leave(this, room, user),
       renameIn: (room, user) => members.rename(room, user),
       tellMarks: (marks) => {
-        for (const { port } of context.others(this)) port.say("marked", marks);
+        for (const thread of context.others(this)) thread.news.marked(marks);
       },
       took: (chars) => {
-        backlog.took(this, chars);
-        this.#tellLeftOut();
+        this.news.took(chars);
+        if (this.#isJournalDue) this.tellJournal(true);
       },
-      endBackup: () => this.#endBackup(),
+      endBackup: () => this.#backup.end(),
+      settled: (id) => this.#settling.answered(id, undefined),
     });
-  }
-
-  /** Sends a page. To a thread that is late it is left out. */
-  committed(room: string, { first, last, batch }: Page): void {
-    if (this.#context.backlog.isLate(this)) return this.#leaveOut(room, last, 0);
-    this.port.say("committed", room, first, last, batch.array);
-    this.#context.backlog.sent(this, batch.size);
-  }
-
-  /** Sends revisions with so many characters. To a thread that is late they are left out. */
-  revised(room: string, messages: readonly RevisedMessage[], chars: number): void {
-    const { backlog } = this.#context;
-    if (backlog.isLate(this)) return this.#leaveOut(room, 0, messages.at(-1)?.rev ?? 0);
-    this.port.say("revised", room, messages);
-    backlog.sent(this, chars);
-  }
-
-  /** Passes on a signal, unless the thread has too much before it: it may be lost. */
-  signalled(room: string, signal: Signal): void {
-    const { backlog } = this.#context;
-    if (backlog.isFull(this)) return;
-    this.port.say("signalled", room, signal);
-    backlog.sent(this, signal.event.length);
-  }
-
-  /** Says that the log of a room was replaced: what was left out before counts no more. */
-  logReplaced(room: string, state: LogState): void {
-    this.#leftOut.delete(room);
-    this.port.say("logReplaced", room, state);
+    this.news = new News(this.port, backlog, context);
   }
 
   /** Tells the reader of the journal where it stands, if this thread has it. Never throws. */
   tellJournal(hasGrown: boolean): void {
     if (!this.readsJournal) return;
+    this.#isJournalDue = this.#context.backlog.isFull(this.news);
+    if (this.#isJournalDue) return;
     try {
       this.#waitingSince = this.#context.broker.journal.waitingSince();
     } catch {
@@ -121,30 +109,22 @@ export class ServingThread {
     this.port.say("journalMoved", this.#waitingSince, hasGrown);
   }
 
+  /** Settles when what was queued on the thread before is stored or refused, or lost with the thread. */
+  async settle(): Promise<void> {
+    await this.#settling.ask((id) => this.port.say("settle", id)).catch(() => {});
+  }
+
   /** Forgets the thread. */
   end(): void {
-    this.#isGone = true;
-    this.#endBackup();
+    this.#settling.end();
+    this.#backup.close();
     this.port.close();
-  }
-
-  #leaveOut(room: string, head: number, rev: number): void {
-    const before = this.#leftOut.get(room);
-    const after = { head: Math.max(head, before?.head ?? 0), rev: Math.max(rev, before?.rev ?? 0) };
-    this.#leftOut.set(room, after);
-  }
-
-  /** Says how far the logs go: before each answer, and when the thread is late no more. */
-  #tellLeftOut(): void {
-    if (this.#leftOut.size === 0) return;
-    for (const [room, { head, rev }] of this.#leftOut) this.port.say("leftOut", room, head, rev);
-    this.#leftOut.clear();
   }
 
   async #answer(id: number, name: CallName, args: readonly unknown[]): Promise<void> {
     try {
       const value: unknown = await Reflect.apply(this.#calls[name], undefined, args);
-      this.#tellLeftOut();
+      this.news.tellLeftOut();
       this.port.say("answered", id, value);
     } catch (thrown) {
       this.port.say("failed", id, sendError(thrown));
@@ -160,7 +140,7 @@ export class ServingThread {
         pauseMs,
         drafts,
         committed: (receipts) => {
-          this.#tellLeftOut();
+          this.news.tellLeftOut();
           this.port.say("published", id, sendOutcome(drafts, receipts));
         },
         failed,
@@ -171,7 +151,7 @@ export class ServingThread {
   }
 
   #table(): Calls {
-    const { broker, commits, members } = this.#context;
+    const { broker, members, settled } = this.#context;
     const { marks, eraser, journal } = broker;
     const moved = async <T>(act: () => Promise<T>): Promise<T> => {
       try {
@@ -190,7 +170,7 @@ export class ServingThread {
       },
       read: async (room, range) => {
         const page = await broker.read(room, range);
-        return page && [page.first, page.last, page.batch.array] satisfies SentPage;
+        return page && sendPage(page);
       },
       revisedSince: (room, range) => broker.revisedSince(room, range),
       reactionsOf: (room, userId, range) => broker.reactionsOf(room, userId, range),
@@ -199,43 +179,18 @@ export class ServingThread {
       mark: (userId, room) => marks.get(userId, room),
       marksOf: (userId) => marks.all(userId),
       writeMarks: (some) => marks.write(some),
-      eraseRoom: (room) => commits.settled().then(() => eraser.room(room)),
-      eraseUser: (erasure) => commits.settled().then(() => eraser.user(erasure)),
+      eraseRoom: (room) => settled(this).then(() => eraser.room(room)),
+      eraseUser: (erasure) => settled(this).then(() => eraser.user(erasure)),
       roomsWithMembers: (max, skip) => Promise.resolve(members.rooms(max, skip)),
       membersOf: (room) => Promise.resolve(members.list(room)),
       memberOf: (room, id) => Promise.resolve(members.find(room, id)),
       readJournal: (upTo) => moved(() => journal.read(upTo)),
       takeFromJournal: (upTo) => moved(() => journal.take(upTo)),
-      makeBackup: () => this.#makeBackup(),
-      readBackup: (max) => this.#readBackup(max),
+      makeBackup: () => this.#backup.make(),
+      readBackup: () => this.#backup.next(),
       probe: () => broker.probe(),
       check: () => broker.check(),
       leave: () => Promise.resolve(),
     };
-  }
-
-  async #makeBackup(): Promise<number> {
-    const { backups } = this.#context.broker;
-    if (backups === undefined) throw new BrokerError("There are no backups.");
-    const backup = await backups.make();
-    this.#backup = backup;
-    this.#unread = backup.bytes;
-    if (this.#isGone) this.#endBackup();
-    return backup.bytes;
-  }
-
-  async #readBackup(max: number): Promise<Uint8Array | null> {
-    const bytes = new Uint8Array(max);
-    const count = await this.#backup?.read(bytes) ?? null;
-    if (count === null) return null;
-    this.#unread -= count;
-    // Whoever has read all of it can have another one at once, from any thread.
-    if (this.#unread <= 0) this.#endBackup();
-    return bytes.slice(0, count); // a part would take the whole along
-  }
-
-  #endBackup(): void {
-    this.#backup?.[Symbol.dispose]();
-    this.#backup = undefined;
   }
 }

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { LogState } from "../broker.ts";
+import { settleWithin } from "../../deadline.ts";
+import { BrokerError, type LogState, type MemberChange } from "../broker.ts";
 import type { StoreGauges } from "../store_health.ts";
 import type { Hello, Welcome } from "./exchange.ts";
 import { Backlog, charsOf } from "./backlog.ts";
@@ -15,6 +16,9 @@ import { ServingThread, type StoringBroker } from "./serving_thread.ts";
 
 /** How often the serving threads are told how large the store is. */
 const MEASURE_MS = 1000;
+
+/** How long to wait until a thread has sent what it has queued, which takes some milliseconds. */
+const SETTLE_MS = 2000;
 
 /** What is kept to know that a thread is still there. */
 interface Tie {
@@ -53,7 +57,7 @@ export class Storing {
       },
     });
     this.#members = new MemberTable((room, change) => {
-      for (const { port } of this.#in(room)) port.say("membersChanged", room, change);
+      for (const { news } of this.#in(room)) news.membersChanged(room, change);
     });
     this.#measureTimer = setInterval(() => this.#measure(), MEASURE_MS);
     broker.journal.listen(() => {
@@ -61,20 +65,20 @@ export class Storing {
     });
     broker.listen({
       committed: (room, page) => {
-        for (const thread of this.#in(room)) thread.committed(room, page);
+        for (const { news } of this.#in(room)) news.committed(room, page);
       },
       revised: (room, messages) => {
         const chars = charsOf(messages);
-        for (const thread of this.#in(room)) thread.revised(room, messages, chars);
+        for (const { news } of this.#in(room)) news.revised(room, messages, chars);
       },
       signalled() {}, // signals pass from thread to thread
       logReplaced: (room, state) => {
-        for (const thread of this.#in(room)) thread.logReplaced(room, state);
+        for (const { news } of this.#in(room)) news.logReplaced(room, state);
       },
       retainedChanged: (room, change) => {
         const isForAll = change.kind === "one";
         const threads = isForAll ? this.#in(room) : this.#opening ? [this.#opening] : [];
-        for (const { port } of threads) port.say("retainedChanged", room, change);
+        for (const { news } of threads) news.retainedChanged(room, change);
       },
       ordered: (order) => {
         for (const { port } of this.#threads.keys()) port.say("ordered", order);
@@ -129,6 +133,9 @@ export class Storing {
       backlog: this.#backlog,
       open: (thread, room) => this.#openRoom(thread, room),
       close: (thread, room) => this.#closeRoom(thread, room),
+      everyoneIn: (room) => this.#everyoneIn(room),
+      retainedIn: (room) => ({ kind: "all", events: broker.retained(room) }),
+      settled: (asking) => this.#settled(asking),
       others: (thread) => this.#threads.keys().filter((other) => other !== thread),
       othersIn: (room, thread) => [...this.#in(room)].filter((other) => other !== thread),
     });
@@ -137,13 +144,21 @@ export class Storing {
     this.#countThreads();
   }
 
+  async #settled(asking: ServingThread): Promise<void> {
+    const others = [...this.#threads.keys()].filter((thread) => thread !== asking);
+    let areSettled = false;
+    const settling = Promise.all(others.map((thread) => thread.settle()));
+    await settleWithin(SETTLE_MS, settling.then(() => areSettled = true));
+    if (!areSettled) throw new BrokerError("What was said before on another thread is not stored.");
+    await this.#commits.settled(); // also what a thread has sent that is gone
+  }
+
   async #openRoom(thread: ServingThread, room: string): Promise<LogState> {
     let threads = this.#open.get(room);
     if (threads === undefined) this.#open.set(room, threads = new Set());
     threads.add(thread);
     thread.port.say("opened", room);
-    const users = this.#members.list(room);
-    thread.port.say("membersChanged", room, { kind: "everyone", users });
+    thread.news.membersChanged(room, this.#everyoneIn(room));
     this.#opening = thread;
     const opening = this.#broker.open(room); // it calls back what is retained before it returns
     this.#opening = undefined;
@@ -174,7 +189,7 @@ export class Storing {
   #forget(thread: ServingThread): void {
     const tie = this.#threads.get(thread);
     this.#threads.delete(thread);
-    this.#backlog.forget(thread);
+    this.#backlog.forget(thread.news);
     thread.end();
     tie?.lifeline.close();
     tie?.farEnd.close();
@@ -189,7 +204,11 @@ export class Storing {
     const gauges = { ...this.#broker.measure(), busySeconds: this.#commits.busySeconds };
     if (gauges.bytes === bytes && gauges.busySeconds === busySeconds) return;
     this.#gauges = gauges;
-    for (const { port } of this.#threads.keys()) port.say("measured", gauges);
+    for (const { news } of this.#threads.keys()) news.measured(gauges);
+  }
+
+  #everyoneIn(room: string): MemberChange {
+    return { kind: "everyone", users: this.#members.list(room) };
   }
 
   /** The threads where a room is open. */

@@ -11,20 +11,22 @@ import type { Broker, BrokerListener, LogState, Range, Receipt, Signal } from ".
 import { BrokerError } from "../broker_error.ts";
 import type { Journal } from "../journal.ts";
 import type { Order, Sanction } from "../orders.ts";
-import { Batch, type Page } from "../page.ts";
+import type { Page } from "../page.ts";
 import type { RetainedEvent } from "../retained.ts";
 import type { RevisedMessage, RevisedRange } from "../revisions.ts";
 import type { StoreGauges, StoreTrouble } from "../store_health.ts";
 import { AskedBackups, AskedEraser, AskedJournal, AskedMarks, AskedMembers } from "./asked.ts";
-import { charsOf, Taken } from "./backlog.ts";
+import { charsOf, charsOfMembers, charsOfRetained, Taken } from "./backlog.ts";
 import type { CallName, Calls, Hello, ToServing, ToStoring, Welcome } from "./exchange.ts";
 import { KnownSanctions } from "./known_sanctions.ts";
 import { Lifeline } from "./lifeline.ts";
 import { OpenRooms } from "./open_rooms.ts";
+import { OutgoingSignals } from "./outgoing_signals.ts";
 import { PendingCalls } from "./pending_calls.ts";
 import { PreparedRooms } from "./prepared_rooms.ts";
 import { sendBatch } from "./sent_batch.ts";
 import { receiveOutcome, type SentOutcome } from "./sent_outcome.ts";
+import { receivePage } from "./sent_page.ts";
 import { ThreadPort } from "./thread_port.ts";
 
 export class ThreadBroker implements Broker {
@@ -45,12 +47,11 @@ export class ThreadBroker implements Broker {
   readonly #sanctions: KnownSanctions;
   readonly #open = new OpenRooms();
   readonly #prepared = new PreparedRooms(this.#open, (room) => this.call("prepare", room));
+  readonly #signals: OutgoingSignals;
   readonly #taken = new Taken((chars) => this.port.say("took", chars));
   /** When a batch was answered last. */
   #answeredAt = -Infinity;
   #gauges: StoreGauges;
-  /** How many threads serve. */
-  #threads = 1;
   #listener: BrokerListener = { committed() {}, signalled() {} };
 
   /**
@@ -100,31 +101,29 @@ export class ThreadBroker implements Broker {
       failed: (id, error) => this.#calls.failed(id, error),
       published: (id, outcome) => this.#calls.answered(id, outcome),
       opened: (room) => this.#open.opened(room),
-      committed: (room, first, last, array) => {
-        this.#in(room)?.committed(room, { first, last, batch: Batch.fromArray(array) });
-        this.#taken.add(array.length);
-      },
-      revised: (room, messages) => {
-        this.#in(room)?.revised?.(room, messages);
-        this.#taken.add(charsOf(messages));
-      },
+      committed: (room, ...page) =>
+        this.#take(room, page[2].length)?.committed(room, receivePage(page)),
+      revised: (room, messages) => this.#take(room, charsOf(messages))?.revised?.(room, messages),
       leftOut: (room, ...upTo) => this.#in(room)?.leftOut?.(room, ...upTo),
-      signalled: (room, signal) => {
-        this.#in(room)?.signalled(room, signal);
-        this.#taken.add(signal.event.length);
-      },
+      signalled: (room, signal) => this.#take(room, signal.event.length)?.signalled(room, signal),
       logReplaced: (room, state) => this.#in(room)?.logReplaced?.(room, state),
-      membersChanged: (room, change) => this.#in(room)?.membersChanged?.(room, change),
-      retainedChanged: (room, change) => this.#in(room)?.retainedChanged?.(room, change),
+      membersChanged: (room, change) =>
+        this.#take(room, charsOfMembers(change))?.membersChanged?.(room, change),
+      retainedChanged: (room, change) =>
+        this.#take(room, charsOfRetained(change))?.retainedChanged?.(room, change),
       ordered: (order) => {
         this.#sanctions.ordered(order);
         this.#listener.ordered?.(order);
       },
       marked: (marks) => this.#listener.marked?.(marks),
-      threads: (count) => void (this.#threads = count),
+      took: (chars) => this.#signals.took(chars),
+      threads: (count) => void (this.#signals.threads = count),
       measured: (gauges) => void (this.#gauges = gauges),
       journalMoved: (...moved) => journal?.moved(...moved),
+      settle: (id) =>
+        void Promise.resolve(this.#listener.settle?.()).then(() => this.port.say("settled", id)),
     });
+    this.#signals = new OutgoingSignals(this.port);
   }
 
   listen(listener: BrokerListener): void {
@@ -177,9 +176,7 @@ export class ThreadBroker implements Broker {
 
   async read(room: string, range: Range): Promise<Page | undefined> {
     const page = await this.call("read", room, range);
-    if (page === undefined) return undefined;
-    const [first, last, array] = page;
-    return { first, last, batch: Batch.fromArray(array) };
+    return page && receivePage(page);
   }
 
   revisedSince(room: string, range: RevisedRange): Promise<readonly RevisedMessage[]> {
@@ -192,7 +189,7 @@ export class ThreadBroker implements Broker {
 
   /** Calls back at once here: those on this thread wait for no other. */
   signal(room: string, signal: Signal): void {
-    if (this.#threads > 1) this.port.say("signal", room, signal);
+    this.#signals.send(room, signal);
     if (this.#open.has(room)) this.#listener.signalled(room, signal);
   }
 
@@ -232,7 +229,13 @@ export class ThreadBroker implements Broker {
     this.#end();
   }
 
-  /** The listener, if the room is open. */
+  /** Counts text that has come. @returns the listener, if the room is open. */
+  #take(room: string, chars: number): BrokerListener | undefined {
+    this.#taken.add(chars);
+    return this.#in(room);
+  }
+
+  /** Returns the listener, if the room is open. */
   #in(room: string): BrokerListener | undefined {
     return this.#open.hears(room) ? this.#listener : undefined;
   }

@@ -327,6 +327,18 @@ function takeBack(
 function sanctionPaths(verb: string, nouns: string): Readonly<Record<string, Schema>> {
   const put = takeBack(verb, `Puts a ${verb} on a user, for some seconds or for good`, MANAGERS);
   return {
+    [`/rooms/{room}/${nouns}`]: {
+      parameters: [room()],
+      get: {
+        operationId: `list${nouns[0]?.toUpperCase()}${nouns.slice(1)}`,
+        security: MANAGERS,
+        summary: `The ${nouns} of a room`,
+        responses: {
+          200: answer(`The ${nouns} that hold now`, "SanctionList"),
+          ...problems(400, 401, 403, 414, 429, 503),
+        },
+      },
+    },
     [`/rooms/{room}/${nouns}/{id}`]: {
       parameters: [room(), user()],
       put: {

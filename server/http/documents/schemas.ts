@@ -180,6 +180,19 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       schema: { type: "array", items: reference("User"), maxItems: MAX_MEMBERS },
     }),
   }),
+  SanctionList: object({
+    room: required(ROOM),
+    users: required({
+      schema: {
+        type: "array",
+        items: object({
+          id: required(STRING),
+          by: required({ schema: { enum: ["application", "managers"] } }),
+          until: optional({ schema: { type: "integer" } }),
+        }),
+      },
+    }),
+  }),
   RoomList: object({
     rooms: required({
       schema: {

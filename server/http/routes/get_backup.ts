@@ -10,8 +10,6 @@ import { assertIsApplication } from "../requester.ts";
 import { HttpError } from "../responses.ts";
 import type { Call } from "../router.ts";
 
-const CHUNK_BYTES = 262_144;
-
 /** The status for each reason why there is no copy (RFC 9110 §15, RFC 4918 §11.5). */
 const STATUS: Readonly<Record<BackupProblem, number>> = { busy: 409, full: 507, failed: 503 };
 
@@ -56,12 +54,11 @@ function stream(backup: Backup, stallMs: number): ReadableStream<Uint8Array> {
   return new ReadableStream({
     async pull(controller) {
       clearTimeout(timer);
-      const chunk = new Uint8Array(CHUNK_BYTES);
-      const read = await backup.read(chunk).catch((thrown) => {
+      const piece = await backup.next().catch((thrown) => {
         end(); // else no other backup could be made until the next start
         throw thrown;
       });
-      if (read === null) {
+      if (piece === null) {
         end();
         return controller.close();
       }
@@ -70,7 +67,7 @@ function stream(backup: Backup, stallMs: number): ReadableStream<Uint8Array> {
         end();
         controller.error(new Error("The client reads no more."));
       }, stallMs);
-      controller.enqueue(chunk.subarray(0, read));
+      controller.enqueue(piece);
     },
     cancel: end,
   }, { highWaterMark: 0 });

@@ -1,17 +1,27 @@
 /**
  * `PUT /rooms/{room}/bans/{id}` and `…/mutes/{id}` ban or mute a user, with a time or for good; `DELETE`
- * lifts it. The application and the room's managers may. The answer comes when it is stored and holds on
- * this node.
+ * lifts it, and `GET /rooms/{room}/bans` and `…/mutes` list them. The application and the room's managers
+ * may. The answer to a change comes when it is stored and holds on this node.
  *
  * @module
  */
+import { COSTS } from "../../access/allowances.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { readJson } from "../read_json.ts";
 import { assertManages, assertMayBind } from "../manager.ts";
-import { admitAsker } from "../requester.ts";
-import { noContent } from "../responses.ts";
+import { admitAsker, assertRight, readerOf } from "../requester.ts";
+import { json, noContent } from "../responses.ts";
 import type { Call } from "../router.ts";
+
+export async function getSanctions(call: Call, hub: Hub, kind: "ban" | "mute"): Promise<Response> {
+  call.source.spend(COSTS.page);
+  const asker = await readerOf(call, hub);
+  if (asker !== undefined) await assertRight(call, hub, asker, "manage");
+  const { room } = call;
+  const users = hub.moderator.sanctions.list(kind, room);
+  return json(200, JSON.stringify({ room, users }));
+}
 
 export async function putSanction(
   call: Call,

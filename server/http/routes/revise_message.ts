@@ -13,6 +13,7 @@ import type { EditCommand } from "../../protocol/messages.ts";
 import { parseRequest } from "../../protocol/parse.ts";
 import { SERVER } from "../../protocol/publications.ts";
 import { parseRef, parseUserId } from "../../protocol/requests.ts";
+import { badField } from "../../protocol/refusal.ts";
 import type { Right } from "../../protocol/tables.ts";
 import type { Hub } from "../../rooms/hub.ts";
 import { postRevision } from "../../rooms/post.ts";
@@ -73,6 +74,9 @@ async function revise(
   right: Right = "manage",
 ): Promise<Response> {
   const from = query.get("from");
+  if (asker !== undefined && from !== null) {
+    throw badField("from", 'Field "from" needs an API key: only the application may name a user.');
+  }
   const userId = asker?.user.id ?? (from === null ? SERVER.id : parseUserId("from", from));
   const { editSeconds } = hub.context.options;
   const revision = revisionOf(command, right === "manage", editSeconds);

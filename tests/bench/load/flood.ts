@@ -1,13 +1,15 @@
 /**
- * Everybody talks. Without a rate, each sender has `inFlight` messages on the way and sends the
- * next one when one comes back; with a rate, messages are sent by the clock, come what may.
+ * Everybody talks, for a slice of time whenever the bench asks for one, and is silent in between. Without
+ * a rate, each sender has `inFlight` messages on the way and sends the next one when one comes back; with
+ * a rate, messages are sent by the clock, come what may.
  */
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "./client.ts";
 import { all, faultsOf, gather, until } from "./crowd.ts";
 import { Histogram } from "./histogram.ts";
-import type { FillJob, FillResult, FloodJob, FloodResult, Usage } from "./job.ts";
-import { machineCpuSeconds, threadsOf, usageOf, usedBetween } from "./proc.ts";
+import type { FillJob, FillResult, FloodJob, FloodResult, Slice, Usage } from "./job.ts";
+import { allBetween, machineCpuSeconds, threadsOf, usageOf, usedBetween } from "./proc.ts";
 import { countOf, Scanner } from "./scanner.ts";
 
 /** What was sent has this long to arrive, after the last was sent. */
@@ -15,52 +17,59 @@ const DRAIN_MS = 60_000;
 
 const NOTHING: Usage = { cpuSeconds: 0, rssBytes: 0 };
 
-export async function flood(job: FloodJob): Promise<FloodResult> {
+/** Answers each slice that standard input asks for, a line each, until it ends. */
+export async function* flood(job: FloodJob): AsyncGenerator<FloodResult> {
   const scanner = new Scanner();
   const clients = await gather(job, job, scanner);
   const senders = clients.filter((client) => Math.floor(client.index / job.rooms) < job.senders);
-  const paced = job.rate > 0 ? new Pace(job.rate, senders, scanner) : undefined;
-  let sending = true;
+  let sending = false;
   let echoes = 0;
   scanner.onRead = (client) => {
     if (client.echoes === 0) return;
     const count = client.echoes;
     client.echoes = 0;
     echoes += count;
-    if (sending && !paced) client.say(count);
+    if (sending) client.say(count);
   };
   // What a room had before may look like one's own: it is no echo.
   for (const client of clients) client.echoes = 0;
   const earlier = scanner.deliveries;
-  if (paced) paced.begin();
-  else for (const client of senders) client.say(job.inFlight);
-
-  await sleep(job.warmUpSeconds * 1000);
-  paced?.measure();
-  const before = look();
-  await sleep(job.seconds * 1000);
-  const after = look();
-  sending = false;
-  paced?.end();
-  const owed = senders.reduce((sum, client) => sum + client.sent, 0) * (job.members / job.rooms);
-  const arrived = () => scanner.deliveries - earlier;
-  await until(() => arrived() >= owed && level(clients, job.rooms), DRAIN_MS);
-  const complete = arrived() === owed && level(clients, job.rooms);
+  for await (const line of createInterface({ input: process.stdin })) {
+    yield await slice(JSON.parse(line) as Slice);
+  }
   for (const client of clients) client.close();
-  return {
-    ...faultsOf(scanner),
-    seconds: (after.at - before.at) / 1000,
-    messages: after.echoes - before.echoes,
-    deliveries: after.deliveries - before.deliveries,
-    bytes: after.bytes - before.bytes,
-    serverCpuSeconds: after.server.cpuSeconds - before.server.cpuSeconds,
-    threads: usedBetween(before.threads, after.threads),
-    loadCpuSeconds: after.load.cpuSeconds - before.load.cpuSeconds,
-    otherCpuSeconds: after.others - before.others,
-    rssBytes: after.server.rssBytes,
-    complete,
-    ...(paced && { latency: paced.result() }),
-  };
+
+  async function slice({ runInSeconds, seconds }: Slice): Promise<FloodResult> {
+    const paced = job.rate > 0 ? new Pace(job.rate, senders, scanner) : undefined;
+    sending = paced === undefined;
+    if (paced) paced.begin();
+    else for (const client of senders) client.say(job.inFlight);
+    await sleep(runInSeconds * 1000);
+    paced?.measure();
+    const before = look();
+    await sleep(seconds * 1000);
+    const after = look();
+    sending = false;
+    paced?.end();
+    const owed = senders.reduce((sum, client) => sum + client.sent, 0) * (job.members / job.rooms);
+    const arrived = () => scanner.deliveries - earlier;
+    await until(() => arrived() >= owed && level(clients, job.rooms), DRAIN_MS);
+    const complete = arrived() === owed && level(clients, job.rooms);
+    return {
+      ...faultsOf(scanner),
+      seconds: (after.at - before.at) / 1000,
+      messages: after.echoes - before.echoes,
+      deliveries: after.deliveries - before.deliveries,
+      bytes: after.bytes - before.bytes,
+      serverCpuSeconds: allBetween(before, after),
+      threads: usedBetween(before.threads, after.threads),
+      loadCpuSeconds: after.load.cpuSeconds - before.load.cpuSeconds,
+      otherCpuSeconds: after.others - before.others,
+      rssBytes: after.server.rssBytes,
+      complete,
+      ...(paced && { latency: paced.result() }),
+    };
+  }
 
   function look() {
     const nodes = job.second === undefined ? [job.pid] : [job.pid, job.second.pid];

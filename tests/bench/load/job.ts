@@ -25,13 +25,21 @@ export interface Crowd {
   readonly senders: number;
 }
 
-/** All senders keep `inFlight` messages unanswered, or together send `rate` a second. */
+/**
+ * All senders keep `inFlight` messages unanswered, or together send `rate` a second: during each
+ * {@linkcode Slice} that is asked for, and not in between.
+ */
 export interface FloodJob extends Target, Crowd {
   readonly kind: "flood";
   readonly inFlight: number;
   /** Messages a second in all; 0: as fast as echoes come. */
   readonly rate: number;
-  readonly warmUpSeconds: number;
+}
+
+/** A line on a flood's standard input: work for so long. It is answered by a {@linkcode FloodResult}. */
+export interface Slice {
+  /** What happens before is not measured. */
+  readonly runInSeconds: number;
   readonly seconds: number;
 }
 
@@ -68,18 +76,7 @@ export interface PagesJob extends Target {
   readonly messages: number;
 }
 
-/** Requests for one path over HTTP, so many a second, whatever else goes on. */
-export interface RequestsJob {
-  readonly kind: "requests";
-  readonly port: number;
-  readonly path: string;
-  readonly perSecond: number;
-  /** Those of the beginning do not count. */
-  readonly warmUpSeconds: number;
-  readonly seconds: number;
-}
-
-export type Job = FloodJob | FillJob | IdleJob | ReturnJob | ScaleJob | PagesJob | RequestsJob;
+export type Job = FloodJob | FillJob | IdleJob | ReturnJob | ScaleJob | PagesJob;
 
 /** What a process had used at some moment. */
 export interface Usage {
@@ -159,21 +156,11 @@ export interface PagesResult {
   readonly ms: number;
 }
 
-/** How long the requests took, in milliseconds. */
-export interface RequestsResult {
-  readonly count: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly max: number;
-}
-
-/** The answer to each kind of job. */
+/** The answer to each kind of job; a flood gives one for each slice. */
 export interface Results {
-  readonly flood: FloodResult;
   readonly fill: FillResult;
   readonly idle: IdleResult;
   readonly return: ReturnResult;
   readonly scale: ScaleResult;
   readonly pages: PagesResult;
-  readonly requests: RequestsResult;
 }
