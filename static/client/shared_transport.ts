@@ -30,9 +30,9 @@ import type { OpenTransport, Transport, TransportHandlers } from "./transport.ts
 const WATCH_MS = 130;
 /** After how many questions without an answer the holder counts as gone, at first and at most. */
 const MIN_PATIENCE = 3;
-const MAX_PATIENCE = 24;
+const MAX_PATIENCE = 12;
 /** A holder that was robbed after a silence this long did hang, in milliseconds. */
-const HANG_MS = 4_000;
+const HANG_MS = 2_000;
 
 /** A room that the tab is in, or asked to enter. */
 interface TabRoom {
@@ -119,7 +119,7 @@ export function openShared(
 
   function watch(): void {
     timer = setTimeout(watch, WATCH_MS * (1 + Math.random() / 3));
-    patience = Math.max(MIN_PATIENCE, patience * 0.995); // after 20 seconds a half
+    patience = Math.max(MIN_PATIENCE, patience * 0.995); // half of it in 20 seconds
     const hasHeard = (heardAt.get(holder) ?? 0) > watchedAt;
     watchedAt = now();
     if (hasHeard) unanswered = 0;
