@@ -1,7 +1,7 @@
 /**
  * Tabs that share a connection within the limits of one: a server with the limits of every day keeps it open,
- * and each tab's messages stay in order. Also tokens that end, tabs of another user, payloads that cannot be
- * cloned, and a page without channels.
+ * and each tab's messages stay in order. Also a machine that is too busy, tokens that end, tabs of another user,
+ * payloads that cannot be cloned, and a page without channels.
  * They are in one process: Deno has Web Locks and `BroadcastChannel` too.
  *
  * @module
@@ -56,6 +56,65 @@ Deno.test("twenty tabs that send more than the server allows one connection keep
     const own = log.filter((text) => text.startsWith(`${index}: `));
     assertEquals(own, Array.from({ length: 20 }, (_, n) => `${index}: ${n}`));
   });
+});
+
+/** Has each channel hear everything so much later, as where the machine is too busy. */
+class SlowChannels implements Disposable {
+  readonly #native = globalThis.BroadcastChannel;
+  #underWay = 0;
+
+  constructor(milliseconds: number) {
+    // deno-lint-ignore no-this-alias
+    const slow = this;
+    globalThis.BroadcastChannel = class extends this.#native {
+      #isClosed = false;
+
+      constructor(name: string) {
+        super(name);
+        const set = (listener: (event: MessageEvent) => void) =>
+          this.addEventListener("message", (event) => {
+            slow.#underWay++;
+            setTimeout(() => {
+              slow.#underWay--;
+              if (!this.#isClosed) listener(event);
+            }, milliseconds);
+          });
+        Object.defineProperty(this, "onmessage", { set });
+      }
+
+      override close(): void {
+        this.#isClosed = true;
+        super.close();
+      }
+    };
+  }
+
+  /** Whether nothing is still to be heard. */
+  get isQuiet(): boolean {
+    return this.#underWay === 0;
+  }
+
+  [Symbol.dispose](): void {
+    globalThis.BroadcastChannel = this.#native;
+  }
+}
+
+Deno.test("tabs on a machine too busy to answer in time rob each other no more after a while", async () => {
+  await using server = await serve();
+  using channels = new SlowChannels(500); // there and back takes longer than a holder may be silent
+  {
+    using shared = await tabs(server.url, 20);
+    let changes = 0;
+    let before = -1;
+    for (const client of shared.clients) client.on("state", () => changes++);
+    while (changes !== before) {
+      before = changes;
+      const sent = shared.clients.map((client) => client.send("lobby", "hello"));
+      await patiently(Promise.all(sent), "the messages");
+    }
+    assertEquals(server.connectionCount, 1);
+  }
+  await until(() => channels.isQuiet, "the last to be heard");
 });
 
 Deno.test("a payload that cannot be cloned is sent through the holder as JSON", async () => {

@@ -1,7 +1,6 @@
 /**
- * `holdConnection` holds the one connection that the tabs of a browser share: it sends what they say, and
- * tells all of them each event. It keeps no messages and no cursors: each tab knows what it has, and finds out
- * what is for it.
+ * `holdConnection` holds the one connection that the tabs of a browser share: it sends what they say, and tells
+ * all of them each event. It keeps no messages and no cursors: each tab finds out what is for it.
  *
  * @module
  */
@@ -9,7 +8,7 @@ import type * as wire from "../../server/protocol/messages.ts";
 import { allowance, type Spend } from "./allowance.ts";
 import { now } from "./clock.ts";
 import { HELLO_REF } from "./identity.ts";
-import type { OpenTransport } from "./transport.ts";
+import type { OpenTransport, Transport } from "./transport.ts";
 
 /** What a tab tells the holder. By itself it asks for a sign of life. */
 export interface TabMessage {
@@ -18,7 +17,9 @@ export interface TabMessage {
   readonly holder: string;
   /** Commands as JSON. */
   readonly frame?: string;
-  /** The tab itself was this holder until now. */
+  /** The tab steals the lock. */
+  readonly robs?: true;
+  /** The tab itself was this holder, until the lock was stolen. */
   readonly robbed?: string;
 }
 
@@ -33,10 +34,7 @@ export interface HolderMessage {
   readonly closed?: readonly [code: number, reason: string];
 }
 
-/**
- * An event, and if it answers some of the tabs: their names, or the `ref`s of their `join`s and the cursor that
- * these began at.
- */
+/** An event, and whom it answers: tabs, or the `ref`s of `join`s and the cursor that they begin at. */
 export type Routed = readonly [
   event: wire.Event,
   to?: readonly string[],
@@ -53,6 +51,9 @@ export interface Locks {
   ): Promise<void>;
 }
 
+/** What the server says to a `join`. */
+type Answer = (wire.JoinedEvent | wire.ErrorEvent) & { readonly room: string };
+
 /** A room of the connection. */
 interface HeldRoom {
   /** The tabs that are in it, or asked to enter. */
@@ -62,7 +63,7 @@ interface HeldRoom {
 }
 
 /**
- * Begins to hold the connection.
+ * Begins to hold the connection, which opens when the first tab comes.
  *
  * @param holder names it, unlike all before.
  * @param name of the `BroadcastChannel`. Each tab has a lock of that name and its own.
@@ -81,7 +82,6 @@ export function holdConnection(
   const rooms = new Map<string, HeldRoom>();
   /** The unanswered `hello`s, in order, and the tabs that wait for each. */
   const hellos: { readonly text: string; readonly tabs: string[] }[] = [];
-  /** The commands for the next frame. */
   let frame: wire.Command[] = [];
   let isOpen = false;
   /** What the server allows the connection, and so all tabs together. */
@@ -91,22 +91,7 @@ export function holdConnection(
   /** The token of the last `welcome`; only guests get one. */
   let guestToken: string | undefined;
 
-  post(); // first of all, so that no other tab steals the lock
-  const connection = open(url, {
-    opened() {
-      isOpen = true;
-      hellos.length = 0; // it may open for a second time, and the tabs say hello again then
-      post({ opened: [...tabs] });
-    },
-    received(events, isAnswer) {
-      post({ events: events.map(routed), isAnswer });
-      flush();
-    },
-    closed(code, reason = "") {
-      post({ closed: [code, reason] });
-      end(); // all tabs close, and this one
-    },
-  });
+  let connection: Transport | undefined;
 
   function post(message: Omit<HolderMessage, "holder"> = {}): void {
     channel.postMessage({ holder, ...message });
@@ -115,16 +100,34 @@ export function holdConnection(
   function end(): void {
     ended.abort();
     channel.close();
-    connection.close();
+    connection?.close();
   }
 
   function flush(): void {
-    if (frame.length) connection.send(frame);
+    if (frame.length) connection?.send(frame);
     frame = [];
   }
 
+  const connect = () =>
+    open(url, {
+      opened() {
+        isOpen = true;
+        hellos.length = 0; // it may open for a second time, and the tabs say hello again then
+        post({ opened: [...tabs] });
+      },
+      received(events, isAnswer) {
+        post({ events: events.map(routed), isAnswer });
+        flush();
+      },
+      closed(code, reason = "") {
+        post({ closed: [code, reason] });
+        end(); // all tabs close, and this one
+      },
+    });
+
   function admit(tab: string): void {
     tabs.add(tab);
+    connection ??= connect();
     if (isOpen) post({ opened: [tab] });
     // The tab has this lock until it is gone, however it goes.
     locks.request(`${name} ${tab}`, ended, () => {
@@ -204,33 +207,31 @@ export function holdConnection(
     const room = "room" in event ? rooms.get(event.room) : undefined;
     if (event.type === "right" && event.right === "none") rooms.delete(event.room);
     // Without a `join` the server begins anew for all, or an event stream was opened again.
-    const isAnswer = event.type === "joined" && room?.joins[0] &&
-      (room.joins[0][1].since || !event.recovered);
-    return isAnswer ? answer(event, room) : [event];
+    const [, asked] = room?.joins[0] ?? [];
+    const isAnswer = asked && event.type === "joined" && (asked.since || !event.recovered);
+    return isAnswer && room ? answer(event, room) : [event];
   }
 
   function refused(event: wire.ErrorEvent): Routed {
     const { code, field, ref, retryAfterMs = 0 } = event;
     if (code === "rate_limited" && field !== "room") pausedUntil = now() + retryAfterMs;
     if (ref === HELLO_REF && hellos.length) return [event, hellos.shift()?.tabs ?? []];
-    const isAsked = ({ joins: [join] }: HeldRoom) => !!ref && join?.[1].ref === ref;
-    const [name, room] = [...rooms].find(([, room]) => isAsked(room)) ?? [];
-    return name !== undefined && room ? answer({ ...event, room: name }, room) : [event];
+    for (const room of rooms.values()) {
+      const [, asked] = room.joins[0] ?? [];
+      if (ref && asked?.ref === ref) return answer({ ...event, room: asked.room }, room);
+    }
+    return [event];
   }
 
   /** Returns the answer to a `join`, which is that to all with the same cursor, and goes on. */
-  function answer(
-    event: (wire.JoinedEvent | wire.ErrorEvent) & { room: string },
-    room: HeldRoom,
-  ): Routed {
+  function answer(event: Answer, room: HeldRoom): Routed {
     const since = room.joins[0]?.[1].since;
-    const cursor = JSON.stringify(since);
-    const answered = room.joins.filter(([, join]) => JSON.stringify(join.since) === cursor);
+    const isSame = (cursor?: wire.Cursor) => JSON.stringify(cursor) === JSON.stringify(since);
+    const answered = room.joins.filter(([, join]) => isSame(join.since));
     room.joins = room.joins.filter((join) => !answered.includes(join));
     if (event.type === "error") {
-      for (const [tab] of answered) {
-        if (!room.joins.some(([other]) => other === tab)) room.tabs.delete(tab);
-      }
+      for (const [tab] of answered) room.tabs.delete(tab);
+      for (const [tab] of room.joins) room.tabs.add(tab); // one may have asked again
       // The connection is not in the room, unless the command was not carried out.
       if (!room.tabs.size && event.code !== "rate_limited") rooms.delete(event.room);
     }
@@ -244,6 +245,6 @@ export function holdConnection(
     if (data.frame) carryOut(data.tab, JSON.parse(data.frame));
     else post();
   };
-
+  post();
   return end;
 }

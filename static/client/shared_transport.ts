@@ -9,11 +9,11 @@
  * handed over, and a message is neither lost nor doubled for the reason that it never is.
  *
  * The connection is in a room once. When another tab joins it, the server begins anew at that tab's cursor,
- * for all. A tab that has everything up to there goes on: its client passes over what it has. Any other tab
- * joins as well, from its own cursor. That is the answer to everything that a tab may have missed.
+ * for all. A tab that has everything up to there goes on: its client passes over what it has. Any other joins
+ * as well, from its own cursor. That is the answer to everything that a tab may have missed.
  *
- * A tab that is closed or crashes loses its lock at once. A tab that is about to be frozen gives it up. One
- * that hangs keeps it, and the others notice that it does not answer, and steal the lock.
+ * A tab that is closed or crashes loses its lock at once. One that is about to be frozen gives it up. One that
+ * hangs keeps it, and the others notice that it does not answer, and steal the lock.
  *
  * @module
  */
@@ -26,27 +26,19 @@ import { newRef } from "./outbox.ts";
 import { CLOSE_GOING_AWAY } from "./transport.ts";
 import type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
 
-/** How often a tab looks whether it hears from the holder, in milliseconds, and a random part more. */
+/** How often a tab looks whether it hears from the holder, in milliseconds, and up to a third more. */
 const WATCH_MS = 130;
-const WATCH_JITTER_MS = 40;
 /** After how many questions without an answer the holder counts as gone, at first and at most. */
 const MIN_PATIENCE = 3;
-const MAX_PATIENCE = 24;
-/** By which part the patience shrinks at each look: after 20 seconds a half is left. */
-const PATIENCE_DECAY = 0.995;
+const MAX_PATIENCE = 12;
 /** A holder that was robbed after a silence this long did hang, in milliseconds. */
-const HANG_MS = 4_000;
-/** Tabs that steal the lock at once rob each other; one that had it for longer was the holder. */
-const STEAL_MS = 500;
+const HANG_MS = 2_000;
 
 /** A room that the tab is in, or asked to enter. */
 interface TabRoom {
   /** The last `join`. */
   readonly join: wire.JoinCommand;
-  /**
-   * What the tab has, as its client counts it; undefined until `join` is answered. `seq` is -1 until the first
-   * message after a `joined` that did not recover, which may have any `seq`.
-   */
+  /** What its client has; undefined until `join` is answered. With `seq` -1 any message may be the next. */
   at?: { readonly epoch: string; seq: number; rev: number };
   /** Whether the last `joined` was for this tab. The retained events are for it too then. */
   isNewcomer?: boolean;
@@ -74,7 +66,6 @@ export function openShared(
   const tab = newRef();
   const channel = new BroadcastChannel(name);
   const listeners = new AbortController();
-  /** Resolves when this transport is closed. */
   const ended = deferred<void>();
   const rooms = new Map<string, TabRoom>();
   /** The `ref`s of the commands that are not answered yet. */
@@ -104,60 +95,56 @@ export function openShared(
   /** Waits for the lock, or steals it, and holds the connection until this tab closes or is robbed. */
   async function hold(options: { signal: AbortSignal } | { steal: true }): Promise<void> {
     const id = newRef();
-    let since = Infinity;
+    let isGranted = false;
     await locks?.request(name, options, () => {
-      since = now();
+      isGranted = true;
       stopHolding?.();
       stopHolding = holdConnection(id, name, url, openAlone, locks);
       return ended.promise;
     }).catch(() => {}); // another tab stole it, or this one closed before it had it
-    if (since === Infinity) return;
+    if (!isGranted) return;
     stopHolding?.();
     stopHolding = undefined;
     if (isClosed) return;
-    if (now() - since > STEAL_MS) {
-      post({ robbed: id });
-      waitLonger();
-    }
+    post({ robbed: id });
+    waitLonger();
     if (!("steal" in options)) void hold(options); // one that stole the lock still waits for it
   }
 
-  function post(message: Partial<TabMessage> = {}): void {
+  const post = (message: Partial<TabMessage> = {}) =>
     channel.postMessage({ tab, holder, ...message } satisfies TabMessage);
-  }
 
-  /** On a machine that is too busy, tabs would rob each other in circles: each connection costs it more. */
-  function waitLonger(): void {
-    patience = Math.min(MAX_PATIENCE, patience * 2);
-  }
+  /** On a machine that is too busy, tabs would rob each other in circles, and cost it even more. */
+  const waitLonger = () => void (patience = Math.min(MAX_PATIENCE, patience * 2));
 
   function watch(): void {
-    timer = setTimeout(watch, WATCH_MS + Math.random() * WATCH_JITTER_MS);
-    patience = Math.max(MIN_PATIENCE, patience * PATIENCE_DECAY);
+    timer = setTimeout(watch, WATCH_MS * (1 + Math.random() / 3));
+    patience = Math.max(MIN_PATIENCE, patience * 0.995); // half of it in 20 seconds
     const hasHeard = (heardAt.get(holder) ?? 0) > watchedAt;
     watchedAt = now();
     if (hasHeard) unanswered = 0;
     else if (stopHolding || unanswered++ < patience) post();
     else {
       unanswered = 0;
+      post({ robs: true });
       void hold({ steal: true });
     }
   }
 
   channel.onmessage = ({ data }: MessageEvent<HolderMessage | TabMessage>) => {
     if (isClosed) return;
-    if ("tab" in data) { // the rest is for the holder
-      if (now() - (heardAt.get(data.robbed ?? "") ?? 0) < HANG_MS) waitLonger();
+    if ("tab" in data) { // what else another tab says is for the holder
+      if (data.robs) unanswered = 0;
+      if (data.robbed && now() - (heardAt.get(data.robbed) ?? 0) < HANG_MS) waitLonger();
       return;
     }
     const isKnown = heardAt.has(data.holder);
     heardAt.set(data.holder, now());
     if (data.holder === holder) {
-      if (data.events) {
-        handlers.received(data.events.flatMap((it) => mine(it, data.isAnswer)), data.isAnswer);
-      }
-      if (data.opened?.includes(tab)) handlers.opened();
-      if (data.closed) handlers.closed(...data.closed);
+      const { opened, events, isAnswer, closed } = data;
+      if (events) handlers.received(events.flatMap((event) => mine(event, isAnswer)), isAnswer);
+      if (opened?.includes(tab)) handlers.opened();
+      if (closed) handlers.closed(...closed);
     } else if (!isKnown) {
       // The client resumes from its cursors.
       if (holder) handlers.reopening?.();
@@ -184,9 +171,9 @@ export function openShared(
     if (!room) return "room" in event && event.type !== "read" ? [] : [event];
     if (event.type === "right" && event.right === "none") rooms.delete(event.room);
     if (event.type === "custom" && event.retained) return room.isNewcomer ? [event] : [];
-    const { at } = room;
     const seq = "seq" in event && "at" in event ? event.seq : undefined;
     if (seq === undefined && event.type !== "revised") return [event];
+    const { at } = room;
     if (!at) return isOwn ? [event] : []; // after `joined` it comes again
     if (event.type === "revised") at.rev = Math.max(at.rev, event.rev);
     else if (seq !== undefined && (at.seq < 0 || seq === at.seq + 1)) at.seq = seq;
@@ -215,13 +202,19 @@ export function openShared(
       room.at = { epoch, seq: from?.seq ?? (seq ? -1 : 0), rev: from?.rev ?? rev };
       return [event];
     }
-    if (at && !goesOn(at, event, event.recovered && since || event)) joinAgain(room);
+    // The server tells what became of the messages up to `seq`, and those after it come as they are now. If
+    // this tab has some of those, it passes over them, and what became of them would pass it by.
+    if (!at) return [];
+    const { seq, rev = Infinity } = event.recovered && since || event;
+    const knowsAll = event.rev <= at.rev || seq === at.seq && rev <= at.rev;
+    // Before its first message the tab waits for recent messages, and gets those as well.
+    const goesOn = at.seq < 0 ? !event.recovered : seq <= at.seq && knowsAll;
+    if (event.epoch !== at.epoch || !goesOn) joinAgain(room);
     return [];
   }
 
-  function joinAgain({ join, at }: TabRoom): void {
+  const joinAgain = ({ join, at }: TabRoom) =>
     send([{ ...join, ...(at && at.seq >= 0 && { since: at }) }]);
-  }
 
   // The client connects again when its timers go on. Until then the page takes no lock and no memory.
   for (const type of ["freeze", "pagehide"]) {
@@ -254,20 +247,4 @@ export function openShared(
       alone?.close();
     },
   };
-}
-
-/**
- * Whether a tab that has everything up to `at` misses nothing when the server begins anew after `from`. The
- * server tells what became of the messages up to there, and those after it come as they are now. A tab passes
- * over these if it has them, so what became of them would pass it by.
- */
-function goesOn(
-  at: NonNullable<TabRoom["at"]>,
-  event: wire.JoinedEvent,
-  from: wire.Cursor,
-): boolean {
-  if (event.epoch !== at.epoch) return false;
-  if (at.seq < 0) return !event.recovered; // then it gets recent messages too
-  const { seq, rev = Infinity } = from;
-  return seq <= at.seq && (event.rev <= at.rev || seq === at.seq && rev <= at.rev);
 }
