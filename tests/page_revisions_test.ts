@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Page } from "npm:playwright-core@1.65.1";
+import type { Page, Route } from "npm:playwright-core@1.65.1";
 import { connect } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest } from "./support/browser.ts";
@@ -224,6 +224,25 @@ browserTest("who went to the message that is answered finds the way back", async
   await ada.locator(".line.found").waitFor();
   assertEquals(await ada.evaluate("document.documentElement.scrollTop"), 0); // only the list scrolls
   await ada.locator("#latest").click();
+  await ada.locator("#latest").waitFor({ state: "hidden" });
+  bob.close();
+});
+
+browserTest("who says something does not go to another message any more", async (chrome) => {
+  await using server = await serve();
+  await fill(server.url, "lobby", 250);
+  const bob = connect(`${server.url}/ws`, { name: "Bob" });
+  await bob.join("lobby");
+  await bob.send("lobby", "answer", undefined, 150);
+  const ada = await chrome.open(server.url, { viewport: { width: 390, height: 700 } });
+  const older = Promise.withResolvers<Route>();
+  await ada.route("**/messages?*", (route) => older.resolve(route), { times: 1 });
+  await ada.locator(".quote").click();
+  const request = await older.promise;
+  await say(ada, "I stay here");
+  await request.continue();
+  await ada.locator(`.line[data-seq="150"]`).waitFor({ state: "attached" });
+  assertEquals(await ada.locator(".line.found").count(), 0);
   await ada.locator("#latest").waitFor({ state: "hidden" });
   bob.close();
 });

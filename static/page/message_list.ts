@@ -148,6 +148,7 @@ export class MessageList {
   /** Goes to the latest message, and stays there. */
   toLatest(): void {
     this.mark.isSought = false;
+    this.#seeker.seek(undefined);
     this.#position.isAtEnd = true;
     this.#position.follow();
     this.#markRead();

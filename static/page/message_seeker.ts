@@ -22,8 +22,8 @@ export class MessageSeeker {
     this.#position = position;
   }
 
-  /** Says which message the list shall go to. */
-  seek(seq: number): void {
+  /** Says which message the list shall go to; `undefined`: to none any more. */
+  seek(seq: number | undefined): void {
     this.#sought = seq;
   }
 
