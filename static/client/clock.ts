@@ -10,7 +10,7 @@
  * may say so, for example where a room takes a message a month.
  */
 export function timerMs(wanted: number): number {
-  return Math.min(wanted || 0, 2 ** 31 - 1);
+  return Math.min(wanted || 0, 2e9);
 }
 
 /** Returns milliseconds that only ever grow. They are never near 0, which means "not yet". */

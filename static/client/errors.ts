@@ -25,9 +25,9 @@ export class ClientError extends Error {
    * room was left first) or `full` (too many messages are waiting already). Without a connection the
    * client is in no room, so an event that was to be sent then fails with `not_in_room`.
    */
-  readonly code: ErrorCode | "closed" | "left" | "full";
+  declare readonly code: ErrorCode | "closed" | "left" | "full";
   /** What the server's error is about, if it says so: a field of the command, or `address`, for example. */
-  readonly field: string | undefined;
+  declare readonly field: string | undefined;
 
   /** Creates an error with a code and a sentence for developers. */
   constructor(code: ClientError["code"], message: string, field?: string) {
