@@ -71,7 +71,7 @@ browserTest("it says that the server does not answer, and that it is back", asyn
   // It is not there for long.
   const isSaid = `banners.some((text) => text.includes("does not answer"))`;
   await until(() => page.evaluate<boolean>(isSaid), "the banner");
-  await page.locator(".line > .text", { hasText: "hello?" }).waitFor();
+  await page.locator(".list .line > .text", { hasText: "hello?" }).waitFor();
   await until(
     async () => (await ask(server, "/rooms/lobby/messages")).json.head === 1,
     "the message",

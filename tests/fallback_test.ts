@@ -141,7 +141,7 @@ for (const mode of ["refuse", "swallow"] as const) {
       const { payload } = await bob.next("chat");
       assertEquals(payload, "is this thing on?");
       bob.send({ type: "chat", payload: "it is" });
-      await page.locator(".line > .text", { hasText: "it is" }).waitFor();
+      await page.locator(".list .line > .text", { hasText: "it is" }).waitFor();
       assert(performance.now() - began < 15_000 + 10 * loadMs, "it took too long");
     },
   );

@@ -175,7 +175,7 @@ browserTest(
     await page.locator("#say").press("Enter");
     await bob.next("chat");
     bob.send({ type: "chat", payload: "it is" });
-    await page.locator(".line > .text", { hasText: "it is" }).waitFor();
+    await page.locator(".list .line > .text", { hasText: "it is" }).waitFor();
     assert(performance.now() - began < 15_000 + 10 * loadMs, "it took too long");
   },
 );

@@ -168,7 +168,7 @@ browserTest(
     assert(most <= 24, `${most} lines in one frame`);
     // They are all there, in their order.
     const seqs = await ada.evaluate<string[]>(
-      `[...document.querySelectorAll(".line")].map(({ dataset }) => dataset.seq)`,
+      `[...document.querySelectorAll(".list .line")].map(({ dataset }) => dataset.seq)`,
     );
     assertEquals(seqs, Array.from({ length: 301 }, (_, i) => String(i + 1)));
     bob.send(...Array.from({ length: 300 }, (_, i) => ({ type: "chat", payload: `${i + 300}` })));

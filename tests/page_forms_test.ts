@@ -172,18 +172,18 @@ browserTest("a message of three thousand lines is folded, and can be unfolded", 
   bob.send({ type: "chat", payload: `first${"\n".repeat(3_000)}https://example.org/last` });
   bob.send({ type: "chat", payload: "short" });
   await until(async () => await lines(ada).count() === 2, "the messages");
-  const height = async () => (await ada.locator(".line").first().boundingBox())?.height ?? 0;
+  const height = async () => (await ada.locator(".list .line").first().boundingBox())?.height ?? 0;
   assert(await height() < 450, `${await height()} px`);
   await ada.locator("#latest").waitFor({ state: "hidden" });
   await assertAccessible(ada, "a long message");
-  const button = ada.locator(".line > .plain");
+  const button = ada.locator(".list .line > .plain");
   assertEquals(await button.count(), 1);
   assertEquals(await button.getAttribute("aria-expanded"), "false");
   await button.click();
   assert(await height() > 10_000, `${await height()} px`);
   await ada.getByText("Show less").click();
   assert(await height() < 450, `${await height()} px`);
-  await ada.locator(".line a").focus(); // with the keyboard one comes by what is hidden
+  await ada.locator(".list .line a").focus(); // with the keyboard one comes by what is hidden
   assert(await height() > 10_000, `${await height()} px`);
 });
 

@@ -69,7 +69,7 @@ browserTest(
     `);
       for (const visit of ["lobby", "lobby", "empty", "announcements"]) {
         await ada.goto(`${server.url}/?room=${visit}`);
-        if (visit === "lobby") await ada.locator(".line").last().waitFor();
+        if (visit === "lobby") await ada.locator(".list .line").last().waitFor();
         await says(ada, "#count", "here");
         await ada.evaluate("new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)))");
         const shifts = await ada.evaluate<[number, ...string[]][]>("shifts");

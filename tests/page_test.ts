@@ -50,7 +50,7 @@ browserTest("two users chat, see each other typing, and see it end", async (chro
   await ada.locator("#say").pressSequentially("lines");
   await ada.locator("#say").press("Enter");
   await shows(bob, ["Hello Ada", "two\nlines"]);
-  const mark = ada.locator(".line .mark");
+  const mark = ada.locator(".list .line .mark");
   await until(async () => await mark.getAttribute("title") === "Sent", "the echo");
   assertEquals(await bob.locator(".head b").allTextContents(), [
     await text(bob, "#my-name bdi"),
@@ -336,7 +336,9 @@ browserTest("hostile text is shown as text, within its line", async (chrome) => 
   const box = await lines(ada).nth(1).boundingBox();
   assert(box && box.height < 120, `5,000 marks are ${box?.height} px high`);
   assertEquals(
-    await ada.evaluate(`getComputedStyle(document.querySelectorAll(".line .text")[1]).overflow`),
+    await ada.evaluate(
+      `getComputedStyle(document.querySelectorAll(".list .line .text")[1]).overflow`,
+    ),
     "clip",
   );
   await assertAccessible(ada, "hostile text");
@@ -377,7 +379,7 @@ browserTest("Chinese and English, light and dark", async (chrome) => {
     assertEquals(await ada.locator("html").getAttribute("lang"), "zh-CN");
     assertEquals(await ada.locator("#say").getAttribute("placeholder"), "说点什么…");
     await say(ada, "你好");
-    await until(async () => await ada.locator(".line .mark").count() > 0, "the message");
+    await until(async () => await ada.locator(".list .line .mark").count() > 0, "the message");
     await assertAccessible(ada, `Chinese, ${colorScheme}`);
     const bob = await chrome.open(server.url, { locale: "fr-FR", colorScheme });
     await says(bob, "#rail h2", "Rooms");

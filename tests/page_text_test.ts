@@ -30,7 +30,7 @@ browserTest(
     for (const one of TYPED) await say(ada, one);
     await shows(bob, TYPED); // the markers are in the page, but not seen
     const seen = await bob.evaluate(
-      `[...document.querySelectorAll(".line > .text")].map((it) => it.innerText)`,
+      `[...document.querySelectorAll(".list .line > .text")].map((it) => it.innerText)`,
     );
     assertEquals(seen, [
       "bold, it, it and code in snake_case, 2*3*4, see https://a.example/x_y_z",
@@ -41,15 +41,17 @@ browserTest(
     ]);
     const found = await bob.evaluate(
       `["strong", "em", "code", "ul", "ol", "li", "blockquote", "pre", "a", "b"].map((tag) =>
-      tag + " " + document.querySelectorAll(".line > .text " + tag).length).join(", ")`,
+      tag + " " + document.querySelectorAll(".list .line > .text " + tag).length).join(", ")`,
     );
     assertEquals(
       found,
       "strong 1, em 2, code 2, ul 2, ol 1, li 5, blockquote 1, pre 1, a 1, b 0",
     );
     // No line is empty that was not: each is as high as what was typed has lines.
-    const heights = await bob.evaluate(`[...document.querySelectorAll(".line > .text")].map((it) =>
-    Math.round(it.getBoundingClientRect().height / 24))`);
+    const heights = await bob.evaluate(
+      `[...document.querySelectorAll(".list .line > .text")].map((it) =>
+    Math.round(it.getBoundingClientRect().height / 24))`,
+    );
     assertEquals(heights, [1, 7, 3, 4, 1]);
     for (const [page, scheme] of [[ada, "light"], [bob, "dark"]] as const) {
       await assertAccessible(page, `rich text, ${scheme}`);
@@ -58,7 +60,7 @@ browserTest(
     await bob.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     const copied = async (from: string, to: string) => {
       await bob.evaluate(`{
-      const all = document.querySelectorAll(".line > .text");
+      const all = document.querySelectorAll(".list .line > .text");
       const range = document.createRange();
       range.setStart(${from}, 0);
       range.setEnd(${to}, ${to}.childNodes.length);

@@ -86,7 +86,9 @@ for (const [locale, removed, banned, forbidden] of REMOVED) {
       await server.publish("lobby", "something to read");
       await server.remove("lobby", id, { payload: "Enough for today." });
       await says(page, "#notice", removed, "Enough for today.");
-      assertEquals(await page.locator(".line > .text").allTextContents(), ["something to read"]);
+      assertEquals(await page.locator(".list .line > .text").allTextContents(), [
+        "something to read",
+      ]);
       assert(!await canWrite(page));
       await assertAccessible(page, "removed");
       await page.locator("#notice button").click();

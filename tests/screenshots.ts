@@ -90,7 +90,10 @@ const ines = await friend("Ines");
 await ines.join("garden");
 for (const text of ["The quinces are ripe.", "Bring a basket."]) await ines.send("garden", text);
 
-await until(async () => await phone.locator(".line").count() > TALK.length, "the conversation");
+await until(
+  async () => await phone.locator(".list .line").count() > TALK.length,
+  "the conversation",
+);
 await desktop.mouse.move(600, 20);
 for (
   const [page, name, typist] of [

@@ -62,7 +62,9 @@ browserTest("where WebSocket is blocked, seven tabs of the page chat", async (ch
     await bob.next("chat", ({ payload }) => payload === `from ${n}`);
   }
   bob.send({ type: "chat", payload: "to all" });
-  for (const page of pages) await page.locator(".line > .text", { hasText: "to all" }).waitFor();
+  for (const page of pages) {
+    await page.locator(".list .line > .text", { hasText: "to all" }).waitFor();
+  }
 });
 
 for (const lacking of ["navigator.locks", "BroadcastChannel"]) {

@@ -22,7 +22,7 @@ export function warmUp(): void {
   const steps = [
     () =>
       new MessageWriter(flow, lines).write(
-        { type: "chat", room: "", seq: 0, at: Date.now(), from, payload: "Hello" },
+        { type: "chat", room: "", seq: 0, at: Date.now(), from, payload: "Warming up: 0 1 2" },
         false,
       ),
     () => document.body.append(place),
