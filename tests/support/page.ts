@@ -73,7 +73,7 @@ export async function tryNow(page: Page): Promise<void> {
 /** Whether nothing sticks out of the page sideways. */
 export async function fits(page: Page): Promise<boolean> {
   return await page.evaluate<boolean>(
-    `[...document.querySelectorAll(".list, main, .bar, #rooms, .text, .chips, .composer")].every((it) =>
+    `[...document.querySelectorAll(".list, main, .bar, #rooms, .list .text, .chips, .composer")].every((it) =>
       it.scrollWidth <= it.clientWidth + 1) &&
       document.documentElement.scrollWidth <= innerWidth`,
   );
