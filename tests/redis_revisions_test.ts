@@ -87,7 +87,7 @@ test(`edits, deletions and reactions that race on three nodes end alike everywhe
     );
   }
   const { messages, rev = 0 } = (await ask(a, MESSAGES)).json;
-  assert(rev > 8);
+  assert(rev >= 4); // one for each message and commit, and few commits if they come at once
   for (const client of clients) {
     await until(
       () =>
