@@ -1,6 +1,6 @@
 /**
  * With how many `--workers` the heavy tests are run: with none and with two, or with as many as the variable
- * WORKERS says. `WORKERS=2 CRASH=1 deno task test:waiting` is a long form over threads.
+ * WORKERS says. `WORKERS=2 CRASH=1 deno task test:ending` is a long form over threads.
  *
  * @module
  */
