@@ -162,8 +162,11 @@ test("what strangers publish on the channels is passed over", async ({ redis, a,
   }
   await retain(a, "topic", 1);
   await a.order({ kind: "refresh", userId: "u1" });
-  await until(() => changes.at(-1) === "topic=1" && orders.length > 0, "the real ones");
-  assertEquals([changes, orders.length], [["[]", "topic=1"], 1]);
+  // A node that reads all retained events anew hears of the change so.
+  const isReal = (change?: string) => change === "topic=1" || change === "[topic=1]";
+  await until(() => isReal(changes.at(-1)) && orders.length > 0, "the real ones");
+  assertEquals(changes.filter((change) => !isReal(change) && change !== "[]"), []);
+  assertEquals(orders.length, 1);
 });
 
 test("rooms without members lose their events first when too many rooms retain some", async ({ redis }) => {
