@@ -101,7 +101,7 @@ test("any worker shows the metrics of all, and says that they drain", async (red
 
 /** A first node in this process, and the log of what happens to the others. */
 async function first(redis: RedisProcess) {
-  const own = { redis: redis.url, port: 0, rate: 0, addressRate: 0 };
+  const own = { redis: redis.url, port: freePort(), rate: 0, addressRate: 0 };
   const server = await createServer(own, { log: silentLog });
   server.listen({ reusePort: true });
   const { url, port } = server;
