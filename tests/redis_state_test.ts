@@ -8,6 +8,7 @@ import { RedisLink } from "../server/broker/redis/link.ts";
 import { RedisNames } from "../server/broker/redis/names.ts";
 import { RedisBroker } from "../server/broker/redis/redis_broker.ts";
 import { RedisRetained } from "../server/broker/redis/retained.ts";
+import { SharedHash } from "../server/broker/redis/shared_hash.ts";
 import { FullError } from "../server/broker/broker.ts";
 import { silentLog } from "../server/log.ts";
 import { Metrics } from "../server/metrics.ts";
@@ -123,6 +124,32 @@ test("each order reaches every node once", async ({ a, b }) => {
   }
   assertEquals([a.sanctions(), b.sanctions()], [[BAN], [BAN]]);
 }, QUIET_LEASE_MS);
+
+test(
+  "a change that arrives while its process stands still is told by itself",
+  async ({ redis }) => {
+    const names = new RedisNames("parley", 0);
+    const surroundings = { metrics: new Metrics(), scripts: [], names, log: silentLog };
+    const link = await RedisLink.open({ url: redis.url, ...surroundings, settlingMs: 0 });
+    const told: string[] = [];
+    const hash = new SharedHash(link, "hash", {
+      changed: ({ field }) => told.push(field),
+      read: () => told.push("all"),
+    });
+    await hash.read();
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    using near = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+    using far = await listener.accept();
+    const heard = far.read(new Uint8Array(1)).then(() => hash.receive("0 1 +\nfield\nvalue"));
+    const arrived = hash.arrived("1");
+    const written = near.write(new Uint8Array(1)); // in the far end's buffer at once, and not read yet
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300); // longer than a change may take
+    await Promise.all([heard, arrived, written]);
+    assertEquals(told, ["all", "field"]);
+    await link.close();
+  },
+  QUIET_LEASE_MS,
+);
 
 test("a node that missed orders carries them out when it is back", async ({ a, b, proxy }) => {
   const { orders, replaced } = new Heard(b);
