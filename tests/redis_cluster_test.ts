@@ -133,6 +133,9 @@ Deno.test({
       alice.send({ type: "leave", room: "other" });
       await bob.next("system", ({ kind }) => kind === "left");
     }
+    await redis.ask("PING", "the last");
+    const isLast = ({ words }: { readonly words: readonly string[] }) => words[1] === "the last";
+    await until(() => monitor.commands.some(isLast), "the monitor to have told of all commands");
     let named: readonly string[] = [];
     const scripts = new Set<string>();
     for (const { by, words } of monitor.commands) {
