@@ -31,6 +31,7 @@ import {
   scripted,
   welcome,
 } from "./support/scripted_client.ts";
+import { StillClock } from "./support/still_clock.ts";
 
 /** A heartbeat under which a dead server is noticed within a test's patience, in seconds. */
 const HEARTBEAT = { heartbeatSeconds: 0.2 };
@@ -242,7 +243,7 @@ Deno.test("a server that is gone without a word (half-open) is given up too", as
   proxy.halfOpen();
   const sent = ada.client.send("lobby", "into the void");
   assertEquals((await patiently(sent, "the echo")).seq, 1);
-  assertEquals(proxy.accepted, 2);
+  assert(proxy.accepted > 1); // and more often where the process stands still for half a second
 });
 
 Deno.test("a slow network that splits everything changes nothing but the time", async () => {
@@ -741,18 +742,15 @@ Deno.test("a message that nobody answers is sent again, though the server still 
 });
 
 Deno.test("a client that always has something under way is not taken for a stuck one", async () => {
-  // Longer than a busy machine stands still.
-  using it = scripted({ ...welcome, heartbeatSeconds: 0.1 });
+  using clock = new StillClock();
+  using it = scripted();
   it.received(joined(0));
-  const began = performance.now();
-  let seq = 0;
   it.client.send(room, "first", "ref1").catch(() => {});
-  await until(() => {
-    it.client.send(room, "next", `ref${seq + 2}`).catch(() => {});
-    seq++;
+  for (let seq = 1; seq <= 30; seq++) { // three times the patience
+    it.client.send(room, "next", `ref${seq + 1}`).catch(() => {});
+    await clock.pass(1_000);
     it.received(chat(seq, me, `ref${seq}`));
-    return performance.now() - began > 1500;
-  }, "three times the patience");
+  }
   assertEquals(it.client.state.status, "open");
 });
 
