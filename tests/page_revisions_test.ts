@@ -8,7 +8,7 @@ import type { Page, Route } from "npm:playwright-core@1.65.1";
 import { connect } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest } from "./support/browser.ts";
-import { serve, until } from "./support/harness.ts";
+import { patiently, serve, until } from "./support/harness.ts";
 import { allStored, fill, fits, lines, PHONE, say, says, shows, text } from "./support/page.ts";
 
 const BAR = ".actions:not([hidden])";
@@ -242,7 +242,7 @@ browserTest("who says something does not go to another message any more", async 
   const older = Promise.withResolvers<Route>();
   await ada.route("**/messages?*", (route) => older.resolve(route), { times: 1 });
   await ada.locator(".quote").click();
-  const request = await older.promise;
+  const request = await patiently(older.promise, "the request for older messages");
   await say(ada, "I stay here");
   await request.continue();
   await ada.locator(`.line[data-seq="150"]`).waitFor({ state: "attached" });
