@@ -13,6 +13,10 @@ import { groupHead } from "./message_writer.ts";
 export class UnsentLines {
   readonly element = create("div", { class: "group own unsent" });
   readonly #lines = new Map<string, HTMLElement>();
+  /** The `seq` of each that is stored, and whose own line is not there yet. */
+  readonly #stored = new Map<string, number>();
+  /** All messages up to this `seq` have their own lines. */
+  #shown = 0;
   readonly #names: KnownNames;
   readonly #changed: () => void;
 
@@ -38,17 +42,39 @@ export class UnsentLines {
     this.#changed();
   }
 
-  /** Removes a message that is stored. Its own line takes the place when the event comes. */
-  remove(ref: string): void {
+  /** Notes that a message is stored. It stays until its own line is there, so that it is always in sight. */
+  stored(ref: string, seq: number): void {
+    this.#stored.set(ref, seq);
+    this.shown(this.#shown);
+  }
+
+  /**
+   * Removes the messages whose own lines are there.
+   *
+   * @param seq all messages up to this one are shown.
+   */
+  shown(seq: number): void {
+    this.#shown = seq;
+    for (const [ref, one] of this.#stored) if (one <= seq) this.#remove(ref);
+  }
+
+  /** Notes that the list begins anew with a log up to `head`. What is not in it will have no line. */
+  beginAnew(head: number): void {
+    this.#shown = 0;
+    for (const [ref, one] of this.#stored) if (one > head) this.#remove(ref);
+  }
+
+  #remove(ref: string): void {
     this.#lines.get(ref)?.remove();
     this.#lines.delete(ref);
+    this.#stored.delete(ref);
     this.#changed();
   }
 
   /** Shows that a message was not stored, and why. */
   fail(ref: string, reason: string, retry: () => void): void {
     const line = this.#lines.get(ref);
-    if (line) markFailed(line, reason, retry, () => this.remove(ref));
+    if (line) markFailed(line, reason, retry, () => this.#remove(ref));
   }
 
   /** Shows the head of the group, unless the lines continue the user's own group above them. */
