@@ -16,16 +16,13 @@ import type { Revision } from "./waiting_revisions.ts";
 export class UnsentLines {
   readonly element = create("div", { class: "group own unsent" });
   readonly #lines = new Map<string, HTMLElement>();
-<<<<<<< HEAD
   /** The `seq` of each that is stored, and whose own line is not there yet. */
   readonly #stored = new Map<string, number>();
   /** All messages up to this `seq` have their own lines. */
   #shown = 0;
-=======
   /** The revisions that are shown here until the line of their message can. */
   readonly #revisions = new Set<Revision>();
   readonly #isShown: (seq: number) => boolean;
->>>>>>> offer
   readonly #names: KnownNames;
   readonly #changed: () => void;
 
@@ -63,7 +60,6 @@ export class UnsentLines {
     this.#changed();
   }
 
-<<<<<<< HEAD
   /** Notes that a message is stored. It stays until its own line is there, so that it is always in sight. */
   stored(ref: string, seq: number): void {
     this.#stored.set(ref, seq);
@@ -87,10 +83,6 @@ export class UnsentLines {
   }
 
   #remove(ref: string): void {
-=======
-  /** Removes what is stored. Its own line takes the place when the event comes. */
-  remove(ref: string): void {
->>>>>>> offer
     this.#lines.get(ref)?.remove();
     this.#lines.delete(ref);
     this.#stored.delete(ref);
@@ -99,25 +91,21 @@ export class UnsentLines {
 
   /** Removes a revision that is answered. */
   removeRevision(revision: Revision): void {
-    if (this.#revisions.delete(revision)) this.remove(revision.ref);
+    if (this.#revisions.delete(revision)) this.#remove(revision.ref);
   }
 
   /** Shows that a message was not stored, and why. */
   fail(ref: string, reason: string, retry: () => void): void {
     const line = this.#lines.get(ref);
-<<<<<<< HEAD
-    if (line) markFailed(line, reason, retry, () => this.#remove(ref));
-=======
     const remedy = { label: strings.retry, run: retry };
-    if (line) markFailed(line, `${strings.notSent} ${reason}`, remedy, () => this.remove(ref));
+    if (line) markFailed(line, `${strings.notSent} ${reason}`, remedy, () => this.#remove(ref));
   }
 
   /** Shows an edit that was refused, and why, until the user discards it. */
   addFailedEdit(edit: Revision, sentence: string, remedy: Remedy): void {
     const line = revisionLine(edit, this.#names);
-    markFailed(line, sentence, remedy, () => this.remove(edit.ref));
+    markFailed(line, sentence, remedy, () => this.#remove(edit.ref));
     this.#add(edit.ref, line);
->>>>>>> offer
   }
 
   /** Shows the head of the group, unless the lines continue the user's own group above them. */
