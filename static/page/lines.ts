@@ -91,10 +91,13 @@ export class Lines {
     return this.#revised.size > 0;
   }
 
-  /** Shows what became of messages. */
+  /** Shows what became of messages. While a line is pressed it waits: a button that is replaced is not clicked. */
   showRevised(): void {
-    for (const message of this.#revised.values()) this.#showRevised(message);
-    this.#revised.clear();
+    for (const [seq, message] of this.#revised) {
+      if (this.find(seq)?.matches(":active")) continue;
+      this.#revised.delete(seq);
+      this.#showRevised(message);
+    }
   }
 
   #showRevised(message: ChatEvent): void {
