@@ -560,20 +560,25 @@ browserTest("the client library in Chromium survives every network fault", async
   eve.close();
 });
 
-/** Scrolls, and tells which line is in the middle of the screen, or where that line is now. */
+/**
+ * Scrolls, and tells which line is in the middle of the screen, or where that line is now. It looks in the
+ * next frame, when the page knows that it was scrolled.
+ */
 async function looksAt(page: Page, scrollTop?: number, seq?: string): Promise<[string, number]> {
-  const found: unknown = await page.evaluate(`(() => {
+  const found: unknown = await page.evaluate(`new Promise((seen) => {
     const list = document.querySelector(".list:not([hidden])");
     if (${scrollTop ?? -1} >= 0) list.scrollTop = ${scrollTop ?? 0};
-    const { left, top, width, height } = list.getBoundingClientRect();
-    const line = ${seq ?? 0}
-      ? document.querySelector('.list:not([hidden]) [data-seq="${seq}"]')
-      : [...Array(9).keys()].map((i) =>
-          document.elementFromPoint(left + width / 2, top + height / 2 + i * 8)
-            ?.closest(".group, .block")?.querySelector(".line")
-        ).find((it) => it);
-    return line.dataset.seq + " " + line.getBoundingClientRect().top;
-  })()`);
+    requestAnimationFrame(() => {
+      const { left, top, width, height } = list.getBoundingClientRect();
+      const line = ${seq ?? 0}
+        ? document.querySelector('.list:not([hidden]) [data-seq="${seq}"]')
+        : [...Array(9).keys()].map((i) =>
+            document.elementFromPoint(left + width / 2, top + height / 2 + i * 8)
+              ?.closest(".group, .block")?.querySelector(".line")
+          ).find((it) => it);
+      seen(line.dataset.seq + " " + line.getBoundingClientRect().top);
+    });
+  })`);
   const [line = "", top] = String(found).split(" ");
   return [line, Number(top)];
 }
