@@ -5,7 +5,7 @@
  * @module
  */
 import type { BrowserContextOptions, Page } from "npm:playwright-core@1.65.1";
-import type { Right, Server } from "../server/mod.ts";
+import type { Options, Right, Server } from "../server/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest, type Chrome } from "./support/browser.ts";
 import { serve, until } from "./support/harness.ts";
@@ -15,8 +15,8 @@ const BAR = ".actions:not([hidden])";
 const RIGHTS: Readonly<Record<string, Right>> = { mia: "manage", max: "manage" };
 
 /** Starts a server that knows its users by a cookie, and who manages every room but the lobby. */
-async function town(): Promise<Server> {
-  return await serve({ graceSeconds: 0 }, {
+async function town(options: Partial<Options> = {}): Promise<Server> {
+  return await serve({ graceSeconds: 0, ...options }, {
     authenticate: ({ request }) => {
       const name = /user=(\w+)/.exec(request.headers.get("cookie") ?? "")?.[1];
       return name === undefined ? undefined : { id: name, name };
@@ -224,3 +224,17 @@ browserTest(
     assertEquals(await mia.evaluate("document.activeElement.id"), "open-people");
   },
 );
+
+browserTest("who manages a room may edit and delete at any time", async (chrome) => {
+  await using server = await town({ editSeconds: 1e-6 });
+  const mia = await as("mia", chrome, server);
+  await say(mia, "helo");
+  await lines(mia).first().hover();
+  await press(mia, "Edit");
+  await say(mia, "hello");
+  await mia.locator(".edited").waitFor();
+  await lines(mia).first().hover();
+  await press(mia, "Delete");
+  await press(mia, "Delete for everybody?");
+  await shows(mia, ["This message was deleted."]);
+});

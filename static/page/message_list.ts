@@ -53,8 +53,10 @@ export class MessageList {
   constructor(options: MessageListOptions) {
     this.#options = options;
     const { names, react } = options;
-    this.unsent = new UnsentLines(names, () => this.#showUnsent());
-    this.lines = new Lines(this.#messages, names, react, (seq) => this.seek(seq));
+    const jump = (seq: number) => this.seek(seq);
+    const lines = new Lines(this.#messages, names, react, jump, () => this.#showArrived());
+    this.lines = lines;
+    this.unsent = new UnsentLines(names, (seq) => !!lines.find(seq), () => this.#showUnsent());
     this.#writer = new MessageWriter(this.#messages, this.lines);
     this.mark = new ReadMark(options.readSeq);
     const status = new ListStatus(options.room, () => this.#older.load());
@@ -104,12 +106,6 @@ export class MessageList {
     this.#arrived.push(message);
     this.#showArrived();
     return message.seq > this.#head;
-  }
-
-  /** Shows what became of a message, where it is. */
-  revise(message: Message): void {
-    this.lines.revise(message);
-    this.#showArrived();
   }
 
   /** Goes to a message, which may have to be loaded first, and marks it. */
@@ -215,6 +211,7 @@ export class MessageList {
       markLate(this.#messages);
       this.lines.completeQuotes();
     }, "first");
+    this.#showUnsent();
   }
 
   #scrolled(): void {
