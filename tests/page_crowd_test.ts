@@ -75,6 +75,7 @@ browserTest(
   async (chrome) => {
     await using server = await serve();
     const ada = await chrome.open(server.url);
+    await says(ada, "#count", "1 person here");
     await enter(ada, "design");
     await ada.evaluate(`{
     window.heard = [];

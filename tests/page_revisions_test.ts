@@ -129,6 +129,25 @@ browserTest("reactions are counted, and taken back, and known after a reload", a
   assertEquals(await bob.evaluate("document.activeElement.className"), "chip");
 });
 
+browserTest("a reaction can be pressed while others react", async (chrome) => {
+  await using server = await serve();
+  const [bob, eve] = ["Bob", "Eve"].map((name) => connect(`${server.url}/ws`, { name }));
+  assert(bob && eve);
+  for (const client of [bob, eve]) await client.join("lobby");
+  await bob.send("lobby", "cake?");
+  await bob.react("lobby", 1, "🎉");
+  const ada = await chrome.open(server.url);
+  await ada.locator(".chip").hover();
+  await ada.mouse.down();
+  await eve.react("lobby", 1, "🎉");
+  eve.typing("lobby");
+  await says(ada, "#typing", "Eve is typing"); // by then the page has heard of the reaction
+  await ada.mouse.up();
+  await says(ada, ".chip", "🎉 3");
+  assertEquals(await ada.locator(".chip").getAttribute("aria-pressed"), "true");
+  for (const client of [bob, eve]) client.close();
+});
+
 browserTest("on a phone a long press brings the same up, and an answer quotes", async (chrome) => {
   await using server = await serve();
   const ada = await chrome.open(server.url);

@@ -130,12 +130,22 @@ export class Lines {
     return this.#revised.size + this.#asked.size > 0;
   }
 
-  /** Shows what became of messages, and is to become of them. */
+  /**
+   * Shows what became of messages, and is to become of them. While a line is pressed it waits: a button that
+   * is replaced is not clicked.
+   */
   showRevised(): void {
-    for (const message of this.#revised.values()) this.#showRevised(message);
-    this.#revised.clear();
-    for (const seq of this.#asked) this.#renew(`[data-seq="${seq}"]`);
-    this.#asked.clear();
+    const isPressed = (seq: number) => this.find(seq)?.matches(":active");
+    for (const [seq, message] of this.#revised) {
+      if (isPressed(seq)) continue;
+      this.#revised.delete(seq);
+      this.#showRevised(message);
+    }
+    for (const seq of this.#asked) {
+      if (isPressed(seq)) continue;
+      this.#asked.delete(seq);
+      this.#renew(`[data-seq="${seq}"]`);
+    }
   }
 
   #showRevised(message: ChatEvent): void {

@@ -188,7 +188,7 @@ export class MessageList {
     this.#seek();
     this.#markRead();
     this.#tidier.tidySoon();
-    return this.#arrived.length > 0;
+    return this.#arrived.length > 0 || this.lines.areRevised;
   }
 
   #showUnsent(): void {

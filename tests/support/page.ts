@@ -64,10 +64,12 @@ export async function rename(page: Page, name: string): Promise<void> {
   await page.locator("#me input").press("Enter");
 }
 
+/** Enters a room, and waits until the page is in it: what is said there from then on is live. */
 export async function enter(page: Page, room: string): Promise<void> {
   await page.locator("#add-name").fill(room);
   await page.locator("#add-name").press("Enter");
   await says(page, "#title", room);
+  await until(async () => await text(page, "#count") !== "", `to be in ${room}`);
 }
 
 /** Presses "try now" in the banner, unless it is back already. */
