@@ -16,7 +16,9 @@ import { VERSION, whyTooOld } from "./server/runtime.ts";
 const COMMANDS = ["backup", "export", "import"];
 /** A stop that takes longer than this ends at once, with exit code 1. */
 const MAX_STOP_MS = 4500;
-/** File descriptors that are used without a single connection: about 30, and those of the database. */
+/** File descriptors that the program cannot start without. */
+const MIN_DESCRIPTORS = 30;
+/** Those that are used without a single connection, also while a backup is made. */
 const OWN_DESCRIPTORS = 50;
 /** And those of each thread besides the first: 6 or 7. */
 const THREAD_DESCRIPTORS = 8;
@@ -98,14 +100,22 @@ async function run(command: string, args: readonly string[]): Promise<void> {
   });
 }
 
+/** @throws {OptionError} if there are not even enough for the program itself: the runtime would panic. */
 async function checkDescriptorLimit(
   { maxConnections, workers }: Options,
   log: ConsoleLog,
 ): Promise<void> {
   const limit = await descriptorLimit();
-  const own = OWN_DESCRIPTORS + workers * THREAD_DESCRIPTORS;
-  const needed = maxConnections * Math.max(1, workers) + own;
+  const threads = workers * THREAD_DESCRIPTORS;
+  const needed = maxConnections * Math.max(1, workers) + OWN_DESCRIPTORS + threads;
   if (limit === undefined || limit >= needed) return;
+  const min = MIN_DESCRIPTORS + threads;
+  if (limit < min) {
+    throw new OptionError(
+      `The process may have ${limit} files and sockets open, and needs ${min} without a single ` +
+        "connection. Raise the limit (ulimit -n).",
+    );
+  }
   log.warn("descriptor limit is below max-connections", { limit, needed });
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
 import { MIN_DENO, VERSION, whyTooOld } from "../server/runtime.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";
 import { makeCertificate } from "./support/certificate.ts";
@@ -61,6 +62,13 @@ Deno.test("the first start needs one package and no other", async () => {
     const env = { DENO_DIR: folder };
     await using program = await Program.start(["--db", ":memory:"], env, [], script);
     assertEquals((await ask(program, "/rooms")).status, 200);
+    // OpenTelemetry needs another one: that is found out before a database is made.
+    const db = `${folder}/parley.db`;
+    const exporting = { ...env, OTEL_DENO: "true" };
+    await using refused = await Program.run(["--port", "0", "--db", db], exporting, [], script);
+    const { code, err } = await refused.ended();
+    assertMatch(err, /^parley: OTEL_DENO=true needs npm:@opentelemetry\/api@1\.9\.0, .+\n$/m);
+    assertEquals([code, existsSync(db)], [1, false]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

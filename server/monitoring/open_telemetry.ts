@@ -3,10 +3,31 @@
  *
  * @module
  */
+import { reason } from "../log.ts";
 import { Histogram } from "../metrics.ts";
+import { OptionError } from "../options.ts";
 import type { Monitor } from "./monitor.ts";
 import type { Series } from "./snapshot.ts";
 import { METRIC_NAMES, METRIC_ROWS, type MetricName } from "./table.ts";
+
+/** OpenTelemetry's own interface, which is the only way to the runtime's exporter. */
+type Api = typeof import("npm:@opentelemetry/api@1.9.0");
+
+/**
+ * Loads the interface. The program does so before it opens anything, because that may fail.
+ *
+ * @throws {OptionError} if it can neither be found nor downloaded.
+ */
+export async function loadOpenTelemetry(): Promise<Api> {
+  // Deno would fetch a literal specifier at start, also for those who need none.
+  const name: string = "npm:@opentelemetry/api@1.9.0";
+  try {
+    return await import(name);
+  } catch (thrown) {
+    const why = reason(thrown).replace(/\s+/g, " ");
+    throw new OptionError(`OTEL_DENO=true needs ${name}, which cannot be loaded. ${why}`);
+  }
+}
 
 /**
  * Makes an instrument of each metric. Counters and gauges are read when the runtime exports. A histogram
@@ -16,10 +37,7 @@ import { METRIC_NAMES, METRIC_ROWS, type MetricName } from "./table.ts";
  */
 export async function startOpenTelemetry(monitor: Monitor, thread: number): Promise<void> {
   monitor.start();
-  // OpenTelemetry's own interface is the only way to the runtime's exporter. Deno would fetch a literal
-  // specifier at start, also for those who need none.
-  const name: string = "npm:@opentelemetry/api@1.9.0";
-  const api: typeof import("npm:@opentelemetry/api@1.9.0") = await import(name);
+  const api = await loadOpenTelemetry();
   const meter = api.metrics.getMeter("parley");
   const observed = new Map<MetricName, ReturnType<typeof meter.createObservableGauge>>();
   for (const name of METRIC_NAMES) {

@@ -12,7 +12,7 @@ import type { StoringThread } from "../broker/threads/storing_thread.ts";
 import { openServer } from "../create_server.ts";
 import { type Log, reason } from "../log.ts";
 import type { Server } from "../mod.ts";
-import { startOpenTelemetry } from "../monitoring/open_telemetry.ts";
+import { loadOpenTelemetry, startOpenTelemetry } from "../monitoring/open_telemetry.ts";
 import { type Connect, startStoringThread } from "../open_storage.ts";
 import { OptionError, type Options } from "../options.ts";
 import { monitorOf } from "../server.ts";
@@ -62,6 +62,7 @@ export class Serving implements AsyncDisposable {
   ): Promise<Serving> {
     if (options.cert !== "") checkCertificateFiles(options, log);
     assertPortsAreFree(options);
+    if (isExporting) await loadOpenTelemetry();
     let storing: StoringThread | undefined;
     const connect: Connect = async (context) => {
       storing = await startStoringThread(options, context);

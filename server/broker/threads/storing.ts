@@ -80,6 +80,8 @@ export class Storing {
         const threads = isForAll ? this.#in(room) : this.#opening ? [this.#opening] : [];
         for (const { news } of threads) news.retainedChanged(room, change);
       },
+      // None may be left out, so they are no part of the backlog. A thread that takes none hangs, and the
+      // program ends after MAX_SILENCE_MS: no more can wait for it than was ordered in that time.
       ordered: (order) => {
         for (const { port } of this.#threads.keys()) port.say("ordered", order);
       },
