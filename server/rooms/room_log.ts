@@ -135,6 +135,9 @@ export class RoomLog {
    * the newest revision of all, which is the `rev` of the client's cursor from then on; unless its message
    * was pruned.
    *
+   * Where another thread or machine stores, the answer may show what was revised after the question. That is
+   * left out: it comes again to whoever goes on from the `rev` of the question, and would come twice.
+   *
    * @returns `undefined` if it is too much.
    */
   async missedSince({ seq, rev }: Cursor): Promise<readonly RevisedMessage[] | undefined> {
@@ -145,8 +148,9 @@ export class RoomLog {
     const missed = await this.#broker.revisedSince(this.room, range);
     const chars = missed.reduce((sum, { message }) => sum + message.length, 0);
     if (missed.length === limit || chars > MAX_MISSED_CHARS) return undefined;
-    if ((missed.at(-1)?.rev ?? 0) >= newest) return missed;
-    return [...missed, ...await this.#revisedAfter(newest - 1, 1)];
+    const isNewestThere = (missed.at(-1)?.rev ?? 0) >= newest;
+    const last = isNewestThere ? [] : await this.#revisedAfter(newest - 1, 1);
+    return [...missed, ...last].filter(({ rev }) => rev <= newest);
   }
 
   /** Reads what became of messages after a `rev`, in the order of `rev`. */
