@@ -26,7 +26,7 @@ export function receiver(
       outbox.remove(own);
       connection.setAwaiting(false); // the time to answer what else is in flight starts again
     }
-    if (membership?.joined && (seq === undefined || membership.moveTo(seq, !!own, isAnswer, rev))) {
+    if (membership?.joined && (seq === undefined || membership.moveTo(seq, own, isAnswer, rev))) {
       if (from) membership.stopTyping(from);
       // The server moves the mark too. It does not where the application speaks for the user.
       if (own && seq) membership.hasRead(seq);
