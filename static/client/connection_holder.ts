@@ -90,12 +90,10 @@ export function holdConnection(
   let pausedUntil = 0;
   /** The token of the last `welcome`; only guests get one. */
   let guestToken: string | undefined;
-
   let connection: Transport | undefined;
 
-  function post(message: Omit<HolderMessage, "holder"> = {}): void {
+  const post = (message: Omit<HolderMessage, "holder"> = {}) =>
     channel.postMessage({ holder, ...message });
-  }
 
   function end(): void {
     ended.abort();
@@ -206,9 +204,10 @@ export function holdConnection(
     if (event.type === "error") return refused(event);
     const room = "room" in event ? rooms.get(event.room) : undefined;
     if (event.type === "right" && event.right === "none") rooms.delete(event.room);
-    // Without a `join` the server begins anew for all, or an event stream was opened again.
+    // Without a `join` the server begins anew for all. An event stream that was opened again tells by `ref`.
     const [, asked] = room?.joins[0] ?? [];
-    const isAnswer = asked && event.type === "joined" && (asked.since || !event.recovered);
+    const isAnswer = asked && event.type === "joined" &&
+      ("ref" in event ? event.ref === asked.ref : asked.since || !event.recovered);
     return isAnswer && room ? answer(event, room) : [event];
   }
 
@@ -220,7 +219,8 @@ export function holdConnection(
       const [, asked] = room.joins[0] ?? [];
       if (ref && asked?.ref === ref) return answer({ ...event, room: asked.room }, room);
     }
-    return [event];
+    // Nobody asked: an event stream that was opened again is in the room no more.
+    return event.room && rooms.has(event.room) ? [event, []] : [event];
   }
 
   /** Returns the answer to a `join`, which is that to all with the same cursor, and goes on. */

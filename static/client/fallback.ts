@@ -82,7 +82,7 @@ export function withFallback(
     probe = webSocket(url, {
       opened: () => probe?.send([{ type: "hello" }]),
       // It works: the client reconnects, and gets a WebSocket then.
-      received: () => handlers.closed(CLOSE_GOING_AWAY, ""),
+      received: () => handlers.closed(CLOSE_GOING_AWAY),
       closed() {},
     });
   }

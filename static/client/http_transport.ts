@@ -13,7 +13,7 @@ import type {
   PongCommand,
   RenameCommand,
 } from "../../server/protocol/messages.ts";
-import { refusalOf, request, roomPath } from "./http.ts";
+import { refusalOf, request, REQUEST_TIMEOUT_MS, roomPath } from "./http.ts";
 import { HELLO_REF } from "./identity.ts";
 import type { ReviseCommand } from "./outbox.ts";
 import { type HttpSession, roomStreams } from "./room_streams.ts";
@@ -36,6 +36,8 @@ export function overHttp(
 ): Transport {
   let isClosed = false;
   let lastCommand = Promise.resolve();
+  /** Ends the `hello` under way. What else was sent is to be carried out, whether or not the answer is heard. */
+  let abort: (() => void) | undefined;
   const session: HttpSession = {
     url,
     token: undefined,
@@ -58,8 +60,12 @@ export function overHttp(
     method?: string,
     eventOf = (answer: Event): Event => answer,
   ): Promise<void> {
+    const asking = new AbortController();
+    const timer = setTimeout(() => asking.abort(), REQUEST_TIMEOUT_MS);
+    const isHello = path === "hello" && (ref ?? HELLO_REF) === HELLO_REF; // not a new name
+    abort = isHello ? () => asking.abort() : undefined;
     try {
-      const response = await request(session, path, body, undefined, method);
+      const response = await request(session, path, body, asking.signal, method);
       if (response.status === 204) return;
       const event = response.ok ? eventOf(await response.json()) : await refusalOf(response, ref);
       // The token has ended. A new connection begins with a new hello. A guest, whose token never ends,
@@ -77,6 +83,8 @@ export function overHttp(
       receive(event);
     } catch {
       session.closed(CLOSE_LOST);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -152,6 +160,7 @@ export function overHttp(
     },
     close() {
       isClosed = true;
+      abort?.();
       streams.close();
     },
   };

@@ -131,7 +131,7 @@ export function createOutbox(
       else if (waiting.length < maxUnsent) {
         waiting.push(added);
         saveSoon();
-      } else added.reject(new ClientError("full", "Too many are unsent."));
+      } else added.reject(new ClientError("full", "Too many unsent."));
       return added.promise;
     },
     remove(answered) {

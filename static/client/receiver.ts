@@ -19,14 +19,14 @@ export function receiver(
    * cursor, also those whose type is not known here.
    */
   function message(event: wire.Message | wire.CustomEvent, isAnswer?: boolean): void {
-    const { room, seq, from, ref } = event;
+    const { room, seq, rev, from, ref } = event;
     const membership = rooms.get(room);
     const own = from?.id === identity.user?.id ? outbox.find(ref, room) : undefined;
     if (own) {
       outbox.remove(own);
       connection.setAwaiting(false); // the time to answer what else is in flight starts again
     }
-    if (membership?.joined && (seq === undefined || membership.moveTo(seq, !!own, isAnswer))) {
+    if (membership?.joined && (seq === undefined || membership.moveTo(seq, own, isAnswer, rev))) {
       if (from) membership.stopTyping(from);
       // The server moves the mark too. It does not where the application speaks for the user.
       if (own && seq) membership.hasRead(seq);

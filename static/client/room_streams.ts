@@ -28,6 +28,8 @@ const MAX_ROOMS = 20;
 const BUFFERED_STREAM_SECONDS = 2;
 /** The pause before a stream that has ended is opened again, in milliseconds. */
 const REOPEN_MS = 500;
+/** How long a change of the rooms waits for what the open stream has yet to bring, in milliseconds. */
+const CATCH_UP_MS = 1_000;
 
 /** What the requests of one HTTP connection have in common, and where its events go. */
 export interface HttpSession extends Requester {
@@ -60,10 +62,10 @@ export function roomStreams(session: HttpSession, timeoutMs: number): RoomStream
         streams.find(({ rooms }) => rooms.size < maxRooms);
       if (!stream) streams.push(stream = roomStream(session, timeoutMs));
       stream.rooms.set(room, { ref, cursor: since ? cursorText(since) : "" });
-      stream.openSoon();
+      stream.changed();
     },
     leave(room) {
-      for (const { rooms, openSoon } of streams) if (rooms.delete(room)) openSoon();
+      for (const { rooms, changed } of streams) if (rooms.delete(room)) changed();
     },
     close() {
       for (const { close } of streams) close();
@@ -76,11 +78,19 @@ function cursorText({ epoch, seq, rev }: Cursor): string {
   return [epoch, seq, ...(rev ? [rev] : [])].join(":");
 }
 
+/** A room of a stream, since its last `join`. */
+interface FollowedRoom {
+  /** The `ref` of that `join`. */
+  readonly ref: string;
+  cursor: string;
+  /** Whether that `join` was answered. */
+  isJoined?: boolean;
+}
+
 interface RoomStream {
-  /** The rooms of the stream: the `ref` of each room's `join`, and its cursor. */
-  readonly rooms: Map<string, { readonly ref: string; cursor: string }>;
-  /** Opens the stream again at the end of the turn: once, however many rooms change in it. */
-  openSoon(afterMs?: number): void;
+  readonly rooms: Map<string, FollowedRoom>;
+  /** Opens the stream again, because its rooms are others: once, however many change in a turn. */
+  changed(): void;
   close(): void;
 }
 
@@ -89,108 +99,149 @@ function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
   const { closed, received } = session;
   /** Ends the stream that is open. */
   let abort: AbortController | undefined;
+  let ending: ReturnType<typeof setTimeout> | undefined;
   let opening: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the stream that is open was answered. */
+  let hasReceived = false;
+  /**
+   * The rooms of which the open stream has yet to bring the first message. If each change replaced it before
+   * that, clients that enter rooms in answer to `joined`, as tabs do, would do so for ever and hear nothing.
+   */
+  let awaited = new Set<string>();
+  /** Whether the rooms have changed since the stream was opened. */
+  let isChanged = false;
   let isBuffered = false;
 
   function openSoon(afterMs = 0): void {
-    // A stream that is open would move the cursor of a room that was just joined again.
-    close();
+    clearTimeout(opening);
     opening = setTimeout(open, afterMs);
+  }
+
+  function endAfter(ms: number): void {
+    const current = abort;
+    clearTimeout(ending);
+    ending = setTimeout(() => current?.abort(), timerMs(ms));
+  }
+
+  function changed(): void {
+    if (!rooms.size) return close();
+    if (!abort || !awaited.size) openSoon();
+    else if (!isChanged && hasReceived) endAfter(CATCH_UP_MS);
+    isChanged = true;
   }
 
   function close(): void {
     clearTimeout(opening);
+    clearTimeout(ending);
     abort?.abort();
     abort = undefined;
   }
 
   async function open(): Promise<void> {
-    if (!rooms.size) return;
+    close();
     const current = abort = new AbortController();
-    let hasReceived = false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const endAfter = (silenceMs: number) => {
-      clearTimeout(timer);
-      timer = setTimeout(() => current.abort(), timerMs(silenceMs));
-    };
+    hasReceived = isChanged = false;
     endAfter(isBuffered ? BUFFERED_STREAM_SECONDS * 1000 + REQUEST_TIMEOUT_MS : timeoutMs);
     try {
-      await read(current.signal, () => {
-        hasReceived = true;
-        // The client notices when all is silent. But of several streams only one may be dead.
-        endAfter((session.welcome?.heartbeatSeconds || Infinity) * SILENT_HEARTBEATS_MS);
-      });
+      await read(current.signal, new Map(rooms));
     } catch {
       // The stream was cut, or the server was not reached: `hasReceived` says which.
     }
-    clearTimeout(timer);
-    if (current !== abort || !rooms.size) return; // another one is open, or none is wanted
-    if (hasReceived) openSoon(isBuffered ? 0 : REOPEN_MS);
-    else if (current.signal.aborted && !isBuffered) {
+    if (current !== abort) return; // another one is open, or none is wanted
+    const isSilent = current.signal.aborted;
+    close(); // it may have been left before its end
+    if (!rooms.size) return;
+    if (hasReceived) openSoon(isBuffered || isChanged ? 0 : REOPEN_MS);
+    else if (isSilent && !isBuffered) {
       isBuffered = true;
       openSoon();
     } else closed(CLOSE_LOST);
   }
 
+  /** Notes that the server has sent something. */
+  function heard(): void {
+    // The client notices when all is silent. But of several streams only one may be dead.
+    const silenceMs = (session.welcome?.heartbeatSeconds || Infinity) * SILENT_HEARTBEATS_MS;
+    if (!isChanged) endAfter(silenceMs);
+    else if (!hasReceived) endAfter(CATCH_UP_MS);
+    hasReceived = true;
+  }
+
   /**
    * Reads the stream until its end.
    *
+   * @param followed the rooms as they are now.
    * @throws if it is cut, or if the server cannot be reached.
    */
-  async function read(signal: AbortSignal, onBlock: () => void): Promise<void> {
+  async function read(signal: AbortSignal, followed: RoomStream["rooms"]): Promise<void> {
     const query = new URLSearchParams({ name: session.welcome?.user.name ?? "" });
     if (isBuffered) query.set("seconds", String(BUFFERED_STREAM_SECONDS));
-    const names = [...rooms.keys()];
-    for (const [room, { cursor }] of rooms) {
+    for (const [room, { cursor }] of followed) {
       query.append("room", room);
       query.append("after", cursor);
     }
+    awaited = new Set(followed.keys());
     const response = await request(session, `events?${query}`, undefined, signal);
-    if (!response.ok || !response.body) return refused(await refusalOf(response));
+    if (!response.ok || !response.body) return refused(await refusalOf(response), followed);
+    const inOrder = [...followed.values()];
     for await (const blocks of readBlocks(response.body)) {
       if (signal.aborted) return;
-      if (blocks.length > 0) onBlock();
+      if (blocks.length > 0) heard();
       for (const [id] of blocks) {
         id?.split(",").forEach((cursor, index) => {
-          const followed = rooms.get(names[index] ?? "");
-          if (followed) followed.cursor = cursor;
+          const room = inOrder[index];
+          if (room) room.cursor = cursor;
         });
       }
+      const hadToWait = awaited.size > 0;
       const events = blocks.map(([, event]) => event);
       // Each stream begins with a `welcome`, which the client has from its `hello`.
-      received(events.filter(({ type }) => type !== "welcome").map(withRef));
+      const others = events.filter(({ type }) => type !== "welcome");
+      received(others.flatMap((event) => asAnswer(event, followed)));
       if (events.some(({ type }) => type === "bye")) closed(CLOSE_RESTART);
+      if (isChanged && hadToWait && !awaited.size) openSoon();
     }
   }
 
   /**
-   * Adds the `ref` of the `join` to an error about a room. The stream follows that room no more, nor
-   * one that the user may no longer read.
+   * Adds the `ref` of the `join` to what answers it: a `joined`, or an error about a room. The stream follows
+   * that room no more then, nor one that the user may no longer read. A `joined` of a stream that was only
+   * opened again has an empty `ref`. One that comes while another `join` waits for its stream answers nothing.
    */
-  function withRef(event: Event): Event {
-    if (event.type === "right" && event.right === "none") rooms.delete(event.room);
-    if (event.type !== "error") return event;
+  function asAnswer(event: Event, followed: RoomStream["rooms"]): Event[] {
+    const name = "room" in event && event.room || "";
+    const room = followed.get(name);
+    const isCurrent = room === rooms.get(name);
+    if (event.type === "joined") {
+      if (seqOf(room?.cursor) >= event.seq) awaited.delete(name); // no message is missing
+      if (!room || !isCurrent) return [];
+      const answer = { ...event, ref: room.isJoined ? "" : room.ref };
+      room.isJoined = true;
+      return [answer];
+    }
+    const isOut = event.type === "error" || event.type === "right" && event.right === "none";
+    if (isOut || "seq" in event && "at" in event) awaited.delete(name);
+    if (isOut && isCurrent) rooms.delete(name);
+    if (event.type !== "error") return [event];
     if (event.code === "forbidden" && !event.room) closed(CLOSE_FORBIDDEN, event.payload);
-    const { room = "" } = event;
-    const ref = rooms.get(room)?.ref;
-    rooms.delete(room);
-    return { ...event, ...(ref && { ref }) };
+    return [{ ...event, ...(room && { ref: room.ref }) }];
   }
 
   /** The server refused the token or all rooms. */
-  function refused(refusal: ErrorEvent): void {
+  function refused(refusal: ErrorEvent, followed: RoomStream["rooms"]): void {
     const isGuest = session.welcome?.token !== undefined;
     if (refusal.code === "unauthorized" && !isGuest) {
       return closed(CLOSE_UNAUTHORIZED, refusal.payload);
     }
-    const refs = [...rooms.values()].map(({ ref }) => ref);
-    rooms.clear();
-    received(refs.map((ref) => ({ ...refusal, ref })));
+    hasReceived = true;
+    const refusals = [...followed.keys()].map((room) => ({ ...refusal, room }));
+    received(refusals.flatMap((event) => asAnswer(event, followed)));
   }
 
-  return {
-    rooms,
-    openSoon,
-    close,
-  };
+  return { rooms, changed, close };
+}
+
+/** Reads the `seq` of a cursor; NaN if there is none. */
+function seqOf(cursor = ""): number {
+  return Number(cursor.split(":")[1]);
 }

@@ -164,6 +164,8 @@ export function openShared(
     if (to) return to.includes(tab) ? [event] : [];
     const ref = "ref" in event && event.ref;
     const isOwn = !!ref && sent.delete(ref);
+    const seq = "seq" in event && "at" in event ? event.seq : undefined;
+    if (isOwn && room?.at && seq === room.at.seq + 1) room.at.seq = seq;
     if (ref && (isAnswer || event.type === "error" || event.type === "revised")) {
       return isOwn ? [event] : [];
     }
@@ -171,7 +173,6 @@ export function openShared(
     if (!room) return "room" in event && event.type !== "read" ? [] : [event];
     if (event.type === "right" && event.right === "none") rooms.delete(event.room);
     if (event.type === "custom" && event.retained) return room.isNewcomer ? [event] : [];
-    const seq = "seq" in event && "at" in event ? event.seq : undefined;
     if (seq === undefined && event.type !== "revised") return [event];
     const { at } = room;
     if (!at) return isOwn ? [event] : []; // after `joined` it comes again
@@ -192,7 +193,7 @@ export function openShared(
     if (event.type === "error") {
       if (isForMe) return [{ ...event, ref }];
       // If the server has carried the command out, the connection is out of the room.
-      if (at && event.code !== "rate_limited") joinAgain(room);
+      if (at && (event.code !== "rate_limited" || !to?.length)) joinAgain(room);
       return [];
     }
     room.isNewcomer = isForMe;
@@ -217,11 +218,10 @@ export function openShared(
     send([{ ...join, ...(at && at.seq >= 0 && { since: at }) }]);
 
   // The client connects again when its timers go on. Until then the page takes no lock and no memory.
+  // `freeze` is an event of the document, and does not bubble.
+  const options = { signal: listeners.signal, capture: true };
   for (const type of ["freeze", "pagehide"]) {
-    globalThis.addEventListener?.(type, () => handlers.closed(CLOSE_GOING_AWAY), {
-      signal: listeners.signal,
-      capture: true, // `freeze` is an event of the document, and does not bubble
-    });
+    globalThis.addEventListener?.(type, () => handlers.closed(CLOSE_GOING_AWAY), options);
   }
 
   function send(commands: readonly wire.Command[]): void {

@@ -62,6 +62,7 @@ export class BlockingProxy implements AsyncDisposable {
       }
       const { hostname, port } = new URL(this.target);
       const server = await Deno.connect({ hostname, port: Number(port) });
+      if (!this.#connections.has(client)) return close(server); // it was cut meanwhile
       this.#connections.add(server);
       await server.write(head);
       if (isUpgrade && this.mode === "swallow") {
