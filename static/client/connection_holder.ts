@@ -19,8 +19,8 @@ export interface TabMessage {
   readonly frame?: string;
   /** The tab steals the lock. */
   readonly robs?: true;
-  /** The tab itself was this holder, until the lock was stolen. */
-  readonly robbed?: string;
+  /** The lock was stolen from the tab, though it did not hang. */
+  readonly robbed?: true;
 }
 
 /** What the holder tells the tabs. By itself it is a sign of life. */
@@ -49,6 +49,7 @@ export interface Locks {
     options: { readonly signal: AbortSignal } | { readonly steal: true },
     held: () => void | Promise<void>,
   ): Promise<void>;
+  query(): Promise<unknown>;
 }
 
 /** What the server says to a `join`. */

@@ -28,11 +28,11 @@ import type { OpenTransport, Transport, TransportHandlers } from "./transport.ts
 
 /** How often a tab looks whether it hears from the holder, in milliseconds, and up to a third more. */
 const WATCH_MS = 130;
+/** A tab that looks only after this long stood still, or its machine is busy, in milliseconds. */
+const LATE_MS = 300;
 /** After how many questions without an answer the holder counts as gone, at first and at most. */
 const MIN_PATIENCE = 3;
 const MAX_PATIENCE = 12;
-/** A holder that was robbed after a silence this long did hang, in milliseconds. */
-const HANG_MS = 2_000;
 
 /** A room that the tab is in, or asked to enter. */
 interface TabRoom {
@@ -70,13 +70,16 @@ export function openShared(
   const rooms = new Map<string, TabRoom>();
   /** The `ref`s of the commands that are not answered yet. */
   const sent = new Set<string>();
-  /** When each holder was heard for the last time. One that was robbed may speak once more. */
-  const heardAt = new Map<string, number>();
+  /** All holders so far. One that was robbed may speak once more. */
+  const known = new Set<string>();
   let holder = "";
   let stopHolding: (() => void) | undefined;
   let alone: Transport | undefined;
   let isClosed = false;
+  let hasHeard = false;
   let watchedAt = 0;
+  /** When this tab was late for the last time. */
+  let lateAt = 0;
   let unanswered = 0;
   let patience = MIN_PATIENCE;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -96,35 +99,47 @@ export function openShared(
   async function hold(options: { signal: AbortSignal } | { steal: true }): Promise<void> {
     const id = newRef();
     let isGranted = false;
-    await locks?.request(name, options, () => {
+    let isOver = false;
+    let stop: (() => void) | undefined;
+    await locks?.request(name, options, async () => {
       isGranted = true;
+      // A tab that stood still gets the lock although it was robbed since. The browser says so before it answers.
+      await locks.query();
+      if (isOver || isClosed) return;
       stopHolding?.();
-      stopHolding = holdConnection(id, name, url, openAlone, locks);
+      stopHolding = stop = holdConnection(id, name, url, openAlone, locks);
       return ended.promise;
     }).catch(() => {}); // another tab stole it, or this one closed before it had it
-    if (!isGranted) return;
-    stopHolding?.();
-    stopHolding = undefined;
-    if (isClosed) return;
-    post({ robbed: id });
-    waitLonger();
+    isOver = true;
+    stop?.();
+    if (stopHolding === stop) stopHolding = undefined;
+    unanswered = 0;
+    if (!isGranted || isClosed) return;
+    if (stop && now() - lateAt > 1_000) {
+      post({ robbed: true });
+      waitLonger();
+    }
     if (!("steal" in options)) void hold(options); // one that stole the lock still waits for it
   }
 
   const post = (message: Partial<TabMessage> = {}) =>
     channel.postMessage({ tab, holder, ...message } satisfies TabMessage);
 
-  /** On a machine that is too busy, tabs would rob each other in circles, and cost it even more. */
-  const waitLonger = () => void (patience = Math.min(MAX_PATIENCE, patience * 2));
+  /** Where answers take long, tabs would rob each other in circles. */
+  const waitLonger = () => void (patience = Math.min(MAX_PATIENCE, patience * 1.5));
 
   function watch(): void {
     timer = setTimeout(watch, WATCH_MS * (1 + Math.random() / 3));
     patience = Math.max(MIN_PATIENCE, patience * 0.995); // half of it in 20 seconds
-    const hasHeard = (heardAt.get(holder) ?? 0) > watchedAt;
-    watchedAt = now();
-    if (hasHeard) unanswered = 0;
-    else if (stopHolding || unanswered++ < patience) post();
-    else {
+    const time = now();
+    const isLate = time - watchedAt > LATE_MS;
+    if (isLate) lateAt = time;
+    watchedAt = time;
+    // On a machine that is busy silence says little, nor does it in a hidden tab, which is always late.
+    unanswered = hasHeard ? 0 : unanswered + (isLate ? 0.2 : 1);
+    hasHeard = false;
+    if (unanswered && (stopHolding || unanswered <= patience)) post();
+    else if (unanswered) {
       unanswered = 0;
       post({ robs: true });
       void hold({ steal: true });
@@ -135,20 +150,20 @@ export function openShared(
     if (isClosed) return;
     if ("tab" in data) { // what else another tab says is for the holder
       if (data.robs) unanswered = 0;
-      if (data.robbed && now() - (heardAt.get(data.robbed) ?? 0) < HANG_MS) waitLonger();
+      if (data.robbed) waitLonger();
       return;
     }
-    const isKnown = heardAt.has(data.holder);
-    heardAt.set(data.holder, now());
     if (data.holder === holder) {
+      hasHeard = true;
       const { opened, events, isAnswer, closed } = data;
       if (events) handlers.received(events.flatMap((event) => mine(event, isAnswer)), isAnswer);
       if (opened?.includes(tab)) handlers.opened();
       if (closed) handlers.closed(...closed);
-    } else if (!isKnown) {
+    } else if (!known.has(data.holder)) {
       // The client resumes from its cursors.
       if (holder) handlers.reopening?.();
-      holder = data.holder;
+      known.add(holder = data.holder);
+      hasHeard = true;
       rooms.clear();
       sent.clear();
       post();
