@@ -74,7 +74,7 @@ export function openShared(
   let isClosed = false;
   let hasHeard = false;
   let watchedAt = 0;
-  /** When this tab was late for the last time. */
+  /** When this tab looked too late for the last time: it had stood still. */
   let lateAt = 0;
   let unanswered = 0;
   let patience = MIN_PATIENCE;
@@ -109,7 +109,7 @@ export function openShared(
     stop?.();
     if (stopHolding === stop) stopHolding = undefined;
     if (!isGranted || isClosed) return;
-    if (stop && now() - lateAt > 1_000) post({ lock: "robbed" });
+    if (stop && now() - lateAt > 1_000) post({ lock: "robbed" }); // it did not hang
     if (!("steal" in options)) void hold(options); // one that stole the lock still waits for it
   }
 
