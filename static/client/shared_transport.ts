@@ -98,10 +98,10 @@ export function openShared(
     let stop: (() => void) | undefined;
     await locks?.request(name, options, async () => {
       isGranted = true;
+      const id = Math.max(Date.now(), holder + 1) + Math.random();
       // A tab that stood still, or robbed when another did, may be robbed already: it is told before the answer.
       await locks.query();
       if (isOver || isClosed) return;
-      const id = Math.max(Date.now(), holder + 1) + Math.random();
       stopHolding = stop = holdConnection(id, name, url, openAlone, locks);
       return ended.promise;
     }).catch(() => {}); // another tab stole it, or this one closed before it had it
