@@ -99,4 +99,5 @@ export { default as "page/tidier.ts" } from "./page/tidier.ts" with { type: "tex
 export { default as "page/toast.ts" } from "./page/toast.ts" with { type: "text" };
 export { default as "page/translate.ts" } from "./page/translate.ts" with { type: "text" };
 export { default as "page/unsent_lines.ts" } from "./page/unsent_lines.ts" with { type: "text" };
+export { default as "page/waiting_revisions.ts" } from "./page/waiting_revisions.ts" with { type: "text" };
 export { default as "page/warm_up.ts" } from "./page/warm_up.ts" with { type: "text" };

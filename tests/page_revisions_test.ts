@@ -5,11 +5,14 @@
  * @module
  */
 import type { Page, Route } from "npm:playwright-core@1.65.1";
+import { Refusal } from "../server/mod.ts";
 import { connect } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest } from "./support/browser.ts";
-import { serve, until } from "./support/harness.ts";
-import { fill, fits, lines, PHONE, say, says, shows, text } from "./support/page.ts";
+import { patiently, serve, until } from "./support/harness.ts";
+import { MovedClock } from "./support/moved_clock.ts";
+import { allStored, fill, fits, lines, PHONE, say, says, shows, text } from "./support/page.ts";
+import { faultProxy } from "./support/proxy.ts";
 
 const BAR = ".actions:not([hidden])";
 
@@ -19,7 +22,7 @@ function act(page: Page, label: string) {
 
 /** Moves the pointer to a message that is stored, and waits for its toolbar. */
 async function hover(page: Page, said: string): Promise<void> {
-  await until(async () => await page.locator(".sending").count() === 0, "the echoes");
+  await allStored(page);
   await page.mouse.move(1, 1);
   await lines(page).filter({ hasText: said }).hover();
   await page.locator(BAR).waitFor();
@@ -29,6 +32,7 @@ browserTest("a message is edited and deleted, by pointer and by keyboard", async
   await using server = await serve();
   const ada = await chrome.open(server.url);
   const bob = await chrome.open(server.url, { locale: "zh-CN", colorScheme: "dark" });
+  await says(ada, "#count", "2 people here"); // who comes later moves the lines, and the bar goes
   await say(ada, "helo");
   await say(ada, "oops");
   await shows(bob, ["helo", "oops"]);
@@ -75,6 +79,7 @@ browserTest(
     await using server = await serve();
     const ada = await chrome.open(server.url);
     const bob = await chrome.open(server.url);
+    await says(ada, "#count", "2 people here");
     await say(ada, "one\ntwo\nthree\nfour\nfive"); // the pointer stays over it when it moves
     await shows(bob, ["one\ntwo\nthree\nfour\nfive"]);
     const place = () =>
@@ -102,6 +107,7 @@ browserTest("reactions are counted, and taken back, and known after a reload", a
   await using server = await serve();
   const ada = await chrome.open(server.url);
   const bob = await chrome.open(server.url, { colorScheme: "dark" });
+  for (const page of [ada, bob]) await says(page, "#count", "2 people here");
   await say(ada, "cake?");
   await shows(bob, ["cake?"]);
   await hover(bob, "cake?");
@@ -162,6 +168,7 @@ browserTest("on a phone a long press brings the same up, and an answer quotes", 
   await lines(bob).first().hover();
   await act(bob, "Reply");
   await says(bob, "#about", "who?");
+  await says(ada, "#count", "3 people here");
   await lines(ada).first().hover();
   await act(ada, "Delete");
   await act(ada, "Delete for everybody?");
@@ -169,14 +176,147 @@ browserTest("on a phone a long press brings the same up, and an answer quotes", 
   await says(bob, "#about", "This message was deleted.");
 });
 
-browserTest("what cannot be changed any more says why, in the user's language", async (chrome) => {
-  await using server = await serve({ editSeconds: 1e-6 });
-  const ada = await chrome.open(server.url, { locale: "zh-CN" });
-  await say(ada, "helo");
-  await hover(ada, "helo");
-  await act(ada, "编辑");
-  await say(ada, "hello");
-  await says(ada, "#toast", "无法更改。发送时间已过太久。");
+/** Lets the clock of a page be this many milliseconds ahead. */
+function setAhead(page: Page, milliseconds: number): Promise<void> {
+  return page.evaluate(`window.aheadMs = ${milliseconds}`);
+}
+
+browserTest(
+  "editing is offered while the server takes it, by the server's clock",
+  async (chrome) => {
+    using clock = new MovedClock();
+    await using server = await serve({ editSeconds: 600 });
+    const options = { locale: "zh-CN", colorScheme: "dark" } as const;
+    const ada = await chrome.open(`${server.url}/healthz`, options);
+    await ada.addInitScript(`{
+    const now = Date.now;
+    window.aheadMs = 3_600_000;
+    Date.now = () => now() + window.aheadMs;
+  }`);
+    await ada.goto(server.url);
+    const offered = async (label: string) =>
+      await ada.locator(`${BAR} button[aria-label="${label}"]`).count();
+    await say(ada, "first");
+    await hover(ada, "first");
+    assertEquals([await offered("编辑"), await offered("删除")], [1, 1]);
+    await act(ada, "编辑");
+    assertEquals(await ada.locator("#say").inputValue(), "first");
+    // The time ends while it is edited: the text is kept, and it is said why.
+    clock.pass(601_000);
+    await say(ada, "too late");
+    await says(ada, ".failed", "无法更改。发送时间已过太久。");
+    await says(ada, "#announcer", "发送时间已过太久。");
+    assertEquals(await text(ada, ".failed .text"), "too late");
+    assert(await ada.locator("#toast").isHidden());
+    await assertAccessible(ada, "an edit that was refused, in the dark");
+    assertEquals(await text(ada, ".line[data-seq] .text"), "first");
+    await ada.getByText("丢弃").click();
+    assertEquals(await ada.locator(".failed").count(), 0);
+    // An hour and 601 seconds, as the server's clock: what is older is not offered any more.
+    await setAhead(ada, 3_600_000 + 601_000);
+    await say(ada, "second");
+    await shows(ada, ["first", "second"]);
+    await hover(ada, "first");
+    assertEquals([await offered("编辑"), await offered("删除"), await offered("回复")], [0, 0, 1]);
+    await ada.locator("#say").press("ArrowUp");
+    assertEquals(await ada.locator("#say").inputValue(), "second");
+    await ada.locator("#say").press("Escape");
+    await setAhead(ada, 3_600_000 + 1_202_000);
+    await ada.locator("#say").press("ArrowUp");
+    assertEquals(await ada.locator("#say").inputValue(), "");
+  },
+);
+
+browserTest("what waits to be stored shows so where it is, and after a reload", async (chrome) => {
+  let mute = false;
+  await using server = await serve({}, {
+    onMessage() {
+      if (mute) throw new Refusal("forbidden", "Not now.");
+    },
+  });
+  await using proxy = faultProxy(server.url);
+  for (
+    const [user, options, edit, bin, sure, cake] of [
+      [0, {}, "Edit", "Delete", "Delete for everybody?", "React with 🎉"],
+      [1, PHONE, "编辑", "删除", "确定对所有人删除？", "用 🎉 回应"],
+    ] as const
+  ) {
+    const room = `room-${user}`;
+    const ada = await chrome.open(`${proxy.url}/healthz`, {
+      ...options,
+      ...(user && { locale: "zh-CN" }),
+    });
+    let isHeld = false;
+    await ada.routeWebSocket(/ws/, (socket) => void (isHeld || socket.connectToServer()));
+    await ada.goto(`${proxy.url}/?room=${room}`);
+    const long = "one\ntwo " + "words ".repeat(40);
+    for (const line of ["helo", "oops", long, "last"]) await say(ada, line);
+    await until(async () => await lines(ada).count() === 4, "the messages");
+    await until(async () => await ada.locator(".sending").count() === 0, "the echoes");
+    const line = (seq: number) => ada.locator(`.line[data-seq="${seq}"]`);
+    const doTo = async (seq: number, ...labels: string[]) => {
+      await line(seq).focus();
+      await ada.keyboard.press("Enter");
+      for (const label of labels) await act(ada, label);
+    };
+    const places = async () =>
+      await Promise.all([1, 2, 3, 4].map(async (seq) => (await line(seq).boundingBox())?.y));
+    const signs = () => ada.locator(".list:not([hidden]) .pending:visible").count();
+
+    proxy.stall("up");
+    await doTo(1, edit);
+    await say(ada, "hello");
+    await doTo(2, bin, sure);
+    await doTo(3, edit);
+    await say(ada, `${long}!`);
+    await until(async () => await signs() === 3, "three signs");
+    assertEquals(await text(ada, `.line[data-seq="1"] .text`), "hello");
+    await doTo(2);
+    assertEquals(await ada.locator(BAR).count(), 0, "nothing can be done to what is to be deleted");
+    await assertAccessible(ada, "revisions that wait");
+    assert(await fits(ada), "nothing sticks out");
+    const before = await places();
+    proxy.flow();
+    await ada.locator(`.line[data-seq="2"].deleted`).waitFor();
+    await until(async () => await signs() === 0, "the answers");
+    assertEquals(await places(), before, "nothing moves");
+
+    proxy.stall("up");
+    await doTo(4, cake);
+    await says(ada, ".chip.waiting", "🎉");
+    assertEquals(await ada.locator(".chip").getAttribute("aria-pressed"), "true");
+    await doTo(4, edit);
+    await say(ada, "the last");
+    await doTo(1, bin, sure);
+    await until(async () => await signs() === 3, "three others");
+    await assertAccessible(ada, "a reaction that waits");
+    proxy.cut();
+    proxy.flow();
+    isHeld = true;
+    await ada.reload();
+    await until(async () => await ada.locator(".unsent .sending").count() === 3, "them again");
+    await assertAccessible(ada, "revisions that wait, without their messages");
+    assert(await fits(ada), "nothing sticks out");
+    isHeld = false;
+    await ada.reload();
+    await until(async () => await ada.locator(".sending, .waiting").count() === 0, "the answers");
+    await says(ada, ".chip", "🎉 1");
+    assertEquals(await text(ada, `.line[data-seq="4"] .text`), "the last");
+    await ada.locator(`.line[data-seq="1"].deleted`).waitFor();
+
+    // What is refused later goes back, with its reason.
+    proxy.stall("up");
+    await doTo(4, edit);
+    await say(ada, "at last");
+    await until(async () => await signs() === 1, "the sign");
+    mute = true;
+    proxy.flow();
+    await says(ada, ".failed", "Not now.");
+    assertEquals(await text(ada, `.failed .text`), "at last");
+    assertEquals(await text(ada, `.line[data-seq="4"] .text`), "the last");
+    assertEquals(await signs(), 0);
+    mute = false;
+  }
 });
 
 browserTest("a link to what is not there says so", async (chrome) => {
@@ -238,7 +378,7 @@ browserTest("who says something does not go to another message any more", async 
   const older = Promise.withResolvers<Route>();
   await ada.route("**/messages?*", (route) => older.resolve(route), { times: 1 });
   await ada.locator(".quote").click();
-  const request = await older.promise;
+  const request = await patiently(older.promise, "the request for older messages");
   await say(ada, "I stay here");
   await request.continue();
   await ada.locator(`.line[data-seq="150"]`).waitFor({ state: "attached" });

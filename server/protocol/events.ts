@@ -69,6 +69,7 @@ export const EVENTS: {
   readonly [T in Event["type"]]: FieldsOf<Extract<Event, { type: T }>, Shape>;
 } = {
   welcome: {
+    at: required(AT),
     user: required(USER),
     token: optional(described(STRING, "A guest's secret: proves next time who one is.")),
     heartbeatSeconds: required({ schema: { type: "number", exclusiveMinimum: 0 } }),

@@ -191,6 +191,8 @@ export interface AnnouncedLimits extends AnnouncedRate {
   readonly frameBytes: number;
   /** Rooms that one connection may be in. */
   readonly roomsPerConnection: number;
+  /** Seconds in which users may edit and delete what they have said, unless they have the right `manage`. */
+  readonly editSeconds: number;
 }
 
 /** What limits a user in a room in place of {@linkcode AnnouncedLimits}; 0: no limit. */
@@ -205,6 +207,8 @@ export interface AnnouncedRoomLimits {
 
 /** `welcome` answers `hello`. */
 export interface WelcomeEvent extends EventBase<"welcome"> {
+  /** The time by the server's clock, in milliseconds since 1970. */
+  readonly at: number;
   /** The client's user. */
   readonly user: User;
   /** For guests: a secret. A later `hello` with it is the same user, by the name when it was made. */

@@ -14,6 +14,7 @@ export function welcome(
 ): WelcomeEvent {
   return {
     type: "welcome",
+    at: Date.now(),
     user,
     ...(isGuest && { token: guests.mint(user) }),
     heartbeatSeconds: options.heartbeatSeconds,
@@ -22,6 +23,7 @@ export function welcome(
       rate: options.rate,
       burst: options.burst,
       roomsPerConnection: options.maxRoomsPerConnection,
+      editSeconds: options.editSeconds,
     },
   };
 }

@@ -39,17 +39,9 @@ export class Client<Events extends object = AnyEvents> extends ClientRequests<Ev
     super(() => ({ url: this.#url, token: this.#identity.token }));
     // A request's URL is relative to the document, as for `fetch`.
     this.#url = new Request(url).url.replace(/^http/, "ws").replace(/(\/ws)?\/?(?=$|\?)/, "/ws");
-    const parts = createParts(this.#url, options, (type, detail) => {
-      this.dispatchEvent(new CustomEvent(type, { detail }));
-    });
-    [
-      this.#connection,
-      this.#dispatch,
-      this.#identity,
-      this.#outbox,
-      this.#rooms,
-      this.#sender,
-    ] = parts;
+    this.#dispatch = (type, detail) => void this.dispatchEvent(new CustomEvent(type, { detail }));
+    const parts = createParts(this.#url, options, this.#dispatch);
+    [this.#connection, , this.#identity, this.#outbox, this.#rooms, this.#sender] = parts;
   }
 
   /** The state of the connection. Its changes are dispatched as `state`. */
@@ -67,7 +59,12 @@ export class Client<Events extends object = AnyEvents> extends ClientRequests<Ev
     return this.#sender.limits;
   }
 
-  /** The messages that are not acknowledged, oldest first. After a reload, those from before it. */
+  /** The server's time, in milliseconds since 1970, as far as it is known: the `at` of a message is of it. */
+  serverNow(): number {
+    return Date.now() + this.#sender.aheadMs;
+  }
+
+  /** The commands that are not acknowledged, oldest first. After a reload, those from before it. */
   get unsent(): readonly Unsent[] {
     return this.#outbox.commands;
   }
@@ -233,18 +230,20 @@ export class Client<Events extends object = AnyEvents> extends ClientRequests<Ev
     this.#connection.end(CLOSE_DONE, "", true);
   }
 
-  /**
-   * Closes the connection for good, and forgets the guest: the saved name and token, and what is not
-   * acknowledged. The next client is another guest. Nothing brings this one back.
-   */
+  /** Closes for good, and forgets the guest and what is not acknowledged. Nothing brings the guest back. */
   signOut(): void {
     this.close();
     this.#identity.forget();
   }
 
-  #keep<A extends Acknowledgement>(command: Unsent): Promise<A> {
+  /** Keeps a command as {@linkcode send} does. Of one that is {@linkcode unsent} it returns the promise. */
+  keep(command: Unsent): Promise<Acknowledgement> {
     this.#sender.flushSoon();
+    return this.#outbox.add(command);
+  }
+
+  #keep<A extends Acknowledgement>(command: Unsent): Promise<A> {
     // A cast: a message is acknowledged by a message, and a revision by `revised`.
-    return this.#outbox.add(command) as Promise<A>;
+    return this.keep(command) as Promise<A>;
   }
 }

@@ -19,7 +19,7 @@ export type { ClientRequests } from "./client_requests.ts";
 export type { HistoryPage, ListedRoom, Requester } from "./http.ts";
 export type { Moderation, ModerationTerms } from "./moderate.ts";
 export type { ClientOptions, TokenSource } from "./options.ts";
-export { newRef, type ReviseCommand, type Unsent } from "./outbox.ts";
+export { type Acknowledgement, newRef, type ReviseCommand, type Unsent } from "./outbox.ts";
 export type { KeyValue } from "./storage.ts";
 export { webSocket } from "./transport.ts";
 export type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";

@@ -11,7 +11,7 @@ import { connect, RETRIABLE_ERRORS } from "../client/mod.ts";
 import { showConnection } from "./banner.ts";
 import { copyRoomLink, pageCommands } from "./commands.ts";
 import { Composer } from "./composer.ts";
-import { beginEdit, replyLabel, startActions } from "./deeds.ts";
+import { beginEdit, mayEdit, replyLabel, startActions } from "./deeds.ts";
 import { byId, oncePerFrame, setHidden } from "./dom.ts";
 import { keepFocus } from "./focus_keeper.ts";
 import { ListedRooms } from "./listed_rooms.ts";
@@ -55,7 +55,7 @@ const composer = new Composer({
     else rooms.current.send(text, undefined, about?.seq);
   },
   editLast() {
-    const message = rooms.current.list.lines.lastOwn();
+    const message = rooms.current.list.lines.lastOwn((own) => mayEdit(client, own));
     if (message) beginEdit(composer, message);
   },
   names: () => rooms.current.names.others,
@@ -225,10 +225,12 @@ function goToLinked(): void {
 }
 
 showRoom(rooms.current);
-// These messages were sent before a reload and are not acknowledged yet.
+// These were sent before a reload and are not acknowledged yet.
 for (const command of client.unsent) {
-  if (command.type !== "chat") continue;
-  rooms.enter(command.room).send(command.payload, command.ref, command.replyTo);
+  if (command.type === "custom") continue;
+  const room = rooms.enter(command.room);
+  if (command.type === "chat") room.send(command.payload, command.ref, command.replyTo);
+  else room.revise(command);
 }
 goToLinked();
 showConnection(client);

@@ -26,6 +26,14 @@ export interface DeedsOptions {
   readonly current: () => Room;
 }
 
+/** Whether the server would let the user edit a message now; it is not offered for those of others. */
+export function mayEdit(client: Client, { room, from, at }: ChatEvent): boolean {
+  const right = client.right(room) ?? "read";
+  if (right === "read" || from.id !== client.user?.id) return false;
+  const seconds = client.limits?.editSeconds;
+  return right === "manage" || !seconds || client.serverNow() - at <= seconds * 1000;
+}
+
 /** Begins to edit a message. */
 export function beginEdit(composer: Composer, { seq, payload }: ChatEvent): void {
   composer.begin({ kind: "edit", seq, label: strings.editing }, payload);
@@ -41,15 +49,14 @@ export function replyLabel({ from, payload, deleted }: ChatEvent): string {
 export function startActions({ client, composer, current }: DeedsOptions): MessageActions {
   const mayWrite = () => (client.right(current().name) ?? "read") !== "read";
   const isManager = () => client.right(current().name) === "manage";
-  const isOwn = ({ from }: ChatEvent) => from.id === client.user?.id;
   const bar = new ActionBar();
   const people = new PersonActions({ client, bar, current });
   return new MessageActions(byId("stage", HTMLElement), bar, {
     messageOf: (line) => current().list.lines.messageOf(line),
     mineOf: (seq) => current().list.lines.mineOf(seq),
     mayWrite,
-    mayEdit: (message) => mayWrite() && isOwn(message),
-    mayRemove: (message) => isManager() || mayWrite() && isOwn(message),
+    mayEdit: (message) => mayEdit(client, message),
+    mayRemove: (message) => isManager() || mayEdit(client, message),
     react: (seq, reaction, on) => current().react(seq, reaction, on),
     reply: (message) =>
       composer.begin({ kind: "reply", seq: message.seq, label: replyLabel(message) }),

@@ -4,9 +4,10 @@
  *
  * @module
  */
-import type { ChatEvent, Message } from "../client/mod.ts";
+import type { ChatEvent, Message, RevisedEvent } from "../client/mod.ts";
 import type { KnownNames } from "./known_names.ts";
 import { storedLine } from "./message_line.ts";
+import { afterReaction, type Revision, WaitingRevisions } from "./waiting_revisions.ts";
 
 /** How many revisions are kept of messages that are not shown yet. */
 const MAX_KEPT = 200;
@@ -17,29 +18,37 @@ export class Lines {
   readonly #names: KnownNames;
   readonly #react: (seq: number, reaction: string, on: boolean) => void;
   readonly #jump: (seq: number) => void;
+  readonly #changed: () => void;
+  /** The messages as they are stored. */
   readonly #messages = new WeakMap<Element, ChatEvent>();
   /** What became of messages that are not shown yet. */
   readonly #kept = new Map<number, ChatEvent>();
   /** What became of messages since the last frame. */
   readonly #revised = new Map<number, ChatEvent>();
   readonly #mine = new Map<number, readonly string[]>();
+  readonly #waiting = new WaitingRevisions();
+  /** The messages of which a revision was asked for or answered since the last frame. */
+  readonly #asked = new Set<number>();
 
   /**
    * @param flow the element that holds the lines.
    * @param names the names that may be mentioned.
    * @param react is called when the user presses a reaction.
    * @param jump is called when the user presses the quote of a message.
+   * @param changed is called when there is something for {@linkcode showRevised} to show.
    */
   constructor(
     flow: HTMLElement,
     names: KnownNames,
     react: (seq: number, reaction: string, on: boolean) => void,
     jump: (seq: number) => void,
+    changed: () => void,
   ) {
     this.#flow = flow;
     this.#names = names;
     this.#react = react;
     this.#jump = jump;
+    this.#changed = changed;
   }
 
   /** Makes the line of a message. */
@@ -54,20 +63,24 @@ export class Lines {
     return this.#flow.querySelector<HTMLElement>(`.line[data-seq="${seq}"]`) ?? undefined;
   }
 
-  /** Returns the message that a line shows. */
+  /** Returns the message that a line shows, as it is when all revisions that wait are stored. */
   messageOf(line: Element): ChatEvent | undefined {
-    return this.#messages.get(line);
+    const message = this.#messages.get(line);
+    if (!message || this.#waiting.of(message.seq).length === 0) return message;
+    const isRemoved = this.#waiting.isRemoved(message.seq);
+    return { ...this.#waiting.edited(message), ...(isRemoved && { deleted: true }) };
   }
 
-  /** Returns the user's last message that is shown and not deleted. */
-  lastOwn(): ChatEvent | undefined {
+  /** Returns the last of the user's messages that are shown, not deleted, and pass the test. */
+  lastOwn(passes: (message: ChatEvent) => boolean): ChatEvent | undefined {
     const lines = [...this.#flow.querySelectorAll(".own > .line[data-seq]")];
-    return lines.map((line) => this.messageOf(line)).findLast((message) => !message?.deleted);
+    return lines.map((line) => this.messageOf(line))
+      .findLast((message) => message && !message.deleted && passes(message));
   }
 
-  /** Returns the user's own reactions to a message. */
+  /** Returns the user's own reactions to a message, as they are when all that wait are stored. */
   mineOf(seq: number): readonly string[] {
-    return this.#mine.get(seq) ?? [];
+    return this.#waiting.reacted(seq, this.#mine.get(seq) ?? []);
   }
 
   /** Takes what the server says of the user's own reactions. */
@@ -75,7 +88,7 @@ export class Lines {
     for (const [seq, reactions] of Object.entries(mine)) {
       this.#mine.set(Number(seq), reactions);
       const line = this.find(Number(seq));
-      const message = line && this.messageOf(line);
+      const message = line && this.#messages.get(line);
       if (line && message) this.#replace(line, message);
     }
   }
@@ -84,22 +97,50 @@ export class Lines {
   revise(message: Message): void {
     if (message.type !== "chat") return;
     this.#revised.set(message.seq, newer(message, this.#revised.get(message.seq)));
+    this.#changed();
+  }
+
+  /** Shows from now on that a message is to be revised. */
+  await(revision: Revision): void {
+    this.#waiting.add(revision);
+    this.#asked.add(revision.seq);
+    this.#changed();
+  }
+
+  /**
+   * Shows that no more.
+   *
+   * @param answer what became of the message; undefined if the revision was refused.
+   */
+  answered(revision: Revision, answer?: RevisedEvent): void {
+    const { seq } = revision;
+    this.#waiting.remove(revision);
+    this.#asked.add(seq);
+    if (answer) {
+      // Over HTTP the answer does not tell the user's reactions.
+      const mine = answer.mine ?? afterReaction(this.#mine.get(seq) ?? [], revision);
+      this.#mine.set(seq, mine);
+      this.revise(answer.message);
+    }
+    this.#changed();
   }
 
   /** Whether there is something for {@linkcode showRevised} to show. */
   get areRevised(): boolean {
-    return this.#revised.size > 0;
+    return this.#revised.size + this.#asked.size > 0;
   }
 
-  /** Shows what became of messages. */
+  /** Shows what became of messages, and is to become of them. */
   showRevised(): void {
     for (const message of this.#revised.values()) this.#showRevised(message);
     this.#revised.clear();
+    for (const seq of this.#asked) this.#renew(`[data-seq="${seq}"]`);
+    this.#asked.clear();
   }
 
   #showRevised(message: ChatEvent): void {
     const line = this.find(message.seq);
-    const shown = line && this.messageOf(line);
+    const shown = line && this.#messages.get(line);
     if (line && shown) {
       if (newer(shown, message) === message) this.#replace(line, message);
       this.#renew(`[data-reply="${message.seq}"]`); // quotes never show what was edited or deleted
@@ -117,7 +158,7 @@ export class Lines {
 
   #renew(selector: string): void {
     for (const line of this.#flow.querySelectorAll<HTMLElement>(`.line${selector}`)) {
-      const message = this.messageOf(line);
+      const message = this.#messages.get(line);
       if (message) this.#replace(line, message);
     }
   }
@@ -137,11 +178,12 @@ export class Lines {
   #line(message: ChatEvent, isOwn: boolean): HTMLElement {
     const { seq, replyTo } = message;
     const answered = replyTo === undefined ? undefined : this.find(replyTo);
-    const line = storedLine(message, isOwn, {
+    const line = storedLine(this.#waiting.edited(message), isOwn, {
       names: this.#names,
       mine: this.mineOf(seq),
+      waiting: this.#waiting.of(seq),
       react: (reaction, on) => this.#react(seq, reaction, on),
-      answered: answered && this.messageOf(answered),
+      answered: answered && this.#messages.get(answered),
       jump: () => replyTo !== undefined && this.#jump(replyTo),
     });
     this.#messages.set(line, message);

@@ -9,6 +9,7 @@ import type { KnownNames } from "./known_names.ts";
 import { parseText, plainText } from "./parse_text.ts";
 import { richText } from "./rich_text.ts";
 import { clockTime, fullTime, strings } from "./strings.ts";
+import type { Revision } from "./waiting_revisions.ts";
 
 /** A message with more lines or characters than these is folded. */
 const LONG_LINES = 30;
@@ -21,8 +22,10 @@ const TALL = /\p{M}{3}/u;
 export interface Surroundings {
   /** The names that may be mentioned. */
   readonly names: KnownNames;
-  /** The user's own reactions. */
+  /** The user's own reactions, with those that wait. */
   readonly mine: readonly string[];
+  /** What is to become of the message, and is not stored yet. */
+  readonly waiting: readonly Revision[];
   readonly react: (reaction: string, on: boolean) => void;
   /** The message that it answers, if that is shown. */
   readonly answered: ChatEvent | undefined;
@@ -34,7 +37,7 @@ export interface Surroundings {
 export function storedLine(
   message: ChatEvent,
   isOwn: boolean,
-  { names, mine, react, answered, jump }: Surroundings,
+  { names, mine, waiting, react, answered, jump }: Surroundings,
 ): HTMLElement {
   const { seq, at, payload, deleted, edited, replyTo, reactions = {} } = message;
   const line = create("div", { class: "line", "data-seq": String(seq), tabindex: "-1" });
@@ -56,15 +59,29 @@ export function storedLine(
   if (edited !== undefined) {
     line.append(create("span", { class: "edited", title: fullTime(edited) }, strings.edited));
   }
+  const types = waiting.map(({ type }) => type);
+  if (types.includes("edit") || types.includes("delete")) {
+    line.classList.add("waiting");
+    line.classList.toggle("removed", types.includes("delete"));
+    line.append(pending());
+  }
   if (isOwn) line.append(mark("check", strings.sent));
-  const chips = Object.entries(reactions).map(([reaction, count]) => {
-    const isMine = mine.includes(reaction);
-    const chip = button("chip", () => react(reaction, !isMine), `${reaction} ${count}`);
-    chip.dataset.reaction = reaction;
-    chip.setAttribute("aria-pressed", String(isMine));
-    chip.setAttribute("aria-label", strings.reactions(reaction, count));
-    return chip;
-  });
+  // The counts are those that are stored: a reaction that waits has no part in them yet.
+  const asked = waiting.filter(({ type }) => type === "react").map(({ payload }) => payload);
+  const added = mine.filter((reaction) => asked.includes(reaction));
+  const chips: HTMLElement[] = [...new Set([...Object.keys(reactions), ...added])].map(
+    (reaction) => {
+      const count = reactions[reaction];
+      const isMine = mine.includes(reaction);
+      const words = count === undefined ? reaction : strings.reactions(reaction, count);
+      const chip = button("chip", () => react(reaction, !isMine), words);
+      chip.dataset.reaction = reaction;
+      chip.setAttribute("aria-pressed", String(isMine));
+      chip.classList.toggle("waiting", asked.includes(reaction));
+      return chip;
+    },
+  );
+  if (asked.length > 0) chips.push(pending());
   if (chips.length > 0) line.append(create("div", { class: "chips" }, ...chips));
   return line;
 }
@@ -91,11 +108,33 @@ export function sendingLine(payload: string, names: KnownNames): HTMLElement {
   );
 }
 
-/** Marks a line as not sent, and says why. The user can send it again, or discard it. */
+/** Creates the line of a revision of a message that is not on the page. */
+export function revisionLine({ type, payload = "" }: Revision, names: KnownNames): HTMLElement {
+  const [symbol, label] = {
+    edit: ["pencil", strings.edit] as const,
+    delete: ["bin", strings.remove] as const,
+    react: ["reply", strings.reactWith(payload)] as const,
+  }[type];
+  return create(
+    "div",
+    { class: "line sending" },
+    create("div", { class: "quote" }, icon(symbol), create("span", {}, label)),
+    ...(type === "edit" ? [text(payload, names)] : []),
+    mark("clock", strings.sending),
+  );
+}
+
+/** What can be done about what was refused. */
+export interface Remedy {
+  readonly label: string;
+  readonly run: () => void;
+}
+
+/** Says in a line why what it shows was refused. The user can do something about that, or discard it. */
 export function markFailed(
   line: HTMLElement,
-  reason: string,
-  retry: () => void,
+  sentence: string,
+  { label, run }: Remedy,
   discard: () => void,
 ): void {
   line.className = "line failed";
@@ -103,8 +142,8 @@ export function markFailed(
   line.append(create(
     "div",
     { class: "failure" },
-    create("span", {}, icon("alert"), `${strings.notSent} ${reason}`),
-    button("plain", retry, strings.retry),
+    create("span", {}, icon("alert"), sentence),
+    button("plain", run, label),
     button("plain", discard, strings.discard),
   ));
 }
@@ -139,6 +178,13 @@ function fold(line: HTMLElement): void {
   line.querySelector(".text")?.addEventListener("focusin", () => set(false));
   set(true);
   line.append(toggle);
+}
+
+/** Creates the sign that something is not stored yet. It has no width, so that nothing moves when it goes. */
+function pending(): HTMLElement {
+  const sign = mark("clock", strings.sending);
+  sign.classList.add("pending");
+  return sign;
 }
 
 function mark(symbol: string, label: string): HTMLElement {

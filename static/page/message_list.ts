@@ -53,8 +53,10 @@ export class MessageList {
   constructor(options: MessageListOptions) {
     this.#options = options;
     const { names, react } = options;
-    this.unsent = new UnsentLines(names, () => this.#showUnsent());
-    this.lines = new Lines(this.#messages, names, react, (seq) => this.seek(seq));
+    const jump = (seq: number) => this.seek(seq);
+    const lines = new Lines(this.#messages, names, react, jump, () => this.#showArrived());
+    this.lines = lines;
+    this.unsent = new UnsentLines(names, (seq) => !!lines.find(seq), () => this.#showUnsent());
     this.#writer = new MessageWriter(this.#messages, this.lines);
     this.mark = new ReadMark(options.readSeq);
     const status = new ListStatus(options.room, () => this.#older.load());
@@ -85,8 +87,8 @@ export class MessageList {
     this.#older.joined(head, isFresh);
     if (isFresh) {
       this.#empty();
-      this.#arrived = [];
-      this.#last = 0;
+      [this.#arrived, this.#last] = [[], 0];
+      this.unsent.beginAnew(head);
       this.#position.isAtEnd = true;
     }
     this.mark.joined(head, isFresh, this.#position.isAtEnd, read);
@@ -104,12 +106,6 @@ export class MessageList {
     this.#arrived.push(message);
     this.#showArrived();
     return message.seq > this.#head;
-  }
-
-  /** Shows what became of a message, where it is. */
-  revise(message: Message): void {
-    this.lines.revise(message);
-    this.#showArrived();
   }
 
   /** Goes to a message, which may have to be loaded first, and marks it. */
@@ -171,10 +167,9 @@ export class MessageList {
         continue;
       }
       i++;
-      const { type, seq, from, ref } = message;
+      const { type, seq, from } = message;
       if (seq <= this.#last) continue;
       const isOwn = from.id === userId;
-      if (ref !== undefined && isOwn) this.unsent.remove(ref);
       const isUnseen = type === "chat" && !(this.#isActive && this.isAtLatest);
       this.mark.arrived(seq, isOwn, isUnseen);
       const last = this.#last || seq - 1;
@@ -187,6 +182,7 @@ export class MessageList {
     }
     if (this.lines.areRevised) this.#position.keepDuring(() => this.lines.showRevised(), "first");
     this.#older.showStatus(false);
+    this.unsent.shown(this.#last);
     this.#showUnsent();
     this.#position.follow();
     this.#seek();
@@ -206,7 +202,7 @@ export class MessageList {
     const container = create("div");
     const writer = new MessageWriter(container, this.lines);
     writer.writePage(page, this.mark, this.#options.user()?.id, this.#older.first ?? 0);
-    this.#last ||= page.at(-1)?.seq ?? 0;
+    this.unsent.shown(this.#last ||= page.at(-1)?.seq ?? 0);
     this.#position.keepDuring(() => {
       if (this.#messages.querySelector(".newest")) writer.forgetNewest();
       const next = this.#messages.querySelector<HTMLElement>(".day");
@@ -215,6 +211,7 @@ export class MessageList {
       markLate(this.#messages);
       this.lines.completeQuotes();
     }, "first");
+    this.#showUnsent();
   }
 
   #scrolled(): void {

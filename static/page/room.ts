@@ -13,7 +13,7 @@ import {
   newRef,
   type RevisedEvent,
 } from "../client/mod.ts";
-import { announceMessage } from "./announcer.ts";
+import { announce, announceMessage } from "./announcer.ts";
 import { copyText } from "./copy_text.ts";
 import { byId, setHidden, setText } from "./dom.ts";
 import { KnownNames } from "./known_names.ts";
@@ -26,7 +26,8 @@ import { remembered } from "./remembered.ts";
 import type { Standing } from "./right_notice.ts";
 import type { RoomRow } from "./room_list.ts";
 import { isolated, strings } from "./strings.ts";
-import { toast, type ToastAction } from "./toast.ts";
+import { toast } from "./toast.ts";
+import type { Revision } from "./waiting_revisions.ts";
 
 /** What a room calls. */
 export interface RoomOptions {
@@ -84,7 +85,7 @@ export class Room {
   send(payload: string, ref = newRef(), replyTo?: number): void {
     this.list.addUnsent(ref, payload);
     this.#client.send(this.name, payload, ref, replyTo).then(
-      () => this.list.unsent.remove(ref),
+      ({ seq }) => this.list.unsent.stored(ref, seq),
       (error: unknown) => {
         this.list.unsent.fail(ref, reasonOf(error), () => this.send(payload, ref, replyTo));
       },
@@ -92,45 +93,51 @@ export class Room {
   }
 
   edit(seq: number, payload: string): void {
-    const copyIt = {
-      label: strings.copyText,
-      run: () => void copyText(payload, strings.textCopied),
-    };
-    this.#revise(seq, this.#client.edit(this.name, seq, payload), undefined, copyIt);
+    this.revise({ type: "edit", room: this.name, seq, payload, ref: newRef() });
   }
 
   remove(seq: number): void {
-    this.#revise(seq, this.#client.remove(this.name, seq));
+    this.revise({ type: "delete", room: this.name, seq, ref: newRef() });
   }
 
   react(seq: number, reaction: string, on: boolean): void {
-    const others = this.list.lines.mineOf(seq).filter((one) => one !== reaction);
-    const mine = on ? [...others, reaction] : others;
-    this.#revise(seq, this.#client.react(this.name, seq, reaction, on), mine);
+    const { name: room } = this;
+    this.revise({ type: "react", room, seq, payload: reaction, on, ref: newRef() });
   }
 
-  /**
-   * @param mine the user's own reactions then, where the answer does not tell.
-   * @param rescue saves what the user wrote, if it is refused.
-   */
-  #revise(
-    seq: number,
-    answer: Promise<RevisedEvent>,
-    mine?: readonly string[],
-    rescue?: ToastAction,
-  ): void {
-    answer.then((event) => {
-      this.list.revise(event.message);
-      const own = event.mine ?? mine;
-      if (own) this.list.lines.setMine({ [seq]: own });
-    }, (error: unknown) => {
-      const isLeft = error instanceof ClientError && error.code === "left";
-      if (!isLeft) toast(strings.notRevised(reasonOf(error)), rescue);
-    });
+  /** Has a message edited, deleted or reacted to. The page shows that it waits, or why it was refused. */
+  revise(revision: Revision): void {
+    const { lines, unsent } = this.list;
+    lines.await(revision);
+    unsent.addRevision(revision);
+    const answered = (answer?: RevisedEvent) => {
+      lines.answered(revision, answer);
+      unsent.removeRevision(revision);
+    };
+    this.#client.keep(revision).then(
+      (answer) => answered(answer.type === "revised" ? answer : undefined),
+      (error: unknown) => {
+        answered();
+        this.#notRevised(revision, error);
+      },
+    );
+  }
+
+  /** Says why a message was not changed. What the user wrote stays until it is discarded. */
+  #notRevised(revision: Revision, error: unknown): void {
+    const { list } = this;
+    const sentence = strings.notRevised(reasonOf(error));
+    const { type, payload = "" } = revision;
+    if (type === "edit") {
+      const run = () => void copyText(payload, strings.textCopied);
+      list.unsent.addFailedEdit(revision, sentence, { label: strings.copyText, run });
+      if (!list.element.hidden && list.isAtLatest) return announce(sentence);
+    } else if (error instanceof ClientError && error.code === "left") return;
+    toast(sentence);
   }
 
   revised({ message }: ClientEvents["revised"]): void {
-    this.list.revise(message);
+    this.list.lines.revise(message);
     if (message.type !== "chat" || this.#isOwn(message)) return;
     if (this.mentions.note(message) || message.deleted) this.#options.changed();
   }

@@ -1,27 +1,39 @@
 /**
- * `UnsentLines` shows the user's own messages that are not stored yet, below all others.
+ * `UnsentLines` shows the user's own messages that are not stored yet, below all others, and those edits,
+ * deletions and reactions that no line can show.
  *
  * @module
  */
 import type { User } from "../client/mod.ts";
 import { create, setHidden } from "./dom.ts";
 import type { KnownNames } from "./known_names.ts";
-import { markFailed, sendingLine } from "./message_line.ts";
+import { markFailed, type Remedy, revisionLine, sendingLine } from "./message_line.ts";
 import { groupHead } from "./message_writer.ts";
+import { strings } from "./strings.ts";
+import type { Revision } from "./waiting_revisions.ts";
 
-/** The unsent messages of one room. */
+/** What is not stored yet of one room. */
 export class UnsentLines {
   readonly element = create("div", { class: "group own unsent" });
   readonly #lines = new Map<string, HTMLElement>();
+  /** The `seq` of each that is stored, and whose own line is not there yet. */
+  readonly #stored = new Map<string, number>();
+  /** All messages up to this `seq` have their own lines. */
+  #shown = 0;
+  /** The revisions that are shown here until the line of their message can. */
+  readonly #revisions = new Set<Revision>();
+  readonly #isShown: (seq: number) => boolean;
   readonly #names: KnownNames;
   readonly #changed: () => void;
 
   /**
    * @param names the names that may be mentioned.
+   * @param isShown says whether a message has a line.
    * @param changed is called when a line was added or removed.
    */
-  constructor(names: KnownNames, changed: () => void) {
+  constructor(names: KnownNames, isShown: (seq: number) => boolean, changed: () => void) {
     this.#names = names;
+    this.#isShown = isShown;
     this.#changed = changed;
   }
 
@@ -31,28 +43,76 @@ export class UnsentLines {
 
   /** Shows a message until it is stored, or given up. */
   add(ref: string, payload: string): void {
+    this.#add(ref, sendingLine(payload, this.#names));
+  }
+
+  /** Shows a revision until it is stored, or its message has a line. */
+  addRevision(revision: Revision): void {
+    if (this.#isShown(revision.seq)) return;
+    this.#revisions.add(revision);
+    this.#add(revision.ref, revisionLine(revision, this.#names));
+  }
+
+  #add(ref: string, line: HTMLElement): void {
     this.#lines.get(ref)?.remove();
-    const line = sendingLine(payload, this.#names);
     this.#lines.set(ref, line);
     this.element.append(line);
     this.#changed();
   }
 
-  /** Removes a message that is stored. Its own line takes the place when the event comes. */
-  remove(ref: string): void {
+  /** Notes that a message is stored. It stays until its own line is there, so that it is always in sight. */
+  stored(ref: string, seq: number): void {
+    this.#stored.set(ref, seq);
+    this.shown(this.#shown);
+  }
+
+  /**
+   * Removes the messages whose own lines are there.
+   *
+   * @param seq all messages up to this one are shown.
+   */
+  shown(seq: number): void {
+    this.#shown = seq;
+    for (const [ref, one] of this.#stored) if (one <= seq) this.#remove(ref);
+  }
+
+  /** Notes that the list begins anew with a log up to `head`. What is not in it will have no line. */
+  beginAnew(head: number): void {
+    this.#shown = 0;
+    for (const [ref, one] of this.#stored) if (one > head) this.#remove(ref);
+  }
+
+  #remove(ref: string): void {
     this.#lines.get(ref)?.remove();
     this.#lines.delete(ref);
+    this.#stored.delete(ref);
     this.#changed();
+  }
+
+  /** Removes a revision that is answered. */
+  removeRevision(revision: Revision): void {
+    if (this.#revisions.delete(revision)) this.#remove(revision.ref);
   }
 
   /** Shows that a message was not stored, and why. */
   fail(ref: string, reason: string, retry: () => void): void {
     const line = this.#lines.get(ref);
-    if (line) markFailed(line, reason, retry, () => this.remove(ref));
+    const remedy = { label: strings.retry, run: retry };
+    if (line) markFailed(line, `${strings.notSent} ${reason}`, remedy, () => this.#remove(ref));
+  }
+
+  /** Shows an edit that was refused, and why, until the user discards it. */
+  addFailedEdit(edit: Revision, sentence: string, remedy: Remedy): void {
+    const line = revisionLine(edit, this.#names);
+    markFailed(line, sentence, remedy, () => this.#remove(edit.ref));
+    this.#add(edit.ref, line);
   }
 
   /** Shows the head of the group, unless the lines continue the user's own group above them. */
   showHead(user: User | undefined, continuesGroup: boolean): void {
+    for (const revision of this.#revisions) {
+      if (this.#isShown(revision.seq)) return this.removeRevision(revision); // and so again
+    }
     setHidden(this.element, this.isEmpty);
     for (const part of this.element.querySelectorAll(".face, .head")) part.remove();
     this.element.classList.toggle("continues", continuesGroup);

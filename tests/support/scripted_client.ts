@@ -31,9 +31,10 @@ export function fakeTransport() {
 
 export const me = { id: "me", name: "Me" };
 export const you = { id: "you", name: "You" };
-const limits = { frameBytes: 16_384, rate: 0, burst: 0, roomsPerConnection: 0 };
+const limits = { frameBytes: 16_384, rate: 0, burst: 0, roomsPerConnection: 0, editSeconds: 0 };
 export const welcome = {
   type: "welcome",
+  at: 0,
   user: me,
   token: "t",
   heartbeatSeconds: 25,

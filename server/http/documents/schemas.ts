@@ -68,6 +68,7 @@ const LIMITS: FieldsOf<AnnouncedLimits, Shape> = {
   ...RATES,
   frameBytes: required(COUNT),
   roomsPerConnection: required(COUNT),
+  editSeconds: required(RATE),
 };
 
 const PROBLEM = {
