@@ -11,7 +11,7 @@ import { browserTest } from "./support/browser.ts";
 import { member, serve, until } from "./support/harness.ts";
 import { Dice, SEED } from "./support/random.ts";
 import { known } from "./support/shared_tab_script.ts";
-import { SharedTabs } from "./support/shared_tabs.ts";
+import { end, SharedTabs, type Tab } from "./support/shared_tabs.ts";
 
 browserTest(
   `twenty tabs have one socket, and its holder goes five times, seed ${SEED}`,
@@ -23,6 +23,48 @@ browserTest(
     await until(() => server.connectionCount === 1, "one connection");
     const { messages, revisions } = await tabs.survive(5, new Dice(SEED));
     assert(messages > 0 && revisions > 0);
+  },
+);
+
+/** Has a tab note what state its client comes to, and whether it tells the others to wait longer. */
+async function note({ page }: Tab): Promise<void> {
+  await page.evaluate(`{
+    tab.noted = [];
+    tab.client.on("state", ({ status }) => tab.noted.push(status));
+    const { postMessage } = BroadcastChannel.prototype;
+    BroadcastChannel.prototype.postMessage = function (message) {
+      if (JSON.stringify(message).includes("robbed")) tab.noted.push("robbed");
+      return postMessage.call(this, message);
+    };
+  }`);
+}
+
+browserTest(
+  "a tab that hung while it had the lock disturbs nobody when it wakes",
+  async (chrome) => {
+    await using server = await serve();
+    const tabs = new SharedTabs(chrome, server);
+    const one = await tabs.open("lobby");
+    const two = await tabs.open("lobby");
+    const three = await tabs.open("lobby");
+    const wakes = async (tab: Tab, others: readonly Tab[]) => {
+      const { sockets } = tabs;
+      await Promise.all(others.map(note));
+      await tab.thaw?.();
+      await tab.page.evaluate(`tab.client.send("lobby", "awake").then(() => {})`);
+      const noted = others.map(({ page }) => page.evaluate("tab.noted"));
+      assertEquals(await Promise.all(noted), others.map(() => []));
+      assertEquals(tabs.sockets, sockets);
+    };
+    await end(two, "stopped");
+    await end(one, "closed"); // the lock is for the second tab, which does not know it
+    await until(() => three.sockets === 1, "the third tab to rob it");
+    await wakes(two, [three, await tabs.open("lobby")]);
+    await note(three);
+    await end(three, "stopped"); // and the others ask it in vain
+    await until(() => tabs.sockets === 3, "another tab to connect");
+    await wakes(three, [await tabs.open("lobby")]);
+    assertEquals(await three.page.evaluate(`tab.noted.includes("robbed")`), false);
   },
 );
 

@@ -13,19 +13,17 @@ import type { OpenTransport, Transport } from "./transport.ts";
 /** What a tab tells the holder. By itself it asks for a sign of life. */
 export interface TabMessage {
   readonly tab: string;
-  /** Empty while the tab knows none: any holder may answer. */
-  readonly holder: string;
+  /** 0 while the tab knows none: any holder may answer. */
+  readonly holder: number;
   /** Commands as JSON. */
   readonly frame?: string;
-  /** The tab steals the lock. */
-  readonly robs?: true;
-  /** The tab itself was this holder, until the lock was stolen. */
-  readonly robbed?: string;
+  /** The tab steals the lock, or it was stolen from this tab, which did not hang. */
+  readonly lock?: "steals" | "robbed";
 }
 
 /** What the holder tells the tabs. By itself it is a sign of life. */
 export interface HolderMessage {
-  readonly holder: string;
+  readonly holder: number;
   /** The tabs for which the connection is open. */
   readonly opened?: readonly string[];
   readonly events?: readonly Routed[];
@@ -49,6 +47,8 @@ export interface Locks {
     options: { readonly signal: AbortSignal } | { readonly steal: true },
     held: () => void | Promise<void>,
   ): Promise<void>;
+  /** Answers when the page was told what has become of its locks. */
+  query(): Promise<unknown>;
 }
 
 /** What the server says to a `join`. */
@@ -65,12 +65,12 @@ interface HeldRoom {
 /**
  * Begins to hold the connection, which opens when the first tab comes.
  *
- * @param holder names it, unlike all before.
+ * @param holder numbers it, and is more than all before.
  * @param name of the `BroadcastChannel`. Each tab has a lock of that name and its own.
  * @returns a function that ends it, and closes the connection.
  */
 export function holdConnection(
-  holder: string,
+  holder: number,
   name: string,
   url: string,
   open: OpenTransport,

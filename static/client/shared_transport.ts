@@ -28,11 +28,9 @@ import type { OpenTransport, Transport, TransportHandlers } from "./transport.ts
 
 /** How often a tab looks whether it hears from the holder, in milliseconds, and up to a third more. */
 const WATCH_MS = 130;
-/** After how many questions without an answer the holder counts as gone, at first and at most. */
+/** How many questions stay unanswered before a tab steals the lock: more after holders were robbed that live. */
 const MIN_PATIENCE = 3;
 const MAX_PATIENCE = 12;
-/** A holder that was robbed after a silence this long did hang, in milliseconds. */
-const HANG_MS = 2_000;
 
 /** A room that the tab is in, or asked to enter. */
 interface TabRoom {
@@ -61,7 +59,7 @@ export function openShared(
   if (!locks || !globalThis.BroadcastChannel) return openAlone(url, handlers);
 
   // Tabs whose code is of another version speak another language: the number is that of this one.
-  const name = `parley 3 ${group} ${url}`;
+  const name = `parley 4 ${group} ${url}`;
   /** Names the tab, and the lock that it has while it is there. */
   const tab = newRef();
   const channel = new BroadcastChannel(name);
@@ -70,13 +68,14 @@ export function openShared(
   const rooms = new Map<string, TabRoom>();
   /** The `ref`s of the commands that are not answered yet. */
   const sent = new Set<string>();
-  /** When each holder was heard for the last time. One that was robbed may speak once more. */
-  const heardAt = new Map<string, number>();
-  let holder = "";
+  let holder = 0;
   let stopHolding: (() => void) | undefined;
   let alone: Transport | undefined;
   let isClosed = false;
+  let hasHeard = false;
   let watchedAt = 0;
+  /** When this tab looked too late for the last time: it had stood still. */
+  let lateAt = 0;
   let unanswered = 0;
   let patience = MIN_PATIENCE;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -94,60 +93,61 @@ export function openShared(
 
   /** Waits for the lock, or steals it, and holds the connection until this tab closes or is robbed. */
   async function hold(options: { signal: AbortSignal } | { steal: true }): Promise<void> {
-    const id = newRef();
     let isGranted = false;
-    await locks?.request(name, options, () => {
+    let isOver = false;
+    let stop: (() => void) | undefined;
+    await locks?.request(name, options, async () => {
       isGranted = true;
-      stopHolding?.();
-      stopHolding = holdConnection(id, name, url, openAlone, locks);
+      const id = Math.max(Date.now(), holder + 1) + Math.random();
+      // A tab that stood still, or robbed when another did, may be robbed already: it is told before the answer.
+      await locks.query();
+      if (isOver || isClosed) return;
+      stopHolding = stop = holdConnection(id, name, url, openAlone, locks);
       return ended.promise;
     }).catch(() => {}); // another tab stole it, or this one closed before it had it
-    if (!isGranted) return;
-    stopHolding?.();
-    stopHolding = undefined;
-    if (isClosed) return;
-    post({ robbed: id });
-    waitLonger();
+    isOver = true;
+    stop?.();
+    if (stopHolding === stop) stopHolding = undefined;
+    if (!isGranted || isClosed) return;
+    if (stop && now() - lateAt > 1_000) post({ lock: "robbed" }); // it did not hang
     if (!("steal" in options)) void hold(options); // one that stole the lock still waits for it
   }
 
   const post = (message: Partial<TabMessage> = {}) =>
     channel.postMessage({ tab, holder, ...message } satisfies TabMessage);
 
-  /** On a machine that is too busy, tabs would rob each other in circles, and cost it even more. */
-  const waitLonger = () => void (patience = Math.min(MAX_PATIENCE, patience * 2));
-
   function watch(): void {
     timer = setTimeout(watch, WATCH_MS * (1 + Math.random() / 3));
     patience = Math.max(MIN_PATIENCE, patience * 0.995); // half of it in 20 seconds
-    const hasHeard = (heardAt.get(holder) ?? 0) > watchedAt;
-    watchedAt = now();
-    if (hasHeard) unanswered = 0;
-    else if (stopHolding || unanswered++ < patience) post();
-    else {
+    const time = now();
+    if (time - watchedAt > 2 * WATCH_MS) lateAt = time;
+    watchedAt = time;
+    // Where the machine is busy, silence says little. The timers of a hidden tab are late too.
+    unanswered = hasHeard || stopHolding ? 0 : unanswered + (lateAt === time ? 0.25 : 1);
+    hasHeard = false;
+    if (unanswered > patience) {
       unanswered = 0;
-      post({ robs: true });
+      post({ lock: "steals" });
       void hold({ steal: true });
-    }
+    } else if (unanswered) post();
   }
 
   channel.onmessage = ({ data }: MessageEvent<HolderMessage | TabMessage>) => {
     if (isClosed) return;
     if ("tab" in data) { // what else another tab says is for the holder
-      if (data.robs) unanswered = 0;
-      if (data.robbed && now() - (heardAt.get(data.robbed) ?? 0) < HANG_MS) waitLonger();
+      if (data.lock === "steals") unanswered = 0;
+      if (data.lock === "robbed") patience = Math.min(MAX_PATIENCE, patience * 1.5);
       return;
     }
-    const isKnown = heardAt.has(data.holder);
-    heardAt.set(data.holder, now());
+    if (data.holder < holder) return; // it was robbed, and speaks once more
+    hasHeard = true;
     if (data.holder === holder) {
       const { opened, events, isAnswer, closed } = data;
       if (events) handlers.received(events.flatMap((event) => mine(event, isAnswer)), isAnswer);
       if (opened?.includes(tab)) handlers.opened();
       if (closed) handlers.closed(...closed);
-    } else if (!isKnown) {
-      // The client resumes from its cursors.
-      if (holder) handlers.reopening?.();
+    } else {
+      if (holder) handlers.reopening?.(); // the client resumes from its cursors
       holder = data.holder;
       rooms.clear();
       sent.clear();
