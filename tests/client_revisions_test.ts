@@ -129,7 +129,11 @@ Deno.test("revisions that are not acknowledged survive a reload, in order with t
   }
   proxy.refusing = false;
   using again = await told(proxy.url, kept);
-  assert(again.client.unsent.length > 0);
+  const [edit] = again.client.unsent;
+  assert(edit?.type === "edit");
+  const answer = again.client.keep(edit);
+  assertEquals(again.client.unsent.length, 4); // it is the same one
+  assertEquals((await patiently(answer, "the answer to the edit")).type, "revised");
   await patiently(again.client.send("lobby", "three"), "the last message");
   assertEquals(again.client.unsent, []);
   const { messages: page } = await again.client.history("lobby", 9);
@@ -167,3 +171,12 @@ function memory(): KeyValue {
     setItem: (key, value) => void kept.set(key, value),
   };
 }
+
+Deno.test("serverNow() follows the server's clock", () => {
+  const HOUR = 3_600_000;
+  const hoursAhead = () => Math.round((it.client.serverNow() - Date.now()) / HOUR);
+  using it = scripted({ ...welcome, at: Date.now() - HOUR });
+  assertEquals(hoursAhead(), -1);
+  it.received({ type: "ping", at: Date.now() + 2 * HOUR });
+  assertEquals(hoursAhead(), 2);
+});
