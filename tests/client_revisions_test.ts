@@ -11,6 +11,7 @@ import {
   connect,
   type KeyValue,
   type Message,
+  type RevisedEvent,
 } from "../static/client/mod.ts";
 import { overHttp } from "../static/client/http_transport.ts";
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
@@ -131,7 +132,7 @@ Deno.test("revisions that are not acknowledged survive a reload, in order with t
   using again = await told(proxy.url, kept);
   const [edit] = again.client.unsent;
   assert(edit?.type === "edit");
-  const answer = again.client.keep(edit);
+  const answer = again.client.keep<RevisedEvent>(edit);
   assertEquals(again.client.unsent.length, 4); // it is the same one
   assertEquals((await patiently(answer, "the answer to the edit")).type, "revised");
   await patiently(again.client.send("lobby", "three"), "the last message");
@@ -171,12 +172,3 @@ function memory(): KeyValue {
     setItem: (key, value) => void kept.set(key, value),
   };
 }
-
-Deno.test("serverNow() follows the server's clock", () => {
-  const HOUR = 3_600_000;
-  const hoursAhead = () => Math.round((it.client.serverNow() - Date.now()) / HOUR);
-  using it = scripted({ ...welcome, at: Date.now() - HOUR });
-  assertEquals(hoursAhead(), -1);
-  it.received({ type: "ping", at: Date.now() + 2 * HOUR });
-  assertEquals(hoursAhead(), 2);
-});
