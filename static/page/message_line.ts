@@ -109,11 +109,13 @@ export function sendingLine(payload: string, names: KnownNames): HTMLElement {
 }
 
 /** Creates the line of a revision of a message that is not on the page. */
-export function revisionLine({ type, payload = "" }: Revision, names: KnownNames): HTMLElement {
-  const [symbol, label] = {
+export function revisionLine(revision: Revision, names: KnownNames): HTMLElement {
+  const { type, payload = "" } = revision;
+  const isTakenBack = type === "react" && revision.on === false;
+  const [symbol, label] = isTakenBack ? ["cross", strings.takeBack(payload)] as const : {
     edit: ["pencil", strings.edit] as const,
     delete: ["bin", strings.remove] as const,
-    react: ["reply", strings.reactWith(payload)] as const,
+    react: ["plus", strings.reactWith(payload)] as const,
   }[type];
   return create(
     "div",
