@@ -180,7 +180,7 @@ Deno.test({
     }, "the proxy to find the master");
     assert(server !== undefined);
     await using parley = server;
-    assertEquals((await say(parley, "before")).status, 201);
+    await until(async () => (await say(parley, "before")).status === 201, "the master");
     await second.ask("REPLICAOF", "NO", "ONE");
     await first.ask("REPLICAOF", "127.0.0.1", String(second.port));
     await until(async () => (await say(parley, "after")).status === 201, "the new master");

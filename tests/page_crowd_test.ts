@@ -83,6 +83,7 @@ browserTest(
     }).observe(document.querySelector("#announcer"), { childList: true });
   }`);
     const heard = async () => (await ada.evaluate<string[]>("heard")).map(plain);
+    const began = performance.now();
     await using bob = await connect(server, { name: "Bob" });
     bob.send({ type: "chat", payload: "hello" });
     await until(async () => (await heard()).length === 1, "the first");
@@ -93,12 +94,14 @@ browserTest(
       "the rest",
     );
     await until(async () => {
+      // Of a few that have come by then, the words are read.
       const counts = (await heard()).slice(1).map((it) =>
-        Number(/(\d+) new messages/.exec(it)?.[1])
+        Number(/(\d+) new messages/.exec(it)?.[1] ?? it.split("Bob: ").length - 1)
       );
       return counts.reduce((sum, count) => sum + count) === 100;
     }, "all to be counted");
-    assert((await heard()).length <= 4, String(await heard()));
+    const seconds = (performance.now() - began) / 1000;
+    assert((await heard()).length <= 1 + seconds / 3, String(await heard()));
     assertEquals(await text(ada, "#title"), "design");
   },
 );
@@ -145,7 +148,17 @@ browserTest(
     await shows(ada, ["message 1"]);
     await ada.evaluate(`{
     window.frames = [0];
-    (function frame() { frames.push(0); requestAnimationFrame(frame); })();
+    window.over = [];
+    let began = performance.now();
+    (function frame() {
+      // What waits for a frame that does not come is shown after a quarter of a second.
+      const parts = 1 + Math.floor((performance.now() - began) / 250);
+      // Two parts count as one frame's where this counts before it in one frame and after it in the next.
+      if (frames.at(-1) > 12 * (1 + parts)) over.push([frames.at(-1), parts]);
+      began = performance.now();
+      frames.push(0);
+      requestAnimationFrame(frame);
+    })();
     new MutationObserver((changes) => {
       for (const { addedNodes } of changes) {
         for (const node of addedNodes) {
@@ -163,9 +176,7 @@ browserTest(
     bob.send(...Array.from({ length: 300 }, (_, i) => ({ type: "chat", payload: `${i}` })));
     await held;
     await until(async () => await lines(ada).last().textContent() === "299", "the last");
-    const most = Math.max(...await ada.evaluate<number[]>("frames"));
-    // Two parts count as one frame's where this counts before it in one frame and after it in the next.
-    assert(most <= 24, `${most} lines in one frame`);
+    assertEquals(await ada.evaluate("over"), [], "frames with too many lines");
     // They are all there, in their order.
     const seqs = await ada.evaluate<string[]>(
       `[...document.querySelectorAll(".list .line")].map(({ dataset }) => dataset.seq)`,

@@ -8,7 +8,18 @@ import type { Page } from "npm:playwright-core@1.65.1";
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest } from "./support/browser.ts";
 import { connect, serve, until } from "./support/harness.ts";
-import { enter, fill, lines, PHONE, rename, say, says, shows, text } from "./support/page.ts";
+import {
+  allStored,
+  enter,
+  fill,
+  lines,
+  PHONE,
+  rename,
+  say,
+  says,
+  shows,
+  text,
+} from "./support/page.ts";
 
 /** Waits until a list offers just these rows. */
 async function offers(page: Page, list: string, wanted: readonly string[]): Promise<void> {
@@ -35,6 +46,7 @@ browserTest(
     await using one = await connect(server, { room: "garden" });
     await using two = await connect(server, { room: "garden" });
     await using three = await connect(server, { room: "Überseehafen" });
+    for (const each of [one, two, three]) await each.next("joined");
     const ada = await chrome.open(server.url);
     await says(ada, "#count", "1 person");
     let asked = 0;
@@ -65,6 +77,7 @@ browserTest(
     assertEquals(await focused(ada), "find-rooms");
     // It is read anew when it is opened again: there is one more room, and one is empty.
     await using four = await connect(server, { room: "kitchen" });
+    await four.next("joined");
     for (const each of [one, two]) each.send({ type: "leave", room: "garden" });
     await until(
       async () => (await server.members("garden")).memberCount === 0,
@@ -83,6 +96,7 @@ browserTest(
     await assertAccessible(ada, "rooms that could not be loaded");
     isAway = false;
     await using five = await connect(server, { room: "attic" });
+    await five.next("joined");
     await ada.getByText("Try again").press("Enter");
     await offers(ada, "#finder-list", ["attic"]);
     assert(await ada.locator("#finder-panel .listed-status").isHidden());
@@ -100,7 +114,7 @@ browserTest(
     await enter(ada, "lobby");
     await enter(ada, "garden");
     const tab = await chrome.tab(ada);
-    await tab.locator(`[data-room="design"]`).waitFor();
+    await says(tab, "#count", "1 person here"); // it is in all rooms, of which this is the last
     await using bob = await connect(server, { room: "design", name: "Bob" });
     bob.send({ type: "chat", room: "design", payload: "before" });
     for (const page of [ada, tab]) await says(page, "#rooms", "1 new message");
@@ -153,12 +167,12 @@ browserTest(
     assertEquals(await ada.locator("#say").inputValue(), "a draft");
     await say(ada, "back");
     await until(async () => await lines(ada).last().textContent() === "back", "the answer");
-    await ada.locator(".sending").waitFor({ state: "detached" });
+    await allStored(ada);
     assertEquals(await ada.locator("#kept").count(), 1);
     assertEquals(await text(ada, "#typing"), ""); // Bob may have stopped in the meantime
     for (const page of [ada, tab]) {
       await page.reload();
-      await page.locator(`[data-room="garden"]`).waitFor();
+      await says(page, "#count", "here");
       assertEquals(await rooms(page), ["design", "lobby", "garden"]);
       assertEquals(await page.locator(".unread").count(), 0);
     }
@@ -239,6 +253,7 @@ browserTest("an application's user ends the session on the page, in Chinese", as
 browserTest("the palette goes to rooms and runs commands, by keyboard alone", async (chrome) => {
   await using server = await serve();
   await using bob = await connect(server, { room: "garden" });
+  await bob.next("joined");
   const ada = await chrome.open(server.url);
   await says(ada, "#count", "1 person");
   await enter(ada, "design");
@@ -294,6 +309,7 @@ browserTest("the palette goes to rooms and runs commands, by keyboard alone", as
 browserTest("on a phone all of it is done by touch", async (chrome) => {
   await using server = await serve();
   await using bob = await connect(server, { room: "garden" });
+  await bob.next("joined");
   const ada = await chrome.open(server.url, PHONE);
   await says(ada, "#count", "1 person");
   await ada.locator("#open-rail").tap();
@@ -330,8 +346,8 @@ browserTest("the sheet of shortcuts lists those that there are, and each works",
   await enter(ada, "design");
   await say(ada, "one");
   await say(ada, "two");
-  await ada.locator(".own .line").nth(1).waitFor();
-  await ada.locator(".sending").waitFor({ state: "detached" });
+  await allStored(ada);
+  await shows(ada, ["one", "two"]);
   await ada.locator("#say").press("?"); // is text there
   assertEquals(await ada.locator("#say").inputValue(), "?");
   await ada.locator("#say").fill("");

@@ -9,7 +9,7 @@ import type { Options, Right, Server } from "../server/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest, type Chrome } from "./support/browser.ts";
 import { serve, until } from "./support/harness.ts";
-import { enter, fits, lines, PHONE, say, says, shows } from "./support/page.ts";
+import { allStored, enter, fits, lines, PHONE, say, says, shows } from "./support/page.ts";
 
 const BAR = ".actions:not([hidden])";
 const RIGHTS: Readonly<Record<string, Right>> = { mia: "manage", max: "manage" };
@@ -77,6 +77,7 @@ browserTest(
     const mia = await as("mia", chrome, server);
     await shows(mia, ["buy pills"]);
     await shows(bob, ["buy pills"]);
+    await allStored(bob); // or there would be nothing to edit
     await bob.locator("#say").press("ArrowUp");
     await bob.locator("#say").fill("buy more pills");
     await lines(mia).first().hover();
@@ -103,6 +104,9 @@ browserTest(
     await until(async () => await mia.locator("#people-list li").count() === 1, "only Mia");
     await bob.locator("#notice button").click();
     await bob.locator("#say").waitFor();
+    // That he is back moves the line, and the bar would go.
+    await until(async () => await mia.locator("#people-list li").count() === 2, "both");
+    await says(mia, ".list:not([hidden]) .notices:last-child", "bob came in");
     await lines(mia).first().hover();
     await press(mia, "Delete");
     await press(mia, "Delete for everybody?");

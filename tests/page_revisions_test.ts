@@ -9,9 +9,9 @@ import { Refusal } from "../server/mod.ts";
 import { connect } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest } from "./support/browser.ts";
-import { serve, until } from "./support/harness.ts";
+import { patiently, serve, until } from "./support/harness.ts";
 import { MovedClock } from "./support/moved_clock.ts";
-import { fill, fits, lines, PHONE, say, says, shows, text } from "./support/page.ts";
+import { allStored, fill, fits, lines, PHONE, say, says, shows, text } from "./support/page.ts";
 import { faultProxy } from "./support/proxy.ts";
 
 const BAR = ".actions:not([hidden])";
@@ -22,7 +22,7 @@ function act(page: Page, label: string) {
 
 /** Moves the pointer to a message that is stored, and waits for its toolbar. */
 async function hover(page: Page, said: string): Promise<void> {
-  await until(async () => await page.locator(".sending").count() === 0, "the echoes");
+  await allStored(page);
   await page.mouse.move(1, 1);
   await lines(page).filter({ hasText: said }).hover();
   await page.locator(BAR).waitFor();
@@ -32,6 +32,7 @@ browserTest("a message is edited and deleted, by pointer and by keyboard", async
   await using server = await serve();
   const ada = await chrome.open(server.url);
   const bob = await chrome.open(server.url, { locale: "zh-CN", colorScheme: "dark" });
+  await says(ada, "#count", "2 people here"); // who comes later moves the lines, and the bar goes
   await say(ada, "helo");
   await say(ada, "oops");
   await shows(bob, ["helo", "oops"]);
@@ -78,6 +79,7 @@ browserTest(
     await using server = await serve();
     const ada = await chrome.open(server.url);
     const bob = await chrome.open(server.url);
+    await says(ada, "#count", "2 people here");
     await say(ada, "one\ntwo\nthree\nfour\nfive"); // the pointer stays over it when it moves
     await shows(bob, ["one\ntwo\nthree\nfour\nfive"]);
     const place = () =>
@@ -105,6 +107,7 @@ browserTest("reactions are counted, and taken back, and known after a reload", a
   await using server = await serve();
   const ada = await chrome.open(server.url);
   const bob = await chrome.open(server.url, { colorScheme: "dark" });
+  for (const page of [ada, bob]) await says(page, "#count", "2 people here");
   await say(ada, "cake?");
   await shows(bob, ["cake?"]);
   await hover(bob, "cake?");
@@ -165,6 +168,7 @@ browserTest("on a phone a long press brings the same up, and an answer quotes", 
   await lines(bob).first().hover();
   await act(bob, "Reply");
   await says(bob, "#about", "who?");
+  await says(ada, "#count", "3 people here");
   await lines(ada).first().hover();
   await act(ada, "Delete");
   await act(ada, "Delete for everybody?");
@@ -374,7 +378,7 @@ browserTest("who says something does not go to another message any more", async 
   const older = Promise.withResolvers<Route>();
   await ada.route("**/messages?*", (route) => older.resolve(route), { times: 1 });
   await ada.locator(".quote").click();
-  const request = await older.promise;
+  const request = await patiently(older.promise, "the request for older messages");
   await say(ada, "I stay here");
   await request.continue();
   await ada.locator(`.line[data-seq="150"]`).waitFor({ state: "attached" });

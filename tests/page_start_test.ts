@@ -5,8 +5,11 @@
  */
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest } from "./support/browser.ts";
-import { serve } from "./support/harness.ts";
+import { serve, until } from "./support/harness.ts";
 import { fill, says, shows } from "./support/page.ts";
+
+/** What the page loads too when the server takes seconds to answer, as on a machine that is very busy. */
+const FOR_SLOW_SERVERS = /\/(http_transport|requests)\.ts$/;
 
 browserTest("the page says so where its script cannot start", async (chrome) => {
   await using server = await serve();
@@ -68,18 +71,25 @@ browserTest(
       }).observe({ type: "layout-shift", buffered: true });
     `);
       for (const visit of ["lobby", "lobby", "empty", "announcements"]) {
-        await ada.goto(`${server.url}/?room=${visit}`);
-        if (visit === "lobby") await ada.locator(".list .line").last().waitFor();
-        await says(ada, "#count", "here");
-        await ada.evaluate("new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)))");
-        const shifts = await ada.evaluate<[number, ...string[]][]>("shifts");
-        const sum = shifts.reduce((total, [value]) => total + value, 0);
-        assertEquals(sum, 0, `${visit} shifts: ${JSON.stringify(shifts)}`);
-        const [loaded, named] = await ada.evaluate<[string[], string[]]>(`[
-        performance.getEntriesByType("resource").map(({ name }) => name)
-          .filter((it) => it.endsWith(".ts")),
-        [...document.querySelectorAll("link[rel=modulepreload]")].map(({ href }) => href),
-      ].map((all) => [...new Set(all)].sort())`);
+        let loaded: string[] = [];
+        let named: string[] = [];
+        await until(async () => {
+          await ada.goto(`${server.url}/?room=${visit}`);
+          if (visit === "lobby") await ada.locator(".list .line").last().waitFor();
+          await says(ada, "#count", "here");
+          await ada.evaluate(
+            "new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)))",
+          );
+          const shifts = await ada.evaluate<[number, ...string[]][]>("shifts");
+          const sum = shifts.reduce((total, [value]) => total + value, 0);
+          assertEquals(sum, 0, `${visit} shifts: ${JSON.stringify(shifts)}`);
+          [loaded, named] = await ada.evaluate<[string[], string[]]>(`[
+          performance.getEntriesByType("resource").map(({ name }) => name)
+            .filter((it) => it.endsWith(".ts")),
+          [...document.querySelectorAll("link[rel=modulepreload]")].map(({ href }) => href),
+        ].map((all) => [...new Set(all)].sort())`);
+          return !loaded.some((url) => FOR_SLOW_SERVERS.test(url));
+        }, "a server that answers at once");
         assertEquals(loaded, named, "what is loaded, and what was named");
       }
     }

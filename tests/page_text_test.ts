@@ -8,7 +8,18 @@ import type { Page } from "npm:playwright-core@1.65.1";
 import { assert, assertEquals } from "./support/assert.ts";
 import { assertAccessible, browserTest } from "./support/browser.ts";
 import { connect, serve, until } from "./support/harness.ts";
-import { enter, fits, lines, PHONE, rename, say, says, shows, text } from "./support/page.ts";
+import {
+  allStored,
+  enter,
+  fits,
+  lines,
+  PHONE,
+  rename,
+  say,
+  says,
+  shows,
+  text,
+} from "./support/page.ts";
 import { Dice, SEED } from "./support/random.ts";
 
 const TYPED = [
@@ -75,6 +86,7 @@ browserTest(
     assertEquals(await copied("all[0]", `all[0].querySelector("em")`), "bold, it");
     assertEquals(await copied("all[3].firstChild", "all[3].firstChild"), "let x = 1;\n\n  let y;");
     // Whoever edits has the source before them.
+    await allStored(ada);
     await ada.locator("#say").press("ArrowUp");
     assertEquals(await ada.locator("#say").inputValue(), TYPED.at(-1));
     await say(ada, "now **bold**");
@@ -158,6 +170,7 @@ browserTest("names are completed, by keyboard, by pointer and by finger", async 
     return (await eve.locator(".mention").allTextContents()).join() ===
       "@Ada Lovelace,@Ada Lovelace";
   }, "the mentions");
+  await allStored(eve); // or there would be nothing to edit
   // Escape closes the list and nothing else; the next one is offered again.
   await field.press("ArrowUp");
   await field.fill("");
@@ -289,6 +302,10 @@ browserTest(
     await enter(ada, "design");
     const tab = await chrome.tab(ada);
     await says(tab, "#my-name", "Ada");
+    // The tab is in the lobby before anything is said there.
+    await enter(tab, "lobby");
+    await says(tab, "#count", "2 people here");
+    await enter(tab, "design");
     const told = async () =>
       (await Promise.all(
         [ada, tab].map((page) => page.evaluate<string[]>("told.map(({ body }) => body)")),

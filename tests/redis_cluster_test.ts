@@ -7,6 +7,7 @@
 import { BrokerError } from "../server/broker/broker.ts";
 import { RedisBroker } from "../server/broker/redis/redis_broker.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "./support/assert.ts";
+import { freePort } from "./support/child.ts";
 import { connect, member, serve, until } from "./support/harness.ts";
 import { bearer, say } from "./support/http.ts";
 import { RedisProcess, WITHOUT_REDIS } from "./support/redis_process.ts";
@@ -15,9 +16,7 @@ const POLICY = { retainMessages: 10, retainDays: 1, dedupeMessages: 2 };
 
 /** A node of a cluster, that has those slots. */
 async function shard(first: number, last: number): Promise<RedisProcess> {
-  const bus = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  bus.close();
-  const more = ["--cluster-enabled", "yes", "--cluster-port", `${bus.addr.port}`];
+  const more = ["--cluster-enabled", "yes", "--cluster-port", `${freePort()}`];
   const node = await RedisProcess.start("nothing", ...more);
   await node.ask("CLUSTER", "ADDSLOTSRANGE", String(first), String(last));
   return node;

@@ -40,7 +40,8 @@ for (const [what, pair] of Object.entries(PAIRS)) {
         { type: "rename", name: "Alicia" },
       );
       await ann.next("system", ({ kind }) => kind === "renamed");
-      assert(ann.frames.some((frame) => frame.includes('"wave"')));
+      // Which order these come in is not promised: they are not in the log.
+      await until(() => ann.frames.some((frame) => frame.includes('"wave"')), "the signal");
       bob.send({ type: "chat", payload: "ho", ref: "r" });
       assertEquals((await bob.next("chat")).payload, "ho");
       assertEquals(await told(bob), []);

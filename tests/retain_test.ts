@@ -211,6 +211,7 @@ async function retainOnBoth(a: Server, b: Server): Promise<void> {
   const echo = await retain(alice, "topic", "tea");
   assertEquals(await bob.next("custom"), echo);
   await retain(bob, "mood", 1);
+  await alice.next("custom", ({ name }) => name === "mood"); // her node has heard of it
   for (const node of [a, b]) {
     assertEquals(retained(await joining(node)), ['topic="tea"', "mood=1"]);
   }

@@ -82,7 +82,11 @@ async function onBoth({ server }: Serving, names: readonly [string, string]): Pr
       found[index] = client;
       client.send({ type: "hello", name: names[index] }, { type: "join" });
       await client.next("joined");
-    } else await client.close();
+    } else {
+      await client.close();
+      // The next one would be taken for the second thread's while this one counts.
+      await until(() => server.connectionCount <= before, "the connection to be gone");
+    }
   }
   return found.filter((client) => client !== undefined);
 }
@@ -183,8 +187,10 @@ Deno.test("SIGTERM while the other threads start ends the program in order", asy
   const port = freePort();
   const args = ["--db", ":memory:", "--workers", "4", "--port", `${port}`];
   await using program = await Program.run(args);
-  const healthy = () => fetch(`http://127.0.0.1:${port}/healthz`, { headers: APART });
-  await until(async () => (await healthy().catch(() => undefined))?.text() !== undefined, "it");
+  const isHealthy = () =>
+    fetch(`http://127.0.0.1:${port}/healthz`, { headers: APART })
+      .then((response) => response.text()).then(() => true, () => false);
+  await until(isHealthy, "the first thread to answer");
   program.signal("SIGTERM");
   const { code, signal, err } = await program.ended();
   assertEquals([code, signal, err.includes(" error ")], [0, null, false], err);

@@ -37,11 +37,12 @@ Deno.test({
       await until(() => server.connectionCount === COUNT, "all to be connected");
       await say(server, "before");
       await until(() => heard.every((texts) => texts.length === 1), "the first message");
+      const isOver = new Promise((resolve) => setTimeout(resolve, AWAY_MS));
       await server.stop();
       const refusal = await fetch(`${nginx.url}/healthz`);
       await refusal.body?.cancel();
       assertEquals(refusal.status, 502); // what an EventSource that came now would meet
-      await new Promise((resolve) => setTimeout(resolve, AWAY_MS));
+      await isOver;
       server = await serve(options);
       await say(server, "after");
       await until(() => heard.every((texts) => texts.length === 2), "all to come back");

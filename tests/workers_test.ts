@@ -83,11 +83,13 @@ test("any worker shows the metrics of all, and says that they drain", async (red
   }, "the totals");
   // Each request comes over a connection of its own, which the kernel gives to any of the threads.
   const apart = { authorization: `Bearer ${KEY}`, connection: "close" };
-  const threads = await Promise.all(Array.from({ length: 12 }, async () => {
-    const response = await fetch(`${program.url}/metrics`, { headers: apart });
-    return new Scrape(await response.text()).get('parley_connections_open{kind="websocket"}');
-  }));
-  assertEquals(new Set(threads), new Set([clients.length]));
+  await until(async () => {
+    const threads = await Promise.all(Array.from({ length: 12 }, async () => {
+      const response = await fetch(`${program.url}/metrics`, { headers: apart });
+      return new Scrape(await response.text()).get('parley_connections_open{kind="websocket"}');
+    }));
+    return threads.every((count) => count === clients.length);
+  }, "each thread to tell of all connections");
   program.signal("SIGTERM");
   await until(async () => {
     const answers = await Promise.all(Array.from({ length: 12 }, async () => {
@@ -101,7 +103,7 @@ test("any worker shows the metrics of all, and says that they drain", async (red
 
 /** A first node in this process, and the log of what happens to the others. */
 async function first(redis: RedisProcess) {
-  const own = { redis: redis.url, port: 0, rate: 0, addressRate: 0 };
+  const own = { redis: redis.url, port: freePort(), rate: 0, addressRate: 0 };
   const server = await createServer(own, { log: silentLog });
   server.listen({ reusePort: true });
   const { url, port } = server;
@@ -122,6 +124,7 @@ test("a worker that dies is logged and replaced, and the others go on", async (r
   channel.postMessage("die");
   channel.close();
   await until(async () => await nodes(redis) === 1, "the node to be gone");
+  await until(() => failures.length > 0, "it to be logged");
   const [failure = ""] = failures;
   assertEquals([failures.length, failure.includes("died, as it was told to")], [1, true], failure);
   const isOpen = ({ socket }: Client) => socket.readyState === WebSocket.OPEN;

@@ -19,7 +19,7 @@ import { metrics, statusEvents } from "./routes/get_metrics.ts";
 import { StaticFiles } from "./static_files.ts";
 
 /** The address of `--metrics-port`. */
-const HOST = "127.0.0.1";
+export const METRICS_HOST = "127.0.0.1";
 /** What the paths of the page begin with. */
 const STATUS = /^\/status(?:\/|$)/;
 
@@ -43,7 +43,7 @@ export class MetricsDoor {
     this.#monitor.start();
     const onError = () => problem(500, "The server failed to answer.");
     const handler = (request: Request) => this.#answerLocal(request);
-    const where = { hostname: HOST, port, reusePort: false, tls: undefined };
+    const where = { hostname: METRICS_HOST, port, reusePort: false, tls: undefined };
     this.#listener = new Listener({ ...where, handler, onError }, this.#log);
   }
 

@@ -16,6 +16,7 @@ import { startOpenTelemetry } from "../monitoring/open_telemetry.ts";
 import { type Connect, startStoringThread } from "../open_storage.ts";
 import { OptionError, type Options } from "../options.ts";
 import { monitorOf } from "../server.ts";
+import { assertPortsAreFree } from "./free_ports.ts";
 import type { FilesRead } from "./worker.ts";
 import { Workers } from "./workers.ts";
 
@@ -60,6 +61,7 @@ export class Serving implements AsyncDisposable {
     { isExporting = false, workerScript }: ServingHow = {},
   ): Promise<Serving> {
     if (options.cert !== "") checkCertificateFiles(options, log);
+    assertPortsAreFree(options);
     let storing: StoringThread | undefined;
     const connect: Connect = async (context) => {
       storing = await startStoringThread(options, context);
@@ -148,25 +150,13 @@ function checkCertificateFiles({ cert, key }: Options, log: Log): void {
   log.warn("certificate has ended", { cert, until: until.toISOString() });
 }
 
-/** @throws {OptionError} if it cannot listen. */
+/**
+ * The ports are checked once more: opening a database may take minutes, and where several threads share a port,
+ * the system would let another program of the same user share it unnoticed.
+ *
+ * @throws {OptionError} if it cannot listen.
+ */
 function listen(server: Server, options: Options): void {
-  try {
-    server.listen({ reusePort: options.workers > 1 });
-  } catch (thrown) {
-    const isListening = server.port > 0; // it is the other port that cannot be had
-    throw new OptionError(whyNotListening(options, isListening, thrown));
-  }
-}
-
-function whyNotListening(
-  { host, port, metricsPort }: Options,
-  isListening: boolean,
-  thrown: unknown,
-): string {
-  if (isListening) return `Cannot listen on 127.0.0.1:${metricsPort}. ${reason(thrown)}`;
-  if (thrown instanceof Deno.errors.AddrInUse) return `Port ${port} on ${host} is in use.`;
-  if (thrown instanceof Deno.errors.PermissionDenied) {
-    return `The process may not listen on port ${port}.`;
-  }
-  return `Cannot listen on ${host}:${port}. ${reason(thrown)}`;
+  assertPortsAreFree(options);
+  server.listen({ reusePort: options.workers > 1 });
 }

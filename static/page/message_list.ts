@@ -87,8 +87,8 @@ export class MessageList {
     this.#older.joined(head, isFresh);
     if (isFresh) {
       this.#empty();
-      this.#arrived = [];
-      this.#last = 0;
+      [this.#arrived, this.#last] = [[], 0];
+      this.unsent.beginAnew(head);
       this.#position.isAtEnd = true;
     }
     this.mark.joined(head, isFresh, this.#position.isAtEnd, read);
@@ -167,10 +167,9 @@ export class MessageList {
         continue;
       }
       i++;
-      const { type, seq, from, ref } = message;
+      const { type, seq, from } = message;
       if (seq <= this.#last) continue;
       const isOwn = from.id === userId;
-      if (ref !== undefined && isOwn) this.unsent.remove(ref);
       const isUnseen = type === "chat" && !(this.#isActive && this.isAtLatest);
       this.mark.arrived(seq, isOwn, isUnseen);
       const last = this.#last || seq - 1;
@@ -183,6 +182,7 @@ export class MessageList {
     }
     if (this.lines.areRevised) this.#position.keepDuring(() => this.lines.showRevised(), "first");
     this.#older.showStatus(false);
+    this.unsent.shown(this.#last);
     this.#showUnsent();
     this.#position.follow();
     this.#seek();
@@ -202,7 +202,7 @@ export class MessageList {
     const container = create("div");
     const writer = new MessageWriter(container, this.lines);
     writer.writePage(page, this.mark, this.#options.user()?.id, this.#older.first ?? 0);
-    this.#last ||= page.at(-1)?.seq ?? 0;
+    this.unsent.shown(this.#last ||= page.at(-1)?.seq ?? 0);
     this.#position.keepDuring(() => {
       if (this.#messages.querySelector(".newest")) writer.forgetNewest();
       const next = this.#messages.querySelector<HTMLElement>(".day");

@@ -4,7 +4,7 @@
  * @module
  */
 import type { User } from "../client/mod.ts";
-import { avatar, button, byId, create, icon, spokenOnly } from "./dom.ts";
+import { avatar, button, byId, create, icon, setText, spokenOnly, tint } from "./dom.ts";
 import { FieldError } from "./field_error.ts";
 import { isRailShown } from "./panels.ts";
 import { strings } from "./strings.ts";
@@ -12,14 +12,24 @@ import { strings } from "./strings.ts";
 /** The user's own name. */
 export class OwnName {
   readonly #container = byId("me", HTMLElement);
+  readonly #face = avatar({ id: "", name: "" });
+  readonly #name = create("bdi");
+  /** Shows the name. It is kept: a button that was replaced during a click would not be clicked. */
+  readonly #button: HTMLButtonElement;
   readonly #rename: (name: string) => void;
   #user: User | undefined;
+  /** The user with the name that is shown, which the server may not know yet. */
+  #shown: User | undefined;
   #isEditing = false;
   /** The name that the user asked for last. */
   #asked = "";
 
   constructor(rename: (name: string) => void) {
     this.#rename = rename;
+    const parts = [this.#face, this.#name, icon("pencil"), spokenOnly(strings.rename)];
+    this.#button = button("name", () => this.#shown && this.#edit(this.#shown), ...parts);
+    this.#button.id = "my-name";
+    this.#button.title = strings.rename;
   }
 
   /** Shows the user's name, unless a new one is being written. */
@@ -48,17 +58,11 @@ export class OwnName {
   }
 
   #showName(user: User): void {
-    const name = button(
-      "name",
-      () => this.#edit(user),
-      avatar(user),
-      create("bdi", {}, user.name),
-      icon("pencil"),
-      spokenOnly(strings.rename),
-    );
-    name.id = "my-name";
-    name.title = strings.rename;
-    this.#container.replaceChildren(name);
+    this.#shown = user;
+    setText(this.#face, avatar(user).textContent ?? "");
+    tint(this.#face, user.id);
+    setText(this.#name, user.name);
+    if (!this.#button.isConnected) this.#container.replaceChildren(this.#button);
   }
 
   #edit(user: User, name = user.name): FieldError {
@@ -84,7 +88,7 @@ export class OwnName {
       if (isChanged) this.#rename(this.#asked = name);
       // The new name is shown at once. If the server refuses it, the old one comes back.
       this.#showName(isChanged ? { ...user, name } : this.#user ?? user);
-      this.#container.querySelector("button")?.focus();
+      this.#button.focus();
     };
     form.addEventListener("submit", (event) => {
       event.preventDefault();

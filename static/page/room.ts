@@ -85,7 +85,7 @@ export class Room {
   send(payload: string, ref = newRef(), replyTo?: number): void {
     this.list.addUnsent(ref, payload);
     this.#client.send(this.name, payload, ref, replyTo).then(
-      () => this.list.unsent.remove(ref),
+      ({ seq }) => this.list.unsent.stored(ref, seq),
       (error: unknown) => {
         this.list.unsent.fail(ref, reasonOf(error), () => this.send(payload, ref, replyTo));
       },

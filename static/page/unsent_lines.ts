@@ -16,6 +16,10 @@ import type { Revision } from "./waiting_revisions.ts";
 export class UnsentLines {
   readonly element = create("div", { class: "group own unsent" });
   readonly #lines = new Map<string, HTMLElement>();
+  /** The `seq` of each that is stored, and whose own line is not there yet. */
+  readonly #stored = new Map<string, number>();
+  /** All messages up to this `seq` have their own lines. */
+  #shown = 0;
   /** The revisions that are shown here until the line of their message can. */
   readonly #revisions = new Set<Revision>();
   readonly #isShown: (seq: number) => boolean;
@@ -56,29 +60,51 @@ export class UnsentLines {
     this.#changed();
   }
 
-  /** Removes what is stored. Its own line takes the place when the event comes. */
-  remove(ref: string): void {
+  /** Notes that a message is stored. It stays until its own line is there, so that it is always in sight. */
+  stored(ref: string, seq: number): void {
+    this.#stored.set(ref, seq);
+    this.shown(this.#shown);
+  }
+
+  /**
+   * Removes the messages whose own lines are there.
+   *
+   * @param seq all messages up to this one are shown.
+   */
+  shown(seq: number): void {
+    this.#shown = seq;
+    for (const [ref, one] of this.#stored) if (one <= seq) this.#remove(ref);
+  }
+
+  /** Notes that the list begins anew with a log up to `head`. What is not in it will have no line. */
+  beginAnew(head: number): void {
+    this.#shown = 0;
+    for (const [ref, one] of this.#stored) if (one > head) this.#remove(ref);
+  }
+
+  #remove(ref: string): void {
     this.#lines.get(ref)?.remove();
     this.#lines.delete(ref);
+    this.#stored.delete(ref);
     this.#changed();
   }
 
   /** Removes a revision that is answered. */
   removeRevision(revision: Revision): void {
-    if (this.#revisions.delete(revision)) this.remove(revision.ref);
+    if (this.#revisions.delete(revision)) this.#remove(revision.ref);
   }
 
   /** Shows that a message was not stored, and why. */
   fail(ref: string, reason: string, retry: () => void): void {
     const line = this.#lines.get(ref);
     const remedy = { label: strings.retry, run: retry };
-    if (line) markFailed(line, `${strings.notSent} ${reason}`, remedy, () => this.remove(ref));
+    if (line) markFailed(line, `${strings.notSent} ${reason}`, remedy, () => this.#remove(ref));
   }
 
   /** Shows an edit that was refused, and why, until the user discards it. */
   addFailedEdit(edit: Revision, sentence: string, remedy: Remedy): void {
     const line = revisionLine(edit, this.#names);
-    markFailed(line, sentence, remedy, () => this.remove(edit.ref));
+    markFailed(line, sentence, remedy, () => this.#remove(edit.ref));
     this.#add(edit.ref, line);
   }
 

@@ -66,13 +66,22 @@ export abstract class Child implements AsyncDisposable {
   }
 }
 
+/** The ports that tests choose from. Linux gives out none of them by itself. */
+const PORTS = { first: 10_000, count: 20_000 };
+/** Far more than one program of tests takes; and no divisor of the count, so that each program begins elsewhere. */
+const PORTS_APART = 1_009;
+let portsTaken = 0;
+
 /**
- * A port that nobody has. Not one that the system gives out: a client on its way to a server that is
- * down might be given that very port, and then the server cannot come back.
+ * Returns a port that nobody has, and that no other program of tests is about to take. Two programs that choose
+ * the same one at the same time would talk to one server without noticing: it answers both.
+ *
+ * It is not one that the system gives out: a client on its way to a server that is down might be given that
+ * very port, and then the server cannot come back.
  */
 export function freePort(): number {
   for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const port = PORTS.first + (Deno.pid * PORTS_APART + portsTaken++) % PORTS.count;
     try {
       Deno.listen({ hostname: "127.0.0.1", port }).close();
       return port;

@@ -24,6 +24,11 @@ export async function say(page: Page, text: string): Promise<void> {
   await page.locator("#say").press("Enter");
 }
 
+/** Waits until nothing that the page has said is on its way: all of it has lines of its own. */
+export async function allStored(page: Page): Promise<void> {
+  await until(async () => await page.locator(".sending").count() === 0, "the echoes");
+}
+
 /** Waits until the room that is open shows just these messages. */
 export async function shows(page: Page, texts: readonly string[]): Promise<void> {
   let shown: string[] = [];

@@ -143,12 +143,19 @@ export class SharedHash {
     if (!isSame && this.#version === version) await this.read();
   }
 
-  /** Waits until this node has received the change of that version. After a timeout the hash is read. */
+  /**
+   * Waits until this node has received the change of that version. After a timeout the hash is read, and then
+   * the change is not told by itself: of a ban, users would not be told the reason.
+   */
   async arrived(version: string): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push({ version: Number(version), resolve });
     this.#release();
-    const timer = setTimeout(() => void this.read().catch(() => {}).then(resolve), ARRIVAL_MS);
+    const read = () => void this.read().catch(() => {}).then(resolve);
+    // A process that stood still calls its timers before it reads its sockets. Between these two it reads them.
+    let timer = setTimeout(() => {
+      timer = setTimeout(read, ARRIVAL_MS / 2);
+    }, ARRIVAL_MS / 2);
     await promise;
     clearTimeout(timer);
   }

@@ -60,7 +60,7 @@ export class ServingThread {
   readonly #settling = new PendingCalls();
   /** Since when a message waits for the reader of the journal. */
   #waitingSince: number | undefined;
-  /** Whether the reader is to be told of it when the thread goes on. */
+  /** Whether the reader is told of that message when the thread goes on. */
   #isJournalDue = false;
 
   constructor(port: MessagePort, readsJournal: boolean, context: ServingContext) {
