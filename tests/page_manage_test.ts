@@ -114,8 +114,8 @@ browserTest(
     // What Bob has written meanwhile cannot be kept there, but he can.
     assertEquals(await bob.locator("#say").inputValue(), "buy more pills");
     await bob.locator("#say").press("Enter");
-    await sees(bob, "#toast", "That could not be changed.");
-    await bob.locator("#toast button", { hasText: "Copy the text" }).waitFor();
+    await sees(bob, ".failed", "That could not be changed.");
+    await bob.locator(".failed button", { hasText: "Copy the text" }).waitFor();
     // Bob manages nothing, and Mia nothing in the lobby.
     assertEquals(await bob.locator("#people-list .more").count(), 0);
     await enter(mia, "lobby");

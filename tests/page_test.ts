@@ -333,11 +333,14 @@ browserTest("a button loads older messages again after a failure", async (chrome
   await says(ada, ".list:not([hidden]) .top", "could not be loaded");
   await assertAccessible(ada, "no older messages");
   await ada.unroute("**/messages?*");
+  await say(ada, "and on"); // the button stays
+  await until(async () => await lines(ada).last().textContent() === "and on", "the message");
+  await until(async () => await ada.locator(".sending").count() === 0, "the echo");
   await ada.getByText("Try again").click();
   await until(async () => await lines(ada).count() >= 150, "the first page");
   await until(async () => {
     await ada.evaluate(scrollUp);
-    return await lines(ada).count() === 180;
+    return await lines(ada).count() === 181;
   }, "scrolling to load the rest");
 });
 

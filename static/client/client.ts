@@ -59,11 +59,6 @@ export class Client<Events extends object = AnyEvents> extends ClientRequests<Ev
     return this.#sender.limits;
   }
 
-  /** The server's time, in milliseconds since 1970, as far as it is known: the `at` of a message is of it. */
-  serverNow(): number {
-    return Date.now() + this.#sender.aheadMs;
-  }
-
   /** The commands that are not acknowledged, oldest first. After a reload, those from before it. */
   get unsent(): readonly Unsent[] {
     return this.#outbox.commands;
@@ -121,7 +116,7 @@ export class Client<Events extends object = AnyEvents> extends ClientRequests<Ev
     replyTo?: number,
   ): Promise<wire.Message> {
     this.#rooms.get(room)?.userSent();
-    return this.#keep({ type: "chat", room, payload, ref, ...(replyTo && { replyTo }) });
+    return this.keep({ type: "chat", room, payload, ref, ...(replyTo && { replyTo }) });
   }
 
   /**
@@ -132,17 +127,17 @@ export class Client<Events extends object = AnyEvents> extends ClientRequests<Ev
    * @throws {ClientError} if it will not be stored: `not_found`, or `conflict` if the message was deleted.
    */
   edit(room: string, seq: number, payload: string): Promise<wire.RevisedEvent> {
-    return this.#keep({ type: "edit", room, seq, payload, ref: newRef() });
+    return this.keep({ type: "edit", room, seq, payload, ref: newRef() });
   }
 
   /** Deletes a message, as {@linkcode edit} changes it. Its text is gone, its place stays. */
   remove(room: string, seq: number): Promise<wire.RevisedEvent> {
-    return this.#keep({ type: "delete", room, seq, ref: newRef() });
+    return this.keep({ type: "delete", room, seq, ref: newRef() });
   }
 
   /** Reacts to a message, or with `on: false` takes that back. It is kept as {@linkcode edit} is. */
   react(room: string, seq: number, payload: string, on = true): Promise<wire.RevisedEvent> {
-    return this.#keep({ type: "react", room, seq, payload, on, ref: newRef() });
+    return this.keep({ type: "react", room, seq, payload, on, ref: newRef() });
   }
 
   /**
@@ -181,7 +176,7 @@ export class Client<Events extends object = AnyEvents> extends ClientRequests<Ev
     { latest, ...how }: { latest?: boolean; durable?: boolean; retain?: boolean } = {},
   ): Promise<wire.Message | wire.CustomEvent> | boolean {
     const command: wire.CustomCommand = { type: "custom", room, name, payload, ...how };
-    if (!latest && (how.durable || how.retain)) return this.#keep({ ...command, ref: newRef() });
+    if (!latest && (how.durable || how.retain)) return this.keep({ ...command, ref: newRef() });
     const membership = this.#rooms.get(room);
     if (!latest || !membership) return this.#sender.sendNow(command);
     membership.newest.set(name, command);
@@ -230,20 +225,21 @@ export class Client<Events extends object = AnyEvents> extends ClientRequests<Ev
     this.#connection.end(CLOSE_DONE, "", true);
   }
 
-  /** Closes for good, and forgets the guest and what is not acknowledged. Nothing brings the guest back. */
+  /**
+   * Closes the connection for good, and forgets the guest: the saved name and token, and what is not
+   * acknowledged. The next client is another guest. Nothing brings this one back.
+   */
   signOut(): void {
     this.close();
     this.#identity.forget();
   }
 
-  /** Keeps a command as {@linkcode send} does. Of one that is {@linkcode unsent} it returns the promise. */
-  keep(command: Unsent): Promise<Acknowledgement> {
+  /**
+   * Sends a command as {@linkcode send} and {@linkcode edit} do. Of one that is {@linkcode unsent}, it returns
+   * the promise. The caller knows what acknowledges it: a message, or `revised`.
+   */
+  keep<A extends Acknowledgement>(command: Unsent): Promise<A> {
     this.#sender.flushSoon();
-    return this.#outbox.add(command);
-  }
-
-  #keep<A extends Acknowledgement>(command: Unsent): Promise<A> {
-    // A cast: a message is acknowledged by a message, and a revision by `revised`.
-    return this.keep(command) as Promise<A>;
+    return this.#outbox.add(command) as Promise<A>; // a cast: see above
   }
 }

@@ -35,10 +35,7 @@ export function createParts(
   const identity = createIdentity(guest, options.name);
   const outbox = createOutbox(unsent, maxUnsent, dispatch);
   const connection = createConnection(url, options, identity, dispatch, {
-    welcomed({ at, limits }) {
-      sender.aheadMs = at - Date.now();
-      sender.connected(limits);
-    },
+    welcomed: ({ limits }) => sender.connected(limits),
     received: (...what) => receive(...what),
     disconnected: () => sender.disconnected(),
     ended(reason, forget) {

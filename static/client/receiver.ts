@@ -119,13 +119,10 @@ export function receiver(
       }
       case "bye":
         return dispatch("bye", event);
-      case "ping":
-        sender.aheadMs = event.at - Date.now();
-        return;
       default:
-        // The connection has the `welcome`. Any other is a newer server's event, which this client does
-        // not know.
-        event satisfies wire.WelcomeEvent;
+        // A `ping` only shows that the server is alive. The connection has the `welcome`. Any other is a
+        // newer server's event, which this client does not know.
+        event satisfies wire.PingEvent | wire.WelcomeEvent;
     }
   };
 }

@@ -31,8 +31,6 @@ export type ClientParts = readonly [
 export interface Sender {
   /** The limits in the last `welcome`. */
   readonly limits: AnnouncedLimits | undefined;
-  /** How far the server's clock is ahead of this one's, in milliseconds. */
-  aheadMs: number;
   /** A connection is open: sends what waits. */
   connected(limits: AnnouncedLimits): void;
   /** The connection is lost: nothing that was sent will be answered. */
@@ -149,7 +147,6 @@ export function createSender(
     get limits() {
       return limits;
     },
-    aheadMs: 0,
     connected(announced) {
       limits = announced;
       spend = allowance(limits);

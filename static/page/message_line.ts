@@ -109,19 +109,29 @@ export function sendingLine(payload: string, names: KnownNames): HTMLElement {
 }
 
 /** Creates the line of a revision of a message that is not on the page. */
-export function revisionLine({ type, payload = "" }: Revision, names: KnownNames): HTMLElement {
-  const [symbol, label] = {
-    edit: ["pencil", strings.edit] as const,
-    delete: ["bin", strings.remove] as const,
-    react: ["reply", strings.reactWith(payload)] as const,
-  }[type];
+export function revisionLine(revision: Revision, names: KnownNames): HTMLElement {
+  const [symbol, label] = deedOf(revision);
   return create(
     "div",
     { class: "line sending" },
     create("div", { class: "quote" }, icon(symbol), create("span", {}, label)),
-    ...(type === "edit" ? [text(payload, names)] : []),
+    ...(revision.type === "edit" ? [text(revision.payload, names)] : []),
     mark("clock", strings.sending),
   );
+}
+
+/** Returns the symbol and the words for a revision. */
+function deedOf(revision: Revision): readonly [symbol: string, label: string] {
+  switch (revision.type) {
+    case "edit":
+      return ["pencil", strings.edit];
+    case "delete":
+      return ["bin", strings.remove];
+    case "react":
+      return revision.on === false
+        ? ["cross", strings.takeBack(revision.payload)]
+        : ["plus", strings.reactWith(revision.payload)];
+  }
 }
 
 /** What can be done about what was refused. */

@@ -80,7 +80,9 @@ export class OlderMessages {
    */
   showStatus(hasUnsent: boolean): void {
     if (this.first !== undefined && this.first <= 1) this.#status.show("beginning");
-    else if (this.first === undefined ? hasUnsent : !this.#isLoading) this.#status.clear();
+    else if (this.first === undefined ? hasUnsent : !this.#isLoading && !this.#hasFailed) {
+      this.#status.clear();
+    }
   }
 
   #loadRecent(head: number): void {

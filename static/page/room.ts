@@ -114,13 +114,10 @@ export class Room {
       lines.answered(revision, answer);
       unsent.removeRevision(revision);
     };
-    this.#client.keep(revision).then(
-      (answer) => answered(answer.type === "revised" ? answer : undefined),
-      (error: unknown) => {
-        answered();
-        this.#notRevised(revision, error);
-      },
-    );
+    this.#client.keep<RevisedEvent>(revision).then(answered, (error: unknown) => {
+      answered();
+      this.#notRevised(revision, error);
+    });
   }
 
   /** Says why a message was not changed. What the user wrote stays until it is discarded. */

@@ -112,6 +112,7 @@ const english = {
   copyMessageLink: "Copy a link to this message",
   messageCopied: "Link to this message copied.",
   reactWith: (reaction: string) => `React with ${reaction}`,
+  takeBack: (reaction: string) => `Take back ${reaction}`,
   reactions: (reaction: string, count: number) => `${reaction} ${count}`,
   mentionNames: "Names to mention",
   offered: (count: number) =>
@@ -279,6 +280,7 @@ const chinese: Strings = {
   copyMessageLink: "复制此消息的链接",
   messageCopied: "消息链接已复制。",
   reactWith: (reaction) => `用 ${reaction} 回应`,
+  takeBack: (reaction) => `撤回 ${reaction}`,
   reactions: (reaction, count) => `${reaction} ${count}`,
   mentionNames: "可提及的名字",
   offered: (count) => `${count} 个名字，用方向键选择，按回车确认。`,
