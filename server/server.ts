@@ -136,7 +136,6 @@ export class Server extends Moderation implements AsyncDisposable {
       handler: this.fetch,
       onError: (thrown) => answerFailure(this.#log, this.#monitor.metrics, thrown),
     }, this.#log);
-    this.#connections.hasListener = true;
     if (metricsPort > 0) this.#metricsDoor.listen(metricsPort);
   }
 

@@ -8,8 +8,7 @@ import { LOCAL } from "../server/access/address.ts";
 import { Rules } from "../server/access/rules.ts";
 import { Sources } from "../server/access/source.ts";
 import { Batch } from "../server/broker/page.ts";
-import { Connection } from "../server/connections/connection.ts";
-import type { ConnectionContext } from "../server/connections/connection_context.ts";
+import { Connection, type ConnectionContext } from "../server/connections/connection.ts";
 import { Heartbeat } from "../server/connections/heartbeat.ts";
 import { DrainMonitor } from "../server/connections/drain_monitor.ts";
 import { type Log, silentLog } from "../server/log.ts";
@@ -108,8 +107,8 @@ async function withThree(
   const hub = new Hub({ broker, options, metrics: new Metrics(), rules: new Rules(), log, now });
   const drainMonitor = new DrainMonitor(options, now);
   const ended = (connection: Connection) => void seen.ended.push(connection);
-  const rest = { nextId: () => "1", endsWithListener: () => false, released() {} };
-  const make = () => new HostileConnection({ hub, drainMonitor, ended, ...rest });
+  const make = () =>
+    new HostileConnection({ hub, nextId: () => "1", drainMonitor, ended, released() {} });
   const three = [make(), make(), make()] as const;
   await until(() => three.every(({ written }) => written.length > 0), "all to have joined");
   try {

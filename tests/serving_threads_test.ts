@@ -166,7 +166,7 @@ Deno.test("mistakes are one line each, also with --workers", async () => {
     [["--db", used.file], /is in use by another process/],
     [["--db", `${at.path}/nowhere/parley.db`], /Cannot use the database/],
     [[...memory, "--port", `${port}`], /is in use/],
-    [[...memory, "--metrics-port", `${port}`], /Cannot listen on/],
+    [[...memory, "--metrics-port", `${port}`], /is in use/],
     [[...memory, "--rules", rules], /"everyone" must be/],
     [[...memory, "--api-key-file", `${at.path}/nothing`], /nothing/],
     [[...memory, "--webhook", "https://h.example"], /--webhook needs one of/],

@@ -13,11 +13,23 @@ import { Batch } from "../broker/page.ts";
 import { reason as reasonOf } from "../log.ts";
 import { type Kind, type Outcome, outcomeOf } from "../metrics.ts";
 import { CLOSE, type CloseCode } from "../protocol/tables.ts";
+import type { Hub } from "../rooms/hub.ts";
 import type { Session } from "../rooms/session.ts";
 import type { ClientConnection } from "../rooms/subscriber.ts";
 import type { Outbox } from "../rooms/outboxes.ts";
-import type { ConnectionContext } from "./connection_context.ts";
-import type { Drainable } from "./drain_monitor.ts";
+import type { Drainable, DrainMonitor } from "./drain_monitor.ts";
+
+/** What all connections of a server share. */
+export interface ConnectionContext {
+  readonly hub: Hub;
+  /** Returns what the log calls the next connection. */
+  nextId(): string;
+  readonly drainMonitor: DrainMonitor;
+  /** Called once, when the connection neither sends nor receives any more. */
+  ended(connection: Connection): void;
+  /** Called once, when the peer has let go of its socket. That comes later, or never if it is stuck. */
+  released(connection: Connection): void;
+}
 
 /** Batches from this size on are not joined with others: copying them for each client costs too much. */
 const LARGE_CHARS = 16_384;

@@ -11,8 +11,7 @@ import type { Batch } from "../broker/page.ts";
 import { CLOSE, type CloseCode } from "../protocol/tables.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { Session } from "../rooms/session.ts";
-import { Connection } from "./connection.ts";
-import type { ConnectionContext } from "./connection_context.ts";
+import { Connection, type ConnectionContext } from "./connection.ts";
 import { type Followed, retryLine, returnMs, SseWriter } from "./sse.ts";
 
 /** What a request for a stream holds besides the rooms. */

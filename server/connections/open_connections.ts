@@ -15,8 +15,7 @@ import { encode } from "../protocol/encode.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { CLOSE } from "../protocol/tables.ts";
 import type { Hub } from "../rooms/hub.ts";
-import type { Connection } from "./connection.ts";
-import type { ConnectionContext } from "./connection_context.ts";
+import type { Connection, ConnectionContext } from "./connection.ts";
 import { DrainMonitor } from "./drain_monitor.ts";
 import { Heartbeat } from "./heartbeat.ts";
 
@@ -43,8 +42,6 @@ export class OpenConnections {
   readonly #idPrefix = crypto.randomUUID().slice(0, 4);
   #idCount = 0;
   #isClosed = false;
-  /** Whether the server listens itself. In front of an application it does not. */
-  hasListener = false;
   /** Called when the last socket is released. */
   #onEmpty = () => {};
 
@@ -59,7 +56,6 @@ export class OpenConnections {
       hub,
       nextId: () => `${this.#idPrefix}-${++this.#idCount}`,
       drainMonitor: this.#drainMonitor,
-      endsWithListener: () => this.hasListener,
       ended: (connection) => this.#ended(connection),
       released: (connection) => this.#released(connection),
     };

@@ -9,8 +9,7 @@ import type { Batch } from "../broker/page.ts";
 import { CLOSE, CLOSE_CODES, type CloseCode, SUBPROTOCOLS } from "../protocol/tables.ts";
 import { CommandReader } from "../rooms/command_reader.ts";
 import { Session } from "../rooms/session.ts";
-import { Connection } from "./connection.ts";
-import type { ConnectionContext } from "./connection_context.ts";
+import { Connection, type ConnectionContext } from "./connection.ts";
 
 /** What the handshake says. */
 export interface Handshake {
@@ -24,8 +23,6 @@ export interface Handshake {
 /** How long a peer must be quiet before the close frame is sent, and the longest wait for that. */
 const QUIET_MS = 20;
 const LINGER_MS = 400;
-/** The longest wait at a restart. By then the listener has ended. */
-const MAX_RESTART_MS = 5000;
 /** How much text is ignored meanwhile. For a peer that sends more, the wait ends at once. */
 const MAX_IGNORED_CHARS = 262_144;
 /** What reading a frame costs, in characters. */
@@ -110,27 +107,23 @@ export class WebSocketConnection extends Connection {
   }
 
   /**
-   * If a frame arrives just after `close()`, Deno drops the socket without sending the close frame. So `shut`
-   * waits until the peer has been quiet for QUIET_MS, at most LINGER_MS. Then it closes right after a frame,
-   * when the next one is farthest away.
-   *
-   * At a restart a peer that is never quiet is left to the end of the listener, which closes with 1001 and
-   * does not lose it: tests/goodbye_test.ts.
+   * If a frame arrives after `close()`, Deno drops the socket without sending the close frame. So `shut`
+   * waits until the peer has been quiet for QUIET_MS, at most LINGER_MS.
    */
   protected override shut(code: CloseCode, reason: string): void {
     const socket = this.#socket;
     if (socket.readyState === WebSocket.CONNECTING) return this.release();
-    const isLeft = code === CLOSE.restart && this.context.endsWithListener();
-    const closeNow = () => socket.close(code, reason || CLOSE_CODES[code].reason);
-    if (!isLeft) this.#closeNow = closeNow;
+    this.#closeNow = () => socket.close(code, reason || CLOSE_CODES[code].reason);
     const { now } = this.context.hub.context;
-    const until = now() + (isLeft ? MAX_RESTART_MS : LINGER_MS);
+    const until = now() + LINGER_MS;
     const attempt = () => {
       if (socket.readyState > WebSocket.OPEN) return;
-      if (!this.#hasReceived) return closeNow();
-      this.#hasReceived = false;
-      if (now() >= until) this.#ignoredChars = MAX_IGNORED_CHARS; // the next frame closes
-      this.#lingerTimer = setTimeout(attempt, QUIET_MS);
+      if (this.#hasReceived && now() < until) {
+        this.#hasReceived = false;
+        this.#lingerTimer = setTimeout(attempt, QUIET_MS);
+      } else {
+        this.#closeNow();
+      }
     };
     this.#hasReceived = true;
     attempt();
