@@ -39,9 +39,11 @@ export class Client<Events extends object = AnyEvents> extends ClientRequests<Ev
     super(() => ({ url: this.#url, token: this.#identity.token }));
     // A request's URL is relative to the document, as for `fetch`.
     this.#url = new Request(url).url.replace(/^http/, "ws").replace(/(\/ws)?\/?(?=$|\?)/, "/ws");
-    this.#dispatch = (type, detail) => void this.dispatchEvent(new CustomEvent(type, { detail }));
-    const parts = createParts(this.#url, options, this.#dispatch);
-    [this.#connection, , this.#identity, this.#outbox, this.#rooms, this.#sender] = parts;
+    const parts = createParts(this.#url, options, (type, detail) => {
+      this.dispatchEvent(new CustomEvent(type, { detail }));
+    });
+    [this.#connection, this.#dispatch, this.#identity, this.#outbox, this.#rooms, this.#sender] =
+      parts;
   }
 
   /** The state of the connection. Its changes are dispatched as `state`. */
@@ -83,7 +85,7 @@ export class Client<Events extends object = AnyEvents> extends ClientRequests<Ev
     if (!membership) {
       membership = createMembership(room, since, this.#dispatch);
       this.#rooms.set(room, membership);
-      this.#sender.flush();
+      this.#sender.flushSoon();
     }
     return membership.entered.promise;
   }
@@ -138,6 +140,15 @@ export class Client<Events extends object = AnyEvents> extends ClientRequests<Ev
   /** Reacts to a message, or with `on: false` takes that back. It is kept as {@linkcode edit} is. */
   react(room: string, seq: number, payload: string, on = true): Promise<wire.RevisedEvent> {
     return this.keep({ type: "react", room, seq, payload, on, ref: newRef() });
+  }
+
+  /**
+   * Sends a command as {@linkcode send} and {@linkcode edit} do. Of one that is {@linkcode unsent}, it returns
+   * the promise. The caller knows what acknowledges it: a message, or `revised`.
+   */
+  keep<A extends Acknowledgement>(command: Unsent): Promise<A> {
+    this.#sender.flushSoon();
+    return this.#outbox.add(command) as Promise<A>; // a cast: see above
   }
 
   /**
@@ -209,7 +220,7 @@ export class Client<Events extends object = AnyEvents> extends ClientRequests<Ev
   /** Changes the user's name. A `system` event of the kind `renamed` follows, or an `error`. */
   rename(name: string): void {
     this.#identity.rename = { name, ref: "" };
-    this.#sender.flush();
+    this.#sender.flushSoon();
   }
 
   /** Connects now if the client is waiting to. Probes the connection if it is open. */
@@ -232,14 +243,5 @@ export class Client<Events extends object = AnyEvents> extends ClientRequests<Ev
   signOut(): void {
     this.close();
     this.#identity.forget();
-  }
-
-  /**
-   * Sends a command as {@linkcode send} and {@linkcode edit} do. Of one that is {@linkcode unsent}, it returns
-   * the promise. The caller knows what acknowledges it: a message, or `revised`.
-   */
-  keep<A extends Acknowledgement>(command: Unsent): Promise<A> {
-    this.#sender.flushSoon();
-    return this.#outbox.add(command) as Promise<A>; // a cast: see above
   }
 }
