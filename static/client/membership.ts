@@ -60,16 +60,9 @@ export interface Membership {
    * Moves the cursor to a message.
    *
    * @param own what it acknowledges, if it is a message of this client.
-   * @param isAnswer whether it did not come in its order, but as the answer to a request.
-   * @param revised its own revision.
    * @returns whether it is the next one, which the application gets.
    */
-  moveTo(
-    seq: number,
-    own: object | undefined,
-    isAnswer: boolean | undefined,
-    revised: number | undefined,
-  ): boolean;
+  moveTo(seq: number, own: object | undefined): boolean;
   /**
    * Moves the cursor to a revision.
    *
@@ -158,16 +151,11 @@ export function createMembership(
       self.userSent();
       for (const { from } of typists.values()) self.stopTyping(from);
     },
-    moveTo(seq, own, isAnswer, revised = 0) {
-      if (seq <= last) {
-        // It comes again as it is now: the server does not know that the client has it, and will not tell what
-        // became of it. To whoever joins with this cursor it does.
-        if (revised > (rev ?? 0)) self.disconnected();
-        return false;
-      }
+    moveTo(seq, own) {
+      if (seq <= last) return false;
       // A message may be acknowledged although older ones have yet to come. It comes again in its order,
       // and the cursor must not pass over those before it. The first in order may have any `seq`.
-      if (last < 0 ? isAnswer : seq > last + 1) {
+      if (last >= 0 && seq > last + 1) {
         // Whatever lost the messages between, such as a holder of shared tabs: the server has them.
         if (!own) self.disconnected();
         return false;

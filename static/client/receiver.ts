@@ -19,14 +19,16 @@ export function receiver(
    * cursor, also those whose type is not known here.
    */
   function message(event: wire.Message | wire.CustomEvent, isAnswer?: boolean): void {
-    const { room, seq, rev, from, ref } = event;
+    const { room, seq, from, ref } = event;
     const membership = rooms.get(room);
     const own = from?.id === identity.user?.id ? outbox.find(ref, room) : undefined;
     if (own) {
       outbox.remove(own);
       connection.setAwaiting(false); // the time to answer what else is in flight starts again
     }
-    if (membership?.joined && (seq === undefined || membership.moveTo(seq, own, isAnswer, rev))) {
+    // The answer to a request comes again in its order, as it is then. If the cursor moved to it now, the client
+    // would pass over that, and over what became of it meanwhile.
+    if (membership?.joined && (seq === undefined || !isAnswer && membership.moveTo(seq, own))) {
       if (from) membership.stopTyping(from);
       // The server moves the mark too. It does not where the application speaks for the user.
       if (own && seq) membership.hasRead(seq);
@@ -92,7 +94,8 @@ export function receiver(
     const membership = "room" in event ? rooms.get(event.room) : undefined;
     switch (event.type) {
       case "joined":
-        if (!membership) return;
+        // If it is to join again, another one follows, from where it is now.
+        if (!membership?.ref) return;
         connection.setAwaiting(false);
         membership.join(event);
         dispatch("joined", event);

@@ -164,8 +164,6 @@ export function openShared(
     if (to) return to.includes(tab) ? [event] : [];
     const ref = "ref" in event && event.ref;
     const isOwn = !!ref && sent.delete(ref);
-    const seq = "seq" in event && "at" in event ? event.seq : undefined;
-    if (isOwn && room?.at && seq === room.at.seq + 1) room.at.seq = seq;
     if (ref && (isAnswer || event.type === "error" || event.type === "revised")) {
       return isOwn ? [event] : [];
     }
@@ -173,9 +171,11 @@ export function openShared(
     if (!room) return "room" in event && event.type !== "read" ? [] : [event];
     if (event.type === "right" && event.right === "none") rooms.delete(event.room);
     if (event.type === "custom" && event.retained) return room.isNewcomer ? [event] : [];
+    const seq = "seq" in event && "at" in event ? event.seq : undefined;
     if (seq === undefined && event.type !== "revised") return [event];
     const { at } = room;
-    if (!at) return isOwn ? [event] : []; // after `joined` it comes again
+    if (!at && isOwn) handlers.received([event], true); // after `joined` it comes again
+    if (!at) return [];
     if (event.type === "revised") at.rev = Math.max(at.rev, event.rev);
     else if (seq !== undefined && (at.seq < 0 || seq === at.seq + 1)) at.seq = seq;
     return [event];
