@@ -147,6 +147,26 @@ Deno.test("a page whose browser refuses channels has a connection of its own", a
   }
 });
 
+Deno.test("a tab that stood still when it was given its lock shares the connection all the same", async () => {
+  await using server = await serve();
+  const { locks } = navigator as object as { locks: { request(...args: unknown[]): unknown } };
+  const { request } = locks;
+  const refused = new Set<boolean>(); // one lock that a tab has while it is there, and one that the holder has
+  locks.request = (...args) => {
+    const isHolders = String(args[0]).endsWith("/ws");
+    if (refused.has(isHolders)) return request.apply(locks, args);
+    refused.add(isHolders);
+    return Promise.reject(new Error("The provided callback is no longer runnable."));
+  };
+  try {
+    using shared = await tabs(server.url, 3);
+    await patiently(Promise.all(shared.clients.map((client) => client.send("lobby", "hi"))), "all");
+    assertEquals([server.connectionCount, refused.size], [1, 2]);
+  } finally {
+    locks.request = request;
+  }
+});
+
 Deno.test("a message may have the ref of the hello that the holder says", async () => {
   await using server = await serve();
   using shared = await tabs(server.url, 2);

@@ -23,7 +23,7 @@ import { holdConnection, type HolderMessage, type Locks } from "./connection_hol
 import type { Routed, TabMessage } from "./connection_holder.ts";
 import { deferred } from "./deferred.ts";
 import { newRef } from "./outbox.ts";
-import { CLOSE_GOING_AWAY } from "./transport.ts";
+import { CLOSE_GOING_AWAY, CLOSE_LOST } from "./transport.ts";
 import type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
 
 /** How often a tab looks whether it hears from the holder, in milliseconds, and up to a third more. */
@@ -80,35 +80,35 @@ export function openShared(
   let patience = MIN_PATIENCE;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** While this lock is held, the holder knows that the tab is there. */
   locks.request(`${name} ${tab}`, listeners, () => {
     if (isClosed) return;
     void hold(listeners);
     watch();
     return ended.promise;
-  }).catch(() => {
-    // The browser refuses locks to this page, for example in a frame without an origin.
-    if (!isClosed) alone = openAlone(url, handlers);
+  }).catch((error: unknown) => {
+    if (isClosed) return;
+    // Chromium gives no lock to a page that stands still. The client tries again.
+    if (!(error instanceof DOMException)) return handlers.closed(CLOSE_LOST);
+    channel.close();
+    alone = openAlone(url, handlers); // the browser refuses locks, for example in a frame without an origin
   });
 
   /** Waits for the lock, or steals it, and holds the connection until this tab closes or is robbed. */
   async function hold(options: { signal: AbortSignal } | { steal: true }): Promise<void> {
-    let isGranted = false;
     let isOver = false;
     let stop: (() => void) | undefined;
     await locks?.request(name, options, async () => {
-      isGranted = true;
       const id = Math.max(Date.now(), holder + 1) + Math.random();
       // A tab that stood still, or robbed when another did, may be robbed already: it is told before the answer.
       await locks.query();
       if (isOver || isClosed) return;
       stopHolding = stop = holdConnection(id, name, url, openAlone, locks);
       return ended.promise;
-    }).catch(() => {}); // another tab stole it, or this one closed before it had it
+    }).catch(() => {}); // another tab stole it, or this one closed or stood still before it had it
     isOver = true;
     stop?.();
     if (stopHolding === stop) stopHolding = undefined;
-    if (!isGranted || isClosed) return;
+    if (isClosed) return;
     if (stop && now() - lateAt > 1_000) post({ lock: "robbed" }); // it did not hang
     if (!("steal" in options)) void hold(options); // one that stole the lock still waits for it
   }
