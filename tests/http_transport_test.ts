@@ -5,7 +5,7 @@
  */
 import type { Command, Event } from "../server/protocol/messages.ts";
 import { overHttp } from "../static/client/http_transport.ts";
-import { assert } from "./support/assert.ts";
+import { assert, assertEquals } from "./support/assert.ts";
 import { patiently } from "./support/harness.ts";
 
 const JOIN: Command = {
@@ -69,6 +69,49 @@ Deno.test("whoever enters a room in answer to each joined still hears what was s
   });
   try {
     await patiently(heard.promise, "the message");
+  } finally {
+    transport.close();
+  }
+});
+
+Deno.test("a transport that is closed by what it hears opens no other stream", async () => {
+  const closed = Promise.withResolvers<void>();
+  let streams = 0;
+  await using server = Deno.serve({ port: 0, onListen() {} }, ({ url }) => {
+    if (url.endsWith("/after")) return new Response();
+    streams++;
+    let timer: ReturnType<typeof setTimeout>;
+    const body = new ReadableStream({
+      start(controller) {
+        const joined = { type: "joined", room: "red", epoch: "e", seq: 1, rev: 0, recovered: true };
+        controller.enqueue(block("", joined));
+        timer = setTimeout(
+          () => controller.enqueue(block("e:1", { type: "chat", room: "red", seq: 1, at: 1 })),
+          20,
+        );
+      },
+      cancel: () => clearTimeout(timer),
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  });
+  const origin = `http://127.0.0.1:${server.addr.port}`;
+  const transport = overHttp(5_000, `${origin}/ws`, {
+    opened: () => transport.send([JOIN]),
+    received(events: readonly Event[]) {
+      for (const { type } of events) {
+        if (type === "joined") transport.send([{ ...JOIN, room: "blue", ref: "2" }]);
+        else if (type === "chat") {
+          transport.close();
+          closed.resolve();
+        }
+      }
+    },
+    closed() {},
+  });
+  try {
+    await patiently(closed.promise, "the message");
+    await (await fetch(`${origin}/after`)).text(); // another stream would have been asked for before
+    assertEquals(streams, 1);
   } finally {
     transport.close();
   }

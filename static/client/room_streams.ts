@@ -199,7 +199,7 @@ function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
       const others = events.filter(({ type }) => type !== "welcome");
       received(others.flatMap((event) => asAnswer(event, followed)));
       if (events.some(({ type }) => type === "bye")) closed(CLOSE_RESTART);
-      if (isChanged && hadToWait && !awaited.size) openSoon();
+      if (!signal.aborted && isChanged && hadToWait && !awaited.size) openSoon();
     }
   }
 
