@@ -198,7 +198,7 @@ Deno.test('a message may have the ref "hello", which is that of the client\'s ow
   assertEquals([await sent, it.client.state.status], ["forbidden", "open"]);
 });
 
-Deno.test("over HTTP an answer that overtakes the recent messages does not hide them", async () => {
+Deno.test("over HTTP an answer that overtakes the recent messages does not hide them, and is read", async () => {
   let handlers: TransportHandlers | undefined;
   const sent: unknown[] = [];
   const client = connect("ws://test/ws", {
@@ -213,13 +213,13 @@ Deno.test("over HTTP an answer that overtakes the recent messages does not hide 
     client.join(room).catch(() => {});
     handlers?.opened();
     handlers?.received([welcome]);
-    handlers?.received([joined(2)]);
+    handlers?.received([Object.assign(joined(2), { read: 2 })]);
     const stored = client.send(room, "m", "r");
     await until(() => Object(sent.at(-1)).type === "chat", "the message");
     handlers?.received([chat(3, me, "r")], true);
     assertEquals((await stored).seq, 3);
     handlers?.received([chat(1), chat(2), chat(3, me, "r")]);
-    assertEquals(seqs, [1, 2, 3]);
+    assertEquals([seqs, client.unread(room)], [[1, 2, 3], 0]);
   } finally {
     client.close();
   }

@@ -25,13 +25,13 @@ export function receiver(
     if (own) {
       outbox.remove(own);
       connection.setAwaiting(false); // the time to answer what else is in flight starts again
+      // The server moves the mark too. It does not where the application speaks for the user.
+      if (seq) membership?.hasRead(seq);
     }
     // The answer to a request comes again in its order, as it is then. If the cursor moved to it now, the client
     // would pass over that, and over what became of it meanwhile.
     if (membership?.joined && (seq === undefined || !isAnswer && membership.moveTo(seq, own))) {
       if (from) membership.stopTyping(from);
-      // The server moves the mark too. It does not where the application speaks for the user.
-      if (own && seq) membership.hasRead(seq);
       if (event.type === "chat") dispatch("chat", event);
       else if (event.type === "custom") {
         dispatch("custom", event);
