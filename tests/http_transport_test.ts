@@ -19,6 +19,23 @@ function block(id: string, event: object): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${id && `id: ${id}\n`}data: ${JSON.stringify(event)}\n\n`);
 }
 
+/** A stream of the room "red", whose first message comes a little after `joined`. */
+function eventStream(): Response {
+  let timer: ReturnType<typeof setTimeout>;
+  const body = new ReadableStream({
+    start(controller) {
+      const joined = { type: "joined", room: "red", epoch: "e", seq: 1, rev: 0, recovered: true };
+      controller.enqueue(block("", joined));
+      timer = setTimeout(
+        () => controller.enqueue(block("e:1", { type: "chat", room: "red", seq: 1, at: 1 })),
+        20,
+      );
+    },
+    cancel: () => clearTimeout(timer),
+  });
+  return new Response(body, { headers: { "content-type": "text/event-stream" } });
+}
+
 Deno.test("a transport that closes ends the hello that nobody waits for any more", async () => {
   const asked = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
@@ -43,19 +60,7 @@ Deno.test("whoever enters a room in answer to each joined still hears what was s
   let streams = 0;
   await using server = Deno.serve({ port: 0, onListen() {} }, () => {
     if (++streams > 20) heard.reject(new Error("The stream is opened in circles."));
-    let timer: ReturnType<typeof setTimeout>;
-    const body = new ReadableStream({
-      start(controller) {
-        const joined = { type: "joined", room: "red", epoch: "e", seq: 1, rev: 0, recovered: true };
-        controller.enqueue(block("", joined));
-        timer = setTimeout(
-          () => controller.enqueue(block("e:1", { type: "chat", room: "red", seq: 1, at: 1 })),
-          20,
-        );
-      },
-      cancel: () => clearTimeout(timer),
-    });
-    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+    return eventStream();
   });
   const transport = overHttp(5_000, `http://127.0.0.1:${server.addr.port}/ws`, {
     opened: () => transport.send([JOIN]),
@@ -80,19 +85,7 @@ Deno.test("a transport that is closed by what it hears opens no other stream", a
   await using server = Deno.serve({ port: 0, onListen() {} }, ({ url }) => {
     if (url.endsWith("/after")) return new Response();
     streams++;
-    let timer: ReturnType<typeof setTimeout>;
-    const body = new ReadableStream({
-      start(controller) {
-        const joined = { type: "joined", room: "red", epoch: "e", seq: 1, rev: 0, recovered: true };
-        controller.enqueue(block("", joined));
-        timer = setTimeout(
-          () => controller.enqueue(block("e:1", { type: "chat", room: "red", seq: 1, at: 1 })),
-          20,
-        );
-      },
-      cancel: () => clearTimeout(timer),
-    });
-    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+    return eventStream();
   });
   const origin = `http://127.0.0.1:${server.addr.port}`;
   const transport = overHttp(5_000, `${origin}/ws`, {
