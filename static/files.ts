@@ -79,6 +79,7 @@ export { default as "page/panels.ts" } from "./page/panels.ts" with { type: "tex
 export { default as "page/parse_line.ts" } from "./page/parse_line.ts" with { type: "text" };
 export { default as "page/parse_text.ts" } from "./page/parse_text.ts" with { type: "text" };
 export { default as "page/person_actions.ts" } from "./page/person_actions.ts" with { type: "text" };
+export { default as "page/press.ts" } from "./page/press.ts" with { type: "text" };
 export { default as "page/read_mark.ts" } from "./page/read_mark.ts" with { type: "text" };
 export { default as "page/refusals.ts" } from "./page/refusals.ts" with { type: "text" };
 export { default as "page/remembered.ts" } from "./page/remembered.ts" with { type: "text" };

@@ -7,16 +7,24 @@
 import type { ChatEvent, Message, RevisedEvent } from "../client/mod.ts";
 import type { KnownNames } from "./known_names.ts";
 import { storedLine } from "./message_line.ts";
+import { Press } from "./press.ts";
 import { afterReaction, type Revision, WaitingRevisions } from "./waiting_revisions.ts";
 
 /** How many revisions are kept of messages that are not shown yet. */
 const MAX_KEPT = 200;
 
+/** What lines need. */
+export interface LinesOptions {
+  /** The names that may be mentioned. */
+  readonly names: KnownNames;
+  /** Called when the user presses a reaction. */
+  readonly react: (seq: number, reaction: string, on: boolean) => void;
+}
+
 /** The lines of one room. */
 export class Lines {
   readonly #flow: HTMLElement;
-  readonly #names: KnownNames;
-  readonly #react: (seq: number, reaction: string, on: boolean) => void;
+  readonly #options: LinesOptions;
   readonly #jump: (seq: number) => void;
   readonly #changed: () => void;
   /** The messages as they are stored. */
@@ -27,28 +35,31 @@ export class Lines {
   readonly #revised = new Map<number, ChatEvent>();
   readonly #mine = new Map<number, readonly string[]>();
   readonly #waiting = new WaitingRevisions();
-  /** The messages of which a revision was asked for or answered since the last frame. */
-  readonly #asked = new Set<number>();
+  /** The messages whose lines are to be made again with the next frame. */
+  readonly #outdated = new Set<number>();
+  readonly #press: Press;
 
   /**
    * @param flow the element that holds the lines.
-   * @param names the names that may be mentioned.
-   * @param react is called when the user presses a reaction.
    * @param jump is called when the user presses the quote of a message.
    * @param changed is called when there is something for {@linkcode showRevised} to show.
    */
   constructor(
     flow: HTMLElement,
-    names: KnownNames,
-    react: (seq: number, reaction: string, on: boolean) => void,
+    options: LinesOptions,
     jump: (seq: number) => void,
     changed: () => void,
   ) {
     this.#flow = flow;
-    this.#names = names;
-    this.#react = react;
+    this.#options = options;
     this.#jump = jump;
     this.#changed = changed;
+    this.#press = new Press(flow, () => this.areRevised && changed());
+  }
+
+  /** Forgets the messages of a log that was replaced, and what became of them. Revisions that wait still do. */
+  beginAnew(): void {
+    for (const known of [this.#kept, this.#revised, this.#mine, this.#outdated]) known.clear();
   }
 
   /** Makes the line of a message. */
@@ -87,9 +98,7 @@ export class Lines {
   setMine(mine: Readonly<Record<string, readonly string[]>>): void {
     for (const [seq, reactions] of Object.entries(mine)) {
       this.#mine.set(Number(seq), reactions);
-      const line = this.find(Number(seq));
-      const message = line && this.#messages.get(line);
-      if (line && message) this.#replace(line, message);
+      if (this.find(Number(seq))) this.#renewSoon(Number(seq));
     }
   }
 
@@ -103,8 +112,7 @@ export class Lines {
   /** Shows from now on that a message is to be revised. */
   await(revision: Revision): void {
     this.#waiting.add(revision);
-    this.#asked.add(revision.seq);
-    this.#changed();
+    this.#renewSoon(revision.seq);
   }
 
   /**
@@ -115,44 +123,41 @@ export class Lines {
   answered(revision: Revision, answer?: RevisedEvent): void {
     const { seq } = revision;
     this.#waiting.remove(revision);
-    this.#asked.add(seq);
+    this.#renewSoon(seq);
     if (answer) {
       // Over HTTP the answer does not tell the user's reactions.
       const mine = answer.mine ?? afterReaction(this.#mine.get(seq) ?? [], revision);
       this.#mine.set(seq, mine);
       this.revise(answer.message);
     }
+  }
+
+  #renewSoon(seq: number): void {
+    this.#outdated.add(seq);
     this.#changed();
   }
 
   /** Whether there is something for {@linkcode showRevised} to show. */
   get areRevised(): boolean {
-    return this.#revised.size + this.#asked.size > 0;
+    return this.#revised.size + this.#outdated.size > 0;
   }
 
-  /**
-   * Shows what became of messages, and is to become of them. While a line is pressed it waits: a button that
-   * is replaced is not clicked.
-   */
+  /** Shows what became of messages, and is to become of them. A line that is pressed waits for the release. */
   showRevised(): void {
-    const isPressed = (seq: number) => this.find(seq)?.matches(":active");
-    for (const [seq, message] of this.#revised) {
-      if (isPressed(seq)) continue;
-      this.#revised.delete(seq);
-      this.#showRevised(message);
-    }
-    for (const seq of this.#asked) {
-      if (isPressed(seq)) continue;
-      this.#asked.delete(seq);
-      this.#renew(`[data-seq="${seq}"]`);
-    }
+    const revised = [...this.#revised.values()];
+    this.#revised.clear();
+    for (const message of revised) this.#showRevised(message);
+    const outdated = [...this.#outdated];
+    this.#outdated.clear();
+    for (const seq of outdated) this.#renew(`[data-seq="${seq}"]`);
   }
 
   #showRevised(message: ChatEvent): void {
     const line = this.find(message.seq);
     const shown = line && this.#messages.get(line);
     if (line && shown) {
-      if (newer(shown, message) === message) this.#replace(line, message);
+      if (this.#press.isIn(line)) this.#revised.set(message.seq, message);
+      else if (newer(shown, message) === message) this.#replace(line, message);
       this.#renew(`[data-reply="${message.seq}"]`); // quotes never show what was edited or deleted
       return;
     }
@@ -169,7 +174,9 @@ export class Lines {
   #renew(selector: string): void {
     for (const line of this.#flow.querySelectorAll<HTMLElement>(`.line${selector}`)) {
       const message = this.#messages.get(line);
-      if (message) this.#replace(line, message);
+      if (!message) continue;
+      if (this.#press.isIn(line)) this.#outdated.add(message.seq);
+      else this.#replace(line, message);
     }
   }
 
@@ -189,10 +196,10 @@ export class Lines {
     const { seq, replyTo } = message;
     const answered = replyTo === undefined ? undefined : this.find(replyTo);
     const line = storedLine(this.#waiting.edited(message), isOwn, {
-      names: this.#names,
+      names: this.#options.names,
       mine: this.mineOf(seq),
       waiting: this.#waiting.of(seq),
-      react: (reaction, on) => this.#react(seq, reaction, on),
+      react: (reaction, on) => this.#options.react(seq, reaction, on),
       answered: answered && this.#messages.get(answered),
       jump: () => replyTo !== undefined && this.#jump(replyTo),
     });

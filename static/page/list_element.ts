@@ -3,24 +3,20 @@
  *
  * @module
  */
-import type { Message, User } from "../client/mod.ts";
+import type { HistoryPage, User } from "../client/mod.ts";
 import { copySource } from "./copy_source.ts";
 import { create } from "./dom.ts";
-import type { KnownNames } from "./known_names.ts";
+import type { LinesOptions } from "./lines.ts";
 import { strings } from "./strings.ts";
 
 /** What the list needs. */
-export interface MessageListOptions {
+export interface MessageListOptions extends LinesOptions {
   readonly room: string;
   /** Returns the user, whose own messages look different, and are never new. */
   readonly user: () => User | undefined;
-  /** The names that may be mentioned. */
-  readonly names: KnownNames;
-  readonly readOlder: (before: number, limit: number) => Promise<readonly Message[]>;
+  readonly readOlder: (before: number, limit: number) => Promise<HistoryPage>;
   /** The latest `seq` that was read on an earlier visit. */
   readonly readSeq: number | undefined;
-  /** Called when the user presses a reaction. */
-  readonly react: (seq: number, reaction: string, on: boolean) => void;
   /** Called when `mark` or `isAtLatest` changed. */
   readonly changed: () => void;
 }

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Message } from "../client/mod.ts";
+import type { HistoryPage, Message } from "../client/mod.ts";
 import { create, oncePerFrame } from "./dom.ts";
 import { Lines } from "./lines.ts";
 import { listElement, type MessageListOptions } from "./list_element.ts";
@@ -33,7 +33,6 @@ export class MessageList {
   readonly unsent: UnsentLines;
   readonly mark: ReadMark;
   readonly lines: Lines;
-
   readonly #options: MessageListOptions;
   readonly #messages = create("div", { class: "flow" });
   readonly #older: OlderMessages;
@@ -52,11 +51,10 @@ export class MessageList {
 
   constructor(options: MessageListOptions) {
     this.#options = options;
-    const { names, react } = options;
     const jump = (seq: number) => this.seek(seq);
-    const lines = new Lines(this.#messages, names, react, jump, () => this.#showArrived());
-    this.lines = lines;
-    this.unsent = new UnsentLines(names, (seq) => !!lines.find(seq), () => this.#showUnsent());
+    this.lines = new Lines(this.#messages, options, jump, this.#showArrived);
+    const isShown = (seq: number) => this.lines.find(seq) !== undefined;
+    this.unsent = new UnsentLines(options.names, isShown, () => this.#showUnsent());
     this.#writer = new MessageWriter(this.#messages, this.lines);
     this.mark = new ReadMark(options.readSeq);
     const status = new ListStatus(options.room, () => this.#older.load());
@@ -69,7 +67,10 @@ export class MessageList {
     this.element.hidden = true;
     this.#position = new ScrollPosition(this.element, this.#messages);
     this.#seeker = new MessageSeeker(this.lines, this.#older, this.#position);
-    this.#tidier = new Tidier(this.#messages, this.#position, this.mark, this.#older);
+    this.#tidier = new Tidier(this.#messages, this.#position, this.mark, (first) => {
+      this.#older.first = first;
+      this.#showUnsent();
+    });
     status.show("loading");
     this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     const resizes = new ResizeObserver(() => this.#resized());
@@ -88,6 +89,7 @@ export class MessageList {
     if (isFresh) {
       this.#empty();
       [this.#arrived, this.#last] = [[], 0];
+      this.lines.beginAnew();
       this.unsent.beginAnew(head);
       this.#position.isAtEnd = true;
     }
@@ -188,21 +190,22 @@ export class MessageList {
     this.#seek();
     this.#markRead();
     this.#tidier.tidySoon();
-    return this.#arrived.length > 0 || this.lines.areRevised;
+    return this.#arrived.length > 0;
   }
 
   #showUnsent(): void {
     const user = this.#options.user();
-    this.unsent.showHead(user, user !== undefined && this.#writer.author?.id === user.id);
+    this.unsent.show(user, user !== undefined && this.#writer.author?.id === user.id);
     if (!this.unsent.isEmpty) this.#older.showStatus(true);
   }
 
   /** Shows a page of history above the messages. */
-  #prepend(page: readonly Message[]): void {
+  #prepend({ messages, mine }: HistoryPage): void {
     const container = create("div");
     const writer = new MessageWriter(container, this.lines);
-    writer.writePage(page, this.mark, this.#options.user()?.id, this.#older.first ?? 0);
-    this.unsent.shown(this.#last ||= page.at(-1)?.seq ?? 0);
+    this.lines.setMine(mine);
+    writer.writePage(messages, this.mark, this.#options.user()?.id, this.#older.first ?? 0);
+    this.unsent.shown(this.#last ||= messages.at(-1)?.seq ?? 0);
     this.#position.keepDuring(() => {
       if (this.#messages.querySelector(".newest")) writer.forgetNewest();
       const next = this.#messages.querySelector<HTMLElement>(".day");

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Message } from "../client/mod.ts";
+import type { HistoryPage } from "../client/mod.ts";
 import type { ListStatus } from "./list_status.ts";
 
 /** How many messages are asked for at once. */
@@ -13,9 +13,9 @@ const RECENT_TIMEOUT_MS = 1_500;
 
 /** What it needs. */
 export interface OlderMessagesOptions {
-  readonly read: (before: number, limit: number) => Promise<readonly Message[]>;
+  readonly read: (before: number, limit: number) => Promise<HistoryPage>;
   /** Shows a page above the messages that are there. */
-  readonly prepend: (page: readonly Message[]) => void;
+  readonly prepend: (page: HistoryPage) => void;
   /** Called after a page was shown: the list may need another one. */
   readonly loaded: () => void;
 }
@@ -26,7 +26,8 @@ export class OlderMessages {
   first: number | undefined;
   readonly #status: ListStatus;
   readonly #options: OlderMessagesOptions;
-  #isLoading = false;
+  /** The page that is being loaded, if one is. */
+  #loading: Promise<HistoryPage> | undefined;
   #hasFailed = false;
   #recentTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -39,7 +40,7 @@ export class OlderMessages {
   joined(head: number, isFresh: boolean): void {
     this.#hasFailed = false;
     if (!isFresh) return;
-    this.first = undefined;
+    [this.first, this.#loading] = [undefined, undefined];
     this.#status.show(head ? "loading" : "empty");
     clearTimeout(this.#recentTimer);
     // A server may be set to send no recent messages to those who join. The history has them.
@@ -53,23 +54,18 @@ export class OlderMessages {
 
   async load(): Promise<void> {
     const before = this.first;
-    if (this.#isLoading || before === undefined || before <= 1) return;
-    this.#isLoading = true;
+    if (this.#loading || before === undefined || before <= 1) return;
     this.#status.show("older");
-    try {
-      const page = await this.#options.read(before, PAGE_MESSAGES);
-      if (this.first !== before) return; // the list was emptied or shortened in the meantime
-      this.#options.prepend(page);
-      this.first = page[0]?.seq ?? 1;
-      this.#hasFailed = false;
-      this.showStatus(false);
-    } catch {
-      this.#hasFailed = true;
-      this.#status.show("olderFailed");
-      return;
-    } finally {
-      this.#isLoading = false;
-    }
+    const loading = this.#loading = this.#options.read(before, PAGE_MESSAGES);
+    const page = await loading.catch(() => undefined);
+    if (this.#loading !== loading) return; // it is of a log that was replaced
+    this.#loading = undefined;
+    this.#hasFailed = page === undefined;
+    if (page === undefined) return this.#status.show("olderFailed");
+    if (this.first !== before) return; // the list was shortened in the meantime
+    this.#options.prepend(page);
+    this.first = page.messages[0]?.seq ?? 1;
+    this.showStatus(false);
     this.#options.loaded();
   }
 
@@ -80,7 +76,7 @@ export class OlderMessages {
    */
   showStatus(hasUnsent: boolean): void {
     if (this.first !== undefined && this.first <= 1) this.#status.show("beginning");
-    else if (this.first === undefined ? hasUnsent : !this.#isLoading && !this.#hasFailed) {
+    else if (this.first === undefined ? hasUnsent : !this.#loading && !this.#hasFailed) {
       this.#status.clear();
     }
   }

@@ -64,11 +64,7 @@ export class Room {
       room: name,
       user: () => client.user,
       names: this.names,
-      readOlder: async (before, limit) => {
-        const { messages, mine } = await client.history(name, before, limit);
-        this.list.lines.setMine(mine);
-        return messages;
-      },
+      readOlder: (before, limit) => client.history(name, before, limit),
       readSeq: remembered().find((room) => room.name === name)?.readSeq,
       react: (seq, reaction, on) => this.react(seq, reaction, on),
       changed: options.changed,

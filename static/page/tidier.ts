@@ -6,7 +6,6 @@
  * @module
  */
 import { onceIdle } from "./dom.ts";
-import type { OlderMessages } from "./older_messages.ts";
 import type { ReadMark } from "./read_mark.ts";
 import type { ScrollPosition } from "./scroll_position.ts";
 
@@ -29,19 +28,22 @@ export class Tidier {
   readonly #messages: HTMLElement;
   readonly #position: ScrollPosition;
   readonly #mark: ReadMark;
-  readonly #older: OlderMessages;
+  readonly #tidied: (first?: number) => void;
 
-  /** @param messages the element that holds the blocks. */
+  /**
+   * @param messages the element that holds the blocks.
+   * @param tidied is called with the `seq` of the first line that is left.
+   */
   constructor(
     messages: HTMLElement,
     position: ScrollPosition,
     mark: ReadMark,
-    older: OlderMessages,
+    tidied: (first?: number) => void,
   ) {
     this.#messages = messages;
     this.#position = position;
     this.#mark = mark;
-    this.#older = older;
+    this.#tidied = tidied;
   }
 
   /** Returns whether there is more to do. */
@@ -54,9 +56,9 @@ export class Tidier {
     if (surplus <= 0) return false;
     const count = Math.min(surplus, Math.max(REMOVED_LINES, surplus / 2));
     this.#position.keepDuring(() => removeOldest(messages, count), "last");
-    this.#mark.trimmed();
     const first = messages.querySelector<HTMLElement>(".line");
-    this.#older.first = first ? Number(first.dataset.seq) : undefined;
+    this.#mark.trimmed();
+    this.#tidied(first ? Number(first.dataset.seq) : undefined);
     return surplus > count;
   }
 }

@@ -20,7 +20,7 @@ export class UnsentLines {
   readonly #stored = new Map<string, number>();
   /** All messages up to this `seq` have their own lines. */
   #shown = 0;
-  /** The revisions that are shown here until the line of their message can. */
+  /** The revisions that wait. One is shown here while its message has no line that could show it. */
   readonly #revisions = new Set<Revision>();
   readonly #isShown: (seq: number) => boolean;
   readonly #names: KnownNames;
@@ -46,18 +46,21 @@ export class UnsentLines {
     this.#add(ref, sendingLine(payload, this.#names));
   }
 
-  /** Shows a revision until it is stored, or its message has a line. */
+  /** Shows a revision until it is stored, whenever its message has no line. */
   addRevision(revision: Revision): void {
-    if (this.#isShown(revision.seq)) return;
     this.#revisions.add(revision);
-    this.#add(revision.ref, revisionLine(revision, this.#names));
+    this.#changed();
   }
 
   #add(ref: string, line: HTMLElement): void {
+    this.#append(ref, line);
+    this.#changed();
+  }
+
+  #append(ref: string, line: HTMLElement): void {
     this.#lines.get(ref)?.remove();
     this.#lines.set(ref, line);
     this.element.append(line);
-    this.#changed();
   }
 
   /** Notes that a message is stored. It stays until its own line is there, so that it is always in sight. */
@@ -80,13 +83,18 @@ export class UnsentLines {
   beginAnew(head: number): void {
     this.#shown = 0;
     for (const [ref, one] of this.#stored) if (one > head) this.#remove(ref);
+    this.#changed();
   }
 
   #remove(ref: string): void {
-    this.#lines.get(ref)?.remove();
-    this.#lines.delete(ref);
+    this.#drop(ref);
     this.#stored.delete(ref);
     this.#changed();
+  }
+
+  #drop(ref: string): void {
+    this.#lines.get(ref)?.remove();
+    this.#lines.delete(ref);
   }
 
   /** Removes a revision that is answered. */
@@ -108,10 +116,12 @@ export class UnsentLines {
     this.#add(edit.ref, line);
   }
 
-  /** Shows the head of the group, unless the lines continue the user's own group above them. */
-  showHead(user: User | undefined, continuesGroup: boolean): void {
+  /** Shows what the list of messages does not, and above it the head of the group unless it continues the last. */
+  show(user: User | undefined, continuesGroup: boolean): void {
     for (const revision of this.#revisions) {
-      if (this.#isShown(revision.seq)) return this.removeRevision(revision); // and so again
+      const { ref, seq } = revision;
+      if (this.#isShown(seq)) this.#drop(ref);
+      else if (!this.#lines.has(ref)) this.#append(ref, revisionLine(revision, this.#names));
     }
     setHidden(this.element, this.isEmpty);
     for (const part of this.element.querySelectorAll(".face, .head")) part.remove();

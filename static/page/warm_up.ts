@@ -17,7 +17,7 @@ export function warmUp(): void {
   const place = create("div", { class: "heard-only", "aria-hidden": "true" });
   const flow = create("div", { class: "flow" });
   const names = new KnownNames({ user: () => undefined, members: () => [] });
-  const lines = new Lines(flow, names, () => {}, () => {}, () => {});
+  const lines = new Lines(flow, { names, react: () => {} }, () => {}, () => {});
   const from = { id: "", name: "Ada" };
   const steps = [
     () =>
