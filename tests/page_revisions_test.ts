@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Page, Route } from "npm:playwright-core@1.65.1";
+import type { APIResponse, Page, Route } from "npm:playwright-core@1.65.1";
 import { Refusal } from "../server/mod.ts";
 import { connect } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
@@ -137,14 +137,56 @@ browserTest("a reaction can be pressed while others react", async (chrome) => {
   await bob.send("lobby", "cake?");
   await bob.react("lobby", 1, "🎉");
   const ada = await chrome.open(server.url);
+  const phone = await chrome.open(server.url, PHONE);
+  const cdp = await phone.context().newCDPSession(phone);
+  const isOn = (page: Page) => page.locator(".chip").getAttribute("aria-pressed");
+  let eveDoes = true;
+  const reactMeanwhile = async (page: Page) => {
+    await eve.react("lobby", 1, "🎉", eveDoes);
+    eveDoes = !eveDoes;
+    eve.typing("lobby");
+    await says(page, "#typing", "Eve is typing"); // by then the page has heard of the reaction
+  };
   await ada.locator(".chip").hover();
   await ada.mouse.down();
-  await eve.react("lobby", 1, "🎉");
-  eve.typing("lobby");
-  await says(ada, "#typing", "Eve is typing"); // by then the page has heard of the reaction
+  await reactMeanwhile(ada);
+  // What waits for the release does not look for it in each frame.
+  const frames = `new Promise((resolve) => {
+    const request = requestAnimationFrame;
+    let asked = 0, left = 10;
+    window.requestAnimationFrame = (callback) => request(callback, asked++);
+    request(function step() {
+      if (left-- > 0) return request(step);
+      window.requestAnimationFrame = request;
+      resolve(asked);
+    });
+  })`;
+  await until(async () => await ada.evaluate<number>(frames) === 0, "no frames");
+  await says(ada, ".chip", "🎉 1");
   await ada.mouse.up();
   await says(ada, ".chip", "🎉 3");
-  assertEquals(await ada.locator(".chip").getAttribute("aria-pressed"), "true");
+  assertEquals(await isOn(ada), "true");
+  // Released elsewhere it is not clicked, and shows what came.
+  await ada.mouse.down();
+  await reactMeanwhile(ada);
+  await ada.mouse.move(1, 1);
+  await ada.mouse.up();
+  await says(ada, ".chip", "🎉 2");
+  assertEquals(await isOn(ada), "true");
+  await ada.locator(".chip").focus();
+  await ada.keyboard.down(" ");
+  await reactMeanwhile(ada);
+  await ada.keyboard.up(" ");
+  await says(ada, ".chip", "🎉 2"); // Eve's again, and not Ada's
+  await until(async () => await isOn(ada) === "false", "it to be taken back");
+  const box = await phone.locator(".chip").boundingBox();
+  assert(box);
+  const touchPoints = [{ x: box.x + box.width / 2, y: box.y + box.height / 2 }];
+  await cdp.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints });
+  await reactMeanwhile(phone);
+  await cdp.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await until(async () => await isOn(phone) === "true", "it to be tapped");
+  await says(ada, ".chip", "🎉 2");
   for (const client of [bob, eve]) client.close();
 });
 
@@ -336,6 +378,96 @@ browserTest("what waits to be stored shows so where it is, and after a reload", 
     assertEquals(await signs(), 0);
     mute = false;
   }
+});
+
+browserTest("what waits stays in sight when its message is tidied away", async (chrome) => {
+  await using server = await serve();
+  const ada = await chrome.open(`${server.url}/healthz`);
+  const held: (() => void)[] = [];
+  let isHeld = false;
+  await ada.routeWebSocket(/ws/, (socket) => {
+    const up = socket.connectToServer();
+    socket.onMessage((data) => {
+      if (isHeld) held.push(() => up.send(data));
+      else up.send(data);
+    });
+  });
+  await ada.goto(server.url);
+  await say(ada, "helo");
+  await allStored(ada);
+  isHeld = true;
+  await ada.locator("#say").press("ArrowUp");
+  await say(ada, "hello");
+  await ada.locator(".line.waiting").waitFor();
+  const waiting = ada.locator(".unsent .sending");
+  assertEquals(await waiting.count(), 0);
+  for (const count of [300, 260]) {
+    await fill(server.url, "lobby", count);
+    await until(
+      async () => await text(ada, ".flow .line .text >> nth=-1") === `message ${count}`,
+      "all",
+    );
+  }
+  await until(async () => await ada.locator(".line.waiting").count() === 0, "the line to go");
+  await until(async () => await waiting.count() === 1, "the edit");
+  assertEquals(await waiting.locator(".text").textContent(), "hello");
+  await assertAccessible(ada, "an edit whose message is out of sight");
+  // It is shown once: at its message when that is there again.
+  await until(async () => {
+    await ada.evaluate(`document.querySelector(".list").scrollTop = 0`);
+    return await ada.locator(".line.waiting").count() === 1;
+  }, "the line again");
+  assertEquals(await waiting.count(), 0);
+  for (const send of held) send();
+  await until(async () => await ada.locator(".line.waiting").count() === 0, "the answer");
+  assertEquals(await text(ada, `.line[data-seq="1"] .text`), "hello");
+});
+
+browserTest("of a log that was replaced nothing is left", async (chrome) => {
+  await using before = await serve();
+  await using after = await serve();
+  await using proxy = faultProxy(before.url);
+  const bob = connect(`${before.url}/ws`, { name: "Bob" });
+  await bob.join("lobby");
+  for (let i = 1; i <= 60; i++) await bob.send("lobby", `before ${i}`);
+  const ada = await chrome.open(`${proxy.url}/healthz`, { viewport: { width: 1000, height: 400 } });
+  // A page of the log comes when that is another one.
+  const late = Promise.withResolvers<[Route, APIResponse]>();
+  const hold = async (route: Route) => late.resolve([route, await route.fetch()]);
+  await ada.route("**/messages?*", hold, { times: 1 });
+  await ada.goto(proxy.url);
+  await until(async () => await text(ada, ".flow .line .text >> nth=-1") === "before 60", "all");
+  await ada.evaluate(`document.querySelector(".list").scrollTop = 0`);
+  const [route, response] = await patiently(late.promise, "the request for older messages");
+  // What became of a message that is not shown yet, and of one that is.
+  await bob.edit("lobby", 5, "before 5, edited");
+  await bob.react("lobby", 60, "🎉");
+  await ada.locator(".chip").press("Enter");
+  await says(ada, ".chip", "🎉 2");
+  bob.close();
+
+  const eve = connect(`${after.url}/ws`, { name: "Eve" });
+  await eve.join("lobby");
+  for (let i = 1; i <= 60; i++) await eve.send("lobby", `after ${i}`);
+  await eve.react("lobby", 60, "🎉");
+  eve.close();
+  proxy.target = after.url;
+  proxy.cut();
+  await until(
+    async () => await text(ada, ".flow .line .text >> nth=-1") === "after 60",
+    "the others",
+  );
+  await route.fulfill({ response });
+  await until(async () => {
+    await ada.evaluate(`document.querySelector(".list").scrollTop = 0`);
+    return await lines(ada).count() === 60;
+  }, "the older ones");
+  assertEquals(
+    await lines(ada).allTextContents(),
+    Array.from({ length: 60 }, (_, i) => `after ${i + 1}`),
+  );
+  assertEquals(await text(ada, ".chip"), "🎉 1");
+  assertEquals(await ada.locator(".chip").getAttribute("aria-pressed"), "false");
 });
 
 browserTest("a link to what is not there says so", async (chrome) => {
