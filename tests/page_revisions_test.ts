@@ -411,6 +411,9 @@ browserTest("what waits stays in sight when its message is tidied away", async (
   await until(async () => await ada.locator(".line.waiting").count() === 0, "the line to go");
   await until(async () => await waiting.count() === 1, "the edit");
   assertEquals(await waiting.locator(".text").textContent(), "hello");
+  await ada.locator("#latest").waitFor({ state: "hidden" }); // it has followed the end
+  await says(ada, ".flow .line .text >> nth=-1", "message 260");
+  assert(await waiting.isVisible());
   await assertAccessible(ada, "an edit whose message is out of sight");
   // It is shown once: at its message when that is there again.
   await until(async () => {
@@ -489,6 +492,31 @@ browserTest("the longest reaction fits on a phone", async (chrome) => {
   await phone.locator(".chip").waitFor();
   assert(await fits(phone), "nothing sticks out");
   client.close();
+});
+
+browserTest("that a message was sent is shown beside it, in sight", async (chrome) => {
+  await using server = await serve();
+  for (const options of [PHONE, {}]) {
+    const ada = await chrome.open(server.url, options);
+    await say(ada, "words ".repeat(60));
+    await allStored(ada);
+    const line = ada.locator(".own > .line");
+    const box = await line.boundingBox();
+    const text = await line.locator(".text").boundingBox();
+    const mark = await line.locator(".mark .icon").boundingBox();
+    const width = ada.viewportSize()?.width ?? 0;
+    assert(box && text && mark && mark.x >= text.x + text.width, "it is beside the text");
+    assert(mark.x + mark.width <= width, "it is in sight");
+    await say(ada, "more");
+    await allStored(ada);
+    assertEquals(
+      (await line.first().boundingBox())?.height,
+      box.height,
+      "nothing moves when it goes",
+    );
+    assert(await fits(ada), "nothing sticks out");
+    await ada.close();
+  }
 });
 
 browserTest("a link to a message loads it, goes there and marks it", async (chrome) => {

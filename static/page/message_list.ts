@@ -23,7 +23,7 @@ import { UnsentLines } from "./unsent_lines.ts";
 
 /** How many messages are shown in one frame, and how long it may take to write them, in milliseconds. */
 const MAX_PER_FRAME = 12;
-const MAX_WRITING_MS = 6;
+const MAX_WRITING_MS = 4;
 /** How far from the top older messages are asked for, in pixels. */
 const LOAD_AHEAD_PX = 900;
 
@@ -53,8 +53,7 @@ export class MessageList {
     this.#options = options;
     const jump = (seq: number) => this.seek(seq);
     this.lines = new Lines(this.#messages, options, jump, this.#showArrived);
-    const isShown = (seq: number) => this.lines.find(seq) !== undefined;
-    this.unsent = new UnsentLines(options.names, isShown, () => this.#showUnsent());
+    this.unsent = new UnsentLines(options.names, this.lines, () => this.#showUnsent());
     this.#writer = new MessageWriter(this.#messages, this.lines);
     this.mark = new ReadMark(options.readSeq);
     const status = new ListStatus(options.room, () => this.#older.load());
@@ -70,6 +69,7 @@ export class MessageList {
     this.#tidier = new Tidier(this.#messages, this.#position, this.mark, (first) => {
       this.#older.first = first;
       this.#showUnsent();
+      this.#position.follow(); // what was just added at the end is not what the user has scrolled past
     });
     status.show("loading");
     this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });

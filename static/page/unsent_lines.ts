@@ -7,6 +7,7 @@
 import type { User } from "../client/mod.ts";
 import { create, setHidden } from "./dom.ts";
 import type { KnownNames } from "./known_names.ts";
+import type { Lines } from "./lines.ts";
 import { markFailed, type Remedy, revisionLine, sendingLine } from "./message_line.ts";
 import { groupHead } from "./message_writer.ts";
 import { strings } from "./strings.ts";
@@ -22,18 +23,18 @@ export class UnsentLines {
   #shown = 0;
   /** The revisions that wait. One is shown here while its message has no line that could show it. */
   readonly #revisions = new Set<Revision>();
-  readonly #isShown: (seq: number) => boolean;
+  readonly #storedLines: Lines;
   readonly #names: KnownNames;
   readonly #changed: () => void;
 
   /**
    * @param names the names that may be mentioned.
-   * @param isShown says whether a message has a line.
+   * @param storedLines the lines of the messages that are stored.
    * @param changed is called when a line was added or removed.
    */
-  constructor(names: KnownNames, isShown: (seq: number) => boolean, changed: () => void) {
+  constructor(names: KnownNames, storedLines: Lines, changed: () => void) {
     this.#names = names;
-    this.#isShown = isShown;
+    this.#storedLines = storedLines;
     this.#changed = changed;
   }
 
@@ -120,7 +121,7 @@ export class UnsentLines {
   show(user: User | undefined, continuesGroup: boolean): void {
     for (const revision of this.#revisions) {
       const { ref, seq } = revision;
-      if (this.#isShown(seq)) this.#drop(ref);
+      if (this.#storedLines.find(seq)) this.#drop(ref);
       else if (!this.#lines.has(ref)) this.#append(ref, revisionLine(revision, this.#names));
     }
     setHidden(this.element, this.isEmpty);

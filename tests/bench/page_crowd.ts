@@ -22,7 +22,7 @@ const BURST = 200;
 const SLOWER = 4;
 const LONG_MS = 50;
 const seconds = Number(Deno.args[0] ?? 20);
-const before = Number(Deno.args[1] ?? 0);
+const before = Math.ceil(Number(Deno.args[1] ?? 0) / 100) * 100;
 
 interface TraceEvent {
   readonly name: string;
