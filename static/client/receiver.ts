@@ -72,9 +72,12 @@ export function receiver(
       (field === "room" && outgoing && rooms.get(outgoing.command.room));
     if (canRetry && waiting) waiting.waitUntil = retryAt;
     else if (canRetry) sender.pause(retryAt);
-    if (outgoing?.inFlight) {
+    if (outgoing) {
       outgoing.inFlight = false;
-      if (!canRetry) outbox.fail(error, (command) => command === outgoing.command);
+      if (!canRetry) {
+        outbox.remove(outgoing);
+        outgoing.reject(error);
+      }
     } else if (room && membership) {
       if (canRetry) membership.ref = "";
       else sender.giveUp(room, error);
