@@ -71,7 +71,7 @@ export function receiver(
     const waiting = membership ??
       (field === "room" && outgoing && rooms.get(outgoing.command.room));
     if (canRetry && waiting) waiting.waitUntil = retryAt;
-    else if (canRetry) sender.pause(retryAt);
+    else if (canRetry && !/room/.test(code)) sender.pause(retryAt); // that refuses a join: it was withdrawn
     if (outgoing) {
       outgoing.inFlight = false;
       if (!canRetry) {
