@@ -118,6 +118,7 @@ export function overHttp(
       case "rename":
         return await hello(command);
       case "join":
+        roomPath(command.room, ""); // throws if no URL can hold the name: a stream would carry another room
         return streams.join(command);
       case "leave":
         return streams.leave(command.room);
