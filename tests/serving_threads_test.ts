@@ -402,7 +402,44 @@ Deno.test("a storing thread that hangs is told of by /readyz, /metrics and the l
   const { code, err } = await program.ended();
   assertEquals(code, 1, err);
   assertMatch(err, / warn not ready reason=store_stuck\n/);
-  assertMatch(err, / error stop failed reason="It takes longer than 4500 ms."\n/);
+  assertMatch(err, / error stop failed reason="It takes longer than 20000 ms."\n/);
+});
+
+Deno.test("a stop waits for a slow disk: what was accepted is stored, and read marks are written", async () => {
+  await using at = new Directory();
+  const args = ["--db", at.file, "--workers", "1"];
+  await using program = await Program.start(args, {}, [], TROUBLED_PROGRAM);
+  await using alice = await connect(program, { protocol: "parley.v1" });
+  alice.send({ type: "hello" }, { type: "join" }, { type: "chat", payload: "one" });
+  const { user } = await alice.next("welcome");
+  await alice.next("chat");
+  await (await fetch(`${program.url}/trouble/still`)).text();
+  await until(
+    async () => (await ask(program, "/readyz")).status === 503,
+    "the store to stand still",
+  );
+  alice.send({ type: "chat", payload: "two" });
+  program.signal("SIGTERM");
+  await alice.next("bye"); // the stop does not wait any longer before it sends the clients away
+  await alice.closed;
+  // A stop that did not wait for the store would close its port now, and let go of the store.
+  let answers = 0;
+  await until(async () => {
+    const response = await fetch(`${program.url}/healthz`, { headers: APART }).catch(() =>
+      undefined
+    );
+    await response?.body?.cancel();
+    return response === undefined || ++answers === 20;
+  }, "the port");
+  Deno.writeTextFileSync(`${at.file}.go`, "");
+  const { code, err } = await program.ended();
+  assertEquals([code, / (?:error|warn) (?!descriptor|disk is|not ready|slow)/.test(err)], [
+    0,
+    false,
+  ], err);
+  await using broker = await at.open();
+  assertEquals((await broker.state("lobby")).head, 2);
+  assertEquals((await broker.marks.get(user.id, "lobby"))?.seq, 2);
 });
 
 Deno.test("createServer() with workers: 1 says so when its storing thread dies, and refuses to store", async () => {
