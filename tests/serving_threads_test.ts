@@ -414,11 +414,12 @@ Deno.test("a stop waits for a slow disk: what was accepted is stored, and read m
   const { user } = await alice.next("welcome");
   await alice.next("chat");
   await (await fetch(`${program.url}/trouble/still`)).text();
-  await until(
-    async () => (await ask(program, "/readyz")).status === 503,
-    "the store to stand still",
-  );
-  alice.send({ type: "chat", payload: "two" });
+  const asksInVain = () =>
+    fetch(program.url + MESSAGES, { headers: APART, signal: AbortSignal.timeout(200) })
+      .then((response) => response.text()).then(() => false, () => true);
+  await until(asksInVain, "the store to stand still");
+  alice.send({ type: "chat", payload: "two" }, { type: "leave", room: "tea", ref: "heard" });
+  await alice.next("error", ({ ref }) => ref === "heard");
   program.signal("SIGTERM");
   await alice.next("bye"); // the stop does not wait any longer before it sends the clients away
   await alice.closed;
@@ -431,7 +432,7 @@ Deno.test("a stop waits for a slow disk: what was accepted is stored, and read m
     await response?.body?.cancel();
     return response === undefined || ++answers === 20;
   }, "the port");
-  Deno.writeTextFileSync(`${at.file}.go`, "");
+  await Deno.writeTextFile(`${at.file}.go`, "");
   const { code, err } = await program.ended();
   assertEquals([code, / (?:error|warn) (?!descriptor|disk is|not ready|slow)/.test(err)], [
     0,
