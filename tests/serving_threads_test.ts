@@ -412,10 +412,10 @@ Deno.test("a storing thread that hangs is told of by /readyz, /metrics and the l
   assertMatch(err, / error stop failed reason="It takes longer than 20000 ms."\n/);
 });
 
-Deno.test("a stop waits for a slow disk: what was accepted is stored, and read marks are written", async () => {
+Deno.test("a stop waits for a slow disk: what was accepted is stored, marks are written, and a room is erased", async () => {
   await using at = new Directory();
   const args = ["--db", at.file, "--workers", "1"];
-  await using program = await Program.start(args, {}, [], TROUBLED_PROGRAM);
+  await using program = await Program.start(args, { PARLEY_API_KEYS: KEY }, [], TROUBLED_PROGRAM);
   await using alice = await connect(program, { protocol: "parley.v1" });
   alice.send({ type: "hello" }, { type: "join" }, { type: "chat", payload: "one" });
   const { user } = await alice.next("welcome");
@@ -427,6 +427,8 @@ Deno.test("a stop waits for a slow disk: what was accepted is stored, and read m
   await until(asksInVain, "the store to stand still");
   alice.send({ type: "chat", payload: "two" }, { type: "leave", room: "tea", ref: "heard" });
   await alice.next("error", ({ ref }) => ref === "heard");
+  const headers = { authorization: `Bearer ${KEY}` };
+  const erased = ask(program, "/rooms/tea", { method: "DELETE", headers });
   program.signal("SIGTERM");
   await alice.next("bye"); // the stop does not wait any longer before it sends the clients away
   await alice.closed;
@@ -440,6 +442,7 @@ Deno.test("a stop waits for a slow disk: what was accepted is stored, and read m
     return response === undefined || ++answers === 20;
   }, "the port");
   await Deno.writeTextFile(`${at.file}.go`, "");
+  assertEquals((await erased).status, 204);
   const { code, err } = await program.ended();
   assertEquals([code, / (?:error|warn) (?!descriptor|disk is|not ready|slow)/.test(err)], [
     0,
