@@ -14,8 +14,12 @@ import { VERSION, whyTooOld } from "./server/runtime.ts";
 
 /** What the program does besides serving, by its first argument. */
 const COMMANDS = ["backup", "export", "import"];
-/** A stop that takes longer than this ends at once, with exit code 1. */
-const MAX_STOP_MS = 4500;
+/**
+ * A stop that takes longer than this ends at once, with exit code 1. Clients are sent away within 5 seconds.
+ * The rest is for the disk: to commit what was accepted and to close the database takes up to 17 syncs, and
+ * on a bad disk each of them takes a second.
+ */
+const MAX_STOP_MS = 20_000;
 /** File descriptors that the program cannot start without. */
 const MIN_DESCRIPTORS = 30;
 /** Those that are used without a single connection, also while a backup is made. */
@@ -159,7 +163,7 @@ function exitOnce(
 ): (code: number, why: string) => boolean {
   let isStopping = false;
   const stop = async (code: number) => {
-    setTimeout(async () => {
+    const timer = setTimeout(async () => {
       log.error("stop failed", { reason: `It takes longer than ${MAX_STOP_MS} ms.` });
       await log.flush();
       Deno.exit(1);
@@ -170,6 +174,7 @@ function exitOnce(
       code = 1;
       log.error("stop failed", { reason: reason(thrown) });
     }
+    clearTimeout(timer); // a disk that blocks this thread may have let it run out
     await log.flush();
     Deno.exit(code);
   };

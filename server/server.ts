@@ -32,7 +32,7 @@ import { startWebhook, type Webhook } from "./webhooks/webhook.ts";
 /** Returns the monitor of a server. For the program alone, which has a server in each of its threads. */
 export let monitorOf: (server: Server) => Monitor;
 
-/** How long a stop waits for the last commits. */
+/** How long a stop waits for the last commits before it sends the clients away. */
 const COMMIT_MS = 2000;
 /** How long a stop waits for peers to answer the close, and then for the listener. */
 const GOODBYE_MS = 1500;
@@ -203,7 +203,8 @@ export class Server extends Moderation implements AsyncDisposable {
 
   /**
    * Commits what was accepted, sends `bye` to all clients, closes their connections with 1012, and ends
-   * the broker. It takes at most about 5 seconds. Every call returns the same promise.
+   * the broker. It takes at most about 5 seconds, and longer where the disk does. Every call returns the
+   * same promise.
    */
   stop(): Promise<void> {
     return this.#stopping ??= this.#stop();
@@ -231,10 +232,13 @@ export class Server extends Moderation implements AsyncDisposable {
     const committed = this.#hub.tick.drain().then(() => {
       this.#hub.tellGathered();
       return this.#hub.marks.stop();
-    });
-    await settleWithin(COMMIT_MS, committed).catch(logFailure);
+    }).catch(logFailure);
+    await settleWithin(COMMIT_MS, committed);
     void this.#broker.members?.end?.(); // or it would report that those who are sent away have left
     await Promise.all([this.#connections.sayGoodbye(GOODBYE_MS), this.#webhook?.stop()]);
+    // Nobody waits any more, so the disk may take its time. What it is not given now, the broker refuses at its
+    // end: read marks, which users were told of, would be lost.
+    if (this.#broker.commitsElsewhere) await committed;
     this.#hub.close();
     this.#monitor.close();
     const listeners = [this.#listener?.shutdown(), this.#metricsDoor.shutdown()];

@@ -34,6 +34,7 @@ export { default as "client/room_streams.ts" } from "./client/room_streams.ts" w
 export { default as "client/sender.ts" } from "./client/sender.ts" with { type: "text" };
 export { default as "client/shared_transport.ts" } from "./client/shared_transport.ts" with { type: "text" };
 export { default as "client/sse.ts" } from "./client/sse.ts" with { type: "text" };
+export { default as "client/standstill.ts" } from "./client/standstill.ts" with { type: "text" };
 export { default as "client/storage.ts" } from "./client/storage.ts" with { type: "text" };
 export { default as "client/transport.ts" } from "./client/transport.ts" with { type: "text" };
 export { default as "page/action_bar.ts" } from "./page/action_bar.ts" with { type: "text" };

@@ -212,6 +212,19 @@ Deno.test("right() is what the user may do in a room, and right tells of its cha
   assertEquals([it.client.right(room), told], ["read", ["read", "Calm down.", 60]]);
 });
 
+Deno.test("the refusal of a join that was withdrawn does not hold back what is sent in other rooms", async () => {
+  using it = scripted();
+  it.received(joined(0));
+  it.client.join("full").catch(() => {});
+  await Promise.resolve(); // what comes in one turn is sent at its end
+  const { ref } = Object(it.sent.at(-1));
+  it.client.leave("full");
+  it.received({ type: "error", code: "room_full", field: "room", payload: "", ref });
+  it.client.send(room, "hello").catch(() => {});
+  await Promise.resolve();
+  assertEquals(Object(it.sent.at(-1)).payload, "hello");
+});
+
 Deno.test("a user who may no longer be in a room is out of it, and does not come back unasked", async () => {
   using it = scripted();
   it.received(joined(0));

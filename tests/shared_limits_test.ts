@@ -6,35 +6,12 @@
  *
  * @module
  */
-import { type ClientOptions, connect } from "../static/client/mod.ts";
+import { connect } from "../static/client/mod.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { patiently, serve, until } from "./support/harness.ts";
 import { MovedClock } from "./support/moved_clock.ts";
+import { tabs } from "./support/tabs.ts";
 import { claimsOf, SECRET, tokenFor } from "./support/tokens.ts";
-
-/** Clients as in tabs of one browser, which are in the lobby. */
-async function tabs(url: string, count: number, options: ClientOptions = {}) {
-  // Deno forgets a channel that is made while the last one is being closed, so there is one throughout.
-  const kept = new BroadcastChannel("kept");
-  const values = new Map<string, string>();
-  const identity = {
-    getItem: (key: string) => values.get(key) ?? null,
-    setItem: (key: string, value: string) => void values.set(key, value),
-  };
-  const clients = Array.from({ length: count }, () => {
-    const outbox = { getItem: () => null, setItem() {} };
-    const backoffMs = { min: 5, max: 50 };
-    return connect(url, { shared: true, identity, outbox, backoffMs, ...options });
-  });
-  await patiently(Promise.all(clients.map((client) => client.join("lobby"))), "the room");
-  return {
-    clients,
-    [Symbol.dispose]() {
-      for (const client of clients) client.close();
-      kept.close();
-    },
-  };
-}
 
 Deno.test("twenty tabs that send more than the server allows one connection keep it, and their order", async () => {
   await using server = await serve({ rate: 400, burst: 30, badCommands: 20 });
@@ -144,26 +121,6 @@ Deno.test("a page whose browser refuses channels has a connection of its own", a
   } finally {
     client.close();
     globalThis.BroadcastChannel = BroadcastChannel;
-  }
-});
-
-Deno.test("a tab that stood still when it was given its lock shares the connection all the same", async () => {
-  await using server = await serve();
-  const { locks } = navigator as object as { locks: { request(...args: unknown[]): unknown } };
-  const { request } = locks;
-  const refused = new Set<boolean>(); // one lock that a tab has while it is there, and one that the holder has
-  locks.request = (...args) => {
-    const isHolders = String(args[0]).endsWith("/ws");
-    if (refused.has(isHolders)) return request.apply(locks, args);
-    refused.add(isHolders);
-    return Promise.reject(new Error("The provided callback is no longer runnable."));
-  };
-  try {
-    using shared = await tabs(server.url, 3);
-    await patiently(Promise.all(shared.clients.map((client) => client.send("lobby", "hi"))), "all");
-    assertEquals([server.connectionCount, refused.size], [1, 2]);
-  } finally {
-    locks.request = request;
   }
 });
 

@@ -11,8 +11,8 @@ import { Refusal } from "../protocol/refusal.ts";
 import type { Hub } from "./hub.ts";
 
 const RETRY_MS = 1000;
-/** How long to wait for commits, which take some milliseconds. */
-const COMMIT_MS = 2000;
+/** How long to wait for commits. They take some milliseconds, and on a slow disk several seconds. */
+const COMMIT_MS = 10_000;
 
 /** Erases a room. Its members stay in it, and start afresh. @throws {Refusal} `unavailable` */
 export async function eraseRoom(hub: Hub, room: string): Promise<void> {

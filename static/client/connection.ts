@@ -75,7 +75,7 @@ export function createConnection(
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const life = liveness(
-    () => lost(CLOSE_LOST),
+    lost,
     (isInDoubt) => dispatch("doubt", isInDoubt),
     // Every server answers a `hello`. With the token it changes nothing, over HTTP neither.
     () => send([{ type: "hello", ...(identity.token && { token: identity.token }) }]),
@@ -83,7 +83,7 @@ export function createConnection(
 
   // After a change of network or a sleep, the connection may be dead without a close event.
   for (const type of ["online", "visibilitychange", "offline"]) {
-    const act = type === "offline" ? () => lost(CLOSE_LOST) : check;
+    const act = type === "offline" ? () => lost() : check;
     globalThis.addEventListener?.(type, act, listeners); // Node has none
   }
 
@@ -101,7 +101,7 @@ export function createConnection(
   /** Begins to wait for a connection, which is another one than before. */
   function awaitWelcome(): void {
     reset();
-    timer = setTimeout(lost, WELCOME_TIMEOUT_MS, CLOSE_LOST);
+    timer = setTimeout(lost, WELCOME_TIMEOUT_MS);
     setState({ status: "connecting" });
   }
 
@@ -116,7 +116,7 @@ export function createConnection(
       }
       if (problem) {
         dispatch("error", { type: "error", code: "unauthorized", payload: problem });
-        return lost(CLOSE_LOST);
+        return lost();
       }
       refusal = undefined;
       identity.givenToken = token;
@@ -154,7 +154,7 @@ export function createConnection(
    * @param reason of a final code, or of a refused token.
    * @param minWaitMs until the next transport, in milliseconds.
    */
-  function lost(code: number, reason = "", minWaitMs = 0): void {
+  function lost(code = CLOSE_LOST, reason = "", minWaitMs = 0): void {
     if (!transport) return;
     if (FINAL_CLOSE_CODES.includes(code)) return end(code, farewell ?? reason);
     // An open connection may have been a guest's, or one that a cookie vouched for: both may come back.
@@ -217,7 +217,7 @@ export function createConnection(
 
   /** Renews the token on the open connection. A cookie can only be shown anew on another one. */
   function tokenEnded(reason: string): void {
-    if (!options.token) return lost(CLOSE_LOST);
+    if (!options.token) return lost();
     // Each command that is refused in the meantime may say so again.
     if (refusal !== undefined || hello) return;
     refusal = reason;

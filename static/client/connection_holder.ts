@@ -8,6 +8,7 @@ import type * as wire from "../../server/protocol/messages.ts";
 import { allowance, type Spend } from "./allowance.ts";
 import { now } from "./clock.ts";
 import { HELLO_REF } from "./identity.ts";
+import { type Locks, whenFree } from "./standstill.ts";
 import type { OpenTransport, Transport } from "./transport.ts";
 
 /** What a tab tells the holder. By itself it asks for a sign of life. */
@@ -38,18 +39,6 @@ export type Routed = readonly [
   to?: readonly string[],
   since?: wire.Cursor | undefined,
 ];
-
-/** The part of the Web Locks API that is used. */
-export interface Locks {
-  /** Calls `held` when the lock is free, or at once if it is stolen. It is held until that settles. */
-  request(
-    name: string,
-    options: { readonly signal: AbortSignal } | { readonly steal: true },
-    held: () => void | Promise<void>,
-  ): Promise<void>;
-  /** Answers when the page was told what has become of its locks. */
-  query(): Promise<unknown>;
-}
 
 /** What the server says to a `join`. */
 type Answer = (wire.JoinedEvent | wire.ErrorEvent) & { readonly room: string };
@@ -128,11 +117,11 @@ export function holdConnection(
     connection ??= connect();
     if (isOpen) post({ opened: [tab] });
     // The tab has this lock until it is gone, however it goes.
-    locks.request(`${name} ${tab}`, ended, () => {
+    whenFree(locks, `${name} ${tab}`, ended, () => {
       tabs.delete(tab);
       for (const room of rooms.keys()) leave(tab, room);
       flush();
-    }).catch(() => {});
+    });
   }
 
   function carryOut(tab: string, commands: readonly wire.Command[]): void {

@@ -63,8 +63,7 @@ export function withFallback(
 
   async function useHttp(): Promise<void> {
     clearTimeout(timer);
-    socket.close();
-    transport = { send() {}, close() {} };
+    socket.close(); // and what is sent until HTTP is there is not sent: `opened` comes again
     try {
       const { overHttp } = await import("./http_transport.ts");
       if (isClosed) return;

@@ -1,12 +1,13 @@
 /**
  * A transport for where WebSocket is blocked: commands are POSTed one after the other, and the events
- * of the rooms come as event streams. A custom event cannot be sent this way: it is refused with an
- * `error`, as a server would.
+ * of the rooms come as event streams. What cannot be sent this way, such as a custom event, is refused with
+ * an `error`, as a server would.
  *
  * @module
  */
 import type {
   Command,
+  CustomCommand,
   Event,
   HelloCommand,
   Message,
@@ -117,6 +118,7 @@ export function overHttp(
       case "rename":
         return await hello(command);
       case "join":
+        roomPath(command.room, ""); // throws if no URL can hold the name: a stream would carry another room
         return streams.join(command);
       case "leave":
         return streams.leave(command.room);
@@ -138,24 +140,24 @@ export function overHttp(
         return await post(roomPath(command.room, "read"), { seq: command.seq });
       case "typing":
         return await post(roomPath(command.room, "typing"), { payload: command.payload });
-      case "custom":
-        return receive({
-          type: "error",
-          code: "bad_command",
-          payload: "A custom event needs WebSocket.",
-          ...(command.ref && { ref: command.ref }),
-        });
       default:
-        // The client sends none of these.
-        command satisfies PongCommand;
+        command satisfies CustomCommand | PongCommand; // or what storage held from before a reload
+        throw new TypeError();
     }
+  }
+
+  /** Refuses a command that no request can carry, as a server would: the client would wait for an answer for ever. */
+  function refuse({ type, ref }: Command): void {
+    const payload = `Cannot send this "${type}" without a WebSocket.`;
+    receive({ type: "error", code: "bad_command", payload, ...(ref && { ref }) });
   }
 
   queueMicrotask(() => isClosed || opened());
   return {
     send(commands) {
       for (const command of commands) {
-        lastCommand = lastCommand.then(() => isClosed ? undefined : carryOut(command));
+        lastCommand = lastCommand.then(() => isClosed ? undefined : carryOut(command))
+          .catch(() => refuse(command)); // as with a lone surrogate, of which no URL can be made
       }
     },
     close() {

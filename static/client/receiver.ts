@@ -71,10 +71,13 @@ export function receiver(
     const waiting = membership ??
       (field === "room" && outgoing && rooms.get(outgoing.command.room));
     if (canRetry && waiting) waiting.waitUntil = retryAt;
-    else if (canRetry) sender.pause(retryAt);
-    if (outgoing?.inFlight) {
+    else if (canRetry && !/room/.test(code)) sender.pause(retryAt); // that refuses a join: it was withdrawn
+    if (outgoing) {
       outgoing.inFlight = false;
-      if (!canRetry) outbox.fail(error, (command) => command === outgoing.command);
+      if (!canRetry) {
+        outbox.remove(outgoing);
+        outgoing.reject(error);
+      }
     } else if (room && membership) {
       if (canRetry) membership.ref = "";
       else sender.giveUp(room, error);

@@ -204,27 +204,34 @@ function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
   }
 
   /**
-   * Adds the `ref` of the `join` to what answers it: a `joined`, or an error about a room. The stream follows
-   * that room no more then, nor one that the user may no longer read. A `joined` of a stream that was only
-   * opened again has an empty `ref`. One that comes while another `join` waits for its stream answers nothing.
+   * Returns the event as the client gets it. A `joined` or an `error` gets the `ref` of the `join` that it answers;
+   * a `joined` of a stream that was only opened again gets an empty one. An `error` ends the following of its room.
+   *
+   * A room that was left, or joined again, waits for another stream, and the open one still brings what is said
+   * there. But its `joined` or `error` would count as the answer to the new `join`. So the client gets neither
+   * that nor what follows, which may be of another log.
    */
   function asAnswer(event: Event, followed: RoomStream["rooms"]): Event[] {
     const name = "room" in event && event.room || "";
     const room = followed.get(name);
     const isCurrent = room === rooms.get(name);
-    if (event.type === "joined") {
-      if (seqOf(room?.cursor) >= event.seq) awaited.delete(name); // no message is missing
-      if (!room || !isCurrent) return [];
-      const answer = { ...event, ref: room.isJoined ? "" : room.ref };
-      room.isJoined = true;
-      return [answer];
-    }
+    const isJoined = event.type === "joined";
+    const isAnswer = isJoined || event.type === "error";
     const isOut = event.type === "error" || event.type === "right" && event.right === "none";
-    if (isOut || "seq" in event && "at" in event) awaited.delete(name);
+    const hasAll = isJoined
+      ? Number(room?.cursor.split(":")[1]) >= event.seq
+      : "seq" in event && "at" in event;
+    if (isOut || hasAll) awaited.delete(name);
     if (isOut && isCurrent) rooms.delete(name);
-    if (event.type !== "error") return [event];
-    if (event.code === "forbidden" && !event.room) closed(CLOSE_FORBIDDEN, event.payload);
-    return [{ ...event, ...(room && { ref: room.ref }) }];
+    if (isAnswer && !isCurrent) followed.delete(name);
+    if (!isCurrent && !followed.has(name)) return [];
+    if (event.type === "error" && !name && event.code === "forbidden") {
+      closed(CLOSE_FORBIDDEN, event.payload);
+    }
+    if (!isAnswer || !room) return [event];
+    const answer = { ...event, ref: isJoined && room.isJoined ? "" : room.ref };
+    room.isJoined = true;
+    return [answer];
   }
 
   /** The server refused the token or all rooms. */
@@ -239,9 +246,4 @@ function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
   }
 
   return { rooms, changed, close };
-}
-
-/** Reads the `seq` of a cursor; NaN if there is none. */
-function seqOf(cursor = ""): number {
-  return Number(cursor.split(":")[1]);
 }

@@ -18,11 +18,11 @@
  * @module
  */
 import type * as wire from "../../server/protocol/messages.ts";
-import { now } from "./clock.ts";
-import { holdConnection, type HolderMessage, type Locks } from "./connection_holder.ts";
+import { holdConnection, type HolderMessage } from "./connection_holder.ts";
 import type { Routed, TabMessage } from "./connection_holder.ts";
 import { deferred } from "./deferred.ts";
 import { newRef } from "./outbox.ts";
+import { browserLocks, sinceStandstill } from "./standstill.ts";
 import { CLOSE_GOING_AWAY, CLOSE_LOST } from "./transport.ts";
 import type { OpenTransport, Transport, TransportHandlers } from "./transport.ts";
 
@@ -54,8 +54,7 @@ export function openShared(
   url: string,
   handlers: TransportHandlers,
 ): Transport {
-  // Deno's types know no `locks`; and a page has none without TLS, but for localhost.
-  const { locks }: { locks?: Locks } = navigator as object;
+  const locks = browserLocks();
   if (!locks || !globalThis.BroadcastChannel) return openAlone(url, handlers);
 
   // Tabs whose code is of another version speak another language: the number is that of this one.
@@ -68,21 +67,20 @@ export function openShared(
   const rooms = new Map<string, TabRoom>();
   /** The `ref`s of the commands that are not answered yet. */
   const sent = new Set<string>();
+  const onTimeMs = sinceStandstill(2 * WATCH_MS);
   let holder = 0;
   let stopHolding: (() => void) | undefined;
   let alone: Transport | undefined;
   let isClosed = false;
+  /** Whether this tab has the lock, or waits for it. */
+  let isInLine = false;
   let hasHeard = false;
-  let watchedAt = 0;
-  /** When this tab looked too late for the last time: it had stood still. */
-  let lateAt = 0;
   let unanswered = 0;
   let patience = MIN_PATIENCE;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   locks.request(`${name} ${tab}`, listeners, () => {
     if (isClosed) return;
-    void hold(listeners);
     watch();
     return ended.promise;
   }).catch((error: unknown) => {
@@ -95,6 +93,7 @@ export function openShared(
 
   /** Waits for the lock, or steals it, and holds the connection until this tab closes or is robbed. */
   async function hold(options: { signal: AbortSignal } | { steal: true }): Promise<void> {
+    isInLine = true;
     let isOver = false;
     let stop: (() => void) | undefined;
     await locks?.request(name, options, async () => {
@@ -109,8 +108,8 @@ export function openShared(
     stop?.();
     if (stopHolding === stop) stopHolding = undefined;
     if (isClosed) return;
-    if (stop && now() - lateAt > 1_000) post({ lock: "robbed" }); // it did not hang
-    if (!("steal" in options)) void hold(options); // one that stole the lock still waits for it
+    if (stop && onTimeMs() > 1_000) post({ lock: "robbed" }); // it did not hang
+    if (options === listeners) isInLine = false; // one that stole the lock still waits for it
   }
 
   const post = (message: Partial<TabMessage> = {}) =>
@@ -118,12 +117,11 @@ export function openShared(
 
   function watch(): void {
     timer = setTimeout(watch, WATCH_MS * (1 + Math.random() / 3));
+    if (!isInLine) void hold(listeners); // for the first time, or because it was robbed or not given the lock
     patience = Math.max(MIN_PATIENCE, patience * 0.995); // half of it in 20 seconds
-    const time = now();
-    if (time - watchedAt > 2 * WATCH_MS) lateAt = time;
-    watchedAt = time;
     // Where the machine is busy, silence says little. The timers of a hidden tab are late too.
-    unanswered = hasHeard || stopHolding ? 0 : unanswered + (lateAt === time ? 0.25 : 1);
+    const weight = onTimeMs() < WATCH_MS ? 0.25 : 1;
+    unanswered = hasHeard || stopHolding ? 0 : unanswered + weight;
     hasHeard = false;
     if (unanswered > patience) {
       unanswered = 0;

@@ -1,7 +1,8 @@
 /**
  * The program as it is, and a door through which a test lets in what nobody thought of: a request for
  * `/trouble/…` throws where nothing catches it, or has this thread hang, or the other serving threads die or
- * hang, or the storing one.
+ * hang, or the storing one; or has that one stand still until a file is there, whose name is that of the
+ * database and `.go`.
  *
  *     deno run -A tests/support/troubled_program.ts --db … --port 0
  *
@@ -31,9 +32,10 @@ const TROUBLES: Readonly<Record<string, () => void>> = {
   },
   store: () => trouble("store", "die"),
   stuck: () => trouble("store", "hang"),
+  still: () => trouble("store", { untilThere: `${Deno.args[Deno.args.indexOf("--db") + 1]}.go` }),
 };
 
-function trouble(kind: string, what: string): void {
+function trouble(kind: string, what: string | { readonly untilThere: string }): void {
   const channel = new BroadcastChannel(`parley: troubled ${kind}`);
   channel.postMessage(what);
   channel.close();

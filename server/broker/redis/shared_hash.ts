@@ -144,15 +144,18 @@ export class SharedHash {
   }
 
   /**
-   * Waits until this node has received the change of that version. After a timeout the hash is read, and then
-   * the change is not told by itself: of a ban, users would not be told the reason.
+   * Waits until this node has received the change with that version. If it has not come within ARRIVAL_MS, the
+   * whole hash is read instead. Then the listener gets all fields and not this change: a user who is banned is
+   * not told why.
    */
   async arrived(version: string): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push({ version: Number(version), resolve });
     this.#release();
     const read = () => void this.read().catch(() => {}).then(resolve);
-    // A process that stood still calls its timers before it reads its sockets. Between these two it reads them.
+    // When a process has stood still, the runtime runs the timers that are due before it reads the sockets. One
+    // timer would have the hash read although the change lies in the socket's buffer. Of two, the second is set
+    // when the first runs, and the sockets are read in between. tests/redis_state_test.ts pins it.
     let timer = setTimeout(() => {
       timer = setTimeout(read, ARRIVAL_MS / 2);
     }, ARRIVAL_MS / 2);

@@ -21,21 +21,44 @@ export interface Asking {
 
 export class AskedMembers implements SharedMembers {
   readonly #asking: Asking;
+  /**
+   * The renames of members that are not answered yet, and what each member has been renamed to since. One command
+   * renames a user in all of the user's rooms. While the storing thread waits for a disk that hangs, a port takes
+   * any amount, so of each member at most one rename is under way, and only the last one waits.
+   */
+  readonly #renames = new Map<string, User | undefined>();
 
   constructor(asking: Asking) {
     this.#asking = asking;
   }
 
   enter(room: string, user: User): void {
+    this.#dropRename(room, user);
     this.#asking.port.say("enterRoom", room, user);
   }
 
   leave(room: string, user: User): void {
+    this.#dropRename(room, user);
     this.#asking.port.say("leaveRoom", room, user);
   }
 
   rename(room: string, user: User): void {
-    this.#asking.port.say("renameIn", room, user);
+    const key = keyOf(room, user);
+    const isUnderWay = this.#renames.has(key);
+    this.#renames.set(key, isUnderWay ? user : undefined);
+    if (isUnderWay) return;
+    const answered = () => {
+      const next = this.#renames.get(key);
+      this.#renames.delete(key);
+      if (next !== undefined) this.rename(room, next);
+    };
+    this.#asking.call("renameIn", room, user).then(answered, () => this.#renames.delete(key));
+  }
+
+  /** Forgets a rename that waits: the member has gone, or is entered with the newest name. */
+  #dropRename(room: string, user: User): void {
+    const key = keyOf(room, user);
+    if (this.#renames.has(key)) this.#renames.set(key, undefined);
   }
 
   rooms(max: number, skip: number): Promise<readonly RoomSummary[]> {
@@ -49,6 +72,10 @@ export class AskedMembers implements SharedMembers {
   find(room: string, id: string): Promise<User | undefined> {
     return this.#asking.call("memberOf", room, id);
   }
+}
+
+function keyOf(room: string, { id }: User): string {
+  return `${room}\n${id}`;
 }
 
 export class AskedMarks implements MarkStore {

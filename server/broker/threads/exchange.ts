@@ -62,6 +62,7 @@ export interface Calls {
   eraseRoom(room: string): Promise<void>;
   eraseUser(erasure: Erasure): Promise<void>;
   roomsWithMembers(max: number, skip: number): Promise<readonly RoomSummary[]>;
+  renameIn(room: string, user: User): Promise<void>;
   membersOf(room: string): Promise<readonly User[]>;
   memberOf(room: string, id: string): Promise<User | undefined>;
   readJournal(upTo: Place | undefined): Promise<Excerpt | undefined>;
@@ -88,7 +89,6 @@ export interface ToStoring {
   signal(room: string, signal: Signal): void;
   enterRoom(room: string, user: User): void;
   leaveRoom(room: string, user: User): void;
-  renameIn(room: string, user: User): void;
   tellMarks(marks: readonly MovedMark[]): void;
   /** So much text was taken from the port, as the storing thread counts what it sends. */
   took(chars: number): void;

@@ -82,7 +82,6 @@ export class ServingThread {
       },
       enterRoom: (room, user) => members.enter(this, room, user),
       leaveRoom: (room, user) => members.leave(this, room, user),
-      renameIn: (room, user) => members.rename(room, user),
       tellMarks: (marks) => {
         for (const thread of context.others(this)) thread.news.marked(marks);
       },
@@ -182,6 +181,7 @@ export class ServingThread {
       eraseRoom: (room) => settled(this).then(() => eraser.room(room)),
       eraseUser: (erasure) => settled(this).then(() => eraser.user(erasure)),
       roomsWithMembers: (max, skip) => Promise.resolve(members.rooms(max, skip)),
+      renameIn: (room, user) => Promise.resolve(members.rename(room, user)),
       membersOf: (room) => Promise.resolve(members.list(room)),
       memberOf: (room, id) => Promise.resolve(members.find(room, id)),
       readJournal: (upTo) => moved(() => journal.read(upTo)),

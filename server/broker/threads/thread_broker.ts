@@ -12,10 +12,10 @@ import { BrokerError } from "../broker_error.ts";
 import type { Journal } from "../journal.ts";
 import type { Order, Sanction } from "../orders.ts";
 import type { Page } from "../page.ts";
-import type { RetainedEvent } from "../retained.ts";
 import type { RevisedMessage, RevisedRange } from "../revisions.ts";
 import type { StoreGauges, StoreTrouble } from "../store_health.ts";
 import { AskedBackups, AskedEraser, AskedJournal, AskedMarks, AskedMembers } from "./asked.ts";
+import { retainBy } from "./asked_retention.ts";
 import { charsOf, charsOfMembers, charsOfRetained, Taken } from "./backlog.ts";
 import type { CallName, Calls, Hello, ToServing, ToStoring, Welcome } from "./exchange.ts";
 import { KnownSanctions } from "./known_sanctions.ts";
@@ -38,6 +38,7 @@ export class ThreadBroker implements Broker {
   readonly eraser: AskedEraser = new AskedEraser(this);
   readonly backups: Backups | undefined;
   readonly journal?: Journal;
+  readonly retain: Broker["retain"] = retainBy(this);
   /** What the storing thread is told over. Only the parts of this broker use it. */
   readonly port: ThreadPort<ToStoring, ToServing>;
   readonly #lifeline: Lifeline;
@@ -191,10 +192,6 @@ export class ThreadBroker implements Broker {
   signal(room: string, signal: Signal): void {
     this.#signals.send(room, signal);
     if (this.#open.has(room)) this.#listener.signalled(room, signal);
-  }
-
-  retain(room: string, event: RetainedEvent): Promise<void> {
-    return this.call("retain", room, event);
   }
 
   order(order: Order): Promise<void> {

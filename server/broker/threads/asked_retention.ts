@@ -1,0 +1,29 @@
+/**
+ * `retainBy` asks the storing thread to retain events, and refuses what is too much. Nobody waits for the answer
+ * before the next command, and while that thread waits for a disk that hangs, a port takes any amount.
+ *
+ * @module
+ */
+import type { Broker } from "../broker.ts";
+import { FullError } from "../broker_error.ts";
+import type { Asking } from "./asked.ts";
+
+/** Text that may wait for the answer, in characters. */
+const MAX_CHARS = 4_194_304;
+
+/** Returns the `retain` of a broker. It refuses with a `FullError` what is too much. */
+export function retainBy(asking: Asking): Broker["retain"] {
+  let waiting = 0;
+  return async (room, event) => {
+    const { length } = event.event;
+    if (waiting + length > MAX_CHARS) {
+      throw new FullError("Too much waits for the disk already. Send it again later.");
+    }
+    waiting += length;
+    try {
+      await asking.call("retain", room, event);
+    } finally {
+      waiting -= length;
+    }
+  };
+}
