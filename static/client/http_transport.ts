@@ -133,6 +133,7 @@ export function overHttp(
         return await revise(command, "DELETE", "");
       case "react": {
         const { payload, on = true } = command;
+        if (/^\.{0,2}$/.test(payload)) throw new TypeError(); // steps in a path: the request would ask for another thing
         const rest = `/reactions/${encodeURIComponent(payload)}`;
         return await revise(command, on ? "PUT" : "DELETE", rest);
       }
