@@ -6,9 +6,11 @@
  * @module
  */
 import { createServer, type Facts, type Log, silentLog } from "../server/mod.ts";
-import type { Options } from "../server/options.ts";
+import { completeOptions, type Options } from "../server/options.ts";
 import { HangWatch } from "../server/process/hang_watch.ts";
 import type { Serving } from "../server/process/serving.ts";
+import { Workers } from "../server/process/workers.ts";
+import { monitorOf } from "../server/server.ts";
 import { ROOMY } from "../server/testing.ts";
 import { assert, assertEquals, assertMatch } from "./support/assert.ts";
 import { freePort } from "./support/child.ts";
@@ -432,15 +434,10 @@ Deno.test("a stop waits for a slow disk: what was accepted is stored, marks are 
   program.signal("SIGTERM");
   await alice.next("bye"); // the stop does not wait any longer before it sends the clients away
   await alice.closed;
-  // A stop that did not wait for the store would close its port now, and let go of the store.
-  let answers = 0;
-  await until(async () => {
-    const response = await fetch(`${program.url}/healthz`, { headers: APART }).catch(() =>
-      undefined
-    );
-    await response?.body?.cancel();
-    return response === undefined || ++answers === 20;
-  }, "the port");
+  const isRefused = () =>
+    fetch(`${program.url}/healthz`, { headers: APART })
+      .then((response) => response.text()).then(() => false, () => true);
+  await until(isRefused, "the port to be closed, whatever the disk does");
   await Deno.writeTextFile(`${at.file}.go`, "");
   assertEquals((await erased).status, 204);
   const { code, err } = await program.ended();
@@ -451,6 +448,23 @@ Deno.test("a stop waits for a slow disk: what was accepted is stored, marks are 
   await using broker = await at.open();
   assertEquals((await broker.state("lobby")).head, 2);
   assertEquals((await broker.marks.get(user.id, "lobby"))?.seq, 2);
+});
+
+Deno.test("a stop goes on sending numbers to a thread that takes long, or it would take the first for hanging", async () => {
+  const script = `let numbers, isStopping = false;
+    self.onmessage = ({ data }) => {
+      if (data === "stop") return void (isStopping = true);
+      numbers = data.numbers;
+      numbers.onmessage = () => isStopping && self.postMessage({}); // the answer to "stop"
+      self.postMessage({});
+    };`;
+  await using server = await createServer({}, { log: silentLog });
+  const workers = new Workers(completeOptions({ workers: 2 }), silentLog, {
+    monitor: monitorOf(server),
+    script: new URL(`data:text/javascript,${encodeURIComponent(script)}`),
+  });
+  await workers.start();
+  await patiently(workers.stop(), "the thread to be sent numbers, and the stop to end");
 });
 
 Deno.test("createServer() with workers: 1 says so when its storing thread dies, and refuses to store", async () => {
