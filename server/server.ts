@@ -237,10 +237,9 @@ export class Server extends Moderation implements AsyncDisposable {
     void this.#broker.members?.end?.(); // or it would report that those who are sent away have left
     await Promise.all([this.#connections.sayGoodbye(GOODBYE_MS), this.#webhook?.stop()]);
     // Those who come now are refused at once, and a balancer tries another node. Requests in flight are answered.
-    const closed = Promise.all([this.#listener?.shutdown(), this.#metricsDoor.shutdown()])
-      .catch(logFailure);
-    // Nobody waits any more, so the disk may take its time. What it is not given now, the broker refuses at its
-    // end: read marks, which users were told of, would be lost.
+    const shutdowns = [this.#listener?.shutdown(), this.#metricsDoor.shutdown()];
+    const closed = Promise.all(shutdowns).catch(logFailure);
+    // The disk may take its time. What it is not given now, such as read marks, the broker refuses at its end.
     if (this.#broker.commitsElsewhere) await committed;
     this.#hub.close();
     this.#monitor.close();
