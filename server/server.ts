@@ -236,13 +236,14 @@ export class Server extends Moderation implements AsyncDisposable {
     await settleWithin(COMMIT_MS, committed);
     void this.#broker.members?.end?.(); // or it would report that those who are sent away have left
     await Promise.all([this.#connections.sayGoodbye(GOODBYE_MS), this.#webhook?.stop()]);
-    // Nobody waits any more, so the disk may take its time. What it is not given now, the broker refuses at its
-    // end: read marks, which users were told of, would be lost.
+    // Those who come now are refused at once, and a balancer tries another node. Requests in flight are answered.
+    const shutdowns = [this.#listener?.shutdown(), this.#metricsDoor.shutdown()];
+    const closed = Promise.all(shutdowns).catch(logFailure);
+    // The disk may take its time. What it is not given now, such as read marks, the broker refuses at its end.
     if (this.#broker.commitsElsewhere) await committed;
     this.#hub.close();
     this.#monitor.close();
-    const listeners = [this.#listener?.shutdown(), this.#metricsDoor.shutdown()];
-    await settleWithin(GOODBYE_MS, Promise.all(listeners)).catch(logFailure);
+    await settleWithin(GOODBYE_MS, closed);
     await this.#broker[Symbol.asyncDispose]();
     await this.#storing?.[Symbol.asyncDispose]();
   }

@@ -58,11 +58,16 @@ Deno.test("of many renames while the disk hangs, a room is told the first and th
   assertEquals(store.take(), []);
 });
 
-Deno.test("a rename that waits is dropped when the member leaves, or comes back with a newer name", async () => {
+Deno.test("a rename that waits is told before the member leaves, who may still be there on another thread", async () => {
   const store = new HungStore();
   const members = new AskedMembers(store);
   for (const name of ["a", "b"]) members.rename("tea", named(name));
+  store.take();
   members.leave("tea", named("b"));
+  assertEquals(store.take(), [
+    renamed("tea", "b"),
+    JSON.stringify(["leaveRoom", "tea", named("b")]),
+  ]);
   members.enter("tea", named("c"));
   store.take();
   await store.goOn();
@@ -82,4 +87,8 @@ Deno.test("retained events that are too much for a disk that hangs are refused, 
   assert(store.take().length === 1);
   await store.goOn();
   await again;
+  const huge = retain("tea", { ...event, event: "x".repeat(5_000_000) });
+  assert(store.take().length === 1); // the storing thread says that it is too large
+  await store.goOn();
+  await huge;
 });

@@ -83,12 +83,12 @@ export class Workers {
   async stop(): Promise<void> {
     this.#isStopping = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    this.#numbers?.stop();
     await Promise.all([...this.#threads.keys()].map(async (thread) => {
       await this.#ask(thread, "stop");
-      thread.terminate();
+      this.#remove(thread);
     }));
-    this.#threads.clear();
+    // Not before: a thread that is sent none for ten seconds takes this one for hanging, and kills the program.
+    this.#numbers?.stop();
   }
 
   /** Has all threads say that they are about to stop. */

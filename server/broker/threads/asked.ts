@@ -33,12 +33,17 @@ export class AskedMembers implements SharedMembers {
   }
 
   enter(room: string, user: User): void {
-    this.#dropRename(room, user);
     this.#asking.port.say("enterRoom", room, user);
   }
 
   leave(room: string, user: User): void {
-    this.#dropRename(room, user);
+    const key = keyOf(room, user);
+    const last = this.#renames.get(key);
+    if (last !== undefined) {
+      this.#renames.set(key, undefined);
+      // Told now: the user may still be in the room on another thread, and would keep the name before.
+      this.#asking.call("renameIn", room, last).catch(() => {}); // the storing thread is gone
+    }
     this.#asking.port.say("leaveRoom", room, user);
   }
 
@@ -53,12 +58,6 @@ export class AskedMembers implements SharedMembers {
       if (next !== undefined) this.rename(room, next);
     };
     this.#asking.call("renameIn", room, user).then(answered, () => this.#renames.delete(key));
-  }
-
-  /** Forgets a rename that waits: the member has gone, or is entered with the newest name. */
-  #dropRename(room: string, user: User): void {
-    const key = keyOf(room, user);
-    if (this.#renames.has(key)) this.#renames.set(key, undefined);
   }
 
   rooms(max: number, skip: number): Promise<readonly RoomSummary[]> {

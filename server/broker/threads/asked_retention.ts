@@ -16,7 +16,8 @@ export function retainBy(asking: Asking): Broker["retain"] {
   let waiting = 0;
   return async (room, event) => {
     const { length } = event.event;
-    if (waiting + length > MAX_CHARS) {
+    // Where nothing waits, the storing thread answers: of a longer event it says that it is too large.
+    if (waiting > 0 && waiting + length > MAX_CHARS) {
       throw new FullError("Too much waits for the disk already. Send it again later.");
     }
     waiting += length;
