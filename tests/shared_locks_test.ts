@@ -77,6 +77,34 @@ Deno.test("a browser that rejects locks at once is asked again after a pause", a
   assert(asked >= 1 && asked < 10, `asked ${asked} times in one turn`);
 });
 
+Deno.test("a tab that was robbed is in line again before its timers run, which may take a minute", async () => {
+  const { setTimeout } = globalThis;
+  await using server = await serve();
+  const [isThrottled, isInLine] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let wasRobbed = false;
+  let name = "";
+  using _browser = treat((passOn, ...how) => {
+    if (isHolders(how[0])) name = how[0];
+    if (isHolders(how[0]) && wasRobbed && !("steal" in how[1])) isInLine.resolve();
+    return passOn(...how);
+  });
+  const shared = await tabs(server.url, 1);
+  try {
+    Reflect.set(globalThis, "setTimeout", (act: () => void, ms = 0, ...args: []) => {
+      if (ms < 130 || ms > 174) return setTimeout(act, ms, ...args);
+      isThrottled.resolve(); // it is the timer of a tab that watches
+      return 0;
+    });
+    await patiently(isThrottled.promise, "the tab's last timer");
+    wasRobbed = true;
+    await locks.request(name, { steal: true }, () => {});
+    await patiently(isInLine.promise, "the tab to ask for the lock again");
+  } finally {
+    globalThis.setTimeout = setTimeout;
+    shared[Symbol.dispose]();
+  }
+});
+
 Deno.test("a tab that stood still when it was robbed does not tell the others to wait longer", async () => {
   const { now } = performance;
   const url = "ws://test/ws";

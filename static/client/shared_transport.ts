@@ -109,7 +109,9 @@ export function openShared(
     if (stopHolding === stop) stopHolding = undefined;
     if (isClosed) return;
     if (stop && onTimeMs() > 1_000) post({ lock: "robbed" }); // it did not hang
-    if (options === listeners) isInLine = false; // one that stole the lock still waits for it
+    if (options !== listeners) return; // one that stole the lock still waits for it
+    isInLine = false;
+    if (stop) void hold(listeners); // the timers of a hidden tab are late
   }
 
   const post = (message: Partial<TabMessage> = {}) =>
