@@ -328,6 +328,18 @@ export function testBroker(
     assert(back?.last === 50 && back.first > 40);
   });
 
+  test("read() counts no text that it does not give: a page over the end of a long one is whole", async (store) => {
+    await using broker = await store.open();
+    await broker.publish(numbers(1, 900).map((n) => draft(`${n}${"x".repeat(200)}`)));
+    for (let place = 50; place < 850; place += 50) {
+      for (const range of [{ before: place + 1 }, { after: place }]) {
+        const page = await broker.read("lobby", { ...range, limit: 50, chars: 65_536 });
+        const first = "after" in range ? place + 1 : place - 49;
+        assertEquals([page?.first, page?.last], [first, first + 49]);
+      }
+    }
+  });
+
   test("read() pages through a batch larger than a page without holes", async (store) => {
     await using broker = await store.open();
     await broker.publish(numbers(1, 300).map((n) => draft(`${n}${"x".repeat(2000)}`)));

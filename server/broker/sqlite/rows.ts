@@ -56,13 +56,13 @@ export function readPage(
     const page = pageOf(row);
     if (pages.length === 0 && after === undefined) from = Math.min(upTo, page.last) - limit;
     if (pages.length === 0 && after !== undefined) upTo = Math.max(after, page.first - 1) + limit;
-    pages.push(page);
-    size += page.batch.size;
+    const part = cut(page, from, upTo); // of a long row, what is not asked for does not count
+    if (part !== undefined) pages.push(part);
+    size += part?.batch.size ?? 0;
     const isEnough = after === undefined ? page.first <= from + 1 : page.last >= upTo;
     if (isEnough || size >= chars) break;
   }
-  const whole = concat(after === undefined ? pages.reverse() : pages);
-  return whole && cut(whole, from, upTo);
+  return concat(after === undefined ? pages.reverse() : pages);
 }
 
 /** Reads one message; `undefined` if it is not stored, or not any more. */
