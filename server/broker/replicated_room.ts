@@ -54,7 +54,7 @@ export interface ReceivedRevisions {
 
 type Received = ReceivedPage | ReceivedRevisions;
 
-/** What a call of `waitFor` waits for. */
+/** A message, a revision, or both. */
 interface Place {
   readonly seq?: number;
   readonly rev?: number;
@@ -107,23 +107,23 @@ export class ReplicatedRoom {
     if (this.#known !== undefined) void this.catchUp();
   }
 
-  /** Waits until what this node has just stored has arrived. After a timeout it is read instead. */
+  /**
+   * Waits until what this node has just stored has arrived. After a timeout it is read instead; it rejects if
+   * that cannot be.
+   */
   async waitFor(epoch: string, place: Place, timeoutMs: number): Promise<void> {
     if (this.#known?.epoch !== epoch || this.#hasReached(place)) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ place, resolve });
-    const timer = setTimeout(() => void this.catchUp().then(resolve), timeoutMs);
-    await promise;
-    clearTimeout(timer);
+    const read = () => void this.catchUpTo(place).then(resolve, reject);
+    const timer = setTimeout(read, timeoutMs);
+    await promise.finally(() => clearTimeout(timer));
   }
 
-  /**
-   * Delivers the messages up to `seq` and the revisions up to `rev`, as far as they exist. It rejects if the
-   * log cannot be read.
-   */
-  async catchUpTo(seq: number, rev: number): Promise<void> {
+  /** Delivers what there is up to a place. It rejects if the log cannot be read. */
+  async catchUpTo(place: Place): Promise<void> {
     // Twice: a fill may be under way that has read the log's position before these were stored.
-    for (let i = 0; i < 2 && !this.#hasReached({ seq, rev }); i++) await this.#fill();
+    for (let i = 0; i < 2 && !this.#hasReached(place); i++) await this.#fill();
   }
 
   /** Delivers what is missing in the log. What cannot be read now is left to a later call. */

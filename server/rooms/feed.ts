@@ -144,11 +144,11 @@ export class Feed {
   }
 
   /**
-   * Answers a subscriber that sent a message again with the original. One that is behind the original
-   * gets it in its turn.
+   * Answers a subscriber that sent a message again with the original. One that is behind the original, as
+   * this node may be, gets it in its turn.
    */
   repeat(subscriber: Subscriber, seq: number, event: string): void {
-    const { seq: sent = seq } = this.#behind.get(subscriber) ?? {};
+    const { seq: sent = this.#log.head } = this.#behind.get(subscriber) ?? {};
     if (sent >= seq) subscriber.connection.reply(Batch.of(event));
   }
 

@@ -52,6 +52,8 @@ export class FaultyBroker implements Broker {
   #after: Promise<void> = Promise.resolve();
   #pause: (() => Promise<void>) | undefined;
   #afterMarks: Promise<void> = Promise.resolve();
+  /** Tells of the pages that are kept back; `undefined` if none are. */
+  #pages: (() => void)[] | undefined;
 
   private constructor(inner: Broker) {
     this.#inner = inner;
@@ -74,7 +76,13 @@ export class FaultyBroker implements Broker {
   readonly secret: Uint8Array;
 
   listen(listener: BrokerListener): void {
-    this.#inner.listen(listener);
+    this.#inner.listen({
+      ...listener,
+      committed: (...page) => {
+        if (this.#pages === undefined) listener.committed(...page);
+        else this.#pages.push(() => listener.committed(...page));
+      },
+    });
   }
 
   async open(room: string): Promise<LogState> {
@@ -206,6 +214,15 @@ export class FaultyBroker implements Broker {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#afterMarks = promise;
     return resolve;
+  }
+
+  /** From now on what is committed is told only when the returned function is called, as by a slow channel. */
+  holdPages(): () => void {
+    const pages: (() => void)[] = this.#pages = [];
+    return () => {
+      this.#pages = undefined;
+      for (const tell of pages) tell();
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -63,6 +63,8 @@ export class Publisher {
     try {
       const known = () => this.#rooms.get(room)?.known;
       const revised = await this.#revisions.revise(room, placed(drafts, appended), known);
+      // An answer that comes before earlier revisions would have the client pass over those. If they cannot be
+      // read, the revision is asked for again, and answered then.
       await this.#rooms.get(room)?.waitFor(revised.epoch, { rev: revised.rev }, ARRIVAL_MS);
       const stored = appended?.receipts.map((receipt) => {
         const event = revised.messages.get(receipt.seq)?.message ?? receipt.event;
@@ -80,7 +82,8 @@ export class Publisher {
     const known = () => this.#rooms.get(room)?.known;
     const appended = await this.#log.append(room, messages, known);
     const { epoch, last } = appended;
-    await this.#rooms.get(room)?.waitFor(epoch, { seq: last }, ARRIVAL_MS);
+    // If it cannot be read either, it is stored all the same, and everybody hears of it later.
+    await this.#rooms.get(room)?.waitFor(epoch, { seq: last }, ARRIVAL_MS).catch(() => {});
     return appended;
   }
 }

@@ -169,7 +169,7 @@ export class RedisBroker implements Broker {
   }
 
   async catchUpTo(room: string, seq: number, rev: number): Promise<void> {
-    await this.#rooms.get(room)?.catchUpTo(seq, rev);
+    await this.#rooms.get(room)?.catchUpTo({ seq, rev });
   }
 
   read(room: string, range: Range): Promise<Page | undefined> {
