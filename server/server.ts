@@ -239,7 +239,7 @@ export class Server extends Moderation implements AsyncDisposable {
     // Those who come now are refused at once, and a balancer tries another node. Requests in flight are answered.
     const shutdowns = [this.#listener?.shutdown(), this.#metricsDoor.shutdown()];
     const closed = Promise.all(shutdowns).catch(logFailure);
-    // The disk may take its time. What it is not given now, such as read marks, the broker refuses at its end.
+    // However slow the disk is: a broker that is closed refuses commits and read marks.
     if (this.#broker.commitsElsewhere) await committed;
     this.#hub.close();
     this.#monitor.close();

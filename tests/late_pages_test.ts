@@ -1,6 +1,6 @@
 /**
- * A node to which the pages of a room come late, as over a slow network: nobody is told anything before what
- * comes before it.
+ * A node to which the pages of a room come late, as over a slow network: no client is sent a message or an
+ * answer before the messages that precede it in the log.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { Batch } from "../server/broker/page.ts";
 import { type LogPosition, ReplicatedRoom } from "../server/broker/replicated_room.ts";
 import { assertEquals, assertRejects } from "./support/assert.ts";
 import { FaultyBroker, serveOn } from "./support/faulty_broker.ts";
-import { member, told } from "./support/harness.ts";
+import { member, told, until } from "./support/harness.ts";
 
 Deno.test("a message that is sent again is not answered before the messages that come before it", async () => {
   const broker = await FaultyBroker.make();
@@ -57,15 +57,21 @@ function page(seq: number) {
   return { first: seq, last: seq, batch: Batch.of(`{"seq":${seq}}`), epoch: "e", tip: "" };
 }
 
-/** Opens a room, has a gap be filled, and waits for a message that was stored after the fill began. */
-async function waiting(): Promise<{ log: SlowLog; room: ReplicatedRoom; arrived: Promise<void> }> {
+/** Opens a room, and has a gap be filled: the fill has asked for the position, and is not answered yet. */
+async function filling(): Promise<{ log: SlowLog; room: ReplicatedRoom }> {
   const log = new SlowLog();
   const room = new ReplicatedRoom("lobby", log, { committed() {}, signalled() {} });
   const opened = room.open();
   log.asked.shift()?.(true);
   await opened;
   log.head = 3;
-  room.receive(page(3)); // the fill asks for the position
+  room.receive(page(3));
+  return { log, room };
+}
+
+/** Waits as well for a message that was stored after the fill began. */
+async function waiting(): Promise<{ log: SlowLog; room: ReplicatedRoom; arrived: Promise<void> }> {
+  const { log, room } = await filling();
   log.head = 4;
   const arrived = room.waitFor("e", { seq: 4 }, 0);
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setTimeout(resolve)); // it is over
@@ -82,6 +88,17 @@ Deno.test("what was stored while a gap is filled has arrived when it is said to"
   log.asked.shift()?.(true);
   await over;
   assertEquals(room.known?.head, 4);
+  room.close();
+});
+
+Deno.test("what is missing before a page that arrives while a gap is filled is read too", async () => {
+  const { log, room } = await filling();
+  log.head = 5;
+  room.receive(page(5)); // 4 was lost on its way
+  await until(() => {
+    log.asked.shift()?.(true);
+    return room.known?.head === 5;
+  }, "the last page");
   room.close();
 });
 

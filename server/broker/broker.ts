@@ -177,7 +177,8 @@ export interface Broker extends AsyncDisposable, StoreHealth {
   prepare?(batch: readonly Draft[]): ReadonlyMap<string, Promise<void>> | undefined;
   /**
    * Commits a batch, and calls `committed` and `revised` before it answers. If it rejects, nothing is
-   * stored. Each message that was stored has its `seq` then.
+   * stored. Each message that was stored has its `seq` then. Over a network, what is stored may not be
+   * readable: its messages are told later then, and its revisions refused as `unavailable` for now.
    * Only one call runs at a time: the tick gathers the next batch meanwhile.
    *
    * Messages and revisions take effect in the order of the batch. `Revisable` decides what a revision

@@ -54,7 +54,7 @@ export interface ReceivedRevisions {
 
 type Received = ReceivedPage | ReceivedRevisions;
 
-/** A message, a revision, or both. */
+/** How far this node has received the room: up to a message, a revision, or both. */
 interface Place {
   readonly seq?: number;
   readonly rev?: number;
@@ -109,7 +109,7 @@ export class ReplicatedRoom {
 
   /**
    * Waits until what this node has just stored has arrived. After a timeout it is read instead; it rejects if
-   * that cannot be.
+   * that cannot be. Of another epoch it waits for nothing: the members start afresh.
    */
   async waitFor(epoch: string, place: Place, timeoutMs: number): Promise<void> {
     if (this.#known?.epoch !== epoch || this.#hasReached(place)) return;
@@ -120,14 +120,16 @@ export class ReplicatedRoom {
     await promise.finally(() => clearTimeout(timer));
   }
 
-  /** Delivers what there is up to a place. It rejects if the log cannot be read. */
+  /** Reads the log until this node has received it up to a place, or to its end. It rejects if it cannot. */
   async catchUpTo(place: Place): Promise<void> {
-    // Twice: a fill may be under way that has read the log's position before these were stored.
+    // Twice: a fill may be under way that has read the log's position before that was stored.
     for (let i = 0; i < 2 && !this.#hasReached(place); i++) await this.#fill();
   }
 
   /** Delivers what is missing in the log. What cannot be read now is left to a later call. */
   async catchUp(): Promise<void> {
+    // It may have read the log's position before what is missing was stored.
+    if (this.#filling !== undefined) await this.#filling.catch(() => {});
     await this.#fill().catch(() => {
       // The log is away. The broker calls this again when it is back, and at every heartbeat.
     });

@@ -87,7 +87,7 @@ export class Workers {
       await this.#ask(thread, "stop");
       this.#remove(thread);
     }));
-    // Not before: a thread that is sent none for ten seconds takes this one for hanging, and kills the program.
+    // Last: a thread that gets no numbers for ten seconds concludes that this one hangs, and kills the program.
     this.#numbers?.stop();
   }
 

@@ -144,8 +144,8 @@ export class Feed {
   }
 
   /**
-   * Answers a subscriber that sent a message again with the original. One that is behind the original, as
-   * this node may be, gets it in its turn.
+   * Answers a subscriber that sent a message again with the original. One that was not sent the original yet
+   * gets it in its turn: it is behind, or this node has not received the original.
    */
   repeat(subscriber: Subscriber, seq: number, event: string): void {
     const { seq: sent = this.#log.head } = this.#behind.get(subscriber) ?? {};

@@ -16,14 +16,14 @@ const CLICK_MS = 200;
 export class Press {
   readonly #released: () => void;
   #pressed: Node | undefined;
-  /** Until the release. */
+  /** Removes the listeners that wait for the release. */
   #listening = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param released is called when what was pressed is so no more. */
+  /** @param released is called after the release. */
   constructor(area: HTMLElement, released: () => void) {
     this.#released = released;
-    area.addEventListener("pointerdown", (event) => this.#begin(event));
+    area.addEventListener("pointerdown", (event) => event.button === 0 && this.#begin(event));
     area.addEventListener("keydown", (event) => {
       if (event.key === " ") this.#begin(event); // the release of Enter does nothing
     });

@@ -52,7 +52,7 @@ export class FaultyBroker implements Broker {
   #after: Promise<void> = Promise.resolve();
   #pause: (() => Promise<void>) | undefined;
   #afterMarks: Promise<void> = Promise.resolve();
-  /** Tells of the pages that are kept back; `undefined` if none are. */
+  /** The calls of `committed` that are kept back; `undefined` while none are. */
   #pages: (() => void)[] | undefined;
 
   private constructor(inner: Broker) {

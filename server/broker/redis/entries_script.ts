@@ -110,8 +110,10 @@ local function take(members)
     if asked <= 0 then return nil end -- what was asked for is no longer kept
     local count = last - first + 1
     found[#found + 1] = { last, count, at, text }
-    limit = limit - math.min(count, asked)
-    chars = chars - #text
+    -- Only the messages that are given count, and about so much of the text is theirs.
+    local given = math.min(count, asked, limit)
+    chars = chars - #text * given / count
+    limit = limit - given
   end
   return first, last
 end

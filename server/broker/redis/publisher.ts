@@ -5,6 +5,7 @@
  * @module
  */
 import type { Draft } from "../../protocol/encode.ts";
+import { Refusal } from "../../protocol/refusal.ts";
 import type { Receipt } from "../broker.ts";
 import { isRevision } from "../revisions.ts";
 import type { Appended, RedisLog } from "./log.ts";
@@ -14,6 +15,8 @@ import type { RedisRoom } from "./room.ts";
 
 /** What is stored and has not arrived after this time is read from the log. */
 const ARRIVAL_MS = 200;
+/** When what cannot be answered yet may be sent again. */
+const RETRY_MS = 1000;
 
 export class Publisher {
   readonly #log: RedisLog;
@@ -63,14 +66,20 @@ export class Publisher {
     try {
       const known = () => this.#rooms.get(room)?.known;
       const revised = await this.#revisions.revise(room, placed(drafts, appended), known);
-      // An answer that comes before earlier revisions would have the client pass over those. If they cannot be
-      // read, the revision is asked for again, and answered then.
-      await this.#rooms.get(room)?.waitFor(revised.epoch, { rev: revised.rev }, ARRIVAL_MS);
+      // A client that is answered before it has heard of earlier revisions passes over them. So if they have not
+      // arrived and cannot be read, it is refused, and answered when it asks again.
+      const arrived = this.#rooms.get(room)?.waitFor(
+        revised.epoch,
+        { rev: revised.rev },
+        ARRIVAL_MS,
+      );
+      const isHeard = await Promise.resolve(arrived).then(() => true, () => false);
+      const receipts = isHeard ? revised.receipts : revised.receipts.map(unheard);
       const stored = appended?.receipts.map((receipt) => {
         const event = revised.messages.get(receipt.seq)?.message ?? receipt.event;
         return { ...receipt, event };
       });
-      return [...stored ?? [], ...revised.receipts];
+      return [...stored ?? [], ...receipts];
     } catch (thrown) {
       if (appended === undefined) throw thrown;
       drafts.filter(isRevision).forEach(unstored);
@@ -82,10 +91,16 @@ export class Publisher {
     const known = () => this.#rooms.get(room)?.known;
     const appended = await this.#log.append(room, messages, known);
     const { epoch, last } = appended;
-    // If it cannot be read either, it is stored all the same, and everybody hears of it later.
+    // If it cannot be read either, it is stored all the same. The next page or heartbeat brings it.
     await this.#rooms.get(room)?.waitFor(epoch, { seq: last }, ARRIVAL_MS).catch(() => {});
     return appended;
   }
+}
+
+/** Refuses what is stored and cannot be answered yet, unless it was refused already. */
+function unheard<D extends Draft>(receipt: Receipt<D>): Receipt<D> {
+  const sentence = "Earlier revisions cannot be read now. Send it again later.";
+  return { refusal: new Refusal("unavailable", sentence, { retryAfterMs: RETRY_MS }), ...receipt };
 }
 
 /** Finds where the head was at each revision's place in the batch: it may not change a later message. */

@@ -56,7 +56,7 @@ export function readPage(
     const page = pageOf(row);
     if (pages.length === 0 && after === undefined) from = Math.min(upTo, page.last) - limit;
     if (pages.length === 0 && after !== undefined) upTo = Math.max(after, page.first - 1) + limit;
-    const part = cut(page, from, upTo); // of a long row, what is not asked for does not count
+    const part = cut(page, from, upTo); // only what is returned counts towards `chars`
     if (part !== undefined) pages.push(part);
     size += part?.batch.size ?? 0;
     const isEnough = after === undefined ? page.first <= from + 1 : page.last >= upTo;

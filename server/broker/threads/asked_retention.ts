@@ -1,6 +1,6 @@
 /**
- * `retainBy` asks the storing thread to retain events, and refuses what is too much. Nobody waits for the answer
- * before the next command, and while that thread waits for a disk that hangs, a port takes any amount.
+ * `retainBy` asks the storing thread to retain events, and refuses an event when too much waits for an answer.
+ * Senders do not wait for one another, so without this bound a disk that hangs would fill the memory.
  *
  * @module
  */

@@ -17,7 +17,7 @@ import { ServingThread, type StoringBroker } from "./serving_thread.ts";
 /** How often the serving threads are told how large the store is. */
 const MEASURE_MS = 1000;
 
-/** How long to wait until the threads have had stored what they have queued: on a slow disk several seconds. */
+/** How long to wait until everything that the threads have queued is stored: on a slow disk several seconds. */
 const SETTLE_MS = 10_000;
 
 /** What is kept to know that a thread is still there. */
