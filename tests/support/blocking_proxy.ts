@@ -44,6 +44,10 @@ export class BlockingProxy implements AsyncDisposable {
   async #accept(): Promise<void> {
     try {
       for await (const client of this.#listener) {
+        if (this.#ending) { // it was accepted just before the listener was closed
+          close(client);
+          break;
+        }
         this.#connections.add(client);
         this.#work.push(this.#connect(client));
       }
