@@ -109,7 +109,7 @@ export class ReplicatedRoom {
 
   /**
    * Waits until what this node has just stored has arrived. After a timeout it is read instead; it rejects if
-   * that cannot be. Of another epoch it waits for nothing: the members start afresh.
+   * it cannot be read. If the room has another epoch by now, it does not wait: the members start afresh.
    */
   async waitFor(epoch: string, place: Place, timeoutMs: number): Promise<void> {
     if (this.#known?.epoch !== epoch || this.#hasReached(place)) return;

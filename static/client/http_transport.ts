@@ -147,7 +147,7 @@ export function overHttp(
     }
   }
 
-  /** Refuses a command that no request can carry, as a server would: the client would wait for an answer for ever. */
+  /** Refuses a command that no request can carry. Without an answer the client would wait for ever. */
   function refuse({ type, ref }: Command): void {
     const payload = `Cannot send this "${type}" without a WebSocket.`;
     receive({ type: "error", code: "bad_command", payload, ...(ref && { ref }) });

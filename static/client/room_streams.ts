@@ -204,12 +204,13 @@ function roomStream(session: HttpSession, timeoutMs: number): RoomStream {
   }
 
   /**
-   * Returns the event as the client gets it. A `joined` or an `error` gets the `ref` of the `join` that it answers;
-   * a `joined` of a stream that was only opened again gets an empty one. An `error` ends the following of its room.
+   * Returns the event as the client gets it. A `joined` or an `error` gets the `ref` of the `join` that it answers.
+   * If the stream was only opened again, its `joined` answers nothing, and gets an empty `ref`. After an `error`
+   * the room is not followed any more.
    *
-   * A room that was left, or joined again, waits for another stream, and the open one still brings what is said
-   * there. But its `joined` or `error` would count as the answer to the new `join`. So the client gets neither
-   * that nor what follows, which may be of another log.
+   * A room that was joined again waits for another stream, and the open stream still brings its messages. But the
+   * client would take the open stream's `joined` or `error` for the answer to the new `join`. So it gets neither
+   * that event nor what this stream brings of the room afterwards, which may be of another log.
    */
   function asAnswer(event: Event, followed: RoomStream["rooms"]): Event[] {
     const name = "room" in event && event.room || "";

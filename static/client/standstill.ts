@@ -36,7 +36,9 @@ export function whenFree(locks: Locks, name: string, end: AbortController, free:
 
 /**
  * Makes a function that returns how long ago this page stood still for the last time, in milliseconds: 0 if it
- * just did. It must be called at least so often, in milliseconds, as the page does when it does not stand still.
+ * just did. The page must call it regularly.
+ *
+ * @param oftenMs if more time than this has passed between two calls, the page stood still.
  */
 export function sinceStandstill(oftenMs: number): () => number {
   let calledAt = 0;

@@ -9,7 +9,7 @@
 
 /** What ends a press. The click comes after it, if it comes. */
 const ENDS = ["pointerup", "pointercancel", "keyup", "dragend", "blur"];
-/** How long after that a click is waited for, in milliseconds: after a finger has gone it is not there at once. */
+/** How long the click may come after that, in milliseconds. After the touch of a finger it comes a little later. */
 const CLICK_MS = 200;
 
 /** What is pressed in one area. */

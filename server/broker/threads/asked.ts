@@ -41,7 +41,7 @@ export class AskedMembers implements SharedMembers {
     const last = this.#renames.get(key);
     if (last !== undefined) {
       this.#renames.set(key, undefined);
-      // Told now: the user may still be in the room on another thread, and would keep the previous name.
+      // It is told before the user leaves: on another thread the user may stay, with the previous name otherwise.
       this.#asking.call("renameIn", room, last).catch(() => {}); // the storing thread is gone
     }
     this.#asking.port.say("leaveRoom", room, user);

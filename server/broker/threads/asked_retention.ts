@@ -11,12 +11,12 @@ import type { Asking } from "./asked.ts";
 /** Text that may wait for the answer, in characters. */
 const MAX_CHARS = 4_194_304;
 
-/** Returns the `retain` of a broker. It refuses with a `FullError` what is too much. */
+/** Returns the `retain` of a broker. It throws a `FullError` if too much waits already. */
 export function retainBy(asking: Asking): Broker["retain"] {
   let waiting = 0;
   return async (room, event) => {
     const { length } = event.event;
-    // Where nothing waits, the storing thread answers: of a longer event it says that it is too large.
+    // If nothing waits, the storing thread judges the event: one that is too long is refused as too large.
     if (waiting > 0 && waiting + length > MAX_CHARS) {
       throw new FullError("Too much waits for the disk already. Send it again later.");
     }
